@@ -1,0 +1,92 @@
+//! L1: file, environment and flags become one validated [`Config`]; every value knows where it came from.
+//!
+//! Precedence: flag > environment > file > default. With no configuration at all there is one
+//! instance named `default` at `QDRANT_URL` or `http://localhost:6333`. `QDRANT_HOST` and
+//! `QDRANT_PORT` are not read: Kubernetes injects them with other meanings.
+
+pub mod credentials;
+pub mod file;
+pub mod load;
+pub mod paths;
+pub mod show;
+
+use crate::domain::ids::InstanceName;
+use crate::domain::instance::Instance;
+use credentials::KeySource;
+use std::path::PathBuf;
+
+/// Name of the instance that `--url`, `QDRANT_URL` or the built-in default describe.
+pub const UNNAMED: &str = "default";
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A command line flag.
+    Flag,
+    /// An environment variable.
+    Environment,
+    /// The configuration file.
+    File,
+    /// Built in.
+    Default,
+}
+
+impl Origin {
+    /// The word in `config show`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "file",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ColorChoice {
+    /// When the output is a terminal and `NO_COLOR` is not set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// An instance with the place its key comes from. The key itself is fetched when it is first needed.
+#[derive(Debug, Clone)]
+pub struct ConfiguredInstance {
+    /// Everything but the key.
+    pub instance: Instance,
+    /// Where the key is.
+    pub key: KeySource,
+    /// Where the instance as a whole was described.
+    pub origin: Origin,
+}
+
+/// The whole configuration, validated.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that was read, or that would be.
+    pub file: PathBuf,
+    /// Whether that file exists.
+    pub file_found: bool,
+    /// Instances, in the order of the file.
+    pub instances: Vec<ConfiguredInstance>,
+    /// Colour.
+    pub color: (ColorChoice, Origin),
+    /// Only ASCII on screen.
+    pub ascii: (bool, Origin),
+    /// Journal and proofs.
+    pub state_dir: PathBuf,
+}
+
+impl Config {
+    /// The instance of this name.
+    pub fn instance(&self, name: &InstanceName) -> Option<&ConfiguredInstance> {
+        self.instances.iter().find(|configured| &configured.instance.name == name)
+    }
+}

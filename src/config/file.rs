@@ -1,0 +1,155 @@
+//! The configuration file as serde sees it, and the check that finds unknown keys with a good hint.
+
+use crate::config::ColorChoice;
+use crate::domain::instance::Protection;
+use crate::domain::problem::{Problem, ProblemKind};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Keys at the top level.
+pub const TOP_KEYS: &[&str] = &["color", "ascii", "instances"];
+
+/// Keys of one instance.
+pub const INSTANCE_KEYS: &[&str] = &[
+    "url", "nodes", "api-key", "api-key-env", "api-key-file", "api-key-command", "ca-certificate",
+    "client-certificate", "client-key", "protection", "timeout", "transfers",
+];
+
+/// The file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FileConfig {
+    /// `color = "auto" | "always" | "never"`
+    pub color: Option<ColorChoice>,
+    /// `ascii = true`
+    pub ascii: Option<bool>,
+    /// `[instances.NAME]`
+    #[serde(default)]
+    pub instances: BTreeMap<String, FileInstance>,
+}
+
+/// One instance in the file. `Debug` is not derived: `api_key` is a secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FileInstance {
+    /// Address of the only node.
+    pub url: Option<String>,
+    /// Addresses of all nodes.
+    pub nodes: Option<Vec<String>>,
+    /// Inline key.
+    pub api_key: Option<String>,
+    /// Environment variable with the key.
+    pub api_key_env: Option<String>,
+    /// File with the key.
+    pub api_key_file: Option<PathBuf>,
+    /// Shell command that prints the key.
+    pub api_key_command: Option<String>,
+    /// PEM file.
+    pub ca_certificate: Option<PathBuf>,
+    /// PEM file.
+    pub client_certificate: Option<PathBuf>,
+    /// PEM file.
+    pub client_key: Option<PathBuf>,
+    /// How careful to be.
+    pub protection: Option<Protection>,
+    /// Deadline of a short call, such as `"10s"`.
+    pub timeout: Option<String>,
+    /// Transfers at once.
+    pub transfers: Option<usize>,
+}
+
+impl std::fmt::Debug for FileInstance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileInstance").field("url", &self.url).field("nodes", &self.nodes).finish_non_exhaustive()
+    }
+}
+
+/// Parses the text of the file `path`.
+pub fn parse(path: &Path, text: &str) -> Result<FileConfig, Problem> {
+    let wrong = |message: String| {
+        Problem::new(ProblemKind::Usage, message, path.display().to_string())
+            .advise("correct the file; `qsnap config show` prints what qsnap understood, `qsnap config init` an example")
+    };
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(describe(&error, text)))?;
+    check_keys(&table).map_err(wrong)?;
+    toml::from_str(text).map_err(|error| wrong(describe(&error, text)))
+}
+
+/// The message and the line, without the source excerpt that toml prints: the line may hold a key.
+fn describe(error: &toml::de::Error, text: &str) -> String {
+    match error.span() {
+        Some(span) => {
+            let line = text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
+            format!("line {line}: {}", error.message())
+        }
+        None => error.message().to_owned(),
+    }
+}
+
+fn check_keys(table: &toml::Table) -> Result<(), String> {
+    for key in table.keys() {
+        check_key(key, TOP_KEYS, "at the top level")?;
+    }
+    let Some(toml::Value::Table(instances)) = table.get("instances") else { return Ok(()) };
+    for (name, instance) in instances {
+        let toml::Value::Table(instance) = instance else { continue };
+        for key in instance.keys() {
+            check_key(key, INSTANCE_KEYS, &format!("in [instances.{name}]"))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_key(key: &str, known: &[&str], place: &str) -> Result<(), String> {
+    if known.contains(&key) {
+        return Ok(());
+    }
+    let nearest = nearest(key, known);
+    let hint = nearest.map_or_else(|| format!("known are {}", known.join(", ")), |name| format!("did you mean `{name}`?"));
+    Err(format!("unknown key `{key}` {place}; {hint}"))
+}
+
+/// The known name that is most like `name`, if one is near enough to be worth a hint.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let scored = known.iter().map(|candidate| (strsim::jaro_winkler(name, candidate), *candidate));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > 0.75).then_some(best.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        parse(Path::new("c.toml"), text).unwrap_err().message
+    }
+
+    #[test]
+    fn unknown_keys_get_the_nearest_name() {
+        assert_eq!(error("colour = 'auto'"), "unknown key `colour` at the top level; did you mean `color`?");
+        assert_eq!(
+            error("[instances.prod]\nurl = 'http://h'\napikey = 'x'"),
+            "unknown key `apikey` in [instances.prod]; did you mean `api-key`?"
+        );
+        assert!(error("zzz = 1").contains("known are"));
+    }
+
+    #[test]
+    fn errors_name_the_line_and_never_print_it() {
+        let message = error("[instances.prod]\napi-key = hunter2");
+        assert!(message.starts_with("line 2:"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+        let message = error("[instances.prod]\nprotection = 'very'");
+        assert!(message.contains("line 2") && message.contains("protected"), "{message}");
+    }
+
+    #[test]
+    fn the_lists_of_known_keys_are_complete() {
+        let all = "color='never'\nascii=true\n[instances.a]\nurl='x'\nnodes=[]\napi-key='k'\napi-key-env='K'\n\
+                   api-key-file='f'\napi-key-command='c'\nca-certificate='f'\nclient-certificate='f'\nclient-key='f'\n\
+                   protection='open'\ntimeout='1s'\ntransfers=1";
+        parse(Path::new("c.toml"), all).unwrap();
+        assert_eq!(all.matches('=').count(), TOP_KEYS.len() - 1 + INSTANCE_KEYS.len());
+    }
+}

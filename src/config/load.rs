@@ -1,0 +1,283 @@
+//! Putting the sources together.
+
+use crate::config::credentials::KeySource;
+use crate::config::file::{self, FileConfig, FileInstance};
+use crate::config::{ColorChoice, Config, ConfiguredInstance, Origin, UNNAMED, paths};
+use crate::domain::ids::InstanceName;
+use crate::domain::instance::{Instance, Protection, Tls};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::secret::{SafeUrl, Secret};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const DEFAULT_URL: &str = "http://localhost:6333";
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+const DEFAULT_TRANSFERS: usize = 2;
+
+/// The environment, taken once; tests build their own instead of changing the process's.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The process's environment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn of_process() -> Self {
+        Self(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+    }
+
+    /// Pairs for a test.
+    pub fn of(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--url`
+    pub url: Option<String>,
+    /// `--api-key-env`
+    pub api_key_env: Option<String>,
+    /// `--read-only`
+    pub read_only: bool,
+    /// `--color`
+    pub color: Option<ColorChoice>,
+    /// `--ascii`
+    pub ascii: bool,
+}
+
+/// Loads and validates everything; reads the configuration file, and no other.
+pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, Problem> {
+    let path = overrides.config.clone().unwrap_or_else(|| paths::config_file(environment));
+    let explicit = overrides.config.is_some() || environment.get("QSNAP_CONFIG").is_some();
+    let (parsed, file_found) = read(&path, explicit)?;
+    let mut instances = instances(overrides, environment, &parsed, &path)?;
+    if overrides.read_only {
+        for configured in &mut instances {
+            configured.instance.protection = Protection::ReadOnly;
+        }
+    }
+    let color = match (overrides.color, parsed.color) {
+        (Some(choice), _) => (choice, Origin::Flag),
+        (None, Some(choice)) => (choice, Origin::File),
+        (None, None) if environment.get("NO_COLOR").is_some() => (ColorChoice::Never, Origin::Environment),
+        (None, None) => (ColorChoice::Auto, Origin::Default),
+    };
+    let ascii = match parsed.ascii {
+        _ if overrides.ascii => (true, Origin::Flag),
+        Some(value) => (value, Origin::File),
+        None => (false, Origin::Default),
+    };
+    Ok(Config { file: path, file_found, instances, color, ascii, state_dir: paths::state_dir(environment) })
+}
+
+fn read(path: &Path, explicit: bool) -> Result<(FileConfig, bool), Problem> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((file::parse(path, &text)?, true)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !explicit => Ok((FileConfig::default(), false)),
+        Err(error) => Err(Problem::new(
+            ProblemKind::Usage,
+            format!("the configuration cannot be read: {error}"),
+            path.display().to_string(),
+        )
+        .advise("check the path and its permissions (`ls -l`), or leave out --config and QSNAP_CONFIG")),
+    }
+}
+
+fn instances(
+    overrides: &Overrides,
+    environment: &Environment,
+    parsed: &FileConfig,
+    path: &Path,
+) -> Result<Vec<ConfiguredInstance>, Problem> {
+    if let Some(url) = &overrides.url {
+        return Ok(vec![unnamed(url, "--url", Origin::Flag, overrides, environment)?]);
+    }
+    if !parsed.instances.is_empty() {
+        let each = parsed.instances.iter();
+        return each.map(|(name, instance)| named(name, instance, environment, path)).collect();
+    }
+    let (url, place, origin) = match environment.get("QDRANT_URL") {
+        Some(url) => (url, "QDRANT_URL", Origin::Environment),
+        None => (DEFAULT_URL, "the default", Origin::Default),
+    };
+    Ok(vec![unnamed(url, place, origin, overrides, environment)?])
+}
+
+fn unnamed(
+    url: &str,
+    place: &str,
+    origin: Origin,
+    overrides: &Overrides,
+    environment: &Environment,
+) -> Result<ConfiguredInstance, Problem> {
+    let node = SafeUrl::parse_node(url).map_err(|why| Problem::new(ProblemKind::Usage, why, place))?;
+    let key = match &overrides.api_key_env {
+        Some(variable) => from_environment(variable, environment),
+        None => match environment.get("QDRANT_API_KEY") {
+            Some(_) => from_environment("QDRANT_API_KEY", environment),
+            None => KeySource::None,
+        },
+    };
+    let name = InstanceName::new(UNNAMED).map_err(|why| Problem::new(ProblemKind::Usage, why, UNNAMED))?;
+    let instance = Instance {
+        name,
+        nodes: vec![node],
+        tls: Tls::default(),
+        protection: Protection::Open,
+        timeout: DEFAULT_TIMEOUT,
+        transfers: DEFAULT_TRANSFERS,
+    };
+    Ok(ConfiguredInstance { instance, key, origin })
+}
+
+fn from_environment(variable: &str, environment: &Environment) -> KeySource {
+    KeySource::Environment { variable: variable.to_owned(), value: environment.get(variable).map(Secret::new) }
+}
+
+fn named(name: &str, file: &FileInstance, environment: &Environment, path: &Path) -> Result<ConfiguredInstance, Problem> {
+    let place = format!("{} [instances.{}]", path.display(), crate::domain::text::sanitise(name));
+    let wrong = |why: String| Problem::new(ProblemKind::Usage, why, &place).advise("correct the configuration file");
+    let name = InstanceName::new(name).map_err(wrong)?;
+    let addresses = match (&file.url, &file.nodes) {
+        (Some(url), None) => vec![url.clone()],
+        (None, Some(nodes)) if !nodes.is_empty() => nodes.clone(),
+        (Some(_), Some(_)) => return Err(wrong("give either url or nodes, not both".into())),
+        _ => return Err(wrong("url is missing (or nodes, for a cluster)".into())),
+    };
+    let nodes = addresses.iter().map(|text| SafeUrl::parse_node(text).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
+    if file.client_certificate.is_some() != file.client_key.is_some() {
+        return Err(wrong("client-certificate and client-key belong together".into()));
+    }
+    let timeout = match &file.timeout {
+        Some(text) => duration(text).map_err(wrong)?,
+        None => DEFAULT_TIMEOUT,
+    };
+    let transfers = file.transfers.unwrap_or(DEFAULT_TRANSFERS);
+    if transfers == 0 || transfers > 64 {
+        return Err(wrong("transfers must be between 1 and 64".into()));
+    }
+    let instance = Instance {
+        name,
+        nodes,
+        tls: Tls {
+            ca_certificate: file.ca_certificate.clone(),
+            client_certificate: file.client_certificate.clone(),
+            client_key: file.client_key.clone(),
+        },
+        protection: file.protection.unwrap_or_default(),
+        timeout,
+        transfers,
+    };
+    Ok(ConfiguredInstance { instance, key: key_source(file, environment).map_err(wrong)?, origin: Origin::File })
+}
+
+fn key_source(file: &FileInstance, environment: &Environment) -> Result<KeySource, String> {
+    let mut sources = Vec::new();
+    if let Some(key) = &file.api_key {
+        sources.push(KeySource::Inline(Secret::new(key)));
+    }
+    if let Some(variable) = &file.api_key_env {
+        sources.push(from_environment(variable, environment));
+    }
+    if let Some(path) = &file.api_key_file {
+        sources.push(KeySource::File(path.clone()));
+    }
+    if let Some(command) = &file.api_key_command {
+        sources.push(KeySource::Command(command.clone()));
+    }
+    if sources.len() > 1 {
+        return Err("give one of api-key, api-key-env, api-key-file and api-key-command, not several".into());
+    }
+    Ok(sources.pop().unwrap_or(KeySource::None))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("timeout `{}` is not a duration between 1s and 10m; write for example \"15s\"", crate::domain::text::sanitise(text));
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    let length = Duration::try_from(span).map_err(|_| wrong())?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(600);
+    if range.contains(&length) { Ok(length) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str, environment: &[(&str, &str)]) -> Result<Config, Problem> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config.toml");
+        std::fs::write(&file, text).unwrap();
+        let overrides = Overrides { config: Some(file), ..Overrides::default() };
+        load(&overrides, &Environment::of(environment))
+    }
+
+    #[test]
+    fn no_configuration_at_all_works() {
+        let home = tempfile::tempdir().unwrap();
+        let environment = Environment::of(&[("XDG_CONFIG_HOME", home.path().to_str().unwrap())]);
+        let config = load(&Overrides::default(), &environment).unwrap();
+        assert_eq!(config.instances[0].instance.nodes[0].to_string(), "http://localhost:6333");
+        assert!(!config.file_found);
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_default() {
+        let home = tempfile::tempdir().unwrap();
+        let environment = Environment::of(&[
+            ("XDG_CONFIG_HOME", home.path().to_str().unwrap()),
+            ("QDRANT_URL", "http://from-env:1"),
+            ("QDRANT_API_KEY", "k"),
+        ]);
+        let config = load(&Overrides::default(), &environment).unwrap();
+        assert_eq!(config.instances[0].origin, Origin::Environment);
+        assert_eq!(config.instances[0].key.describe(), "*** (from $QDRANT_API_KEY)");
+        let overrides = Overrides { url: Some("http://from-flag:1".into()), ..Overrides::default() };
+        let config = load(&overrides, &environment).unwrap();
+        assert_eq!(config.instances[0].instance.nodes[0].to_string(), "http://from-flag:1");
+    }
+
+    #[test]
+    fn files_win_over_the_unnamed_instance_and_kubernetes_variables_are_ignored() {
+        let config = load_text(
+            "[instances.prod]\nnodes = ['http://a:1', 'http://b:1']\nprotection = 'protected'\ntimeout = '3s'",
+            &[("QDRANT_URL", "http://x"), ("QDRANT_HOST", "y"), ("QDRANT_PORT", "tcp://10.0.0.1:6333")],
+        )
+        .unwrap();
+        assert_eq!(config.instances.len(), 1);
+        let prod = &config.instances[0].instance;
+        assert_eq!((prod.nodes.len(), prod.protection, prod.timeout.as_secs()), (2, Protection::Protected, 3));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_their_place() {
+        for (text, words) in [
+            ("[instances.prod]\nurl = 'nonsense'", "not a URL"),
+            ("[instances.prod]\nurl = 'http://a'\nnodes = ['http://b']", "not both"),
+            ("[instances.prod]\nprotection = 'open'", "url is missing"),
+            ("[instances.'p d']\nurl = 'http://a'", "not an instance name"),
+            ("[instances.prod]\nurl = 'http://a'\napi-key = 'a'\napi-key-env = 'B'", "not several"),
+            ("[instances.prod]\nurl = 'http://a'\ntimeout = '3 weeks'", "not a duration"),
+            ("[instances.prod]\nurl = 'http://a'\ntransfers = 0", "between 1 and 64"),
+            ("[instances.prod]\nurl = 'http://a'\nclient-key = 'x'", "belong together"),
+        ] {
+            let problem = load_text(text, &[]).unwrap_err();
+            assert!(problem.message.contains(words), "{text}: {problem}");
+            assert!(problem.on.contains("config.toml"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_named_file_that_is_missing_is_an_error() {
+        let overrides = Overrides { config: Some("/no/such/config.toml".into()), ..Overrides::default() };
+        assert!(load(&overrides, &Environment::default()).is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! L0: plain values. No I/O, no async, nothing of the other layers.
+//!
+//! The words defined here are the words on the screen, in the command line and in the README:
+//! *instance*, *collection*, *snapshot*, *recovery point*, *plan*, *job*, *verdict*.
+
+pub mod address;
+pub mod collection;
+pub mod ids;
+pub mod instance;
+pub mod point;
+pub mod problem;
+pub mod secret;
+pub mod size;
+pub mod snapshot;
+pub mod text;
+pub mod time;
+pub mod version;

@@ -1,0 +1,143 @@
+//! Values that must never be seen: keys, and addresses that may carry them.
+
+use std::fmt;
+use url::Url;
+
+/// A key. `Debug` and `Display` never show it; it is deliberately not serialisable.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a key.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The key itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// An http(s) address whose `Display` and `Debug` leave out user info, query and fragment: these may
+/// be secrets (a presigned URL is one).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SafeUrl(Url);
+
+impl SafeUrl {
+    /// Reads the base address of a node. The path may have a prefix; query and fragment are refused.
+    pub fn parse_node(text: &str) -> Result<Self, String> {
+        let shown = crate::domain::text::one_line(text, 120);
+        let complaint = |why: &str| {
+            let shown = if shown.contains('@') || shown.contains('?') { "the URL".to_owned() } else { format!("`{shown}`") };
+            format!("{shown} {why}; write for example http://localhost:6333")
+        };
+        let url = Url::parse(text.trim()).map_err(|error| complaint(&format!("is not a URL ({error})")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(complaint("is neither http nor https"));
+        }
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(complaint("names no host"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(complaint("carries a user or password; give the key with api-key-env, api-key-file or api-key-command"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(complaint("has a query or fragment"));
+        }
+        Ok(Self(url))
+    }
+
+    /// Wraps any URL.
+    pub fn new(url: Url) -> Self {
+        Self(url)
+    }
+
+    /// The URL with everything in it, for the one place that sends it.
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+
+    /// This address with path segments appended, each one percent-encoded.
+    pub fn join(&self, segments: &[&str]) -> Self {
+        let mut url = self.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        Self(url)
+    }
+
+    /// Whether the address names this machine itself.
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = self.0.clone();
+        let had_query = shown.query().is_some();
+        shown.set_query(None);
+        shown.set_fragment(None);
+        let _ = shown.set_username("");
+        let _ = shown.set_password(None);
+        let text = shown.as_str();
+        let text = if shown.path() == "/" { text.trim_end_matches('/') } else { text };
+        f.write_str(&crate::domain::text::sanitise(text))?;
+        if had_query { f.write_str("?…") } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for SafeUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SafeUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_show() {
+        let secret = Secret::new("hunter2");
+        assert!(!format!("{secret:?} {secret}").contains("hunter2"));
+        let url = SafeUrl::new(Url::parse("https://u:hunter2@h/x?sig=hunter2").unwrap());
+        assert_eq!(format!("{url}"), "https://h/x?…");
+        assert!(!format!("{url:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn node_addresses_are_checked_without_leaking() {
+        assert_eq!(SafeUrl::parse_node("http://localhost:6333").unwrap().to_string(), "http://localhost:6333");
+        for bad in ["localhost:6333", "ftp://h", "http://", "http://h?x=1", "nonsense"] {
+            assert!(SafeUrl::parse_node(bad).is_err(), "{bad}");
+        }
+        let error = SafeUrl::parse_node("http://me:hunter2@h").unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn names_are_encoded_into_the_path() {
+        let base = SafeUrl::parse_node("http://h:1/prefix/").unwrap();
+        let joined = base.join(&["collections", "a/../b?x#y", "snapshots"]);
+        assert_eq!(joined.expose().as_str(), "http://h:1/prefix/collections/a%2F..%2Fb%3Fx%23y/snapshots");
+    }
+}

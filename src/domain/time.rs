@@ -1,0 +1,100 @@
+//! Moments and durations. Only [`SystemClock`] reads the real clock.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::time::Duration;
+
+/// Where "now" comes from. Everything that needs a time takes one of these, so that tests can hold it still.
+pub trait Clock: Send + Sync {
+    /// The present moment, UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// `2026-11-22 03:00`, UTC.
+pub fn minute(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// `2026-11-22 03:00:05`, UTC.
+pub fn second(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// `20261122T030005Z`: sorts by time and is legal in file names.
+pub fn compact(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// How long ago, in one unit: `now`, `12 m`, `3 h`, `5 d`. A moment in the future reads `now`.
+pub fn age(now: Timestamp, then: Timestamp) -> String {
+    let seconds = now.as_second().saturating_sub(then.as_second());
+    match seconds {
+        i64::MIN..60 => "now".into(),
+        60..3_600 => format!("{} m", seconds / 60),
+        3_600..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+/// A running or finished duration: `8s`, `4m10s`, `2h05m`.
+pub fn duration(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+/// Reads the naive UTC time of a snapshot listing (`2026-11-22T03:00:05`), or RFC 3339.
+pub fn parse_server_time(text: &str) -> Option<Timestamp> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
+    }
+    let naive: jiff::civil::DateTime = text.parse().ok()?;
+    naive.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_one_unit() {
+        let now: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
+        for (then, text) in [
+            ("2026-11-22T02:59:30Z", "now"),
+            ("2026-11-23T00:00:00Z", "now"),
+            ("2026-11-22T02:48:00Z", "12 m"),
+            ("2026-11-22T00:00:00Z", "3 h"),
+            ("2026-11-17T03:00:00Z", "5 d"),
+        ] {
+            assert_eq!(age(now, then.parse().unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn server_times_are_utc_with_or_without_a_zone() {
+        let expected: Timestamp = "2026-11-22T03:00:05Z".parse().unwrap();
+        assert_eq!(parse_server_time("2026-11-22T03:00:05"), Some(expected));
+        assert_eq!(parse_server_time("2026-11-22T03:00:05Z"), Some(expected));
+        assert_eq!(parse_server_time("yesterday"), None);
+    }
+
+    #[test]
+    fn durations_grow_their_unit() {
+        assert_eq!(duration(Duration::from_secs(8)), "8s");
+        assert_eq!(duration(Duration::from_secs(250)), "4m10s");
+        assert_eq!(duration(Duration::from_secs(7_500)), "2h05m");
+    }
+}

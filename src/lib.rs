@@ -1,0 +1,5 @@
+#![forbid(unsafe_code)]
+//! qsnap
+pub mod domain;
+pub mod config;
+pub mod qdrant;

@@ -1,0 +1,9 @@
+//! L1: the server. [`api::QdrantApi`] is what qsnap needs of one node; [`http::HttpNode`] speaks REST.
+//!
+//! Facts about the server's behaviour were measured on 1.16.3 and 1.18.3 unless a comment says otherwise.
+
+pub mod api;
+pub mod error;
+pub mod http;
+pub mod retry;
+pub mod wire;

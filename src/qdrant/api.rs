@@ -1,0 +1,142 @@
+//! What qsnap asks of one node.
+//!
+//! Collections, aliases and points are cluster-wide; snapshots, telemetry and the local half of the
+//! cluster view belong to the node that is asked (1.18.3; see Qdrant's distributed deployment guide).
+
+use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo};
+use crate::domain::ids::{CollectionName, PeerId, SnapshotName};
+use crate::domain::point::{Point, PointId};
+use crate::domain::secret::{SafeUrl, Secret};
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::version::ServerVersion;
+use crate::qdrant::error::ApiError;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use serde_json::Value;
+
+/// Result of a call.
+pub type ApiResult<T> = Result<T, ApiError>;
+
+/// `GET /cluster` of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterInfo {
+    /// This node's peer id; `None` on a standalone server.
+    pub peer: Option<PeerId>,
+    /// All peers, itself included.
+    pub peers: Vec<PeerId>,
+    /// Whether consensus works; true on a standalone server.
+    pub consensus_works: bool,
+}
+
+/// Telemetry counters of one collection's snapshots (1.16 and newer).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SnapshotActivity {
+    /// Snapshots being made.
+    pub creating: u64,
+    /// Recoveries under way.
+    pub recovering: u64,
+}
+
+/// One page of a scroll.
+#[derive(Debug, Clone)]
+pub struct ScrollPage {
+    /// Points in id order.
+    pub points: Vec<Point>,
+    /// Where the next page begins.
+    pub next: Option<PointId>,
+}
+
+/// An open download.
+pub struct Download {
+    /// The bytes, raw.
+    pub body: BoxStream<'static, ApiResult<Bytes>>,
+    /// Bytes to come, where the server says so (not with S3 storage).
+    pub length: Option<u64>,
+    /// Identifies the file's version; absent with S3 storage.
+    pub etag: Option<String>,
+}
+
+/// An upload of a snapshot, which the node recovers from at once.
+pub struct Upload {
+    /// The name under which the node will keep the file; must be unique there.
+    pub file_name: String,
+    /// Exact number of bytes that `body` will give.
+    pub size: u64,
+    /// The bytes.
+    pub body: BoxStream<'static, std::io::Result<Bytes>>,
+    /// sha256 in hex; the server compares before it touches anything.
+    pub sha256: Option<String>,
+}
+
+/// A recovery from a place that the node itself reads.
+pub struct Recover {
+    /// Where the node finds the snapshot.
+    pub location: SafeUrl,
+    /// Key for that place, sent as `api-key` (1.9.1 and newer).
+    pub api_key: Option<Secret>,
+    /// sha256 in hex; the server compares before it touches anything.
+    pub sha256: Option<String>,
+}
+
+/// One change of aliases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AliasAction {
+    /// Points an alias at a collection, from wherever it pointed before: the one atomic switch.
+    Point(Alias),
+    /// Removes an alias.
+    Remove(String),
+}
+
+/// One node of an instance.
+#[async_trait]
+pub trait QdrantApi: Send + Sync {
+    /// The node's address.
+    fn url(&self) -> &SafeUrl;
+    /// `GET /`: needs no key, and shows whether this is a Qdrant at all.
+    async fn version(&self) -> ApiResult<Option<ServerVersion>>;
+    /// `GET /healthz`.
+    async fn live(&self) -> ApiResult<()>;
+    /// Names of all collections, unsorted.
+    async fn collections(&self) -> ApiResult<Vec<CollectionName>>;
+    /// Info of one; the name may be an alias.
+    async fn collection(&self, name: &CollectionName) -> ApiResult<CollectionInfo>;
+    /// Whether a collection or alias of this name exists.
+    async fn exists(&self, name: &CollectionName) -> ApiResult<bool>;
+    /// Creates a collection from a `CreateCollection` body.
+    async fn create_collection(&self, name: &CollectionName, body: &Value) -> ApiResult<()>;
+    /// Deletes a collection; `false` when there was none.
+    async fn delete_collection(&self, name: &CollectionName) -> ApiResult<bool>;
+    /// Exact number of points.
+    async fn count(&self, name: &CollectionName) -> ApiResult<u64>;
+    /// Points in id order with payload and vectors, from `offset` on.
+    async fn scroll(&self, name: &CollectionName, offset: Option<&PointId>, limit: usize) -> ApiResult<ScrollPage>;
+    /// The points of these ids that exist, with payload and vectors.
+    async fn points(&self, name: &CollectionName, ids: &[PointId]) -> ApiResult<Vec<Point>>;
+    /// Random points with payload and vectors (1.11 and newer).
+    async fn sample(&self, name: &CollectionName, limit: usize) -> ApiResult<Vec<Point>>;
+    /// All aliases.
+    async fn aliases(&self) -> ApiResult<Vec<Alias>>;
+    /// Changes aliases. Not a transaction: send one action where it matters (1.18.3).
+    async fn update_aliases(&self, actions: &[AliasAction]) -> ApiResult<()>;
+    /// The cluster as this node sees it.
+    async fn cluster(&self) -> ApiResult<ClusterInfo>;
+    /// A collection's shards as this node sees them.
+    async fn collection_cluster(&self, name: &CollectionName) -> ApiResult<CollectionCluster>;
+    /// What the node is doing with snapshots of a collection; `None` before 1.16.
+    async fn snapshot_activity(&self, name: &CollectionName) -> ApiResult<Option<SnapshotActivity>>;
+    /// Snapshots kept on this node, unsorted.
+    async fn snapshots(&self, scope: &SnapshotScope) -> ApiResult<Vec<SnapshotInfo>>;
+    /// Takes a snapshot. No time limit: the server goes on even when the caller does not wait.
+    async fn create_snapshot(&self, scope: &SnapshotScope) -> ApiResult<SnapshotInfo>;
+    /// Opens a download.
+    async fn download(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<Download>;
+    /// Uploads and recovers, with `priority=snapshot`. No time limit, never repeated.
+    async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()>;
+    /// Recovers from a location, with `priority=snapshot`. No time limit, never repeated.
+    async fn recover(&self, scope: &SnapshotScope, recover: Recover) -> ApiResult<()>;
+    /// Deletes a snapshot.
+    async fn delete_snapshot(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<()>;
+    /// Where another server can fetch a snapshot.
+    fn snapshot_url(&self, scope: &SnapshotScope, name: &SnapshotName) -> SafeUrl;
+}

@@ -1,0 +1,145 @@
+//! Errors of calls to a server.
+
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::text::one_line;
+use std::time::Duration;
+
+/// What kind of failure a call met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiErrorKind {
+    /// No connection: refused, no route, name unknown, TLS.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// 401: the key is missing or wrong.
+    Unauthorized,
+    /// 403: the key has not the right, or a switch of the server forbids it.
+    Forbidden,
+    /// 404.
+    NotFound,
+    /// 409.
+    Conflict,
+    /// 400, 422 and other refusals of the request.
+    Rejected,
+    /// 412 or 416: the file is no longer what it was.
+    Changed,
+    /// 429.
+    RateLimited,
+    /// 5xx of Qdrant itself.
+    Server,
+    /// An answer of something in between: HTML, 413, 502, 504.
+    Proxy,
+    /// The answer is not one that a Qdrant gives.
+    NotQdrant,
+    /// The connection broke while an answer was read.
+    Cut,
+    /// The connection broke after a request that changes something was sent: it may have happened.
+    OutcomeUnknown,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{what}: {message}")]
+pub struct ApiError {
+    /// The class.
+    pub kind: ApiErrorKind,
+    /// What was tried, such as `list snapshots`.
+    pub what: &'static str,
+    /// Where: the node's address, without secrets.
+    pub url: String,
+    /// HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// The server's words or the transport's, sanitised and bounded.
+    pub message: String,
+    /// Tries made.
+    pub attempts: u32,
+    /// `Retry-After`, when the server gave one.
+    pub retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    /// A failure of class `kind` while doing `what` at `url`.
+    pub fn new(kind: ApiErrorKind, what: &'static str, url: impl ToString, message: impl AsRef<str>) -> Self {
+        Self {
+            kind,
+            what,
+            url: url.to_string(),
+            status: None,
+            message: one_line(message.as_ref(), 400),
+            attempts: 1,
+            retry_after: None,
+        }
+    }
+
+    /// Whether the same call may succeed a little later, if it is safe to repeat.
+    pub fn is_temporary(&self) -> bool {
+        match self.kind {
+            ApiErrorKind::Unreachable | ApiErrorKind::RateLimited | ApiErrorKind::Cut | ApiErrorKind::Timeout => true,
+            ApiErrorKind::Server => self.status == Some(503),
+            ApiErrorKind::Proxy => self.status != Some(413),
+            _ => false,
+        }
+    }
+
+    /// What the user is told. `on` is the address the user knows; the node's URL is added.
+    pub fn into_problem(self, on: impl AsRef<str>) -> Problem {
+        let tries = if self.attempts > 1 { format!(" (tried {} times)", self.attempts) } else { String::new() };
+        let message = format!("cannot {}: {}{tries}", self.what, self.message);
+        let on = on.as_ref();
+        let place = if on.is_empty() { self.url.clone() } else { format!("{on} at {}", self.url) };
+        Problem::new(self.problem_kind(), message, place).advise(self.advice())
+    }
+
+    fn problem_kind(&self) -> ProblemKind {
+        match self.kind {
+            ApiErrorKind::Unreachable | ApiErrorKind::Timeout => ProblemKind::Unreachable,
+            ApiErrorKind::Unauthorized | ApiErrorKind::Forbidden => ProblemKind::NotAllowed,
+            ApiErrorKind::NotFound => ProblemKind::NotFound,
+            ApiErrorKind::OutcomeUnknown => ProblemKind::Unknown,
+            _ => ProblemKind::Failed,
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        match self.kind {
+            ApiErrorKind::Unreachable => "check the address and port, that the server runs, and that this machine may reach it (`curl URL`)",
+            ApiErrorKind::Timeout => "the server is slow or half-dead: look at its log and load, or raise timeout in the configuration",
+            ApiErrorKind::Unauthorized => "set the right key: api-key-env, api-key-file or api-key-command in the configuration, QDRANT_API_KEY without one",
+            ApiErrorKind::Forbidden => "use a key with manage rights; a read-only key can list and download only",
+            ApiErrorKind::NotFound => "refresh the list: it was deleted or renamed meanwhile, or the name is misspelt",
+            ApiErrorKind::Conflict => "the name is taken; choose another one",
+            ApiErrorKind::Changed => "the file changed on the server; refresh the list and start again",
+            ApiErrorKind::RateLimited => "the server limits its clients; wait a little",
+            ApiErrorKind::Proxy if self.status == Some(413) => {
+                "a proxy refuses the size: raise its body limit (nginx: client_max_body_size), or use the node's own address"
+            }
+            ApiErrorKind::Proxy => "a proxy answered instead of Qdrant: use the node's own address, or look at the proxy's log",
+            ApiErrorKind::NotQdrant => "check address and port: REST is on 6333, gRPC on 6334",
+            ApiErrorKind::Cut => "the connection broke; try again",
+            ApiErrorKind::OutcomeUnknown => "the server may still be at it: refresh and look before you repeat it",
+            ApiErrorKind::Rejected | ApiErrorKind::Server => "the words are the server's own; its log may tell more",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_say_what_where_why_and_next() {
+        let mut error = ApiError::new(ApiErrorKind::Unreachable, "list collections", "http://h:1", "connection refused");
+        error.attempts = 3;
+        let problem = error.into_problem("prod");
+        assert_eq!(problem.message, "cannot list collections: connection refused (tried 3 times)");
+        assert_eq!(problem.on, "prod at http://h:1");
+        assert!(problem.advice.contains("port"));
+    }
+
+    #[test]
+    fn a_too_large_body_is_never_repeated() {
+        let mut error = ApiError::new(ApiErrorKind::Proxy, "upload", "http://h", "413");
+        error.status = Some(413);
+        assert!(!error.is_temporary());
+    }
+}

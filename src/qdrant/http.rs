@@ -1,0 +1,450 @@
+//! [`QdrantApi`] over REST.
+//!
+//! Two clients per node: *calls* with a deadline, *transfers* without any. reqwest's own
+//! `read_timeout` is not used: it starts with the request and would end every long upload and every
+//! slow `create` (reqwest 0.13, issue 2784).
+
+use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo};
+use crate::domain::ids::{CollectionName, SnapshotName};
+use crate::domain::instance::{Instance, Tls};
+use crate::domain::point::{Point, PointId};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::secret::{SafeUrl, Secret};
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::version::ServerVersion;
+use crate::qdrant::api::{
+    AliasAction, ApiResult, ClusterInfo, Download, QdrantApi, Recover, ScrollPage, SnapshotActivity, Upload,
+};
+use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::qdrant::{retry, wire};
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Body, Certificate, Client, Identity, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+/// Largest JSON answer that is read. A page of 1 000 points with large payloads stays far below.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Largest error body that is read.
+const MAX_ERROR: usize = 64 << 10;
+
+/// The server closes idle connections after 5 s; a pool that keeps them longer meets resets.
+const POOL_IDLE: Duration = Duration::from_secs(3);
+
+/// One node.
+pub struct HttpNode {
+    url: SafeUrl,
+    calls: Client,
+    transfers: Client,
+}
+
+impl HttpNode {
+    /// Connects nothing yet; fails on a key or certificate that cannot be used.
+    pub fn new(instance: &Instance, url: &SafeUrl, api_key: Option<&Secret>) -> Result<Self, Problem> {
+        let wrong = |message: String| Problem::new(ProblemKind::Usage, message, instance.name.as_str());
+        let mut headers = HeaderMap::new();
+        if let Some(key) = api_key {
+            let mut value = HeaderValue::from_str(key.expose()).map_err(|_| wrong("the API key cannot be sent in a header".into()))?;
+            value.set_sensitive(true);
+            headers.insert("api-key", value);
+        }
+        let build = |deadline: Option<Duration>| {
+            let mut builder = Client::builder()
+                .default_headers(headers.clone())
+                // A redirect could carry the key to another host: reqwest strips only Authorization and Cookie.
+                .redirect(reqwest::redirect::Policy::none())
+                .http1_only()
+                .connect_timeout(instance.timeout.min(Duration::from_secs(10)))
+                .pool_idle_timeout(POOL_IDLE)
+                .tcp_keepalive(Duration::from_secs(30))
+                .user_agent(concat!("qsnap/", env!("CARGO_PKG_VERSION")));
+            if let Some(deadline) = deadline {
+                builder = builder.timeout(deadline);
+            }
+            if url.is_loopback() {
+                builder = builder.no_proxy();
+            }
+            builder = with_tls(builder, &instance.tls).map_err(wrong)?;
+            builder.build().map_err(|error| wrong(format!("the HTTP client cannot be made: {}", root_cause(&error))))
+        };
+        Ok(Self { url: url.clone(), calls: build(Some(instance.timeout))?, transfers: build(None)? })
+    }
+
+    fn path(&self, segments: &[&str]) -> reqwest::Url {
+        self.url.join(segments).expose().clone()
+    }
+
+    fn scope_path(&self, scope: &SnapshotScope, rest: &[&str]) -> reqwest::Url {
+        let shard_text;
+        let mut segments: Vec<&str> = match scope {
+            SnapshotScope::Collection(name) => vec!["collections", name.raw()],
+            SnapshotScope::Shard(name, shard) => {
+                shard_text = shard.to_string();
+                vec!["collections", name.raw(), "shards", &shard_text]
+            }
+            SnapshotScope::Storage => Vec::new(),
+        };
+        segments.push("snapshots");
+        segments.extend(rest);
+        self.path(&segments)
+    }
+
+    fn transport_error(&self, what: &'static str, error: &reqwest::Error) -> ApiError {
+        let kind = if error.is_connect() {
+            ApiErrorKind::Unreachable
+        } else if error.is_timeout() {
+            ApiErrorKind::Timeout
+        } else {
+            ApiErrorKind::Cut
+        };
+        let words = if kind == ApiErrorKind::Timeout && !error.is_connect() { "no answer in time".into() } else { root_cause(error) };
+        ApiError::new(kind, what, &self.url, words)
+    }
+
+    /// Sends, and turns every answer but 2xx into an error.
+    async fn send(&self, what: &'static str, request: RequestBuilder) -> ApiResult<Response> {
+        let response = request.send().await.map_err(|error| self.transport_error(what, &error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(what, response).await)
+    }
+
+    async fn refusal(&self, what: &'static str, response: Response) -> ApiError {
+        let status = response.status();
+        let headers = response.headers();
+        let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
+        let location = headers.get("location").and_then(|v| v.to_str().ok()).map(|l| crate::domain::text::one_line(l, 100));
+        let body = self.read(what, response, MAX_ERROR).await.unwrap_or_default();
+        let body = String::from_utf8_lossy(&body);
+        let kind = kind_of(status, &body);
+        let message = match kind {
+            ApiErrorKind::Proxy => format!("{status}, a web page instead of Qdrant's answer"),
+            ApiErrorKind::NotQdrant if status.is_redirection() => {
+                format!("{status} to {}; redirects are not followed, they could leak the key", location.unwrap_or_default())
+            }
+            _ if body.trim().is_empty() => status.to_string(),
+            _ => wire::error_text(&body),
+        };
+        let mut error = ApiError::new(kind, what, &self.url, message);
+        error.status = Some(status.as_u16());
+        error.retry_after = retry_after;
+        error
+    }
+
+    async fn read(&self, what: &'static str, mut response: Response, limit: usize) -> ApiResult<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
+                    let words = format!("the answer is larger than {}", crate::domain::size::bytes(limit as u64));
+                    return Err(ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(body),
+                Err(error) => return Err(self.transport_error(what, &error)),
+            }
+        }
+    }
+
+    /// Reads the envelope and gives its `result`.
+    async fn result(&self, what: &'static str, response: Response) -> ApiResult<Value> {
+        let body = self.read(what, response, MAX_ANSWER).await?;
+        let envelope: Result<wire::Envelope, _> = serde_json::from_slice(&body);
+        envelope.map(|envelope| envelope.result).map_err(|_| self.not_qdrant(what, &body))
+    }
+
+    fn not_qdrant(&self, what: &'static str, body: &[u8]) -> ApiError {
+        let start = String::from_utf8_lossy(&body[..body.len().min(80)]);
+        let words = format!("the answer is not Qdrant's: `{start}`");
+        ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words)
+    }
+
+    /// A call that changes nothing: repeated within bounds.
+    async fn query(&self, what: &'static str, request: impl Fn() -> RequestBuilder) -> ApiResult<Value> {
+        let mut attempt = 1;
+        loop {
+            let answer = match self.send(what, request()).await {
+                Ok(response) => self.result(what, response).await,
+                Err(error) => Err(error),
+            };
+            let mut error = match answer {
+                Ok(result) => return Ok(result),
+                Err(error) => error,
+            };
+            error.attempts = attempt;
+            match retry::next_wait(&error, attempt) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
+            }
+            attempt += 1;
+        }
+    }
+
+    /// A call that changes something: sent once. A connection lost after that leaves the outcome open.
+    async fn change(&self, what: &'static str, request: RequestBuilder) -> ApiResult<Value> {
+        let answer = match self.send(what, request).await {
+            Ok(response) => self.result(what, response).await,
+            Err(error) => Err(error),
+        };
+        answer.map_err(|mut error| {
+            let lost = matches!(error.kind, ApiErrorKind::Cut | ApiErrorKind::Timeout);
+            let gave_up = error.kind == ApiErrorKind::Proxy && matches!(error.status, Some(502 | 504));
+            if lost || gave_up {
+                error.kind = ApiErrorKind::OutcomeUnknown;
+            }
+            error
+        })
+    }
+
+    fn parsed<T>(&self, what: &'static str, value: serde_json::Result<T>) -> ApiResult<T> {
+        value.map_err(|error| {
+            ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, format!("the answer has an unexpected shape: {error}"))
+        })
+    }
+}
+
+fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind {
+    if status.is_redirection() {
+        return ApiErrorKind::NotQdrant;
+    }
+    if wire::looks_like_html(body) || status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::BAD_GATEWAY {
+        return ApiErrorKind::Proxy;
+    }
+    match status.as_u16() {
+        401 => ApiErrorKind::Unauthorized,
+        403 => ApiErrorKind::Forbidden,
+        404 => ApiErrorKind::NotFound,
+        408 => ApiErrorKind::Timeout,
+        409 => ApiErrorKind::Conflict,
+        412 | 416 => ApiErrorKind::Changed,
+        429 => ApiErrorKind::RateLimited,
+        504 => ApiErrorKind::Proxy,
+        500..=599 => ApiErrorKind::Server,
+        _ => ApiErrorKind::Rejected,
+    }
+}
+
+/// The innermost cause: `connection refused` says more than `error sending request`, and has no URL in it.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text = cause.to_string();
+    let words = text.split(" (os error").next().unwrap_or(&text);
+    crate::domain::text::one_line(words, 200)
+}
+
+fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Tls) -> Result<reqwest::ClientBuilder, String> {
+    if let Some(path) = &tls.ca_certificate {
+        let pem = read_pem(path, "ca-certificate")?;
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| format!("ca-certificate {}: {error}", path.display()))?;
+        if certificates.is_empty() {
+            return Err(format!("ca-certificate {} holds no certificate", path.display()));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    if let (Some(certificate), Some(key)) = (&tls.client_certificate, &tls.client_key) {
+        let mut pem = read_pem(certificate, "client-certificate")?;
+        pem.push(b'\n');
+        pem.extend(read_pem(key, "client-key")?);
+        let identity = Identity::from_pem(&pem)
+            .map_err(|_| format!("client-certificate {} and client-key {} do not form an identity", certificate.display(), key.display()))?;
+        builder = builder.identity(identity);
+    }
+    Ok(builder)
+}
+
+fn read_pem(path: &Path, key: &str) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("{key} {} cannot be read: {error}", path.display()))
+}
+
+#[async_trait]
+impl QdrantApi for HttpNode {
+    fn url(&self) -> &SafeUrl {
+        &self.url
+    }
+
+    async fn version(&self) -> ApiResult<Option<ServerVersion>> {
+        let what = "ask for the version";
+        let response = self.send(what, self.calls.get(self.path(&[""]))).await?;
+        let body = self.read(what, response, MAX_ERROR).await?;
+        let root: Value = serde_json::from_slice(&body).map_err(|_| self.not_qdrant(what, &body))?;
+        match (root.get("title").and_then(Value::as_str), root.get("version").and_then(Value::as_str)) {
+            (Some(title), version) if title.contains("qdrant") => Ok(version.and_then(ServerVersion::parse)),
+            _ => Err(self.not_qdrant(what, &body)),
+        }
+    }
+
+    async fn live(&self) -> ApiResult<()> {
+        self.send("ask for its health", self.calls.get(self.path(&["healthz"]))).await.map(drop)
+    }
+
+    async fn collections(&self) -> ApiResult<Vec<CollectionName>> {
+        let what = "list collections";
+        let result = self.query(what, || self.calls.get(self.path(&["collections"]))).await?;
+        self.parsed(what, wire::collections(result))
+    }
+
+    async fn collection(&self, name: &CollectionName) -> ApiResult<CollectionInfo> {
+        let what = "read the collection's info";
+        let result = self.query(what, || self.calls.get(self.path(&["collections", name.raw()]))).await?;
+        self.parsed(what, wire::collection(result))
+    }
+
+    async fn exists(&self, name: &CollectionName) -> ApiResult<bool> {
+        let what = "ask whether the collection exists";
+        let result = self.query(what, || self.calls.get(self.path(&["collections", name.raw(), "exists"]))).await?;
+        result.get("exists").and_then(Value::as_bool).ok_or_else(|| self.not_qdrant(what, b"no `exists`"))
+    }
+
+    async fn create_collection(&self, name: &CollectionName, body: &Value) -> ApiResult<()> {
+        let request = self.calls.put(self.path(&["collections", name.raw()])).json(body);
+        self.change("create the collection", request).await.map(drop)
+    }
+
+    async fn delete_collection(&self, name: &CollectionName) -> ApiResult<bool> {
+        let request = self.transfers.delete(self.path(&["collections", name.raw()]));
+        self.change("delete the collection", request).await.map(|result| result == Value::Bool(true))
+    }
+
+    async fn count(&self, name: &CollectionName) -> ApiResult<u64> {
+        let what = "count the points";
+        let url = self.path(&["collections", name.raw(), "points", "count"]);
+        let result = self.query(what, || self.calls.post(url.clone()).json(&json!({"exact": true}))).await?;
+        result.get("count").and_then(Value::as_u64).ok_or_else(|| self.not_qdrant(what, b"no `count`"))
+    }
+
+    async fn scroll(&self, name: &CollectionName, offset: Option<&PointId>, limit: usize) -> ApiResult<ScrollPage> {
+        let what = "read points";
+        let mut body = json!({"limit": limit, "with_payload": true, "with_vector": true});
+        if let Some(offset) = offset {
+            body["offset"] = json!(offset);
+        }
+        let url = self.path(&["collections", name.raw(), "points", "scroll"]);
+        let result = self.query(what, || self.calls.post(url.clone()).json(&body)).await?;
+        self.parsed(what, wire::page(result))
+    }
+
+    async fn points(&self, name: &CollectionName, ids: &[PointId]) -> ApiResult<Vec<Point>> {
+        let what = "read points by id";
+        let body = json!({"ids": ids, "with_payload": true, "with_vector": true});
+        let url = self.path(&["collections", name.raw(), "points"]);
+        let result = self.query(what, || self.calls.post(url.clone()).json(&body)).await?;
+        self.parsed(what, wire::points(result))
+    }
+
+    async fn sample(&self, name: &CollectionName, limit: usize) -> ApiResult<Vec<Point>> {
+        let what = "read a random sample";
+        let body = json!({"query": {"sample": "random"}, "limit": limit, "with_payload": true, "with_vector": true});
+        let url = self.path(&["collections", name.raw(), "points", "query"]);
+        let result = self.query(what, || self.calls.post(url.clone()).json(&body)).await?;
+        self.parsed(what, wire::page(result)).map(|page| page.points)
+    }
+
+    async fn aliases(&self) -> ApiResult<Vec<Alias>> {
+        let what = "list aliases";
+        let result = self.query(what, || self.calls.get(self.path(&["aliases"]))).await?;
+        self.parsed(what, wire::aliases(result))
+    }
+
+    async fn update_aliases(&self, actions: &[AliasAction]) -> ApiResult<()> {
+        let each = actions.iter().map(|action| match action {
+            AliasAction::Point(alias) => {
+                json!({"create_alias": {"collection_name": alias.collection.raw(), "alias_name": alias.alias}})
+            }
+            AliasAction::Remove(alias) => json!({"delete_alias": {"alias_name": alias}}),
+        });
+        let body = json!({"actions": each.collect::<Vec<_>>()});
+        let request = self.calls.post(self.path(&["collections", "aliases"])).json(&body);
+        self.change("change aliases", request).await.map(drop)
+    }
+
+    async fn cluster(&self) -> ApiResult<ClusterInfo> {
+        let what = "read the cluster's state";
+        let result = self.query(what, || self.calls.get(self.path(&["cluster"]))).await?;
+        self.parsed(what, wire::cluster(result))
+    }
+
+    async fn collection_cluster(&self, name: &CollectionName) -> ApiResult<CollectionCluster> {
+        let what = "read the collection's shards";
+        let url = self.path(&["collections", name.raw(), "cluster"]);
+        let result = self.query(what, || self.calls.get(url.clone())).await?;
+        self.parsed(what, wire::collection_cluster(result))
+    }
+
+    async fn snapshot_activity(&self, name: &CollectionName) -> ApiResult<Option<SnapshotActivity>> {
+        let what = "read telemetry";
+        // Level 0 has no counters, level 1 an empty list (1.18.3).
+        let request = || self.calls.get(self.path(&["telemetry"])).query(&[("details_level", "2")]);
+        let result = self.query(what, request).await?;
+        Ok(wire::activity(&result, name))
+    }
+
+    async fn snapshots(&self, scope: &SnapshotScope) -> ApiResult<Vec<SnapshotInfo>> {
+        let what = "list snapshots";
+        let result = self.query(what, || self.calls.get(self.scope_path(scope, &[]))).await?;
+        self.parsed(what, wire::snapshots(result))
+    }
+
+    async fn create_snapshot(&self, scope: &SnapshotScope) -> ApiResult<SnapshotInfo> {
+        let what = "take the snapshot";
+        let request = self.transfers.post(self.scope_path(scope, &[])).query(&[("wait", "true")]);
+        let result = self.change(what, request).await?;
+        self.parsed(what, wire::snapshot(result))
+    }
+
+    async fn download(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<Download> {
+        let what = "download the snapshot";
+        // `identity`: a compressed body has no length and costs the server a core.
+        let request = self.transfers.request(Method::GET, self.scope_path(scope, &[name.raw()])).header(ACCEPT_ENCODING, "identity");
+        let response = self.send(what, request).await?;
+        let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let length = response.content_length();
+        let url = self.url.clone();
+        let body = response.bytes_stream().map(move |chunk| {
+            chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error)))
+        });
+        Ok(Download { body: body.boxed(), length, etag })
+    }
+
+    async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()> {
+        let what = "upload and restore the snapshot";
+        let part = Part::stream_with_length(Body::wrap_stream(upload.body), upload.size).file_name(upload.file_name);
+        let mut request = self
+            .transfers
+            .post(self.scope_path(scope, &["upload"]))
+            .query(&[("wait", "true"), ("priority", "snapshot")])
+            .multipart(Form::new().part("snapshot", part));
+        if let Some(sha256) = &upload.sha256 {
+            request = request.query(&[("checksum", sha256)]);
+        }
+        self.change(what, request).await.map(drop)
+    }
+
+    async fn recover(&self, scope: &SnapshotScope, recover: Recover) -> ApiResult<()> {
+        let mut body = json!({"location": recover.location.expose().as_str(), "priority": "snapshot"});
+        if let Some(key) = &recover.api_key {
+            body["api_key"] = json!(key.expose());
+        }
+        if let Some(sha256) = &recover.sha256 {
+            body["checksum"] = json!(sha256);
+        }
+        let request = self.transfers.put(self.scope_path(scope, &["recover"])).query(&[("wait", "true")]).json(&body);
+        self.change("restore from the snapshot's URL", request).await.map(drop)
+    }
+
+    async fn delete_snapshot(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<()> {
+        let request = self.calls.delete(self.scope_path(scope, &[name.raw()])).query(&[("wait", "true")]);
+        self.change("delete the snapshot", request).await.map(drop)
+    }
+
+    fn snapshot_url(&self, scope: &SnapshotScope, name: &SnapshotName) -> SafeUrl {
+        SafeUrl::new(self.scope_path(scope, &[name.raw()]))
+    }
+}

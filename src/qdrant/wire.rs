@@ -1,0 +1,298 @@
+//! The server's JSON, read leniently: unknown keys are ignored, unknown words pass, and every field
+//! that some version leaves out is optional (1.7 to 1.19).
+
+use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo, CollectionStatus, ShardReplica};
+use crate::domain::ids::{CollectionName, SnapshotName};
+use crate::domain::point::{Point, PointId};
+use crate::domain::snapshot::{SnapshotInfo, time_in_name};
+use crate::domain::text::one_line;
+use crate::domain::time::parse_server_time;
+use crate::qdrant::api::{ClusterInfo, ScrollPage, SnapshotActivity};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// `{"result": …, "status": "ok" | {"error": …}, "time": …}`
+#[derive(Deserialize)]
+pub struct Envelope {
+    /// Absent with 202 and with errors.
+    #[serde(default)]
+    pub result: Value,
+    /// A word, or an object with the error.
+    pub status: Value,
+}
+
+/// The error text in a body, wherever it is: JSON envelope or plain text.
+pub fn error_text(body: &str) -> String {
+    let parsed: Option<Envelope> = serde_json::from_str(body).ok();
+    let words = parsed.as_ref().and_then(|envelope| match &envelope.status {
+        Value::String(word) => Some(word.as_str()),
+        other => other.get("error").and_then(Value::as_str),
+    });
+    one_line(words.unwrap_or(body), 400)
+}
+
+/// Whether a body is a web page, as proxies send it.
+pub fn looks_like_html(body: &str) -> bool {
+    let start = body.trim_start().get(..14).unwrap_or(body.trim_start()).to_ascii_lowercase();
+    start.starts_with("<html") || start.starts_with("<!doctype html") || start.starts_with("<head")
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Collections {
+    collections: Vec<Named>,
+}
+
+/// `GET /collections`
+pub fn collections(result: Value) -> serde_json::Result<Vec<CollectionName>> {
+    let parsed: Collections = serde_json::from_value(result)?;
+    Ok(parsed.collections.into_iter().map(|named| CollectionName::new(named.name)).collect())
+}
+
+#[derive(Deserialize)]
+struct Info {
+    status: String,
+    #[serde(default)]
+    optimizer_status: Value,
+    points_count: Option<u64>,
+    config: InfoConfig,
+    #[serde(default)]
+    payload_schema: BTreeMap<String, SchemaField>,
+}
+
+#[derive(Deserialize)]
+struct InfoConfig {
+    #[serde(default)]
+    params: Value,
+}
+
+#[derive(Deserialize)]
+struct SchemaField {
+    #[serde(default)]
+    data_type: Value,
+}
+
+/// `GET /collections/{c}`
+pub fn collection(result: Value) -> serde_json::Result<CollectionInfo> {
+    let info: Info = serde_json::from_value(result)?;
+    let error = info.optimizer_status.get("error").and_then(Value::as_str);
+    let fields = info.payload_schema.into_iter();
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Ok(CollectionInfo {
+        status: CollectionStatus::parse(&info.status),
+        optimizer_error: error.map(|text| one_line(text, 300)),
+        points: info.points_count,
+        params: info.config.params,
+        payload_schema: fields.map(|(name, field)| (one_line(&name, 200), one_line(&word(&field.data_type), 60))).collect(),
+    })
+}
+
+#[derive(Deserialize)]
+struct Aliases {
+    aliases: Vec<WireAlias>,
+}
+
+#[derive(Deserialize)]
+struct WireAlias {
+    alias_name: String,
+    collection_name: String,
+}
+
+/// `GET /aliases`
+pub fn aliases(result: Value) -> serde_json::Result<Vec<Alias>> {
+    let parsed: Aliases = serde_json::from_value(result)?;
+    let each = parsed.aliases.into_iter();
+    Ok(each.map(|a| Alias { alias: a.alias_name, collection: CollectionName::new(a.collection_name) }).collect())
+}
+
+#[derive(Deserialize)]
+struct Cluster {
+    status: String,
+    peer_id: Option<u64>,
+    #[serde(default)]
+    peers: BTreeMap<String, Value>,
+    #[serde(default)]
+    consensus_thread_status: Value,
+}
+
+/// `GET /cluster`
+pub fn cluster(result: Value) -> serde_json::Result<ClusterInfo> {
+    let parsed: Cluster = serde_json::from_value(result)?;
+    let word = parsed.consensus_thread_status.get("consensus_thread_status").and_then(Value::as_str);
+    let mut peers: Vec<u64> = parsed.peers.keys().filter_map(|id| id.parse().ok()).collect();
+    peers.sort_unstable();
+    Ok(ClusterInfo {
+        peer: parsed.peer_id.filter(|_| parsed.status == "enabled"),
+        peers,
+        consensus_works: word.is_none_or(|word| word == "working"),
+    })
+}
+
+#[derive(Deserialize)]
+struct WireCollectionCluster {
+    peer_id: u64,
+    #[serde(default)]
+    local_shards: Vec<WireShard>,
+    #[serde(default)]
+    remote_shards: Vec<WireShard>,
+    #[serde(default)]
+    shard_transfers: Vec<Value>,
+    resharding_operations: Option<Vec<Value>>,
+}
+
+#[derive(Deserialize)]
+struct WireShard {
+    shard_id: u32,
+    peer_id: Option<u64>,
+    state: String,
+    points_count: Option<u64>,
+}
+
+/// `GET /collections/{c}/cluster`
+pub fn collection_cluster(result: Value) -> serde_json::Result<CollectionCluster> {
+    let parsed: WireCollectionCluster = serde_json::from_value(result)?;
+    let shards = parsed.local_shards.into_iter().chain(parsed.remote_shards);
+    Ok(CollectionCluster {
+        peer: parsed.peer_id,
+        replicas: shards
+            .map(|s| ShardReplica { shard: s.shard_id, peer: s.peer_id, state: one_line(&s.state, 30), points: s.points_count })
+            .collect(),
+        moving: parsed.shard_transfers.len() + parsed.resharding_operations.map_or(0, |list| list.len()),
+    })
+}
+
+#[derive(Deserialize)]
+struct WireSnapshot {
+    name: String,
+    creation_time: Option<String>,
+    #[serde(default)]
+    size: u64,
+    checksum: Option<String>,
+}
+
+/// One `SnapshotDescription`.
+pub fn snapshot(result: Value) -> serde_json::Result<SnapshotInfo> {
+    serde_json::from_value(result).map(from_wire)
+}
+
+/// A list of them.
+pub fn snapshots(result: Value) -> serde_json::Result<Vec<SnapshotInfo>> {
+    let parsed: Vec<WireSnapshot> = serde_json::from_value(result)?;
+    Ok(parsed.into_iter().map(from_wire).collect())
+}
+
+fn from_wire(wire: WireSnapshot) -> SnapshotInfo {
+    let name = SnapshotName::new(wire.name);
+    // The time in the name is the server's own; the listing's is the file's birth time, which copies change.
+    let taken_at = time_in_name(&name).or_else(|| wire.creation_time.as_deref().and_then(parse_server_time));
+    let is_sha256 = |text: &String| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    SnapshotInfo { name, size: wire.size, taken_at, sha256: wire.checksum.filter(is_sha256).map(|hex| hex.to_lowercase()) }
+}
+
+#[derive(Deserialize)]
+struct WirePoint {
+    id: PointId,
+    #[serde(default)]
+    payload: Value,
+    #[serde(default)]
+    vector: Value,
+}
+
+impl From<WirePoint> for Point {
+    fn from(wire: WirePoint) -> Self {
+        Self { id: wire.id, payload: wire.payload, vector: wire.vector }
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    points: Vec<WirePoint>,
+    next_page_offset: Option<PointId>,
+}
+
+/// `POST …/points/scroll`, and `…/points/query`, which has no offset.
+pub fn page(result: Value) -> serde_json::Result<ScrollPage> {
+    let parsed: Page = serde_json::from_value(result)?;
+    Ok(ScrollPage { points: parsed.points.into_iter().map(Point::from).collect(), next: parsed.next_page_offset })
+}
+
+/// `POST …/points`
+pub fn points(result: Value) -> serde_json::Result<Vec<Point>> {
+    let parsed: Vec<WirePoint> = serde_json::from_value(result)?;
+    Ok(parsed.into_iter().map(Point::from).collect())
+}
+
+#[derive(Deserialize)]
+struct Counters {
+    id: String,
+    #[serde(default)]
+    running_snapshots: u64,
+    #[serde(default)]
+    running_snapshot_recovery: u64,
+}
+
+/// `GET /telemetry?details_level=2`: the counters of one collection; `None` where the server has none.
+pub fn activity(result: &Value, name: &CollectionName) -> Option<SnapshotActivity> {
+    let list = result.get("collections")?.get("snapshots")?.as_array()?;
+    let counters = list.iter().filter_map(|value| Counters::deserialize(value).ok());
+    let mut sum = SnapshotActivity::default();
+    for each in counters.filter(|counters| counters.id == name.raw()) {
+        sum.creating += each.running_snapshots;
+        sum.recovering += each.running_snapshot_recovery;
+    }
+    Some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn errors_are_found_wherever_they_are() {
+        assert_eq!(error_text(r#"{"status":{"error":"Not found: x"},"time":0}"#), "Not found: x");
+        assert_eq!(error_text(r#"{"status":"already_in_progress","time":0}"#), "already_in_progress");
+        assert_eq!(error_text("Invalid API key or JWT"), "Invalid API key or JWT");
+        assert!(looks_like_html("\n<!DOCTYPE html><html>"));
+        assert!(!looks_like_html("日"));
+    }
+
+    #[test]
+    fn old_and_new_servers_are_tolerated() {
+        let old = json!({"status": "green", "config": {}, "vectors_count": null, "points_count": null, "segments_count": 1});
+        assert_eq!(collection(old).unwrap().points, None);
+        let new = json!({"status": "purple", "config": {"params": {"shard_number": 2}}, "optimizer_status": {"error": "x"},
+            "payload_schema": {"city": {"data_type": "keyword", "points": 1}}, "update_queue": {"length": 0}});
+        let info = collection(new).unwrap();
+        assert_eq!((info.status.word(), info.shard_number()), ("purple", 2));
+        assert_eq!(info.payload_schema, [("city".to_owned(), "keyword".to_owned())]);
+    }
+
+    #[test]
+    fn peer_ids_keep_all_their_bits() {
+        let result = json!({"status": "enabled", "peer_id": u64::MAX, "peers": {"18446744073709551615": {"uri": "x"}},
+            "consensus_thread_status": {"consensus_thread_status": "stopped_with_err", "err": "x"}});
+        let info = cluster(result).unwrap();
+        assert_eq!((info.peer, info.peers, info.consensus_works), (Some(u64::MAX), vec![u64::MAX], false));
+        assert_eq!(cluster(json!({"status": "disabled"})).unwrap().peer, None);
+    }
+
+    #[test]
+    fn a_checksum_that_is_none_is_dropped() {
+        let info = snapshot(json!({"name": "x.snapshot", "creation_time": null, "size": 1, "checksum": "abc"})).unwrap();
+        assert_eq!((info.sha256, info.taken_at), (None, None));
+    }
+
+    #[test]
+    fn telemetry_of_old_servers_has_no_counters() {
+        let name = CollectionName::new("a");
+        assert_eq!(activity(&json!({"collections": {"number_of_collections": 1}}), &name), None);
+        let result = json!({"collections": {"snapshots": [{"id": "a", "running_snapshots": 1, "running_snapshot_recovery": 2}]}});
+        assert_eq!(activity(&result, &name), Some(SnapshotActivity { creating: 1, recovering: 2 }));
+    }
+}
