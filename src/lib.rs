@@ -3,3 +3,4 @@
 pub mod domain;
 pub mod config;
 pub mod qdrant;
+pub mod sandbox;

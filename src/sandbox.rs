@@ -1,0 +1,122 @@
+//! L4: an embedded server that behaves like Qdrant 1.18.3 for everything qsnap uses.
+//!
+//! It exists for the demo, for tests and for trying things without risk. It is written from recorded
+//! answers of a real server and shares no types with [`crate::qdrant`]: a mistake made there must not
+//! be repeated here. `tests/it/exchanges.rs` replays the recorded answers against it.
+
+mod access;
+mod answer;
+mod archive;
+mod collections;
+pub mod faults;
+mod files;
+mod points;
+mod recover;
+mod routes;
+pub mod seed;
+mod shards;
+mod snapshots;
+mod unpack;
+mod world;
+
+use faults::Faults;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use world::World;
+
+/// The version it claims, and behaves like.
+pub const VERSION: &str = "1.18.3";
+
+/// How to start a sandbox.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Address of the first node; further nodes take free ports beside it.
+    pub listen: SocketAddr,
+    /// Key with all rights.
+    pub api_key: Option<String>,
+    /// Key that may only read.
+    pub read_only_api_key: Option<String>,
+    /// Nodes of the cluster; 1 is a standalone server.
+    pub nodes: usize,
+    /// Bytes per second and connection; `None` for no limit.
+    pub rate: Option<u64>,
+    /// Whether `recover` may fetch http(s) locations.
+    pub url_recovery: bool,
+    /// Faults from the start.
+    pub faults: Faults,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            api_key: None,
+            read_only_api_key: None,
+            nodes: 1,
+            rate: None,
+            url_recovery: true,
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// A running sandbox; it stops, and removes its files, when dropped.
+pub struct Sandbox {
+    urls: Vec<String>,
+    world: Arc<World>,
+    stop: CancellationToken,
+}
+
+impl Sandbox {
+    /// Binds and serves.
+    pub async fn start(options: SandboxOptions) -> std::io::Result<Self> {
+        let mut listeners = vec![TcpListener::bind(options.listen).await?];
+        for _ in 1..options.nodes.max(1) {
+            listeners.push(TcpListener::bind(SocketAddr::new(options.listen.ip(), 0)).await?);
+        }
+        let urls = listeners
+            .iter()
+            .map(|listener| listener.local_addr().map(|address| format!("http://{address}")))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        let world = Arc::new(World::new(options, listeners.len())?);
+        let stop = CancellationToken::new();
+        for (node, listener) in listeners.into_iter().enumerate() {
+            serve(listener, routes::router(world.clone(), node), stop.clone());
+        }
+        Ok(Self { urls, world, stop })
+    }
+
+    /// Base addresses of the nodes.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
+    /// The faults, to be changed while it runs.
+    pub fn faults(&self) -> &Faults {
+        &self.world.options.faults
+    }
+
+    /// Puts collections and snapshots into it.
+    pub fn seed(&self, plan: &[seed::SeedCollection]) -> std::io::Result<()> {
+        seed::apply(&self.world, plan)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the sandbox is a server of its own")]
+fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
+    tokio::spawn(async move {
+        // Dropping the server future closes its connections: a stopped sandbox is gone at once.
+        tokio::select! {
+            _ = axum::serve(listener, router) => {}
+            () = stop.cancelled() => {}
+        }
+    });
+}

@@ -1,0 +1,230 @@
+//! Snapshots as tars in the real layout (Qdrant 1.12 and newer), with segment content of our own.
+//!
+//! Filler makes a snapshot as large as wished. It is written sparse: 4 KiB that depend on the
+//! position in every 256 KiB, holes between, so that a gigabyte costs little disk and a block in the
+//! wrong place still changes the hash.
+
+use crate::sandbox::world::{Cluster, Collection, Replica, mix};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+const STRIDE: u64 = 256 << 10;
+const SOLID: usize = 4 << 10;
+
+/// One shard as a node sees it.
+pub struct ShardPicture {
+    /// Shard id.
+    pub id: u32,
+    /// Segment id.
+    pub segment: String,
+    /// The local data; `None` for a stub.
+    pub replica: Option<Replica>,
+    replica_state: Value,
+}
+
+/// A collection as a node sees it at one moment.
+pub struct Picture {
+    /// Config.
+    pub config: Value,
+    /// Payload indexes.
+    pub schema: Map<String, Value>,
+    /// All shards.
+    pub shards: Vec<ShardPicture>,
+}
+
+impl Picture {
+    /// Takes the picture; cheap, points are shared.
+    pub fn take(cluster: &Cluster, collection: &Collection, node: usize) -> Self {
+        let shards = collection.shards.iter().enumerate().map(|(id, shard)| {
+            let peers: Map<String, Value> =
+                shard.replicas.keys().map(|index| (cluster.nodes[*index].peer.to_string(), json!("Active"))).collect();
+            ShardPicture {
+                id: id as u32,
+                segment: collection.segments[id].clone(),
+                replica: shard.replicas.get(&node).cloned(),
+                replica_state: json!({"is_local": shard.replicas.contains_key(&node), "this_peer_id": cluster.nodes[node].peer, "peers": peers}),
+            }
+        });
+        Self {
+            config: collection.config.clone(),
+            schema: collection.payload_schema.clone().into_iter().collect(),
+            shards: shards.collect(),
+        }
+    }
+}
+
+/// Which layout a shard is written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ShardLayout {
+    /// Segments as nested tars.
+    Stored,
+    /// Segments unpacked.
+    Streamed,
+    /// Unpacked, with a manifest per segment.
+    Partial,
+}
+
+/// Writes a collection snapshot.
+pub fn write_collection(path: &Path, picture: &Picture) -> std::io::Result<()> {
+    let mut tar = tar::Builder::new(File::create(path)?);
+    for shard in &picture.shards {
+        write_shard(&mut tar, shard, &format!("{}/", shard.id), ShardLayout::Stored, false)?;
+    }
+    append(&mut tar, "version.info", b"0.4.2")?;
+    append(&mut tar, "config.json", picture.config.to_string().as_bytes())?;
+    append(&mut tar, "shard_key_mapping.json", b"[]")?;
+    append(&mut tar, "payload_index.json", json!({"schema": picture.schema}).to_string().as_bytes())?;
+    tar.into_inner()?.sync_data()
+}
+
+/// Writes a shard snapshot.
+pub fn write_shard_snapshot(path: &Path, shard: &ShardPicture, layout: ShardLayout) -> std::io::Result<()> {
+    let mut tar = tar::Builder::new(File::create(path)?);
+    write_shard(&mut tar, shard, "", layout, true)?;
+    tar.into_inner().map(drop)
+}
+
+/// Writes a full snapshot out of collection snapshots.
+pub fn write_full(path: &Path, parts: &[(String, std::path::PathBuf)], config: &Value) -> std::io::Result<()> {
+    let mut tar = tar::Builder::new(File::create(path)?);
+    for (name, part) in parts {
+        tar.append_path_with_name(part, name)?;
+    }
+    append(&mut tar, "config.json", config.to_string().as_bytes())?;
+    tar.into_inner().map(drop)
+}
+
+fn write_shard(tar: &mut tar::Builder<File>, shard: &ShardPicture, prefix: &str, layout: ShardLayout, wal_dir: bool) -> std::io::Result<()> {
+    if let Some(replica) = &shard.replica {
+        let inside = format!("{prefix}segments/{}", shard.segment);
+        match layout {
+            ShardLayout::Stored => append_nested(tar, &format!("{inside}.tar"), replica)?,
+            ShardLayout::Streamed => append_segment(tar, &format!("{inside}/files/"), replica, None)?,
+            ShardLayout::Partial => append_segment(tar, &format!("{inside}/files/"), replica, Some(&segment_manifest(shard, replica)))?,
+        }
+        if wal_dir {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(tar::EntryType::Directory);
+            header.set_mode(0o755);
+            header.set_size(0);
+            tar.append_data(&mut header, format!("{prefix}wal/"), std::io::empty())?;
+        }
+        append(tar, &format!("{prefix}wal/open-1"), &[0; 4096])?;
+    }
+    append(tar, &format!("{prefix}replica_state.json"), shard.replica_state.to_string().as_bytes())?;
+    append(tar, &format!("{prefix}shard_config.json"), br#"{"type":"ReplicaSet"}"#)
+}
+
+/// `{segment_id, segment_version, file_versions}` of the partial API.
+pub fn segment_manifest(shard: &ShardPicture, replica: &Replica) -> Value {
+    let names = segment_files(replica).into_iter().map(|(name, _)| (name, json!(replica.version)));
+    let versions: Map<String, Value> = names.chain([(FILLER.to_owned(), json!(0))]).collect();
+    json!({"segment_id": shard.segment, "segment_version": replica.version, "file_versions": versions})
+}
+
+const FILLER: &str = "vector_storage/vectors/chunk_0.mmap";
+
+/// The files of a segment but for the filler.
+fn segment_files(replica: &Replica) -> Vec<(String, Vec<u8>)> {
+    let mut lines = Vec::new();
+    for (key, point) in replica.points.iter() {
+        let line = json!({"id": key, "vector": point.vector, "payload": point.payload});
+        lines.extend_from_slice(line.to_string().as_bytes());
+        lines.push(b'\n');
+    }
+    let segment = json!({"initial_version": null, "version": replica.version,
+        "config": {"vector_data": {}, "payload_storage_type": {"type": "mmap"}}});
+    vec![
+        ("payload_storage/points.ndjson".into(), lines),
+        ("mutable_id_tracker.mappings".into(), vec![0; replica.points.len() * 13]),
+        ("mutable_id_tracker.versions".into(), vec![0; replica.points.len() * 8]),
+        ("segment.json".into(), segment.to_string().into_bytes()),
+        ("version.info".into(), b"0.6.0".to_vec()),
+    ]
+}
+
+fn append_segment(tar: &mut tar::Builder<File>, prefix: &str, replica: &Replica, manifest: Option<&Value>) -> std::io::Result<()> {
+    tar.get_mut().write_all(filler_header(&format!("{prefix}{FILLER}"), replica.filler)?.as_bytes())?;
+    write_filler(tar.get_mut(), replica.filler)?;
+    for (name, content) in segment_files(replica) {
+        append(tar, &format!("{prefix}{name}"), &content)?;
+    }
+    match manifest {
+        Some(manifest) => append(tar, &format!("{prefix}segment_manifest.json"), manifest.to_string().as_bytes()),
+        None => Ok(()),
+    }
+}
+
+fn append_nested(tar: &mut tar::Builder<File>, name: &str, replica: &Replica) -> std::io::Result<()> {
+    let mut rest = tar::Builder::new(Vec::new());
+    for (file, content) in segment_files(replica) {
+        append(&mut rest, &format!("snapshot/files/{file}"), &content)?;
+    }
+    let rest = rest.into_inner()?;
+    let inner = filler_header(&format!("snapshot/files/{FILLER}"), replica.filler)?;
+    let total = 512 + padded(replica.filler) + rest.len() as u64;
+    let out = tar.get_mut();
+    out.write_all(filler_header(name, total)?.as_bytes())?;
+    out.write_all(inner.as_bytes())?;
+    write_filler(out, replica.filler)?;
+    out.write_all(&rest)
+}
+
+fn filler_header(name: &str, size: u64) -> std::io::Result<tar::Header> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name)?;
+    header.set_mode(0o644);
+    header.set_size(size);
+    header.set_cksum();
+    Ok(header)
+}
+
+fn padded(size: u64) -> u64 {
+    size.div_ceil(512) * 512
+}
+
+fn write_filler(out: &mut File, size: u64) -> std::io::Result<()> {
+    let start = out.stream_position()?;
+    for at in (0..size).step_by(STRIDE as usize) {
+        let mut block = [0_u8; SOLID];
+        for (word, bytes) in block.chunks_exact_mut(8).enumerate() {
+            bytes.copy_from_slice(&mix(at + word as u64).to_le_bytes());
+        }
+        let solid = block.len().min((size - at) as usize);
+        out.seek(SeekFrom::Start(start + at))?;
+        out.write_all(&block[..solid])?;
+    }
+    let end = start + padded(size);
+    if end > start {
+        out.set_len(end)?;
+    }
+    out.seek(SeekFrom::Start(end)).map(drop)
+}
+
+fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, content: &[u8]) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_size(content.len() as u64);
+    tar.append_data(&mut header, name, content)
+}
+
+/// sha256 of a file, in hex.
+pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}
+
+/// Lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,206 @@
+//! Collections, aliases, cluster and telemetry.
+
+use crate::sandbox::VERSION;
+use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
+use crate::sandbox::world::{Node, full_config};
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+/// Parses a body as the server would, in words near to its own.
+pub fn body_of<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::new(400, format!("Format error in JSON body: {error}")))
+}
+
+/// `GET /`
+pub async fn root() -> Answer {
+    let commit = "db8fa43fcb6aedec1e739487e17a99731b74590a";
+    json_answer(StatusCode::OK, &json!({"title": "qdrant - vector search engine", "version": VERSION, "commit": commit}))
+}
+
+/// `GET /collections`
+pub async fn list(State(node): State<Node>) -> Answer {
+    let names: Vec<Value> = node.world.cluster().collections.keys().map(|name| json!({"name": name})).collect();
+    ok(json!({"collections": names}))
+}
+
+/// `GET /collections/{c}`
+pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+    let cluster = node.world.cluster();
+    let collection = cluster.collection(&name)?;
+    let points: usize = collection.readable()?.iter().map(|points| points.len()).sum();
+    let schema: Map<String, Value> = collection
+        .payload_schema
+        .iter()
+        .map(|(field, kind)| (field.clone(), json!({"data_type": kind, "points": points})))
+        .collect();
+    Ok(ok(json!({
+        "status": "green", "optimizer_status": "ok", "indexed_vectors_count": 0, "points_count": points,
+        "segments_count": collection.shards.len(), "config": collection.config, "payload_schema": schema,
+        "update_queue": {"length": 0},
+    })))
+}
+
+/// `GET /collections/{c}/exists`
+pub async fn exists(State(node): State<Node>, Path(name): Path<String>) -> Answer {
+    ok(json!({"exists": node.world.cluster().resolve(&name).is_ok()}))
+}
+
+/// `PUT /collections/{c}`
+pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+    let body: Value = body_of(&body)?;
+    let vectors = body.get("vectors").cloned().unwrap_or(json!({}));
+    let valid = |vector: &Value| vector.get("size").is_some_and(Value::is_u64) && vector.get("distance").is_some_and(Value::is_string);
+    let named = vectors.as_object().is_some_and(|map| map.values().all(valid));
+    if !valid(&vectors) && !named {
+        return Err(Refusal::new(400, "Format error in JSON body: data did not match any variant of untagged enum VectorsConfig"));
+    }
+    let illegal = |c: char| "<>:\"/\\|?*".contains(c) || c.is_control();
+    if name.chars().any(illegal) || name.chars().count() > 255 {
+        return Err(Refusal::new(422, "Validation error in path parameters: [name: collection name cannot contain this character]"));
+    }
+    let mut cluster = node.world.cluster();
+    if cluster.collections.contains_key(&name) || cluster.aliases.contains_key(&name) {
+        return Err(Refusal::new(409, format!("Wrong input: Collection `{name}` already exists!")));
+    }
+    cluster.create(&name, full_config(&body));
+    Ok(ok(json!(true)))
+}
+
+/// `DELETE /collections/{c}`: snapshots stay, aliases go.
+pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Answer {
+    let mut cluster = node.world.cluster();
+    let existed = cluster.collections.remove(&name).is_some();
+    cluster.aliases.retain(|_, target| *target != name);
+    ok(json!(existed))
+}
+
+#[derive(Deserialize)]
+struct IndexRequest {
+    field_name: String,
+    field_schema: Value,
+}
+
+/// `PUT /collections/{c}/index`
+pub async fn create_index(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+    let request: IndexRequest = body_of(&body)?;
+    let mut cluster = node.world.cluster();
+    cluster.collection_mut(&name)?.payload_schema.insert(request.field_name, request.field_schema);
+    cluster.counter += 1;
+    Ok(ok(json!({"operation_id": cluster.counter, "status": "completed"})))
+}
+
+/// `GET /aliases`
+pub async fn aliases(State(node): State<Node>) -> Answer {
+    let cluster = node.world.cluster();
+    let each = cluster.aliases.iter().map(|(alias, name)| json!({"alias_name": alias, "collection_name": name}));
+    ok(json!({"aliases": each.collect::<Vec<_>>()}))
+}
+
+/// `GET /collections/{c}/aliases`
+pub async fn aliases_of(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+    let cluster = node.world.cluster();
+    let real = cluster.resolve(&name)?;
+    let each = cluster.aliases.iter().filter(|(_, target)| **target == real);
+    let list: Vec<Value> = each.map(|(alias, name)| json!({"alias_name": alias, "collection_name": name})).collect();
+    Ok(ok(json!({"aliases": list})))
+}
+
+#[derive(Deserialize)]
+struct AliasRequest {
+    actions: Vec<AliasAction>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AliasAction {
+    CreateAlias { collection_name: String, alias_name: String },
+    DeleteAlias { alias_name: String },
+    RenameAlias { old_alias_name: String, new_alias_name: String },
+}
+
+/// `POST /collections/aliases`: one after the other, no rollback, as on the real server.
+pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Answer, Refusal> {
+    let request: AliasRequest = body_of(&body)?;
+    let mut cluster = node.world.cluster();
+    for action in request.actions {
+        match action {
+            AliasAction::CreateAlias { collection_name, alias_name } => {
+                if !cluster.collections.contains_key(&collection_name) {
+                    return Err(Refusal::no_collection(&collection_name));
+                }
+                if cluster.collections.contains_key(&alias_name) {
+                    return Err(Refusal::new(409, format!("Wrong input: Collection `{alias_name}` already exists!")));
+                }
+                cluster.aliases.insert(alias_name, collection_name);
+            }
+            AliasAction::DeleteAlias { alias_name } => {
+                cluster.aliases.remove(&alias_name);
+            }
+            AliasAction::RenameAlias { old_alias_name, new_alias_name } => {
+                let missing = || Refusal::new(404, format!("Not found: Alias {old_alias_name} does not exists!"));
+                let target = cluster.aliases.remove(&old_alias_name).ok_or_else(missing)?;
+                cluster.aliases.insert(new_alias_name, target);
+            }
+        }
+    }
+    Ok(ok(json!(true)))
+}
+
+/// `GET /cluster`
+pub async fn cluster(State(node): State<Node>) -> Answer {
+    let cluster = node.world.cluster();
+    if cluster.nodes.len() < 2 {
+        return ok(json!({"status": "disabled"}));
+    }
+    let peers: Map<String, Value> =
+        cluster.nodes.iter().map(|state| (state.peer.to_string(), json!({"uri": "http://127.0.0.1:6335/"}))).collect();
+    ok(json!({
+        "status": "enabled", "peer_id": cluster.nodes[node.index].peer, "peers": peers,
+        "raft_info": {"term": 1, "commit": 12, "pending_operations": 0, "leader": cluster.nodes[0].peer, "role": "Leader", "is_voter": true},
+        "consensus_thread_status": {"consensus_thread_status": "working", "last_update": "2026-11-22T13:59:00.000000000Z"},
+        "message_send_failures": {},
+    }))
+}
+
+/// `GET /collections/{c}/cluster`. A broken replica still says Active, with no points (1.18.3).
+pub async fn collection_cluster(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+    let cluster = node.world.cluster();
+    let collection = cluster.collection(&name)?;
+    let (mut local, mut remote) = (Vec::new(), Vec::new());
+    for (shard_id, shard) in collection.shards.iter().enumerate() {
+        for (index, replica) in &shard.replicas {
+            if *index == node.index {
+                let points = if replica.broken { 0 } else { replica.points.len() };
+                local.push(json!({"shard_id": shard_id, "points_count": points, "state": "Active"}));
+            } else {
+                remote.push(json!({"shard_id": shard_id, "peer_id": cluster.nodes[*index].peer, "state": "Active"}));
+            }
+        }
+    }
+    Ok(ok(json!({
+        "peer_id": cluster.nodes[node.index].peer, "shard_count": collection.shards.len(),
+        "local_shards": local, "remote_shards": remote, "shard_transfers": [],
+    })))
+}
+
+/// `GET /telemetry`: level 0 has no snapshot counters, level 1 an empty list (1.18.3).
+pub async fn telemetry(State(node): State<Node>, Query(query): Query<HashMap<String, String>>) -> Answer {
+    let level: u32 = query.get("details_level").and_then(|level| level.parse().ok()).unwrap_or(0);
+    let cluster = node.world.cluster();
+    let activity = cluster.nodes[node.index].activity.iter();
+    let each = activity.map(|(name, activity)| {
+        json!({"id": name, "running_snapshots": activity.creating, "running_snapshot_recovery": activity.recovering,
+            "total_snapshot_creations": activity.created})
+    });
+    let mut collections = json!({"number_of_collections": cluster.collections.len()});
+    match level {
+        0 => {}
+        1 => collections["snapshots"] = json!([]),
+        _ => collections["snapshots"] = Value::Array(each.collect()),
+    }
+    ok(json!({"id": "00000000-0000-4000-9000-000000000000", "app": {"name": "qdrant", "version": VERSION}, "collections": collections}))
+}

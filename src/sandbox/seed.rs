@@ -1,0 +1,111 @@
+//! Collections out of a seed: real points, payloads a person can read, snapshots of several ages.
+
+use crate::sandbox::archive::{self, Picture};
+use crate::sandbox::snapshots;
+use crate::sandbox::world::{Node, PointKey, StoredPoint, World, full_config, mix};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// One collection to make.
+#[derive(Debug, Clone)]
+pub struct SeedCollection {
+    /// Its name.
+    pub name: String,
+    /// Points, with ids from 1.
+    pub points: u64,
+    /// Vector size.
+    pub dimensions: usize,
+    /// Shards.
+    pub shards: u64,
+    /// Bytes that its snapshots carry besides.
+    pub filler: u64,
+    /// Different seeds give different points.
+    pub seed: u64,
+    /// An alias for it.
+    pub alias: Option<String>,
+    /// Snapshots to keep, by age in seconds.
+    pub snapshot_ages: Vec<i64>,
+}
+
+impl SeedCollection {
+    /// A small collection without snapshots.
+    pub fn new(name: &str, points: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            points,
+            dimensions: 8,
+            shards: 1,
+            filler: 0,
+            seed: 1,
+            alias: None,
+            snapshot_ages: Vec::new(),
+        }
+    }
+}
+
+const CITIES: [&str; 6] = ["Oslo", "Rome", "Lima", "Kyoto", "Accra", "Perth"];
+
+fn point(seed: &SeedCollection, id: u64) -> StoredPoint {
+    let word = |n: u64| mix(seed.seed.wrapping_mul(0x1_0001) ^ (id << 8) ^ n);
+    let vector: Vec<Value> = (0..seed.dimensions as u64).map(|n| json!((word(n) % 2_000) as f32 / 1_000.0 - 1.0)).collect();
+    let payload = json!({
+        "sku": format!("{}-{id:06}", seed.name),
+        "city": CITIES[(word(90) % 6) as usize],
+        "price": word(91) % 100_000,
+    });
+    StoredPoint { vector: Value::Array(vector), payload }
+}
+
+/// Makes all of them on node 0's cluster; snapshots lie on node 0.
+pub fn apply(world: &Arc<World>, plan: &[SeedCollection]) -> std::io::Result<()> {
+    for seed in plan {
+        make(world, seed);
+        if !seed.snapshot_ages.is_empty() {
+            snapshot(world, seed)?;
+        }
+    }
+    Ok(())
+}
+
+fn make(world: &World, seed: &SeedCollection) {
+    let mut cluster = world.cluster();
+    let vectors = json!({"size": seed.dimensions, "distance": "Dot"});
+    cluster.create(&seed.name, full_config(&json!({"vectors": vectors, "shard_number": seed.shards})));
+    if let Some(alias) = &seed.alias {
+        cluster.aliases.insert(alias.clone(), seed.name.clone());
+    }
+    let Some(collection) = cluster.collections.get_mut(&seed.name) else { return };
+    collection.payload_schema.insert("city".into(), json!("keyword"));
+    for id in 1..=seed.points {
+        let key = PointKey::Number(id);
+        let shard = collection.shard_of(&key);
+        collection.write(shard, |points| {
+            points.insert(key.clone(), point(seed, id));
+        });
+    }
+    let share = seed.filler / collection.shards.len() as u64;
+    for replica in collection.shards.iter_mut().flat_map(|shard| shard.replicas.values_mut()) {
+        replica.filler = share;
+    }
+}
+
+/// One file on disk serves all ages: the content is the same.
+fn snapshot(world: &Arc<World>, seed: &SeedCollection) -> std::io::Result<()> {
+    let node = Node { world: world.clone(), index: 0 };
+    let path = world.fresh_path();
+    let (picture, peer) = {
+        let cluster = world.cluster();
+        let collection = cluster.collection(&seed.name).map_err(|refusal| std::io::Error::other(refusal.words))?;
+        (Picture::take(&cluster, collection, 0), cluster.nodes[0].peer)
+    };
+    archive::write_collection(&path, &picture)?;
+    let newest = snapshots::finished(path, snapshots::now())?;
+    for age in &seed.snapshot_ages {
+        let at = snapshots::now() - jiff::SignedDuration::from_secs(*age);
+        let name = format!("{}-{peer}-{}.snapshot", seed.name, snapshots::stamp(at));
+        let mut file = newest.clone();
+        file.created = at;
+        snapshots::keep(&node, &seed.name, &name, file);
+    }
+    Ok(())
+}

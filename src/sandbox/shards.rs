@@ -1,0 +1,170 @@
+//! Snapshots of single shards: stored, streamed, and partial with a manifest.
+
+use crate::sandbox::answer::{Answer, Refusal, ok};
+use crate::sandbox::archive::{self, Picture, ShardLayout, ShardPicture};
+use crate::sandbox::collections::body_of;
+use crate::sandbox::recover::{self, Recovering};
+use crate::sandbox::snapshots::{self, Params};
+use crate::sandbox::world::Node;
+use crate::sandbox::files;
+use axum::body::Bytes;
+use axum::extract::{Multipart, Path, Query, State};
+use axum::http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+fn folder(node: &Node, name: &str, shard: u32) -> Result<String, Refusal> {
+    let cluster = node.world.cluster();
+    let real = cluster.resolve(name)?;
+    if shard as usize >= cluster.collection(&real)?.shards.len() {
+        return Err(Refusal::no_shard(shard));
+    }
+    Ok(format!("{real}/shards/{shard}"))
+}
+
+/// The local replica of a shard, as a picture.
+fn picture(node: &Node, name: &str, shard: u32) -> Result<ShardPicture, Refusal> {
+    let cluster = node.world.cluster();
+    let taken = Picture::take(&cluster, cluster.collection(name)?, node.index);
+    let found = taken.shards.into_iter().find(|picture| picture.id == shard).ok_or_else(|| Refusal::no_shard(shard))?;
+    if found.replica.is_none() {
+        return Err(Refusal::new(400, format!("Bad request: Shard {shard} is not a local or queue proxy shard")));
+    }
+    Ok(found)
+}
+
+/// `GET …/shards/{s}/snapshots`
+pub async fn list(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
+    Ok(snapshots::list_folder(&node, &folder(&node, &name, shard)?))
+}
+
+/// `POST …/shards/{s}/snapshots`
+pub async fn create(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
+    let folder = folder(&node, &name, shard)?;
+    let picture = picture(&node, &name, shard)?;
+    let (path, at) = (node.world.fresh_path(), snapshots::now());
+    let written = tokio::task::spawn_blocking(move || {
+        archive::write_shard_snapshot(&path, &picture, ShardLayout::Stored)?;
+        snapshots::finished(path, at)
+    });
+    let file = written.await.map_err(Refusal::internal)??;
+    let real = node.world.cluster().resolve(&name)?;
+    let file_name = format!("{real}-shard-{shard}-{}.snapshot", snapshots::stamp(at));
+    snapshots::keep(&node, &folder, &file_name, file.clone());
+    Ok(ok(snapshots::describe(&node, &file_name, &file)))
+}
+
+/// `GET …/shards/{s}/snapshots/{name}`
+pub async fn download(State(node): State<Node>, Path((name, shard, file)): Path<(String, u32, String)>, headers: HeaderMap) -> Answer {
+    match folder(&node, &name, shard) {
+        Ok(folder) => snapshots::send(&node, &folder, &file, &headers).await,
+        Err(refusal) => refusal.plain(),
+    }
+}
+
+/// `DELETE …/shards/{s}/snapshots/{name}`
+pub async fn delete(State(node): State<Node>, Path((name, shard, file)): Path<(String, u32, String)>) -> Result<Answer, Refusal> {
+    snapshots::remove(&node, &folder(&node, &name, shard)?, &file)
+}
+
+/// `POST …/shards/{s}/snapshots/upload`: the file does not stay.
+pub async fn upload(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, Query(params): Params, mut multipart: Multipart) -> Answer {
+    let (_, spooled) = match snapshots::receive(&node, &mut multipart).await {
+        Ok(received) => received,
+        Err(answer) => return answer,
+    };
+    let outcome = async {
+        snapshots::check_upload(&params, &spooled)?;
+        folder(&node, &name, shard)?;
+        let _recovering = Recovering::begin(&node, &name);
+        recover::shard(&node, &name, shard, &spooled.path).await
+    };
+    let outcome = outcome.await;
+    let _ = std::fs::remove_file(&spooled.path);
+    match outcome {
+        Ok(()) => ok(Value::Null),
+        Err(refusal) => refusal.json(),
+    }
+}
+
+#[derive(Deserialize)]
+struct RecoverRequest {
+    location: String,
+    checksum: Option<String>,
+    api_key: Option<String>,
+}
+
+/// `PUT …/shards/{s}/snapshots/recover`: a URL, or the bare name of a stored file.
+pub async fn recover(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, body: Bytes) -> Result<Answer, Refusal> {
+    let request: RecoverRequest = body_of(&body)?;
+    snapshots::check_hex(request.checksum.as_deref())?;
+    let folder = folder(&node, &name, shard)?;
+    let _recovering = Recovering::begin(&node, &name);
+    let path = match url::Url::parse(&request.location) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => recover::fetch(&node, &url, request.api_key.as_deref()).await?.path,
+        Ok(url) => {
+            let scheme = url.scheme();
+            return Err(Refusal::new(400, format!("Wrong input: Invalid snapshot URL {url}: URLs with {scheme} scheme are not supported")));
+        }
+        Err(_) => snapshots::find(&node, &folder, &request.location)?.path,
+    };
+    recover::shard(&node, &name, shard, &path).await?;
+    Ok(ok(json!(true)))
+}
+
+async fn stream_picture(node: &Node, picture: ShardPicture, layout: ShardLayout) -> Result<Answer, Refusal> {
+    let path = node.world.fresh_path();
+    let target = path.clone();
+    let segment = picture.segment.clone();
+    let written = tokio::task::spawn_blocking(move || archive::write_shard_snapshot(&target, &picture, layout));
+    written.await.map_err(Refusal::internal)??;
+    let length = std::fs::metadata(&path)?.len();
+    let body = files::body(node, &path, 0, length).await?;
+    // The open file outlives its name: nothing stays behind when the client goes away.
+    let _ = std::fs::remove_file(&path);
+    Response::builder()
+        .header("content-type", "application/octet-stream")
+        .header("content-disposition", format!("attachment; filename=\"{segment}.tar\""))
+        .body(body)
+        .map_err(Refusal::internal)
+}
+
+/// `GET …/shards/{s}/snapshot`: no length, no checksum.
+pub async fn stream(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Answer {
+    let streamed = async { stream_picture(&node, picture(&node, &name, shard)?, ShardLayout::Streamed).await };
+    streamed.await.unwrap_or_else(Refusal::plain)
+}
+
+/// `GET …/snapshot/partial/manifest`
+pub async fn manifest(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
+    let picture = picture(&node, &name, shard)?;
+    let replica = picture.replica.clone().unwrap_or_default();
+    let mut map = Map::new();
+    map.insert(picture.segment.clone(), archive::segment_manifest(&picture, &replica));
+    Ok(ok(Value::Object(map)))
+}
+
+#[derive(Deserialize)]
+struct SegmentManifest {
+    segment_version: u64,
+}
+
+/// `POST …/snapshot/partial/create`: 304 when the manifest is still true.
+pub async fn partial(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, body: Bytes) -> Answer {
+    let parsed: Result<BTreeMap<String, SegmentManifest>, _> = serde_json::from_slice(&body);
+    let known = match parsed {
+        Ok(known) => known,
+        Err(error) => return Refusal::new(400, format!("Json deserialize error: {error}")).plain(),
+    };
+    let streamed = async {
+        let picture = picture(&node, &name, shard)?;
+        let version = picture.replica.as_ref().map_or(0, |replica| replica.version);
+        if known.get(&picture.segment).is_some_and(|manifest| manifest.segment_version == version) {
+            let unchanged = Response::builder().status(StatusCode::NOT_MODIFIED).header("content-type", "text/plain; charset=utf-8");
+            return unchanged.body(axum::body::Body::empty()).map_err(Refusal::internal);
+        }
+        stream_picture(&node, picture, ShardLayout::Partial).await
+    };
+    streamed.await.unwrap_or_else(Refusal::plain)
+}

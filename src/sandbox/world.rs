@@ -1,0 +1,272 @@
+//! The state behind all nodes: collections of real points, aliases, and each node's files.
+
+use crate::sandbox::SandboxOptions;
+use crate::sandbox::answer::Refusal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Id of a point.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PointKey {
+    /// Number.
+    Number(u64),
+    /// UUID.
+    Uuid(String),
+}
+
+/// Points of one replica. Shared until written: a snapshot takes a reference, not a copy.
+pub type Points = Arc<BTreeMap<PointKey, StoredPoint>>;
+
+/// What is kept of a point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredPoint {
+    /// Vector or named vectors.
+    pub vector: Value,
+    /// Payload.
+    #[serde(default)]
+    pub payload: Value,
+}
+
+/// One replica of a shard.
+#[derive(Debug, Clone, Default)]
+pub struct Replica {
+    /// The points.
+    pub points: Points,
+    /// Bytes without meaning that a snapshot carries besides, to make it as large as wished.
+    pub filler: u64,
+    /// Whether the last load failed: everything then answers 500, as a dummy shard does.
+    pub broken: bool,
+    /// Counts changes; the partial manifest shows it.
+    pub version: u64,
+}
+
+/// One shard: its replicas by node.
+#[derive(Debug, Clone, Default)]
+pub struct Shard {
+    /// Node index to replica.
+    pub replicas: BTreeMap<usize, Replica>,
+}
+
+/// One collection.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    /// The config as a snapshot carries it.
+    pub config: Value,
+    /// Indexed fields.
+    pub payload_schema: BTreeMap<String, Value>,
+    /// The shards.
+    pub shards: Vec<Shard>,
+    /// Segment id for each shard.
+    pub segments: Vec<String>,
+}
+
+/// A file that a node keeps.
+#[derive(Debug, Clone)]
+pub struct KeptFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// When it appeared, for the listing.
+    pub created: jiff::Timestamp,
+    /// sha256; absent for uploads.
+    pub sha256: Option<String>,
+}
+
+/// Counters of telemetry.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Activity {
+    /// Snapshots being made.
+    pub creating: u64,
+    /// Recoveries under way.
+    pub recovering: u64,
+    /// Snapshots made since the start.
+    pub created: u64,
+}
+
+/// One node's own things.
+#[derive(Debug, Default)]
+pub struct NodeState {
+    /// Peer id.
+    pub peer: u64,
+    /// Files by folder (`collection`, `collection/shards/0`, or empty for full snapshots) and name.
+    pub files: BTreeMap<(String, String), KeptFile>,
+    /// Telemetry by the name used in the call.
+    pub activity: BTreeMap<String, Activity>,
+}
+
+/// Everything that requests change.
+#[derive(Debug, Default)]
+pub struct Cluster {
+    /// Collections by name.
+    pub collections: BTreeMap<String, Collection>,
+    /// Aliases to collections.
+    pub aliases: BTreeMap<String, String>,
+    /// The nodes.
+    pub nodes: Vec<NodeState>,
+    /// For ids that only need to differ.
+    pub counter: u64,
+}
+
+/// The sandbox's state and options.
+pub struct World {
+    /// As started.
+    pub options: SandboxOptions,
+    /// Fetches for `recover`.
+    pub client: reqwest::Client,
+    home: tempfile::TempDir,
+    cluster: Mutex<Cluster>,
+}
+
+/// A node as handlers see it.
+#[derive(Clone)]
+pub struct Node {
+    /// The shared state.
+    pub world: Arc<World>,
+    /// Which node this is.
+    pub index: usize,
+}
+
+impl World {
+    /// An empty cluster.
+    pub fn new(options: SandboxOptions, nodes: usize) -> std::io::Result<Self> {
+        let nodes = (0..nodes).map(|i| NodeState { peer: 7_462_152_614_201_081 + i as u64 * 1_009_777, ..NodeState::default() });
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(std::io::Error::other)?;
+        Ok(Self {
+            options,
+            client,
+            home: tempfile::Builder::new().prefix("qsnap-sandbox-").tempdir()?,
+            cluster: Mutex::new(Cluster { nodes: nodes.collect(), ..Cluster::default() }),
+        })
+    }
+
+    /// The state, locked. Never held across an await.
+    pub fn cluster(&self) -> MutexGuard<'_, Cluster> {
+        self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A file name that nothing else uses.
+    pub fn fresh_path(&self) -> PathBuf {
+        let mut cluster = self.cluster();
+        cluster.counter += 1;
+        self.home.path().join(format!("file-{}", cluster.counter))
+    }
+
+    /// The folder that the real server would name in its refusals.
+    pub fn snapshots_dir(&self) -> PathBuf {
+        self.home.path().join("snapshots")
+    }
+}
+
+impl Cluster {
+    /// The collection's real name behind a name or alias.
+    pub fn resolve(&self, name: &str) -> Result<String, Refusal> {
+        let real = self.aliases.get(name).map_or(name, String::as_str);
+        if self.collections.contains_key(real) { Ok(real.to_owned()) } else { Err(Refusal::no_collection(name)) }
+    }
+
+    /// The collection behind a name or alias.
+    pub fn collection(&self, name: &str) -> Result<&Collection, Refusal> {
+        let real = self.resolve(name)?;
+        self.collections.get(&real).ok_or_else(|| Refusal::no_collection(name))
+    }
+
+    /// The same, to be changed.
+    pub fn collection_mut(&mut self, name: &str) -> Result<&mut Collection, Refusal> {
+        let real = self.resolve(name)?;
+        self.collections.get_mut(&real).ok_or_else(|| Refusal::no_collection(name))
+    }
+
+    /// Creates an empty collection from a config; shards are spread over the nodes.
+    pub fn create(&mut self, name: &str, config: Value) {
+        let number = |key: &str| config["params"][key].as_u64().unwrap_or(1).max(1) as usize;
+        let (shard_count, nodes) = (number("shard_number"), self.nodes.len());
+        let replicas = number("replication_factor").min(nodes);
+        let shard = |id: usize| Shard { replicas: (0..replicas).map(|r| ((id + r) % nodes, Replica::default())).collect() };
+        let shards = (0..shard_count).map(shard).collect();
+        let segments = (0..shard_count).map(|_| self.fresh_uuid()).collect();
+        let collection = Collection { config, payload_schema: BTreeMap::new(), shards, segments };
+        self.collections.insert(name.to_owned(), collection);
+    }
+
+    /// A UUID that differs from all before.
+    pub fn fresh_uuid(&mut self) -> String {
+        self.counter += 1;
+        let mixed = mix(self.counter);
+        let high = (mixed >> 48) & 0xfff;
+        format!("{:08x}-{:04x}-4{high:03x}-9abc-{:012x}", mixed as u32, (mixed >> 32) as u16, mix(mixed) >> 16)
+    }
+}
+
+impl Collection {
+    /// Which shard holds a point.
+    pub fn shard_of(&self, key: &PointKey) -> usize {
+        let hash = match key {
+            PointKey::Number(number) => mix(*number),
+            PointKey::Uuid(text) => text.bytes().fold(7, |hash, byte| mix(hash ^ u64::from(byte))),
+        };
+        (hash % self.shards.len().max(1) as u64) as usize
+    }
+
+    /// One readable replica of every shard, or the words of the real server when one is broken.
+    pub fn readable(&self) -> Result<Vec<&Points>, Refusal> {
+        let broken = || Refusal::internal("Service internal error: Failed to restore local replica");
+        let readable = |shard: &'_ Shard| shard.replicas.values().position(|replica| !replica.broken);
+        let each = self.shards.iter().map(|shard| readable(shard).and_then(|at| shard.replicas.values().nth(at)));
+        each.map(|replica| replica.map(|replica| &replica.points).ok_or_else(broken)).collect()
+    }
+
+    /// Changes the points of a shard on all its replicas.
+    pub fn write(&mut self, shard: usize, mut change: impl FnMut(&mut BTreeMap<PointKey, StoredPoint>)) {
+        let Some(shard) = self.shards.get_mut(shard) else { return };
+        for replica in shard.replicas.values_mut() {
+            change(Arc::make_mut(&mut replica.points));
+            replica.version += 1;
+        }
+    }
+
+    /// Size of the only, unnamed vector.
+    pub fn vector_size(&self) -> Option<usize> {
+        self.config["params"]["vectors"]["size"].as_u64().map(|size| size as usize)
+    }
+}
+
+/// SplitMix64: spreads bits, and is a generator when fed a counter.
+pub fn mix(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// A full config from a `CreateCollection` body, with the server's defaults.
+pub fn full_config(body: &Value) -> Value {
+    let mut params = serde_json::Map::new();
+    for key in ["vectors", "sparse_vectors", "sharding_method"] {
+        if let Some(value) = body.get(key) {
+            params.insert(key.to_owned(), value.clone());
+        }
+    }
+    let number = |key: &str| body.get(key).and_then(Value::as_u64).unwrap_or(1);
+    params.insert("shard_number".into(), json!(number("shard_number")));
+    params.insert("replication_factor".into(), json!(number("replication_factor")));
+    params.insert("write_consistency_factor".into(), json!(1));
+    params.insert("on_disk_payload".into(), json!(true));
+    json!({
+        "params": params,
+        "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000, "max_indexing_threads": 0, "on_disk": false},
+        "optimizer_config": {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 0,
+            "max_segment_size": null, "memmap_threshold": null, "indexing_threshold": 10000, "flush_interval_sec": 5,
+            "max_optimization_threads": null, "prevent_unoptimized": null},
+        "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0, "wal_retain_closed": 1},
+        "quantization_config": null,
+    })
+}
