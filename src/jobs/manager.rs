@@ -1,0 +1,530 @@
+//! Spawning, queueing, canceling and watching jobs.
+//!
+//! Cancel has two phases: the work is dropped at its next await, then the cleanups that it had
+//! registered run, newest first, each with a deadline. A section that must not be torn apart
+//! ([`JobContext::commit`]) delays the first phase. A panic in a job is its failure, nobody else's.
+
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::jobs::limits::{Limits, Resource};
+use crate::jobs::progress::{self, Progress, Sample};
+use futures_util::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A cleanup that takes longer is given up, and said so.
+const CLEANUP_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Finished rows that are kept.
+const KEPT_ROWS: usize = 200;
+
+/// Identifies a job within the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what it should; `good` is false when the result needs a look (a verdict that is no match).
+    Succeeded {
+        /// One line for the row.
+        headline: String,
+        /// Whether all is well.
+        good: bool,
+    },
+    /// It failed.
+    Failed(Problem),
+    /// It was canceled; `cleaned` is false when something stayed behind.
+    Canceled {
+        /// Whether every cleanup succeeded.
+        cleaned: bool,
+    },
+}
+
+/// Where a job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobState {
+    /// Waiting, and for what.
+    Queued(String),
+    /// Working.
+    Running,
+    /// Canceled, cleaning up.
+    Canceling,
+    /// Over.
+    Finished(Outcome),
+}
+
+/// One job as a row.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    /// Which.
+    pub id: JobId,
+    /// What it does, in words.
+    pub title: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// How far it is.
+    pub sample: Sample,
+    /// Since it was started, or how long it took.
+    pub elapsed: Duration,
+}
+
+impl JobRow {
+    /// Whether it is over.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.state, JobState::Finished(_))
+    }
+}
+
+/// Something changed that must not be missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEvent {
+    /// A job entered another state.
+    Changed(JobId),
+    /// A job is over.
+    Finished(JobId),
+}
+
+/// What the result of a job says in its row.
+pub trait JobOutput: Send + 'static {
+    /// One line, and whether all is well.
+    fn headline(&self) -> (String, bool);
+}
+
+struct Entry {
+    title: String,
+    state: JobState,
+    progress: Progress,
+    cancel: CancellationToken,
+    skip_cleanup: CancellationToken,
+    started: Instant,
+    ended: Option<Instant>,
+}
+
+struct Inner {
+    table: Mutex<BTreeMap<JobId, Entry>>,
+    limits: Limits,
+    tracker: TaskTracker,
+    next: AtomicU64,
+    events: mpsc::Sender<JobEvent>,
+}
+
+/// All jobs of the process.
+#[derive(Clone)]
+pub struct JobManager(Arc<Inner>);
+
+/// Waits for one job's result.
+pub struct JobHandle<T> {
+    /// Which job.
+    pub id: JobId,
+    result: oneshot::Receiver<Result<T, Problem>>,
+}
+
+impl<T> JobHandle<T> {
+    /// The result; a canceled job is a problem of kind `Canceled`.
+    pub async fn wait(self) -> Result<T, Problem> {
+        self.result.await.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Failed, "the job ended without a result", "")))
+    }
+}
+
+struct Cleanup {
+    id: u64,
+    label: String,
+    work: BoxFuture<'static, Result<(), Problem>>,
+}
+
+/// What a job's work is given.
+#[derive(Clone)]
+pub struct JobContext {
+    /// Which job.
+    pub id: JobId,
+    /// Where progress is counted.
+    pub progress: Progress,
+    cleanups: Arc<Mutex<Vec<Cleanup>>>,
+    committing: Arc<AtomicU32>,
+    committed: Arc<Notify>,
+    next_cleanup: Arc<AtomicU64>,
+}
+
+/// Names a registered cleanup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CleanupId(u64);
+
+impl JobContext {
+    fn new(id: JobId) -> Self {
+        Self {
+            id,
+            progress: Progress::default(),
+            cleanups: Arc::default(),
+            committing: Arc::default(),
+            committed: Arc::default(),
+            next_cleanup: Arc::default(),
+        }
+    }
+
+    /// Registers what must be undone when the job fails or is canceled. `label` names the thing that
+    /// stays behind when the cleanup fails.
+    pub fn on_failure(&self, label: String, work: impl Future<Output = Result<(), Problem>> + Send + 'static) -> CleanupId {
+        let id = self.next_cleanup.fetch_add(1, Ordering::Relaxed);
+        self.list().push(Cleanup { id, label, work: Box::pin(work) });
+        CleanupId(id)
+    }
+
+    /// Takes a cleanup back: its thing is gone, or is wanted now.
+    pub fn keep(&self, id: CleanupId) {
+        self.list().retain(|cleanup| cleanup.id != id.0);
+    }
+
+    /// Runs a section that cancel must not interrupt.
+    pub async fn commit<T>(&self, section: impl Future<Output = T>) -> T {
+        struct Guard<'a>(&'a JobContext);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.committing.fetch_sub(1, Ordering::SeqCst);
+                self.0.committed.notify_waiters();
+            }
+        }
+        self.committing.fetch_add(1, Ordering::SeqCst);
+        let _guard = Guard(self);
+        section.await
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Cleanup>> {
+        self.cleanups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves once no section is being committed.
+    async fn interruptible(&self) {
+        loop {
+            let waiting = self.committed.notified();
+            if self.committing.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            waiting.await;
+        }
+    }
+
+    /// Runs all cleanups, newest first; returns the labels of what stayed behind.
+    async fn clean_up(&self, skip: &CancellationToken) -> Vec<String> {
+        let mut left = Vec::new();
+        loop {
+            let Some(cleanup) = self.list().pop() else { return left };
+            let done = tokio::select! {
+                done = tokio::time::timeout(CLEANUP_DEADLINE, cleanup.work) => matches!(done, Ok(Ok(()))),
+                () = skip.cancelled() => false,
+            };
+            if !done {
+                left.push(cleanup.label);
+            }
+        }
+    }
+}
+
+impl JobManager {
+    /// A manager and the receiving end of its events. The channel is bounded: a reader that stops
+    /// reading stops the jobs, which is better than a state that nobody sees.
+    pub fn new() -> (Self, mpsc::Receiver<JobEvent>) {
+        let (events, receiver) = mpsc::channel(1024);
+        let inner = Inner {
+            table: Mutex::default(),
+            limits: Limits::default(),
+            tracker: TaskTracker::new(),
+            next: AtomicU64::new(1),
+            events,
+        };
+        (Self(Arc::new(inner)), receiver)
+    }
+
+    /// Queues work. It starts when all `needs` are free.
+    #[expect(clippy::disallowed_methods, reason = "jobs are spawned here and nowhere else")]
+    pub fn spawn<T, W, F>(&self, title: String, mut needs: Vec<Resource>, work: W) -> JobHandle<T>
+    where
+        T: JobOutput,
+        W: FnOnce(JobContext) -> F + Send + 'static,
+        F: Future<Output = Result<T, Problem>> + Send + 'static,
+    {
+        let id = JobId(self.0.next.fetch_add(1, Ordering::Relaxed));
+        let context = JobContext::new(id);
+        let cancel = CancellationToken::new();
+        let skip_cleanup = CancellationToken::new();
+        let entry = Entry {
+            title,
+            state: JobState::Queued(String::new()),
+            progress: context.progress.clone(),
+            cancel: cancel.clone(),
+            skip_cleanup: skip_cleanup.clone(),
+            started: progress::now(),
+            ended: None,
+        };
+        self.table().insert(id, entry);
+        // One order for everybody: two jobs can never wait for each other.
+        needs.sort();
+        needs.dedup();
+        let (sender, result) = oneshot::channel();
+        let manager = self.clone();
+        self.0.tracker.spawn(async move {
+            let (outcome, value) = manager.drive(id, context, needs, cancel, skip_cleanup, work).await;
+            let _ = sender.send(value);
+            manager.finish(id, outcome).await;
+        });
+        JobHandle { id, result }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "jobs are spawned here and nowhere else")]
+    async fn drive<T, W, F>(
+        &self,
+        id: JobId,
+        context: JobContext,
+        needs: Vec<Resource>,
+        cancel: CancellationToken,
+        skip_cleanup: CancellationToken,
+        work: W,
+    ) -> (Outcome, Result<T, Problem>)
+    where
+        T: JobOutput,
+        W: FnOnce(JobContext) -> F + Send + 'static,
+        F: Future<Output = Result<T, Problem>> + Send + 'static,
+    {
+        let canceled = || Problem::new(ProblemKind::Canceled, "canceled", "");
+        let mut held = Vec::new();
+        for need in &needs {
+            let permit = match self.0.limits.try_take(need) {
+                Some(permit) => Some(permit),
+                None => {
+                    self.enter(id, JobState::Queued(need.waits_for())).await;
+                    tokio::select! {
+                        permit = self.0.limits.take(need) => permit,
+                        () = cancel.cancelled() => return (Outcome::Canceled { cleaned: true }, Err(canceled())),
+                    }
+                }
+            };
+            held.extend(permit);
+        }
+        self.enter(id, JobState::Running).await;
+        let mut task = tokio::spawn(work(context.clone()));
+        let ended = tokio::select! {
+            ended = &mut task => Some(ended),
+            () = async { cancel.cancelled().await; context.interruptible().await } => None,
+        };
+        let result = match ended {
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => Err(Problem::new(ProblemKind::Failed, format!("the job crashed: {panic}"), "")
+                .advise("this is a defect of qsnap; please report it with what you did")),
+            None => {
+                self.enter(id, JobState::Canceling).await;
+                task.abort();
+                // A result that came first counts: what is done is done.
+                match task.await {
+                    Ok(result) => result,
+                    Err(_) => Err(canceled()),
+                }
+            }
+        };
+        match result {
+            Ok(value) => {
+                let (headline, good) = value.headline();
+                (Outcome::Succeeded { headline, good }, Ok(value))
+            }
+            Err(mut problem) => {
+                let left = context.clean_up(&skip_cleanup).await;
+                if !left.is_empty() {
+                    problem.message = format!("{}; left behind: {}", problem.message, left.join(", "));
+                }
+                let outcome = match problem.kind {
+                    ProblemKind::Canceled => Outcome::Canceled { cleaned: left.is_empty() },
+                    _ => Outcome::Failed(problem.clone()),
+                };
+                (outcome, Err(problem))
+            }
+        }
+    }
+
+    async fn enter(&self, id: JobId, state: JobState) {
+        if let Some(entry) = self.table().get_mut(&id) {
+            entry.state = state;
+        }
+        let _ = self.0.events.send(JobEvent::Changed(id)).await;
+    }
+
+    async fn finish(&self, id: JobId, outcome: Outcome) {
+        {
+            let mut table = self.table();
+            if let Some(entry) = table.get_mut(&id) {
+                entry.state = JobState::Finished(outcome);
+                entry.ended = Some(progress::now());
+            }
+            let finished: Vec<JobId> = table.iter().filter(|(_, entry)| entry.ended.is_some()).map(|(id, _)| *id).collect();
+            for old in finished.iter().take(finished.len().saturating_sub(KEPT_ROWS)) {
+                table.remove(old);
+            }
+        }
+        let _ = self.0.events.send(JobEvent::Finished(id)).await;
+    }
+
+    /// Cancels; a second cancel of the same job skips its cleanup.
+    pub fn cancel(&self, id: JobId) {
+        if let Some(entry) = self.table().get(&id) {
+            if entry.cancel.is_cancelled() {
+                entry.skip_cleanup.cancel();
+            }
+            entry.cancel.cancel();
+        }
+    }
+
+    /// Cancels all that run and waits until their cleanups are over, at most `deadline`.
+    pub async fn shut_down(&self, deadline: Duration) {
+        let running: Vec<JobId> = self.rows().iter().filter(|row| !row.is_finished()).map(|row| row.id).collect();
+        for id in running {
+            self.cancel(id);
+        }
+        self.0.tracker.close();
+        let _ = tokio::time::timeout(deadline, self.0.tracker.wait()).await;
+    }
+
+    /// Jobs that are not over.
+    pub fn active(&self) -> usize {
+        self.table().values().filter(|entry| entry.ended.is_none()).count()
+    }
+
+    /// Forgets a finished job's row.
+    pub fn dismiss(&self, id: JobId) {
+        let mut table = self.table();
+        if table.get(&id).is_some_and(|entry| entry.ended.is_some()) {
+            table.remove(&id);
+        }
+    }
+
+    /// All jobs, oldest first.
+    pub fn rows(&self) -> Vec<JobRow> {
+        let table = self.table();
+        let row = |(id, entry): (&JobId, &Entry)| JobRow {
+            id: *id,
+            title: entry.title.clone(),
+            state: entry.state.clone(),
+            sample: entry.progress.sample(),
+            elapsed: entry.ended.unwrap_or_else(progress::now).saturating_duration_since(entry.started),
+        };
+        table.iter().map(row).collect()
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<JobId, Entry>> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Done(&'static str);
+
+    impl JobOutput for Done {
+        fn headline(&self) -> (String, bool) {
+            (self.0.into(), true)
+        }
+    }
+
+    fn drain(mut events: mpsc::Receiver<JobEvent>) {
+        #[expect(clippy::disallowed_methods, reason = "a test")]
+        tokio::spawn(async move { while events.recv().await.is_some() {} });
+    }
+
+    fn problem() -> Problem {
+        Problem::new(ProblemKind::Failed, "no", "x")
+    }
+
+    #[tokio::test]
+    async fn cancel_drops_the_work_and_runs_cleanups_in_reverse() {
+        let (jobs, events) = JobManager::new();
+        drain(events);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let (ready, is_ready) = oneshot::channel();
+        let handle = jobs.spawn("t".into(), vec![], {
+            let order = order.clone();
+            move |context| async move {
+                for n in [1, 2] {
+                    let order = order.clone();
+                    context.on_failure(format!("thing {n}"), async move {
+                        order.lock().unwrap().push(n);
+                        if n == 1 { Err(problem()) } else { Ok(()) }
+                    });
+                }
+                ready.send(()).unwrap();
+                std::future::pending::<Result<Done, Problem>>().await
+            }
+        });
+        is_ready.await.unwrap();
+        jobs.cancel(handle.id);
+        let error = handle.wait().await.err().unwrap();
+        assert_eq!(error.kind, ProblemKind::Canceled);
+        assert!(error.message.contains("left behind: thing 1"), "{error}");
+        assert_eq!(*order.lock().unwrap(), [2, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_never_torn_apart() {
+        let (jobs, events) = JobManager::new();
+        drain(events);
+        let (ready, is_ready) = oneshot::channel();
+        let (go, may_go) = oneshot::channel::<()>();
+        let handle = jobs.spawn("t".into(), vec![], move |context| async move {
+            let committed = context.commit(async {
+                ready.send(()).unwrap();
+                may_go.await.unwrap();
+                "renamed"
+            });
+            Ok(Done(committed.await))
+        });
+        is_ready.await.unwrap();
+        jobs.cancel(handle.id);
+        tokio::task::yield_now().await;
+        go.send(()).unwrap();
+        // The section ended before the cancel could take hold; either way it was not interrupted.
+        if let Err(error) = handle.wait().await {
+            assert_eq!(error.kind, ProblemKind::Canceled);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_jobs_own_failure() {
+        let (jobs, events) = JobManager::new();
+        drain(events);
+        let handle = jobs.spawn::<Done, _, _>("t".into(), vec![], |_| async { panic!("boom") });
+        assert!(handle.wait().await.err().unwrap().message.contains("crashed"));
+        let fine = jobs.spawn("t".into(), vec![], |_| async { Ok(Done("fine")) });
+        assert_eq!(fine.wait().await.unwrap().0, "fine");
+    }
+
+    #[tokio::test]
+    async fn exclusive_jobs_queue_and_say_why() {
+        let (jobs, mut events) = JobManager::new();
+        let needs = vec![Resource::Exclusive("prod/x".into())];
+        let (go, may_go) = oneshot::channel::<()>();
+        let first = jobs.spawn("1".into(), needs.clone(), |_| async {
+            may_go.await.unwrap();
+            Ok(Done("1"))
+        });
+        while events.recv().await != Some(JobEvent::Changed(first.id)) {}
+        let second = jobs.spawn("2".into(), needs, |_| async { Ok(Done("2")) });
+        while events.recv().await != Some(JobEvent::Changed(second.id)) {}
+        let state = jobs.rows()[1].state.clone();
+        assert_eq!(state, JobState::Queued("waits for another job on prod/x".into()));
+        drain(events);
+        go.send(()).unwrap();
+        assert!(first.wait().await.is_ok() && second.wait().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn shut_down_cancels_and_waits() {
+        let (jobs, events) = JobManager::new();
+        drain(events);
+        let handle = jobs.spawn("t".into(), vec![], |_| std::future::pending::<Result<Done, Problem>>());
+        jobs.shut_down(Duration::from_secs(5)).await;
+        assert_eq!(handle.wait().await.err().unwrap().kind, ProblemKind::Canceled);
+        assert_eq!(jobs.active(), 0);
+    }
+}

@@ -1,0 +1,113 @@
+//! How far a job is. Adding bytes is one atomic add; whoever shows it samples.
+
+use crate::domain::text::one_line;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Stands for an unknown total in the atomic.
+const UNKNOWN: u64 = u64::MAX;
+
+#[derive(Debug)]
+struct Phase {
+    name: String,
+    note: String,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Inner {
+    done: AtomicU64,
+    total: AtomicU64,
+    moved: AtomicU64,
+    phase: Mutex<Phase>,
+}
+
+/// Shared between the work and whoever shows it.
+#[derive(Debug, Clone)]
+pub struct Progress(Arc<Inner>);
+
+/// One look at a [`Progress`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Bytes or items of this phase.
+    pub done: u64,
+    /// Of how many, where that is known.
+    pub total: Option<u64>,
+    /// Bytes of all phases together.
+    pub moved: u64,
+    /// What is being done, such as `downloading`.
+    pub phase: String,
+    /// More about it, such as `retry 2, in 4 s`; may be empty.
+    pub note: String,
+    /// How long this phase has taken so far.
+    pub phase_time: Duration,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        let phase = Phase { name: String::new(), note: String::new(), since: now() };
+        Self(Arc::new(Inner {
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(UNKNOWN),
+            moved: AtomicU64::new(0),
+            phase: Mutex::new(phase),
+        }))
+    }
+}
+
+/// The monotonic clock of progress.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+impl Progress {
+    /// Begins a phase; `total` is in bytes or items, `None` when nobody knows.
+    pub fn phase(&self, name: &str, total: Option<u64>) {
+        let mut phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        *phase = Phase { name: one_line(name, 60), note: String::new(), since: now() };
+        self.0.done.store(0, Ordering::Relaxed);
+        self.0.total.store(total.unwrap_or(UNKNOWN), Ordering::Relaxed);
+    }
+
+    /// Says more about the phase.
+    pub fn note(&self, note: &str) {
+        self.0.phase.lock().unwrap_or_else(PoisonError::into_inner).note = one_line(note, 120);
+    }
+
+    /// Counts bytes or items.
+    pub fn add(&self, n: u64) {
+        self.0.done.fetch_add(n, Ordering::Relaxed);
+        self.0.moved.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// A look at it.
+    pub fn sample(&self) -> Sample {
+        let phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = self.0.total.load(Ordering::Relaxed);
+        Sample {
+            done: self.0.done.load(Ordering::Relaxed),
+            total: (total != UNKNOWN).then_some(total),
+            moved: self.0.moved.load(Ordering::Relaxed),
+            phase: phase.name.clone(),
+            note: phase.note.clone(),
+            phase_time: phase.since.elapsed(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_start_from_zero_and_bytes_add_up() {
+        let progress = Progress::default();
+        progress.phase("downloading", Some(10));
+        progress.add(4);
+        progress.phase("restoring", None);
+        let sample = progress.sample();
+        assert_eq!((sample.done, sample.total, sample.moved), (0, None, 4));
+        assert_eq!(sample.phase, "restoring");
+    }
+}

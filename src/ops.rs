@@ -1,0 +1,19 @@
+//! L3: what a user can do. Every operation is plan → approve → execute → verify; both front ends call it.
+
+pub mod copy;
+pub mod create;
+pub mod delete;
+pub mod deliver;
+pub mod download;
+pub mod flow;
+pub mod follow;
+pub mod gates;
+pub mod journal;
+pub mod list;
+pub mod proof;
+pub mod report;
+pub mod resolve;
+pub mod restore;
+pub mod services;
+pub mod steps;
+pub mod verify;

@@ -1,0 +1,198 @@
+//! Taking a snapshot on every node that holds shards of the collection, with the proof sample.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::ids::SnapshotName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size;
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::jobs::limits::Resource;
+use crate::jobs::manager::JobContext;
+use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
+use crate::ops::follow::{Followed, follow};
+use crate::ops::gates;
+use crate::ops::proof;
+use crate::ops::report::Report;
+use crate::ops::resolve::{NameUse, name_use};
+use crate::ops::services::{Connection, Services};
+use crate::ops::steps::Steps;
+use crate::qdrant::api::QdrantApi;
+use crate::qdrant::error::{ApiError, ApiErrorKind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateSpec {
+    /// The collection.
+    pub address: CollectionAddress,
+}
+
+/// Nodes that hold shards.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Resolved {
+    nodes: Vec<usize>,
+}
+
+/// Reads what is needed.
+pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem> {
+    let address = &spec.address;
+    let connection = services.connection(&address.instance).await?;
+    let problem = |error: ApiError| error.into_problem(address.to_string());
+    if let NameUse::Alias(real) = name_use(&connection, address).await? {
+        let real = CollectionAddress::new(address.instance.clone(), real);
+        return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), address.to_string()).advise(format!("name {real} itself")));
+    }
+    let info = connection.first().collection(&address.collection).await.map_err(problem)?;
+    let activity = connection.first().snapshot_activity(&address.collection).await.ok().flatten();
+    let mut findings = vec![Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word()))];
+    let mut nodes = Vec::new();
+    for (index, node) in connection.nodes.iter().enumerate() {
+        let cluster = node.collection_cluster(&address.collection).await.map_err(problem)?;
+        if cluster.replicas.iter().any(|replica| replica.peer.is_none()) {
+            nodes.push(index);
+        }
+        if cluster.moving > 0 || !cluster.unhealthy().is_empty() {
+            let advice = "wait until replicas are Active: their snapshots may be unusable";
+            findings.push(Finding::look("replicas", format!("{}: {}", node.url(), cluster.unhealthy().join(", ")), advice));
+        }
+    }
+    findings.push(gates::idle(activity, &address.to_string()));
+    let where_to = if nodes.len() > 1 { format!("on {} nodes", nodes.len()) } else { "on the node".to_owned() };
+    let protection = connection.instance.protection;
+    let mut facts = Facts::default();
+    facts.text("nodes with shards", format!("{nodes:?}"));
+    Ok(Plan {
+        operation: "create",
+        title: format!("snapshot {address}"),
+        risk: Risk::Safe,
+        consequence: String::new(),
+        changes: Some((address.clone(), protection)),
+        source: address.to_string(),
+        target: address.to_string(),
+        steps: vec![
+            Step::new("sample", "count the points and read a proof sample"),
+            Step::new("snapshot", format!("take the snapshot {where_to}; it needs about the collection's size on the server's disk")),
+            Step::new("record", "keep the proof, so that a restore can be proven"),
+        ],
+        findings,
+        command: format!("qsnap snapshots create {address}"),
+        facts,
+        needs: vec![Resource::Exclusive(format!("snapshot of {address}"))],
+        resolved: flow::Resolved::Create(Resolved { nodes }),
+        spec: Spec::Create(spec),
+    })
+}
+
+/// Does it.
+pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: Resolved, job: &JobContext) -> Result<Report, Problem> {
+    let Some((address, _)) = &plan.changes else {
+        return Err(Problem::new(ProblemKind::Failed, "the plan names no collection", ""));
+    };
+    let connection = services.connection(&address.instance).await?;
+    let mut steps = Steps::begin(services, job, "create", &plan.source, &plan.target)?;
+    let mut created = Vec::new();
+    for node in resolved.nodes {
+        let taken = take(services, &mut steps, &connection, node, address).await?;
+        let shown = flow_address(address, &taken.name);
+        created.push(format!("{shown} ({})", size::bytes(taken.size)));
+        job.on_failure(shown, undo(&connection, node, address, taken.name));
+    }
+    let (done, left_behind, seconds) = steps.end("ok")?;
+    Ok(Report {
+        operation: "create",
+        source: plan.source.clone(),
+        target: created.join(", "),
+        route: None,
+        route_reason: None,
+        mode: None,
+        verdict: None,
+        points: None,
+        samples: None,
+        bytes: 0,
+        seconds,
+        steps: done,
+        left_behind,
+        created,
+    })
+}
+
+fn flow_address(address: &CollectionAddress, name: &SnapshotName) -> String {
+    format!("{address}/{}", crate::domain::address::encode(name.raw()))
+}
+
+/// Deletes a snapshot that an operation made and does not need any more.
+pub(in crate::ops) fn undo(
+    connection: &Arc<Connection>,
+    node: usize,
+    address: &CollectionAddress,
+    name: SnapshotName,
+) -> impl Future<Output = Result<(), Problem>> + Send + 'static {
+    let (connection, address) = (connection.clone(), address.clone());
+    async move {
+        let scope = SnapshotScope::Collection(address.collection.clone());
+        let deleted = connection.node(node)?.delete_snapshot(&scope, &name).await;
+        deleted.map_err(|error| error.into_problem(address.to_string()))
+    }
+}
+
+/// Takes one snapshot with its proof. Used by copy, and by restore for the safety snapshot, too.
+pub(in crate::ops) async fn take(
+    services: &Services,
+    steps: &mut Steps<'_>,
+    connection: &Arc<Connection>,
+    node_index: usize,
+    address: &CollectionAddress,
+) -> Result<SnapshotInfo, Problem> {
+    let node = connection.node(node_index)?.clone();
+    let problem = |error: ApiError| error.into_problem(address.to_string());
+    let name = &address.collection;
+    let before = steps.run("sample", "", async { proof::before(node.as_ref(), name).await.map_err(problem) }).await?;
+    let scope = SnapshotScope::Collection(name.clone());
+    let job = steps.job;
+    let taken = steps
+        .run("snapshot", &address.to_string(), async {
+            let known: BTreeSet<SnapshotName> = node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
+            // A server goes on when its client leaves: a cancel must wait for the file and remove it.
+            let stray = job.on_failure(format!("a snapshot of {address} that the server may still be taking"), {
+                let (node, scope, known) = (node.clone(), scope.clone(), known.clone());
+                async move { remove_stray(node.as_ref(), &scope, &known).await }
+            });
+            let followed = follow(node.as_ref(), name, &job.progress, node.create_snapshot(&scope)).await;
+            let taken = match followed {
+                Ok(Followed::Answered(taken)) => Ok(taken),
+                Ok(Followed::MustLook) => new_one(node.as_ref(), &scope, &known).await,
+                Err(error) => Err(error),
+            };
+            job.keep(stray);
+            taken.map_err(problem)
+        })
+        .await?;
+    let source = address.to_string();
+    let taken_at = taken.taken_at.unwrap_or_else(|| services.clock.now());
+    let recorded = steps.run("record", "", async {
+        let proof = proof::after(node.as_ref(), name, source, taken_at, before).await.map_err(problem)?;
+        match &taken.sha256 {
+            Some(sha256) => services.proofs.save(sha256, &proof),
+            None => Ok(()),
+        }
+    });
+    // The snapshot is good without its proof; whoever restores it is told that nothing was recorded.
+    let _ = recorded.await;
+    Ok(taken)
+}
+
+async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<SnapshotInfo, ApiError> {
+    let newest = node.snapshots(scope).await?.into_iter().filter(|s| !known.contains(&s.name)).max_by_key(|s| s.taken_at);
+    newest.ok_or_else(|| {
+        ApiError::new(ApiErrorKind::Server, "take the snapshot", node.url(), "the connection was lost, the server is done, and there is no new snapshot")
+    })
+}
+
+async fn remove_stray(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<(), Problem> {
+    loop {
+        if let Ok(found) = new_one(node, scope, known).await {
+            return node.delete_snapshot(scope, &found.name).await.map_err(|error| error.into_problem(""));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+}

@@ -1,0 +1,110 @@
+//! Deleting snapshots on nodes: recovery points are destroyed.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::ids::SnapshotName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size;
+use crate::domain::snapshot::SnapshotScope;
+use crate::jobs::limits::Resource;
+use crate::jobs::manager::JobContext;
+use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
+use crate::ops::report::Report;
+use crate::ops::resolve::{Located, snapshots};
+use crate::ops::services::Services;
+use crate::ops::steps::Steps;
+
+/// What to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeleteSpec {
+    /// The collection.
+    pub address: CollectionAddress,
+    /// Which of its snapshots.
+    pub names: Vec<SnapshotName>,
+}
+
+/// The snapshots and their nodes.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Resolved {
+    pub(in crate::ops) located: Vec<Located>,
+}
+
+/// Reads what is needed.
+pub async fn plan(services: &Services, spec: DeleteSpec) -> Result<Plan, Problem> {
+    let address = &spec.address;
+    let connection = services.connection(&address.instance).await?;
+    let (all, problems) = snapshots(&connection, address).await;
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem);
+    }
+    let located: Vec<Located> = all.iter().filter(|l| spec.names.contains(&l.snapshot.name)).cloned().collect();
+    if let Some(missing) = spec.names.iter().find(|name| !located.iter().any(|l| l.snapshot.name == **name)) {
+        let message = format!("there is no snapshot called {missing}");
+        return Err(Problem::new(ProblemKind::NotFound, message, address.to_string()).advise("refresh the list; it may have been deleted already"));
+    }
+    let left = all.len() - located.len();
+    let mut findings = vec![Finding::good("target", format!("{} of {} snapshots of {address}", located.len(), all.len()))];
+    if left == 0 {
+        findings.push(Finding::look("last", format!("no snapshot of {address} is left on its nodes afterwards"), "take or download one first if there is no other backup"));
+    }
+    let newest = all.first().filter(|newest| located.contains(newest));
+    if let (Some(newest), true) = (newest, left > 0) {
+        findings.push(Finding::look("newest", format!("{} is the newest one", newest.snapshot.name), "older ones lose more when they are needed"));
+    }
+    let total: u64 = located.iter().map(|l| l.snapshot.size).sum();
+    let mut facts = Facts::default();
+    let names: Vec<String> = located.iter().map(|l| format!("{} of {} bytes", l.snapshot.name, l.snapshot.size)).collect();
+    facts.text("snapshots", names.join(", "));
+    let points: Vec<String> = located.iter().map(|l| format!("{address}/{}", crate::domain::address::encode(l.snapshot.name.raw()))).collect();
+    let protection = connection.instance.protection;
+    Ok(Plan {
+        operation: "delete",
+        title: format!("delete {} snapshot(s) of {address}", located.len()),
+        risk: Risk::Destroys,
+        consequence: format!("{} recovery point(s) of {address} are gone for good ({}); the collection itself is not touched", located.len(), size::bytes(total)),
+        changes: Some((address.clone(), protection)),
+        source: address.to_string(),
+        target: address.to_string(),
+        steps: located.iter().map(|l| Step::new("delete", format!("{} ({})", l.snapshot.name, size::bytes(l.snapshot.size)))).collect(),
+        findings,
+        command: format!("qsnap snapshots delete {} --yes --confirm '{address}'", points.join(" ")),
+        facts,
+        needs: vec![Resource::Exclusive(format!("snapshot of {address}"))],
+        resolved: flow::Resolved::Delete(Resolved { located }),
+        spec: Spec::Delete(spec),
+    })
+}
+
+/// Does it.
+pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: Resolved, job: &JobContext) -> Result<Report, Problem> {
+    let Spec::Delete(spec) = &plan.spec else {
+        return Err(Problem::new(ProblemKind::Failed, "the plan is not a deletion", ""));
+    };
+    let connection = services.connection(&spec.address.instance).await?;
+    let scope = SnapshotScope::Collection(spec.address.collection.clone());
+    let mut steps = Steps::begin(services, job, "delete", &plan.source, &plan.target)?;
+    let mut freed = 0;
+    for located in &resolved.located {
+        let node = connection.node(located.node)?.clone();
+        let name = &located.snapshot.name;
+        let deletion = async { node.delete_snapshot(&scope, name).await.map_err(|error| error.into_problem(spec.address.to_string())) };
+        job.commit(steps.run("delete", &name.to_string(), deletion)).await?;
+        freed += located.snapshot.size;
+    }
+    let (done, left_behind, seconds) = steps.end("ok")?;
+    Ok(Report {
+        operation: "delete",
+        source: plan.source.clone(),
+        target: format!("{} deleted, {} freed", resolved.located.len(), size::bytes(freed)),
+        route: None,
+        route_reason: None,
+        mode: None,
+        verdict: None,
+        points: None,
+        samples: None,
+        bytes: 0,
+        seconds,
+        steps: done,
+        left_behind,
+        created: Vec::new(),
+    })
+}

@@ -1,0 +1,230 @@
+//! Getting a snapshot's bytes into a target node, which restores from them.
+//!
+//! *url*: the target fetches from the source; no bytes pass through qsnap. *stream*: qsnap pipes source to
+//! target in constant memory. *upload*: a local file. Falls back from url to stream when the server says
+//! that URL recovery is off or that it cannot reach the source.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::ids::SnapshotName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::time::compact;
+use crate::jobs::manager::JobContext;
+use crate::ops::follow::{Followed, follow};
+use crate::ops::services::{Connection, Services};
+use crate::qdrant::api::{QdrantApi, Recover, Upload};
+use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::transfer::stream::{RunningHash, from_file, observed, stall_guarded};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// How the bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Route {
+    /// url where it can work, else stream; upload for local files.
+    #[default]
+    Auto,
+    /// The target fetches from the source.
+    Url,
+    /// Through qsnap, without a file.
+    Stream,
+    /// From a local file.
+    Upload,
+}
+
+impl Route {
+    /// The word in JSON and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Url => "url",
+            Self::Stream => "stream",
+            Self::Upload => "upload",
+        }
+    }
+}
+
+/// Where the bytes are.
+#[derive(Clone)]
+pub(in crate::ops) enum Origin {
+    /// On a node.
+    Node { connection: Arc<Connection>, node: usize, address: CollectionAddress, snapshot: SnapshotInfo },
+    /// In a local file.
+    File { path: PathBuf, size: u64, sha256: String },
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(in crate::ops) struct Delivered {
+    pub route: Route,
+    pub reason: Option<String>,
+    pub bytes: u64,
+    /// The file that the target keeps after an upload.
+    pub uploaded: Option<SnapshotName>,
+}
+
+/// The target of a delivery.
+pub(in crate::ops) struct Destination {
+    pub connection: Arc<Connection>,
+    pub node: usize,
+    pub address: CollectionAddress,
+}
+
+impl Destination {
+    fn node(&self) -> Result<&Arc<dyn QdrantApi>, Problem> {
+        self.connection.node(self.node)
+    }
+
+    fn scope(&self) -> SnapshotScope {
+        SnapshotScope::Collection(self.address.collection.clone())
+    }
+}
+
+/// The route that a plan shows: what will be tried first, and why.
+pub(in crate::ops) fn first_route(asked: Route, source: Option<&dyn QdrantApi>, target: &dyn QdrantApi) -> (Route, String) {
+    let Some(source) = source else { return (Route::Upload, "a local file".into()) };
+    match asked {
+        Route::Url => (Route::Url, "as asked".into()),
+        Route::Stream | Route::Upload => (Route::Stream, "as asked".into()),
+        Route::Auto if source.url().is_loopback() && !target.url().is_loopback() => {
+            (Route::Stream, format!("{} is an address of this machine, which the target cannot reach", source.url()))
+        }
+        Route::Auto => (Route::Url, "the target fetches from the source; else through qsnap".into()),
+    }
+}
+
+/// Delivers, falling back from url to stream where `asked` allows it.
+pub(in crate::ops) async fn deliver(
+    services: &Services,
+    job: &JobContext,
+    origin: &Origin,
+    destination: &Destination,
+    asked: Route,
+) -> Result<Delivered, Problem> {
+    match origin {
+        Origin::File { path, size, sha256 } => {
+            let file = std::fs::File::open(path).map_err(|error| crate::transfer::landing::disk_problem("read", path, &error))?;
+            let body = from_file(file);
+            let uploaded = upload(services, job, destination, body, *size, Some(sha256), None).await?;
+            Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded) })
+        }
+        Origin::Node { connection, node, address, snapshot } => {
+            let source = connection.node(*node)?;
+            let (route, reason) = first_route(asked, Some(source.as_ref()), destination.node()?.as_ref());
+            let scope = SnapshotScope::Collection(address.collection.clone());
+            let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
+            if route == Route::Url {
+                match by_url(job, connection, source.as_ref(), &scope, snapshot, destination).await {
+                    Ok(()) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None }),
+                    Err(error) if asked == Route::Auto && cannot_fetch(&error) => reason = Some(format!("url did not work: {}", error.message)),
+                    Err(error) => return Err(error.into_problem(destination.address.to_string())),
+                }
+            }
+            let download = source.download(&scope, &snapshot.name).await.map_err(|error| error.into_problem(address.to_string()))?;
+            let size = download.length.unwrap_or(snapshot.size);
+            if size != snapshot.size {
+                let message = format!("the source offers {size} bytes, its list says {}", snapshot.size);
+                return Err(Problem::new(ProblemKind::Difference, message, address.to_string()).advise("take a new snapshot; this one changed or is cut"));
+            }
+            let body = stall_guarded(download.body.map(|chunk| chunk.map_err(std::io::Error::other)).boxed());
+            let uploaded = upload(services, job, destination, body, size, snapshot.sha256.as_deref(), Some(address)).await?;
+            Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded) })
+        }
+    }
+}
+
+async fn by_url(
+    job: &JobContext,
+    source: &Connection,
+    node: &dyn QdrantApi,
+    scope: &SnapshotScope,
+    snapshot: &SnapshotInfo,
+    destination: &Destination,
+) -> Result<(), ApiError> {
+    let target = match destination.node() {
+        Ok(target) => target,
+        Err(problem) => return Err(ApiError::new(ApiErrorKind::Rejected, "find the target", "", problem.message)),
+    };
+    let recover = Recover {
+        location: node.snapshot_url(scope, &snapshot.name),
+        api_key: source.api_key.clone(),
+        sha256: snapshot.sha256.clone(),
+    };
+    job.progress.phase("the target fetches and restores", None);
+    // The server goes on when its client leaves, so that leaving half-way would only hide the result.
+    let name = &destination.address.collection;
+    let target_scope = destination.scope();
+    let call = target.recover(&target_scope, recover);
+    job.commit(follow(target.as_ref(), name, &job.progress, call)).await.map(drop)
+}
+
+/// Whether the server said that it cannot get the snapshot itself. Nothing was touched then (1.16.3, 1.18.3).
+fn cannot_fetch(error: &ApiError) -> bool {
+    let says = |words: &str| error.message.contains(words);
+    match error.kind {
+        ApiErrorKind::Forbidden => says("remote URLs is disabled"),
+        ApiErrorKind::Rejected => says("Failed to download"),
+        ApiErrorKind::Server => says("Http request error") || says("error sending request"),
+        _ => false,
+    }
+}
+
+/// Uploads; `source` is the collection that is streamed from, for the message when the source breaks.
+async fn upload(
+    services: &Services,
+    job: &JobContext,
+    destination: &Destination,
+    body: BoxStream<'static, std::io::Result<Bytes>>,
+    size: u64,
+    sha256: Option<&str>,
+    source: Option<&CollectionAddress>,
+) -> Result<SnapshotName, Problem> {
+    let target = destination.node()?;
+    let kept = SnapshotName::new(format!("qsnap-{}-{}-{}.snapshot", compact(services.clock.now()), std::process::id(), job.id.0));
+    let hash = RunningHash::default();
+    job.progress.phase(if source.is_some() { "streaming" } else { "uploading" }, Some(size));
+    let (all_sent, is_all_sent) = oneshot::channel();
+    let body = observed(body, job.progress.clone(), hash.clone(), move || {
+        let _ = all_sent.send(());
+    });
+    let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
+    let name = &destination.address.collection;
+    let scope = destination.scope();
+    let call = follow(target.as_ref(), name, &job.progress, target.upload(&scope, upload));
+    tokio::pin!(call);
+    // Until the last byte a cancel loses nothing; after it the server restores, whoever listens.
+    let outcome = tokio::select! {
+        outcome = &mut call => outcome,
+        Ok(()) = is_all_sent => {
+            job.progress.phase("the server is restoring", None);
+            job.commit(call).await
+        }
+    };
+    match outcome {
+        Ok(Followed::Answered(()) | Followed::MustLook) => Ok(kept),
+        Err(error) => Err(explain(error, destination, source, hash.look().0, size)),
+    }
+}
+
+fn explain(error: ApiError, destination: &Destination, source: Option<&CollectionAddress>, sent: u64, size: u64) -> Problem {
+    let broke_early = sent < size && matches!(error.kind, ApiErrorKind::OutcomeUnknown | ApiErrorKind::Cut);
+    match source {
+        Some(source) if broke_early => {
+            let message = format!("the stream broke after {} of {}: {}", crate::domain::size::bytes(sent), crate::domain::size::bytes(size), error.message);
+            Problem::new(ProblemKind::Failed, message, format!("{source} → {}", destination.address))
+                .advise("the target restores only whole uploads, so nothing changed there; try again")
+        }
+        None if broke_early => {
+            let message = format!("the upload broke after {} of {}: {}", crate::domain::size::bytes(sent), crate::domain::size::bytes(size), error.message);
+            Problem::new(ProblemKind::Failed, message, destination.address.to_string())
+                .advise("the target restores only whole uploads, so nothing changed there; try again")
+        }
+        _ => error.into_problem(destination.address.to_string()),
+    }
+}

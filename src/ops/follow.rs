@@ -1,0 +1,75 @@
+//! Following calls of the server that take minutes and say nothing meanwhile.
+
+use crate::domain::ids::CollectionName;
+use crate::jobs::progress::Progress;
+use crate::qdrant::api::{ApiResult, QdrantApi};
+use crate::qdrant::error::{ApiError, ApiErrorKind};
+use std::time::Duration;
+
+/// How often telemetry is asked.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How long a lost call is looked for before it is given up.
+const PATIENCE: Duration = Duration::from_secs(6 * 3600);
+
+/// How long an unreachable server is waited for.
+const ABSENCE: Duration = Duration::from_secs(120);
+
+/// How a call ended.
+pub enum Followed<T> {
+    /// It answered.
+    Answered(T),
+    /// The connection was lost, and the server is no longer busy: somebody must look what came of it.
+    MustLook,
+}
+
+/// Waits for `call`, showing what telemetry knows. When the connection is lost after the request was
+/// sent, waits until the server is idle instead of repeating anything.
+pub async fn follow<T>(
+    node: &dyn QdrantApi,
+    name: &CollectionName,
+    progress: &Progress,
+    call: impl Future<Output = ApiResult<T>>,
+) -> ApiResult<Followed<T>> {
+    tokio::pin!(call);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut call => break outcome,
+            () = tokio::time::sleep(POLL) => note_activity(node, name, progress).await,
+        }
+    };
+    match outcome {
+        Ok(value) => Ok(Followed::Answered(value)),
+        Err(error) if error.kind == ApiErrorKind::OutcomeUnknown => {
+            progress.note("the connection was lost; waiting until the server is done");
+            until_idle(node, name, &error).await?;
+            Ok(Followed::MustLook)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &Progress) {
+    match node.snapshot_activity(name).await {
+        Ok(Some(activity)) if activity.creating > 0 => progress.note("the server is taking the snapshot"),
+        Ok(Some(activity)) if activity.recovering > 0 => progress.note("the server is restoring"),
+        Ok(_) => {}
+        Err(error) => progress.note(&format!("the server does not answer telemetry: {}", error.message)),
+    }
+}
+
+async fn until_idle(node: &dyn QdrantApi, name: &CollectionName, lost: &ApiError) -> ApiResult<()> {
+    let (mut waited, mut absent) = (Duration::ZERO, Duration::ZERO);
+    while waited < PATIENCE && absent < ABSENCE {
+        match node.snapshot_activity(name).await {
+            Ok(Some(activity)) if activity.creating + activity.recovering > 0 => absent = Duration::ZERO,
+            Ok(Some(_)) => return Ok(()),
+            // Servers before 1.16 have no counters: nothing tells when they are done.
+            Ok(None) => return Err(lost.clone()),
+            Err(_) => absent += POLL,
+        }
+        tokio::time::sleep(POLL).await;
+        waited += POLL;
+    }
+    Err(lost.clone())
+}

@@ -1,0 +1,199 @@
+//! Reading for lists and panes. One dead instance or node never blanks another.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::collection::CollectionStatus;
+use crate::domain::ids::{CollectionName, InstanceName};
+use crate::domain::instance::Protection;
+use crate::domain::problem::Problem;
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::version::ServerVersion;
+use crate::ops::resolve;
+use crate::ops::services::{Connection, Services};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Requests in flight to one instance while a list is read.
+const PARALLEL: usize = 8;
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstanceView {
+    /// Name.
+    pub name: InstanceName,
+    /// Node addresses.
+    pub nodes: Vec<String>,
+    /// Version of the first node that answered.
+    pub version: Option<ServerVersion>,
+    /// How careful qsnap is with it.
+    pub protection: Protection,
+    /// Why it, or one of its nodes, does not answer.
+    pub problem: Option<Problem>,
+}
+
+/// One collection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CollectionView {
+    /// Address.
+    pub address: CollectionAddress,
+    /// Health; `None` when its info could not be read.
+    pub status: Option<CollectionStatus>,
+    /// Approximate points.
+    pub points: Option<u64>,
+    /// Vectors in words.
+    pub vectors: String,
+    /// Aliases, sanitised.
+    pub aliases: Vec<String>,
+    /// When its newest recovery point was taken.
+    pub newest: Option<Timestamp>,
+    /// How many recovery points there are; `None` when they could not be listed.
+    pub recovery_points: Option<usize>,
+}
+
+/// How far a recovery point is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProofState {
+    /// Nothing was recorded.
+    None,
+    /// A sample was recorded, no restore has been proven yet.
+    Recorded,
+    /// A restore was proven.
+    Proven(Timestamp),
+}
+
+/// One recovery point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecoveryPoint {
+    /// Of which collection.
+    pub address: CollectionAddress,
+    /// Index of the node that keeps it.
+    pub node: usize,
+    /// That node's address.
+    pub node_url: String,
+    /// The snapshot.
+    pub snapshot: SnapshotInfo,
+    /// How far it is proven.
+    pub proof: ProofState,
+}
+
+/// What a list gives: what could be read, and what went wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing<T> {
+    /// What could be read.
+    pub items: Vec<T>,
+    /// What could not.
+    pub problems: Vec<Problem>,
+}
+
+/// Whether an instance answers, and as what.
+pub async fn instance(services: &Services, name: &InstanceName) -> Result<InstanceView, Problem> {
+    let settings = services.instance(name)?;
+    let mut view = InstanceView {
+        name: name.clone(),
+        nodes: settings.nodes.iter().map(ToString::to_string).collect(),
+        version: None,
+        protection: settings.protection,
+        problem: None,
+    };
+    let connection = match services.connection(name).await {
+        Ok(connection) => connection,
+        Err(problem) => {
+            view.problem = Some(problem);
+            return Ok(view);
+        }
+    };
+    let asked = connection.nodes.iter().map(|node| node.version());
+    for answer in futures_util::future::join_all(asked).await {
+        match answer {
+            Ok(version) => view.version = view.version.or(version),
+            Err(error) => view.problem = Some(error.into_problem(name.as_str())),
+        }
+    }
+    // The version needs no key; only a call that does shows whether the key is right.
+    if view.problem.is_none()
+        && let Err(error) = connection.first().collections().await
+    {
+        view.problem = Some(error.into_problem(name.as_str()));
+    }
+    Ok(view)
+}
+
+/// All collections of an instance, sorted by name.
+pub async fn collections(services: &Services, name: &InstanceName) -> Result<Listing<CollectionView>, Problem> {
+    let connection = services.connection(name).await?;
+    let problem = |error: crate::qdrant::error::ApiError| error.into_problem(name.as_str());
+    let (names, aliases) = tokio::join!(connection.first().collections(), connection.first().aliases());
+    let mut names = names.map_err(problem)?;
+    let aliases = aliases.unwrap_or_default();
+    names.sort();
+    let each = names.into_iter().map(|collection| {
+        let own = aliases.iter().filter(|alias| alias.collection == collection);
+        let own = own.map(|alias| crate::domain::text::sanitise(&alias.alias)).collect();
+        collection_view(connection.clone(), name.clone(), collection, own)
+    });
+    let read: Vec<(CollectionView, Vec<Problem>)> = futures_util::stream::iter(each).buffered(PARALLEL).collect().await;
+    let mut listing = Listing { items: Vec::with_capacity(read.len()), problems: Vec::new() };
+    for (view, problems) in read {
+        listing.items.push(view);
+        listing.problems.extend(problems);
+    }
+    Ok(listing)
+}
+
+async fn collection_view(
+    connection: Arc<Connection>,
+    instance: InstanceName,
+    collection: CollectionName,
+    aliases: Vec<String>,
+) -> (CollectionView, Vec<Problem>) {
+    let address = CollectionAddress::new(instance, collection);
+    let scope = SnapshotScope::Collection(address.collection.clone());
+    let mut problems = Vec::new();
+    let mut view = CollectionView {
+        address: address.clone(),
+        status: None,
+        points: None,
+        vectors: String::new(),
+        aliases,
+        newest: None,
+        recovery_points: None,
+    };
+    match connection.first().collection(&address.collection).await {
+        Ok(info) => {
+            view.vectors = info.vectors_in_words();
+            view.points = info.points;
+            view.status = Some(info.status);
+        }
+        Err(error) => problems.push(error.into_problem(address.to_string())),
+    }
+    for node in &connection.nodes {
+        match node.snapshots(&scope).await {
+            Ok(list) => {
+                view.recovery_points = Some(view.recovery_points.unwrap_or(0) + list.len());
+                view.newest = view.newest.max(list.iter().filter_map(|snapshot| snapshot.taken_at).max());
+            }
+            Err(error) => problems.push(error.into_problem(address.to_string())),
+        }
+    }
+    (view, problems)
+}
+
+/// All recovery points of a collection, newest first.
+pub async fn recovery_points(services: &Services, address: &CollectionAddress) -> Result<Listing<RecoveryPoint>, Problem> {
+    let connection = services.connection(&address.instance).await?;
+    let (located, problems) = resolve::snapshots(&connection, address).await;
+    if located.is_empty()
+        && let Some(problem) = problems.first()
+    {
+        return Err(problem.clone());
+    }
+    let items = located.into_iter().map(|located| {
+        let proof = match services.proofs.load(located.snapshot.sha256.as_deref()) {
+            None => ProofState::None,
+            Some(proof) => proof.proven_at.map_or(ProofState::Recorded, ProofState::Proven),
+        };
+        let node_url = connection.nodes.get(located.node).map(|node| node.url().to_string()).unwrap_or_default();
+        RecoveryPoint { address: address.clone(), node: located.node, node_url, snapshot: located.snapshot, proof }
+    });
+    Ok(Listing { items: items.collect(), problems })
+}

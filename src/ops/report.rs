@@ -1,0 +1,171 @@
+//! What an operation did, and what verification found. Serialised, this is the JSON contract.
+
+use crate::domain::size;
+use crate::jobs::manager::JobOutput;
+use serde::Serialize;
+
+/// What verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// All that was compared is the same; the text says what was compared.
+    Matches(String),
+    /// Something differs.
+    Differs(String),
+    /// Nothing could be proven, and why.
+    CouldNotCheck(String),
+}
+
+impl Verdict {
+    /// The word on the screen and in JSON.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Matches(_) => "matches",
+            Self::Differs(_) => "differs",
+            Self::CouldNotCheck(_) => "could_not_check",
+        }
+    }
+
+    /// The explanation.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Matches(reason) | Self::Differs(reason) | Self::CouldNotCheck(reason) => reason,
+        }
+    }
+
+    /// As one sentence.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Matches(reason) => format!("verified: {reason}"),
+            Self::Differs(reason) => format!("DIFFERS: {reason}"),
+            Self::CouldNotCheck(reason) => format!("not verified: {reason}"),
+        }
+    }
+}
+
+/// Numbers of points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PointCounts {
+    /// As the recovery point should have them; `null` when nobody recorded it.
+    pub expected: Option<u64>,
+    /// Counted exactly.
+    pub found: u64,
+}
+
+/// Result of comparing the proof sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct SampleCounts {
+    /// Equal with payload and vectors.
+    pub same: u64,
+    /// There, but different.
+    pub changed: u64,
+    /// Not there.
+    pub missing: u64,
+}
+
+/// One executed step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepRecord {
+    /// Its name, the same as in the plan and in the journal.
+    pub name: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// `ok`, or what went wrong.
+    pub result: String,
+}
+
+/// A finished operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// `create`, `download`, `delete`, `restore`, `copy`.
+    pub operation: &'static str,
+    /// From where.
+    pub source: String,
+    /// To where.
+    pub target: String,
+    /// `url`, `stream` or `upload`, where bytes moved between servers.
+    pub route: Option<&'static str>,
+    /// Why another route than the first was taken.
+    pub route_reason: Option<String>,
+    /// `new` or `in-place`.
+    pub mode: Option<&'static str>,
+    /// What verification found; `None` where there is nothing to verify.
+    pub verdict: Option<Verdict>,
+    /// Counts.
+    pub points: Option<PointCounts>,
+    /// Sample.
+    pub samples: Option<SampleCounts>,
+    /// Bytes that moved.
+    pub bytes: u64,
+    /// How long all of it took.
+    pub seconds: f64,
+    /// Step by step.
+    pub steps: Vec<StepRecord>,
+    /// What is still there and was not there before: addresses and paths.
+    pub left_behind: Vec<String>,
+    /// Things that were made: snapshots taken, the file written.
+    pub created: Vec<String>,
+}
+
+impl Serialize for Report {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("version", &1)?;
+        map.serialize_entry("operation", self.operation)?;
+        map.serialize_entry("source", &self.source)?;
+        map.serialize_entry("target", &self.target)?;
+        map.serialize_entry("route", &self.route)?;
+        map.serialize_entry("route_reason", &self.route_reason)?;
+        map.serialize_entry("mode", &self.mode)?;
+        map.serialize_entry("verdict", &self.verdict.as_ref().map(Verdict::word))?;
+        map.serialize_entry("verdict_reason", &self.verdict.as_ref().map(Verdict::reason))?;
+        map.serialize_entry("points", &self.points)?;
+        map.serialize_entry("samples", &self.samples)?;
+        map.serialize_entry("bytes", &self.bytes)?;
+        map.serialize_entry("seconds", &self.seconds)?;
+        map.serialize_entry("steps", &self.steps)?;
+        map.serialize_entry("created", &self.created)?;
+        map.serialize_entry("left_behind", &self.left_behind)?;
+        map.end()
+    }
+}
+
+impl Report {
+    /// The lines a person reads at the end.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} → {}", self.source, self.target)];
+        if let Some(verdict) = &self.verdict {
+            lines.push(verdict.sentence());
+        }
+        if let Some(points) = self.points {
+            let expected = points.expected.map_or_else(|| "not recorded".to_owned(), size::exact);
+            lines.push(format!("points: {} found, {expected} expected", size::exact(points.found)));
+        }
+        if let Some(samples) = self.samples {
+            lines.push(format!("sample: {} same, {} changed, {} missing", samples.same, samples.changed, samples.missing));
+        }
+        if let Some(reason) = &self.route_reason {
+            lines.push(format!("route: {} ({reason})", self.route.unwrap_or("-")));
+        } else if let Some(route) = self.route {
+            lines.push(format!("route: {route}"));
+        }
+        if self.bytes > 0 {
+            let rate = if self.seconds > 0.0 { self.bytes as f64 / self.seconds } else { 0.0 };
+            lines.push(format!("moved: {} in {:.1} s ({})", size::bytes(self.bytes), self.seconds, size::rate(rate)));
+        }
+        lines.extend(self.created.iter().map(|thing| format!("made: {thing}")));
+        lines.extend(self.left_behind.iter().map(|thing| format!("left behind: {thing}")));
+        lines
+    }
+}
+
+impl JobOutput for Report {
+    fn headline(&self) -> (String, bool) {
+        let good = matches!(self.verdict, None | Some(Verdict::Matches(_)));
+        let words = match &self.verdict {
+            None => "done".to_owned(),
+            Some(verdict) => verdict.sentence(),
+        };
+        (words, good)
+    }
+}

@@ -1,0 +1,110 @@
+//! Everything an operation needs from outside, in one bundle.
+
+use crate::domain::ids::InstanceName;
+use crate::domain::instance::{Instance, Protection};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::secret::Secret;
+use crate::domain::time::Clock;
+use crate::jobs::limits::Resource;
+use crate::jobs::manager::JobManager;
+use crate::ops::journal::Journal;
+use crate::ops::proof::ProofStore;
+use crate::qdrant::api::QdrantApi;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// A connected instance: one client per node.
+pub struct Connection {
+    /// What the configuration says.
+    pub instance: Instance,
+    /// Its nodes, in the order of the configuration; at least one.
+    pub nodes: Vec<Arc<dyn QdrantApi>>,
+    /// Its key, which another server needs to fetch a snapshot from it.
+    pub api_key: Option<Secret>,
+}
+
+impl Connection {
+    /// The node that cluster-wide questions go to.
+    pub fn first(&self) -> &dyn QdrantApi {
+        self.nodes[0].as_ref()
+    }
+
+    /// A node by index.
+    pub fn node(&self, index: usize) -> Result<&Arc<dyn QdrantApi>, Problem> {
+        self.nodes.get(index).ok_or_else(|| {
+            let message = format!("has {} nodes, there is no node {index}", self.nodes.len());
+            Problem::new(ProblemKind::Usage, message, self.instance.name.as_str())
+        })
+    }
+
+    /// A transfer slot of this instance.
+    pub fn slot(&self) -> Resource {
+        Resource::Slot { pool: self.instance.name.to_string(), size: self.instance.transfers }
+    }
+}
+
+/// Makes connections: fetches keys, reads certificates.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Names and settings of all instances, in order.
+    fn instances(&self) -> Vec<Instance>;
+    /// Connects one. Fails for reasons of its own, such as a key command that fails.
+    async fn connect(&self, name: &InstanceName) -> Result<Connection, Problem>;
+}
+
+/// The bundle.
+pub struct Services {
+    connector: Box<dyn Connector>,
+    connections: BTreeMap<InstanceName, OnceCell<Arc<Connection>>>,
+    instances: Vec<Instance>,
+    /// Running work.
+    pub jobs: JobManager,
+    /// What was done, step by step.
+    pub journal: Journal,
+    /// What collections looked like when their snapshots were taken.
+    pub proofs: ProofStore,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Services {
+    /// Puts the bundle together.
+    pub fn new(connector: Box<dyn Connector>, jobs: JobManager, journal: Journal, proofs: ProofStore, clock: Arc<dyn Clock>) -> Self {
+        let instances = connector.instances();
+        let connections = instances.iter().map(|instance| (instance.name.clone(), OnceCell::new())).collect();
+        Self { connector, connections, instances, jobs, journal, proofs, clock }
+    }
+
+    /// All instances, in the order of the configuration.
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
+    /// The instance's settings.
+    pub fn instance(&self, name: &InstanceName) -> Result<&Instance, Problem> {
+        self.instances.iter().find(|instance| &instance.name == name).ok_or_else(|| self.unknown(name))
+    }
+
+    /// The connection; made once. A failure is not kept: the next call tries again.
+    pub async fn connection(&self, name: &InstanceName) -> Result<Arc<Connection>, Problem> {
+        let cell = self.connections.get(name).ok_or_else(|| self.unknown(name))?;
+        cell.get_or_try_init(|| async { self.connector.connect(name).await.map(Arc::new) }).await.cloned()
+    }
+
+    /// Refuses changes to a read-only instance.
+    pub fn writable(&self, name: &InstanceName) -> Result<(), Problem> {
+        if self.instance(name)?.protection == Protection::ReadOnly {
+            return Err(Problem::new(ProblemKind::Refused, "the instance is read-only for qsnap", name.as_str())
+                .advise("change `protection` in the configuration, or leave out --read-only, if this is meant to be changed"));
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &InstanceName) -> Problem {
+        let known: Vec<&str> = self.instances.iter().map(|instance| instance.name.as_str()).collect();
+        Problem::new(ProblemKind::Usage, format!("no instance is called `{name}`"), "")
+            .advise(format!("known are: {}; `qsnap config show` tells where they come from", known.join(", ")))
+    }
+}

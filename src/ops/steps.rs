@@ -1,0 +1,57 @@
+//! Running the steps of an operation: each is journaled before and after, timed, and shown as a phase.
+
+use crate::domain::problem::Problem;
+use crate::jobs::manager::JobContext;
+use crate::jobs::progress;
+use crate::ops::journal::Record;
+use crate::ops::report::StepRecord;
+use crate::ops::services::Services;
+use std::time::Instant;
+
+/// The running operation.
+pub struct Steps<'a> {
+    services: &'a Services,
+    /// Progress and cleanups.
+    pub job: &'a JobContext,
+    record: Record,
+    done: Vec<StepRecord>,
+    left_behind: Vec<String>,
+    started: Instant,
+}
+
+impl<'a> Steps<'a> {
+    /// Opens the journal.
+    pub fn begin(services: &'a Services, job: &'a JobContext, operation: &str, source: &str, target: &str) -> Result<Self, Problem> {
+        let record = services.journal.begin(services.clock.now(), operation, source, target)?;
+        Ok(Self { services, job, record, done: Vec::new(), left_behind: Vec::new(), started: progress::now() })
+    }
+
+    /// Runs one step.
+    pub async fn run<T>(&mut self, name: &str, detail: &str, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        self.record.step_begins(self.services.clock.now(), name, detail)?;
+        self.job.progress.phase(name, None);
+        let started = progress::now();
+        let outcome = work.await;
+        let result = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
+        self.done.push(StepRecord { name: name.to_owned(), seconds: rounded(started), result: result.clone() });
+        self.record.step_ends(self.services.clock.now(), name, &result)?;
+        outcome
+    }
+
+    /// Notes that something stays behind.
+    pub fn leaves(&mut self, thing: String) -> Result<(), Problem> {
+        self.record.left_behind(self.services.clock.now(), &thing)?;
+        self.left_behind.push(thing);
+        Ok(())
+    }
+
+    /// Closes the journal; gives the steps, what is left behind, and the seconds.
+    pub fn end(mut self, result: &str) -> Result<(Vec<StepRecord>, Vec<String>, f64), Problem> {
+        self.record.end(self.services.clock.now(), result)?;
+        Ok((self.done, self.left_behind, rounded(self.started)))
+    }
+}
+
+fn rounded(since: Instant) -> f64 {
+    (since.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0
+}

@@ -1,0 +1,257 @@
+//! Is the data right? Count, state, schema and the proof sample, asked on every node.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::collection::CollectionStatus;
+use crate::domain::point::PointId;
+use crate::domain::problem::Problem;
+use crate::domain::size::exact;
+use crate::domain::time;
+use crate::jobs::progress::Progress;
+use crate::ops::proof::{self, Proof};
+use crate::ops::report::{PointCounts, SampleCounts, Verdict};
+use crate::ops::services::Connection;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long replicas may take to become Active, and points to settle.
+const SETTLING: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(500);
+
+/// Where the expectation comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expected {
+    /// Recorded when the snapshot was taken.
+    Recorded(Proof),
+    /// Read from the live source now: it may have changed since the snapshot.
+    LiveSource(Proof),
+    /// Nothing is known.
+    Nothing,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verification {
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Counts.
+    pub points: PointCounts,
+    /// Sample; `None` when there was none to compare.
+    pub samples: Option<SampleCounts>,
+}
+
+/// Facts about the restored collection.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Exact count, asked on each node.
+    pub counts: Vec<u64>,
+    /// Replicas that are not Active, and other reasons for doubt.
+    pub doubts: Vec<String>,
+    /// Indexed fields.
+    pub payload_schema: Vec<(String, String)>,
+    /// Digests of the sample's points.
+    pub digests: BTreeMap<PointId, String>,
+}
+
+/// Verifies a collection on all nodes of its instance.
+pub async fn verify(connection: &Connection, address: &CollectionAddress, expected: &Expected, progress: &Progress) -> Result<Verification, Problem> {
+    settle(connection, address, progress).await;
+    progress.note("counting and comparing the sample");
+    let found = gather(connection, address, expected).await?;
+    Ok(judge(expected, &found))
+}
+
+/// Waits until no shard moves and all replicas are Active; what is still wrong then shows in the facts.
+async fn settle(connection: &Connection, address: &CollectionAddress, progress: &Progress) {
+    let mut waited = Duration::ZERO;
+    while waited < SETTLING {
+        let mut restless = false;
+        for node in &connection.nodes {
+            match node.collection_cluster(&address.collection).await {
+                Ok(cluster) => restless |= cluster.moving > 0 || !cluster.unhealthy().is_empty(),
+                Err(_) => return,
+            }
+        }
+        if !restless {
+            return;
+        }
+        progress.note("waiting until all replicas are active");
+        tokio::time::sleep(POLL).await;
+        waited += POLL;
+    }
+}
+
+async fn gather(connection: &Connection, address: &CollectionAddress, expected: &Expected) -> Result<Found, Problem> {
+    let problem = |error: crate::qdrant::error::ApiError| error.into_problem(address.to_string());
+    let mut found = Found::default();
+    let info = connection.first().collection(&address.collection).await.map_err(problem)?;
+    if info.status == CollectionStatus::Red {
+        found.doubts.push("the collection's status is red".into());
+    }
+    if let Some(error) = &info.optimizer_error {
+        found.doubts.push(format!("the optimizer reports: {error}"));
+    }
+    found.payload_schema = info.payload_schema;
+    for node in &connection.nodes {
+        found.counts.push(node.count(&address.collection).await.map_err(problem)?);
+        let cluster = node.collection_cluster(&address.collection).await.map_err(problem)?;
+        found.doubts.extend(cluster.unhealthy());
+    }
+    if let Expected::Recorded(proof) | Expected::LiveSource(proof) = expected {
+        let ids: Vec<PointId> = proof.samples.iter().map(|(id, _)| id.clone()).collect();
+        found.digests = proof::digests(connection.first(), &address.collection, &ids).await.map_err(problem)?;
+    }
+    Ok(found)
+}
+
+/// The rule. Pure.
+pub fn judge(expected: &Expected, found: &Found) -> Verification {
+    let count = found.counts.first().copied().unwrap_or(0);
+    let proof = match expected {
+        Expected::Recorded(proof) | Expected::LiveSource(proof) => Some(proof),
+        Expected::Nothing => None,
+    };
+    let points = PointCounts { expected: proof.map(|proof| proof.points_max), found: count };
+    let samples = proof.map(|proof| compare(&proof.samples, &found.digests));
+    let mut differences = differences(found, count, proof, samples);
+    let verdict = match expected {
+        Expected::Nothing if differences.is_empty() => Verdict::CouldNotCheck(format!(
+            "{} points found, but nothing was recorded when the snapshot was taken",
+            exact(count)
+        )),
+        Expected::LiveSource(_) if !differences.is_empty() && found.doubts.is_empty() && found.counts.iter().all(|c| *c == count) => {
+            Verdict::CouldNotCheck(format!(
+                "nothing was recorded when the snapshot was taken, and the live source, which may have changed since, is not the same: {}",
+                differences.join("; ")
+            ))
+        }
+        _ if !differences.is_empty() => {
+            differences.truncate(5);
+            Verdict::Differs(differences.join("; "))
+        }
+        _ => Verdict::Matches(match (expected, samples) {
+            (Expected::LiveSource(_), Some(samples)) => {
+                format!("{} points and {} samples equal the live source now", exact(count), samples.same)
+            }
+            (Expected::Recorded(proof), Some(samples)) => format!(
+                "{} points, {} of {} samples equal what was recorded {}",
+                exact(count),
+                samples.same,
+                samples.same,
+                time::second(proof.taken_at)
+            ),
+            _ => format!("{} points", exact(count)),
+        }),
+    };
+    Verification { verdict, points, samples }
+}
+
+fn differences(found: &Found, count: u64, proof: Option<&Proof>, samples: Option<SampleCounts>) -> Vec<String> {
+    let mut list = Vec::new();
+    if found.counts.iter().any(|other| *other != count) {
+        list.push(format!("the nodes count differently: {:?}", found.counts));
+    }
+    list.extend(found.doubts.iter().cloned());
+    let Some(proof) = proof else { return list };
+    if !(proof.points_min..=proof.points_max).contains(&count) {
+        let expected = if proof.points_min == proof.points_max {
+            exact(proof.points_max)
+        } else {
+            format!("{} to {}", exact(proof.points_min), exact(proof.points_max))
+        };
+        list.push(format!("{} points instead of {expected}", exact(count)));
+    }
+    let missing_fields: Vec<&str> =
+        proof.payload_schema.iter().filter(|field| !found.payload_schema.contains(field)).map(|field| field.0.as_str()).collect();
+    if !missing_fields.is_empty() {
+        list.push(format!("payload indexes missing: {}", missing_fields.join(", ")));
+    }
+    if let Some(samples) = samples.filter(|samples| samples.changed + samples.missing > 0) {
+        list.push(format!("of the sample {} changed and {} are missing", samples.changed, samples.missing));
+    }
+    list
+}
+
+fn compare(samples: &[(PointId, String)], found: &BTreeMap<PointId, String>) -> SampleCounts {
+    let mut counts = SampleCounts::default();
+    for (id, digest) in samples {
+        match found.get(id) {
+            Some(other) if other == digest => counts.same += 1,
+            Some(_) => counts.changed += 1,
+            None => counts.missing += 1,
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proof() -> Proof {
+        Proof {
+            source: "prod/x".into(),
+            taken_at: "2026-11-22T03:00:00Z".parse().unwrap(),
+            points_min: 10,
+            points_max: 12,
+            payload_schema: vec![("city".into(), "keyword".into())],
+            samples: vec![(PointId::Number(1), "a".into()), (PointId::Number(2), "b".into())],
+            proven_at: None,
+        }
+    }
+
+    fn found() -> Found {
+        Found {
+            counts: vec![11],
+            doubts: vec![],
+            payload_schema: vec![("city".into(), "keyword".into()), ("more".into(), "integer".into())],
+            digests: [(PointId::Number(1), "a".to_owned()), (PointId::Number(2), "b".to_owned())].into(),
+        }
+    }
+
+    fn word(expected: &Expected, found: &Found) -> &'static str {
+        judge(expected, found).verdict.word()
+    }
+
+    #[test]
+    fn each_kind_of_damage_is_a_difference() {
+        let recorded = Expected::Recorded(proof());
+        assert_eq!(word(&recorded, &found()), "matches");
+        let damage: [fn(&mut Found); 6] = [
+            |f| f.counts = vec![9],
+            |f| f.counts = vec![13],
+            |f| f.counts = vec![11, 10],
+            |f| f.doubts.push("shard 0 Dead".into()),
+            |f| f.payload_schema.clear(),
+            |f| f.digests.insert(PointId::Number(1), "other".into()).map(drop).unwrap_or_default(),
+        ];
+        for damage in damage {
+            let mut damaged = found();
+            damage(&mut damaged);
+            assert_eq!(word(&recorded, &damaged), "differs", "{damaged:?}");
+        }
+        let mut lost = found();
+        lost.digests.remove(&PointId::Number(2));
+        let verification = judge(&recorded, &lost);
+        assert_eq!(verification.samples, Some(SampleCounts { same: 1, changed: 0, missing: 1 }));
+        assert_eq!(verification.verdict.word(), "differs");
+    }
+
+    #[test]
+    fn without_a_record_nothing_is_claimed() {
+        assert_eq!(word(&Expected::Nothing, &found()), "could_not_check");
+        let mut dead = found();
+        dead.doubts.push("shard 0 Dead".into());
+        assert_eq!(word(&Expected::Nothing, &dead), "differs");
+    }
+
+    #[test]
+    fn a_live_source_can_prove_but_not_disprove() {
+        let live = Expected::LiveSource(proof());
+        assert_eq!(word(&live, &found()), "matches");
+        let mut other = found();
+        other.counts = vec![9];
+        assert_eq!(word(&live, &other), "could_not_check");
+        other.doubts.push("shard 0 Dead".into());
+        assert_eq!(word(&live, &other), "differs");
+    }
+}
