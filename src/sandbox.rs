@@ -70,8 +70,9 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Binds and serves.
-    pub async fn start(options: SandboxOptions) -> std::io::Result<Self> {
+    /// Binds at once; seeds in the background, then serves. Requests wait meanwhile, so that nobody sees
+    /// half of the seed.
+    pub async fn start(options: SandboxOptions, seeds: Vec<seed::SeedCollection>) -> std::io::Result<Self> {
         let mut listeners = vec![TcpListener::bind(options.listen).await?];
         for _ in 1..options.nodes.max(1) {
             listeners.push(TcpListener::bind(SocketAddr::new(options.listen.ip(), 0)).await?);
@@ -82,9 +83,7 @@ impl Sandbox {
             .collect::<std::io::Result<Vec<_>>>()?;
         let world = Arc::new(World::new(options, listeners.len())?);
         let stop = CancellationToken::new();
-        for (node, listener) in listeners.into_iter().enumerate() {
-            serve(listener, routes::router(world.clone(), node), stop.clone());
-        }
+        serve(listeners, world.clone(), seeds, stop.clone());
         Ok(Self { urls, world, stop })
     }
 
@@ -97,11 +96,6 @@ impl Sandbox {
     pub fn faults(&self) -> &Faults {
         &self.world.options.faults
     }
-
-    /// Puts collections and snapshots into it.
-    pub fn seed(&self, plan: &[seed::SeedCollection]) -> std::io::Result<()> {
-        seed::apply(&self.world, plan)
-    }
 }
 
 impl Drop for Sandbox {
@@ -111,12 +105,24 @@ impl Drop for Sandbox {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sandbox is a server of its own")]
-fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
+fn serve(listeners: Vec<TcpListener>, world: Arc<World>, seeds: Vec<seed::SeedCollection>, stop: CancellationToken) {
     tokio::spawn(async move {
-        // Dropping the server future closes its connections: a stopped sandbox is gone at once.
-        tokio::select! {
-            _ = axum::serve(listener, router) => {}
-            () = stop.cancelled() => {}
+        let seeded = world.clone();
+        let seeding = tokio::task::spawn_blocking(move || seed::apply(&seeded, &seeds)).await;
+        let failure = seeding.map_err(std::io::Error::other).and_then(|result| result).err();
+        for (node, listener) in listeners.into_iter().enumerate() {
+            let router = match &failure {
+                None => routes::router(world.clone(), node),
+                Some(error) => routes::failing(format!("the sandbox could not be seeded: {error}")),
+            };
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                // Dropping the server future closes its connections: a stopped sandbox is gone at once.
+                tokio::select! {
+                    _ = axum::serve(listener, router) => {}
+                    () = stop.cancelled() => {}
+                }
+            });
         }
     });
 }

@@ -330,7 +330,8 @@ pub(in crate::ops) async fn bring(
         Err(problem) => return Err(after_failure(destination, problem).await),
     };
     let progress: &Progress = &job.progress;
-    let verification = steps.run("verify", "", verify(&destination.connection, address, expected, progress)).await?;
+    let verified = steps.run("verify", "", verify(&destination.connection, address, expected, progress)).await;
+    let verification = verified.unwrap_or_else(|problem| unverified(&problem));
     if let Some(uploaded) = &delivered.uploaded {
         let shown = format!("{address}/{}", crate::domain::address::encode(uploaded.raw()));
         if matches!(verification.verdict, Verdict::Matches(_)) {
@@ -345,6 +346,16 @@ pub(in crate::ops) async fn bring(
         }
     }
     Ok(Finished { delivered, verification })
+}
+
+/// The server restored, but could not be asked about it: that is no proof, and a collection that answers
+/// with an error of its own is damage.
+fn unverified(problem: &Problem) -> Verification {
+    let verdict = match problem.kind {
+        ProblemKind::Failed | ProblemKind::NotFound => Verdict::Differs(format!("it cannot be read: {problem}")),
+        _ => Verdict::CouldNotCheck(problem.to_string()),
+    };
+    Verification { verdict, points: None, samples: None }
 }
 
 /// Looks at what a failed restore left, and says it.
@@ -413,7 +424,7 @@ pub(in crate::ops) fn report(
         route_reason: delivered.reason,
         mode,
         verdict: Some(verification.verdict),
-        points: Some(verification.points),
+        points: verification.points,
         samples: verification.samples,
         bytes: delivered.bytes,
         seconds,

@@ -33,8 +33,8 @@ pub enum Expected {
 pub struct Verification {
     /// The judgement.
     pub verdict: Verdict,
-    /// Counts.
-    pub points: PointCounts,
+    /// Counts; `None` when the collection could not be asked.
+    pub points: Option<PointCounts>,
     /// Sample; `None` when there was none to compare.
     pub samples: Option<SampleCounts>,
 }
@@ -142,7 +142,7 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
             _ => format!("{} points", exact(count)),
         }),
     };
-    Verification { verdict, points, samples }
+    Verification { verdict, points: Some(points), samples }
 }
 
 fn differences(found: &Found, count: u64, proof: Option<&Proof>, samples: Option<SampleCounts>) -> Vec<String> {

@@ -55,6 +55,11 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
         .with_state(node)
 }
 
+/// A node that answers everything with the same failure.
+pub fn failing(words: String) -> Router {
+    Router::new().fallback(move || async move { crate::sandbox::answer::Refusal::internal(words).json() })
+}
+
 fn text_ok(words: &str) -> Answer {
     crate::sandbox::answer::text(StatusCode::OK, words)
 }

@@ -1,0 +1,240 @@
+//! The command line, as clap types. Nothing happens here.
+
+use crate::config::ColorChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Take, ship, restore and migrate Qdrant snapshots, and prove that the data is right.
+///
+/// Without a command the terminal UI starts. `qsnap demo` shows it on an embedded sandbox.
+#[derive(Debug, Parser)]
+#[command(name = "qsnap", version, max_term_width = 100)]
+#[command(after_help = "Addresses: INSTANCE, INSTANCE/COLLECTION, INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest.
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 verification found a difference,
+5 not allowed by the server, 6 unreachable or timed out, 7 refused (no consent, protected, read-only), 130/143 stopped.")]
+pub struct Cli {
+    /// Options of all commands.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; the terminal UI without it.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of all commands.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Configuration file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One instance, named `default`, instead of those in the configuration.
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<String>,
+    /// Environment variable that holds the API key for --url [default: QDRANT_API_KEY].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub api_key_env: Option<String>,
+    /// Form of the output.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub output: Output,
+    /// Show the plan, do nothing.
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+    /// Say yes to the plan.
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// The address whose data may be destroyed or changed; with --yes.
+    #[arg(long, global = true, value_name = "INSTANCE/COLLECTION")]
+    pub confirm: Vec<String>,
+    /// Change nothing anywhere.
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Colour in the terminal UI.
+    #[arg(long, global = true, value_enum)]
+    pub color: Option<ColorChoice>,
+    /// Only ASCII characters in the terminal UI.
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// No progress.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Show each step with its time.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// Form of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For programs: one document on stdout, progress as NDJSON on stderr.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The terminal UI on an embedded sandbox: two instances with data, nothing to install.
+    Demo,
+    /// Run the sandbox server alone, until stopped.
+    Sandbox(SandboxArgs),
+    /// List the configured instances and whether they answer.
+    Instances,
+    /// List collections, of all instances or one.
+    Collections {
+        /// Only this instance.
+        instance: Option<String>,
+    },
+    /// Work with snapshots on nodes.
+    #[command(subcommand)]
+    Snapshots(Snapshots),
+    /// Restore a snapshot or a local file into a collection.
+    Restore(RestoreArgs),
+    /// Copy a collection to another instance or name.
+    Copy(CopyArgs),
+    /// Show or check the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Work with snapshots.
+#[derive(Debug, Subcommand)]
+pub enum Snapshots {
+    /// List the snapshots of collections (INSTANCE/COLLECTION) or of all collections (INSTANCE).
+    List {
+        /// Addresses.
+        #[arg(required = true)]
+        addresses: Vec<String>,
+    },
+    /// Take a snapshot of each collection.
+    Create {
+        /// Addresses of collections.
+        #[arg(required = true)]
+        addresses: Vec<String>,
+    },
+    /// Download snapshots.
+    Download {
+        /// Addresses of snapshots; @latest for the newest.
+        #[arg(required = true)]
+        addresses: Vec<String>,
+        /// Folder, or file when there is one address.
+        #[arg(long, default_value = ".", value_name = "PATH")]
+        to: PathBuf,
+        /// Replace files that exist.
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Upload a local file and restore it: Qdrant does both in one.
+    Upload {
+        /// The file.
+        file: PathBuf,
+        /// Where to.
+        #[arg(long, value_name = "INSTANCE/COLLECTION")]
+        to: String,
+        /// Only to a free name, or over what is there.
+        #[arg(long, value_enum, default_value = "new")]
+        mode: ModeArg,
+    },
+    /// Delete snapshots.
+    Delete {
+        /// Addresses of snapshots.
+        #[arg(required = true)]
+        addresses: Vec<String>,
+    },
+}
+
+/// Restore.
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, or a local file.
+    pub point: String,
+    /// Where to.
+    #[arg(long, value_name = "INSTANCE/COLLECTION")]
+    pub to: String,
+    /// Only to a free name, or over what is there (a safety snapshot is taken first).
+    #[arg(long, value_enum, default_value = "new")]
+    pub mode: ModeArg,
+    /// How the bytes go.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub route: RouteArg,
+}
+
+/// Copy.
+#[derive(Debug, Args)]
+pub struct CopyArgs {
+    /// INSTANCE/COLLECTION.
+    pub source: String,
+    /// INSTANCE/COLLECTION, or INSTANCE for the same name.
+    pub target: String,
+    /// How the bytes go.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub route: RouteArg,
+}
+
+/// Where a restore may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// Only to a free name.
+    New,
+    /// Over what is there.
+    InPlace,
+}
+
+/// How the bytes go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RouteArg {
+    /// The best that works.
+    Auto,
+    /// The target fetches from the source.
+    Url,
+    /// Through qsnap, without a file.
+    Stream,
+    /// From a local file.
+    Upload,
+}
+
+/// The sandbox.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Address to listen on.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Key with all rights.
+    #[arg(long, value_name = "KEY")]
+    pub api_key: Option<String>,
+    /// Key that may only read.
+    #[arg(long, value_name = "KEY")]
+    pub read_only_api_key: Option<String>,
+    /// Nodes of the cluster.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub nodes: u8,
+    /// Points in the collection `products`; 0 for an empty server.
+    #[arg(long, default_value_t = 1000)]
+    pub points: u64,
+    /// One more collection, `big`, whose snapshot has that size.
+    #[arg(long, value_name = "SIZE", value_parser = crate::domain::size::parse)]
+    pub snapshot_size: Option<u64>,
+    /// Bytes per second and connection.
+    #[arg(long, value_name = "SIZE", value_parser = crate::domain::size::parse)]
+    pub rate: Option<u64>,
+    /// Faults, such as `download:reset=1MB*1,any:delay=50ms`.
+    #[arg(long, value_name = "SPEC", default_value = "")]
+    pub faults: String,
+    /// Refuse `recover` from http(s) locations.
+    #[arg(long)]
+    pub no_url_recovery: bool,
+}
+
+/// The configuration.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Print where the configuration file is, or would be.
+    Path,
+    /// Write an example configuration where there is none.
+    Init,
+    /// Print what was understood, and where each value came from; secrets masked.
+    Show,
+    /// Check the file, fetch the keys, ask every node.
+    Check,
+}

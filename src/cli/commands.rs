@@ -1,0 +1,268 @@
+//! From parsed arguments to what is to be done: one short function a command.
+
+use crate::cli::args::{Command, ConfigCommand, CopyArgs, Global, ModeArg, RestoreArgs, RouteArg, SandboxArgs, Snapshots};
+use crate::cli::exit::ExitStatus;
+use crate::cli::printer::Printer;
+use crate::cli::{listing, operate};
+use crate::config::load::Overrides;
+use crate::config::{Config, show};
+use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::ids::InstanceName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::copy::CopySpec;
+use crate::ops::create::CreateSpec;
+use crate::ops::delete::DeleteSpec;
+use crate::ops::deliver::Route;
+use crate::ops::download::DownloadSpec;
+use crate::ops::flow::Spec;
+use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use crate::ops::services::Services;
+use crate::sandbox::seed::SeedCollection;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The example configuration, also written by `config init`.
+pub const EXAMPLE: &str = include_str!("../../assets/config.example.toml");
+
+impl Global {
+    /// The part that concerns the configuration.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            url: self.url.clone(),
+            api_key_env: self.api_key_env.clone(),
+            read_only: self.read_only,
+            color: self.color,
+            ascii: self.ascii,
+        }
+    }
+}
+
+fn usage(message: impl AsRef<str>) -> Problem {
+    Problem::new(ProblemKind::Usage, message, "").advise("`qsnap help` and `qsnap COMMAND --help` show how it is written")
+}
+
+/// Runs a command that needs servers.
+pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, command: Command) -> ExitStatus {
+    match command {
+        Command::Instances => listing::instances(services, printer).await,
+        Command::Collections { instance: None } => listing::collections(services, printer, None).await,
+        Command::Collections { instance: Some(name) } => match InstanceName::new(&name) {
+            Ok(name) => listing::collections(services, printer, Some(name)).await,
+            Err(why) => fail(printer, &usage(why)),
+        },
+        Command::Snapshots(Snapshots::List { addresses }) => listing::snapshots(services, printer, &addresses).await,
+        Command::Snapshots(Snapshots::Create { addresses }) => {
+            let specs = addresses.iter().map(|text| create(text)).collect();
+            operate::operate(services, global, printer, specs).await
+        }
+        Command::Snapshots(Snapshots::Download { addresses, to, overwrite }) => {
+            if addresses.len() > 1 && !to.is_dir() {
+                return fail(printer, &usage("several snapshots need a folder that exists: --to FOLDER"));
+            }
+            let specs = addresses.iter().map(|text| download(text, &to, overwrite)).collect();
+            operate::operate(services, global, printer, specs).await
+        }
+        Command::Snapshots(Snapshots::Upload { file, to, mode }) => {
+            let target = CollectionAddress::parse(&to).map_err(usage);
+            let source = RestoreSource::File(file);
+            let spec = target.map(|target| Spec::Restore(RestoreSpec { source, target, mode: mode.into(), route: Route::Upload }));
+            operate::operate(services, global, printer, vec![spec]).await
+        }
+        Command::Snapshots(Snapshots::Delete { addresses }) => operate::operate(services, global, printer, deletions(&addresses)).await,
+        Command::Restore(args) => operate::operate(services, global, printer, vec![restore(args)]).await,
+        Command::Copy(args) => operate::operate(services, global, printer, vec![copy(&args)]).await,
+        Command::Demo | Command::Sandbox(_) | Command::Config(_) => fail(printer, &usage("this command needs no server")),
+    }
+}
+
+/// Prints a problem; gives its exit code.
+pub fn fail(printer: Printer, problem: &Problem) -> ExitStatus {
+    printer.problem(problem);
+    ExitStatus::of_problem(problem.kind)
+}
+
+fn create(text: &str) -> Result<Spec, Problem> {
+    CollectionAddress::parse(text).map(|address| Spec::Create(CreateSpec { address })).map_err(usage)
+}
+
+fn snapshot_address(text: &str) -> Result<(CollectionAddress, Which), Problem> {
+    match Address::parse(text).map_err(usage)? {
+        Address::Snapshot(address, which) => Ok((address, which)),
+        other => Err(usage(format!("`{other}` does not name a snapshot: write INSTANCE/COLLECTION/SNAPSHOT or INSTANCE/COLLECTION@latest"))),
+    }
+}
+
+fn download(text: &str, to: &Path, overwrite: bool) -> Result<Spec, Problem> {
+    let (address, which) = snapshot_address(text)?;
+    Ok(Spec::Download(DownloadSpec { address, which, target: to.to_owned(), overwrite }))
+}
+
+/// One deletion for each collection.
+fn deletions(texts: &[String]) -> Vec<Result<Spec, Problem>> {
+    let mut specs: Vec<Result<Spec, Problem>> = Vec::new();
+    for text in texts {
+        let (address, name) = match snapshot_address(text) {
+            Ok((address, Which::Named(name))) => (address, name),
+            Ok((_, Which::Latest)) => {
+                specs.push(Err(usage("delete takes names, not @latest: what is latest may change")));
+                continue;
+            }
+            Err(problem) => {
+                specs.push(Err(problem));
+                continue;
+            }
+        };
+        let same = specs.iter_mut().flatten().find_map(|spec| match spec {
+            Spec::Delete(spec) if spec.address == address => Some(&mut spec.names),
+            _ => None,
+        });
+        match same {
+            Some(names) => names.push(name),
+            None => specs.push(Ok(Spec::Delete(DeleteSpec { address, names: vec![name] }))),
+        }
+    }
+    specs
+}
+
+fn restore(args: RestoreArgs) -> Result<Spec, Problem> {
+    let source = match Address::parse(&args.point).map_err(usage)? {
+        Address::File(path) => RestoreSource::File(path),
+        Address::Snapshot(address, which) => RestoreSource::Snapshot(address, which),
+        other => return Err(usage(format!("`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest or a file"))),
+    };
+    let target = CollectionAddress::parse(&args.to).map_err(usage)?;
+    let route: Route = args.route.into();
+    match (&source, route) {
+        (RestoreSource::File(_), Route::Url | Route::Stream) => return Err(usage("a local file can only be uploaded: leave out --route")),
+        (RestoreSource::Snapshot(..), Route::Upload) => return Err(usage("a snapshot on a node goes by url or stream; upload is for local files")),
+        _ => {}
+    }
+    Ok(Spec::Restore(RestoreSpec { source, target, mode: args.mode.into(), route }))
+}
+
+fn copy(args: &CopyArgs) -> Result<Spec, Problem> {
+    let source = CollectionAddress::parse(&args.source).map_err(usage)?;
+    let target = match Address::parse(&args.target).map_err(usage)? {
+        Address::Instance(instance) => CollectionAddress::new(instance, source.collection.clone()),
+        Address::Collection(address) => address,
+        other => return Err(usage(format!("`{other}` is neither INSTANCE nor INSTANCE/COLLECTION"))),
+    };
+    if args.route == RouteArg::Upload {
+        return Err(usage("copy goes by url or stream"));
+    }
+    Ok(Spec::Copy(CopySpec { source, target, route: args.route.into() }))
+}
+
+impl From<ModeArg> for Mode {
+    fn from(arg: ModeArg) -> Self {
+        match arg {
+            ModeArg::New => Self::New,
+            ModeArg::InPlace => Self::InPlace,
+        }
+    }
+}
+
+impl From<RouteArg> for Route {
+    fn from(arg: RouteArg) -> Self {
+        match arg {
+            RouteArg::Auto => Self::Auto,
+            RouteArg::Url => Self::Url,
+            RouteArg::Stream => Self::Stream,
+            RouteArg::Upload => Self::Upload,
+        }
+    }
+}
+
+/// `qsnap config path|init|show`; `check` needs servers and comes in [`check`].
+pub fn config(printer: Printer, config: &Config, command: ConfigCommand) -> ExitStatus {
+    match command {
+        ConfigCommand::Path => printer.text(&config.file.display().to_string()),
+        ConfigCommand::Show => printer.text(&show::show(config)),
+        ConfigCommand::Check => {}
+        ConfigCommand::Init => return init(printer, config),
+    }
+    ExitStatus::Done
+}
+
+fn init(printer: Printer, config: &Config) -> ExitStatus {
+    let path = &config.file;
+    let write = || -> std::io::Result<()> {
+        use std::io::Write;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path)?.write_all(EXAMPLE.as_bytes())
+    };
+    match write() {
+        Ok(()) => {
+            printer.text(&format!("wrote {}", path.display()));
+            ExitStatus::Done
+        }
+        Err(error) => {
+            let problem = Problem::new(ProblemKind::Usage, format!("cannot be written: {error}"), path.display().to_string());
+            fail(printer, &problem.advise("nothing was changed; edit the file that exists, or name another one with --config"))
+        }
+    }
+}
+
+/// `qsnap config check`: warnings, then every instance.
+pub async fn check(services: &Services, printer: Printer, config: &Config) -> ExitStatus {
+    for warning in show::warnings(config) {
+        printer.note(&format!("warning: {warning}"));
+    }
+    listing::instances(services, printer).await
+}
+
+/// `qsnap sandbox`: serves until stopped.
+pub async fn sandbox(printer: Printer, args: SandboxArgs) -> ExitStatus {
+    match start_sandbox(&args).await {
+        Ok(sandbox) => {
+            printer.json(&json!({"nodes": sandbox.urls()}));
+            let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(signal) => signal,
+                Err(_) => return ExitStatus::Failed,
+            };
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            ExitStatus::Done
+        }
+        Err(problem) => fail(printer, &problem),
+    }
+}
+
+async fn start_sandbox(args: &SandboxArgs) -> Result<Sandbox, Problem> {
+    let options = SandboxOptions {
+        listen: args.listen,
+        api_key: args.api_key.clone(),
+        read_only_api_key: args.read_only_api_key.clone(),
+        nodes: usize::from(args.nodes),
+        rate: args.rate,
+        url_recovery: !args.no_url_recovery,
+        faults: crate::sandbox::faults::Faults::default(),
+    };
+    options.faults.add_all(&args.faults).map_err(usage)?;
+    let mut seeds = Vec::new();
+    if args.points > 0 {
+        seeds.push(SeedCollection::new("products", args.points));
+    }
+    if let Some(size) = args.snapshot_size {
+        let mut big = SeedCollection::new("big", 100);
+        big.filler = size.saturating_sub(64 << 10);
+        big.snapshot_ages = vec![60];
+        seeds.push(big);
+    }
+    let failed = |error: std::io::Error| {
+        Problem::new(ProblemKind::Failed, format!("the sandbox cannot start: {error}"), args.listen.to_string())
+            .advise("is the port taken? 127.0.0.1:0 takes a free one")
+    };
+    Sandbox::start(options, seeds).await.map_err(failed)
+}

@@ -1,0 +1,199 @@
+//! Lists: a table, or one JSON document with what could be read and what could not.
+
+use crate::cli::args::Output;
+use crate::cli::exit::ExitStatus;
+use crate::cli::printer::Printer;
+use crate::domain::address::{Address, CollectionAddress};
+use crate::domain::ids::InstanceName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::{size, time};
+use crate::ops::list::{self, CollectionView, InstanceView, ProofState, RecoveryPoint};
+use crate::ops::services::Services;
+use comfy_table::{Table, presets};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// Rows, documents and problems gathered for one list.
+struct Gathered {
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    items: Vec<Value>,
+    errors: Vec<(String, Problem)>,
+}
+
+impl Gathered {
+    fn new(header: Vec<&'static str>) -> Self {
+        Self { header, rows: Vec::new(), items: Vec::new(), errors: Vec::new() }
+    }
+
+    fn print(self, printer: Printer) -> ExitStatus {
+        match printer.output {
+            Output::Json => {
+                let errors = self.errors.iter().map(|(instance, problem)| {
+                    json!({"instance": instance, "kind": problem.kind, "message": problem.to_string(), "advice": problem.advice})
+                });
+                printer.json(&json!({"version": 1, "items": self.items, "errors": errors.collect::<Vec<_>>()}));
+            }
+            Output::Table => {
+                let mut table = Table::new();
+                table.load_style(presets::NOTHING).set_header(&self.header);
+                table.add_rows(&self.rows);
+                let lines = table.lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned());
+                printer.text(&lines.collect::<Vec<_>>().join("\n"));
+                for (_, problem) in &self.errors {
+                    printer.problem(problem);
+                }
+            }
+        }
+        let failed: Vec<ExitStatus> = self.errors.iter().map(|(_, problem)| ExitStatus::of_problem(problem.kind)).collect();
+        match (self.items.is_empty(), failed.is_empty()) {
+            (_, true) => ExitStatus::Done,
+            (true, false) => ExitStatus::of_all(&failed),
+            (false, false) => ExitStatus::Partly,
+        }
+    }
+}
+
+/// `qsnap instances`
+pub async fn instances(services: &Services, printer: Printer) -> ExitStatus {
+    let mut gathered = Gathered::new(vec!["INSTANCE", "VERSION", "PROTECTION", "STATE", "NODES"]);
+    let asked = services.instances().iter().map(|instance| list::instance(services, &instance.name));
+    let (mut working, mut failing) = (0, Vec::new());
+    for view in futures_util::future::join_all(asked).await.into_iter().flatten() {
+        let InstanceView { name, nodes, version, protection, problem } = view;
+        let reachable = version.is_some() || problem.is_none();
+        let version_text = version.map(|version| version.to_string());
+        let state = match &problem {
+            None => "ok",
+            Some(problem) if problem.kind == ProblemKind::Unreachable => "unreachable",
+            Some(problem) if problem.kind == ProblemKind::NotAllowed => "key refused",
+            Some(_) => "problem",
+        };
+        let shown = version_text.clone().unwrap_or_else(|| "-".into());
+        gathered.rows.push(vec![name.to_string(), shown, protection.word().into(), state.into(), nodes.join(" ")]);
+        gathered.items.push(json!({"name": name.as_str(), "nodes": nodes, "version": version_text, "reachable": reachable,
+            "protection": protection.word()}));
+        match problem {
+            Some(problem) => {
+                failing.push(ExitStatus::of_problem(problem.kind));
+                gathered.errors.push((name.to_string(), problem));
+            }
+            None => working += 1,
+        }
+    }
+    gathered.print(printer);
+    match (working, failing.is_empty()) {
+        (_, true) => ExitStatus::Done,
+        (0, false) => ExitStatus::of_all(&failing),
+        _ => ExitStatus::Partly,
+    }
+}
+
+/// `qsnap collections [INSTANCE]`
+pub async fn collections(services: &Services, printer: Printer, only: Option<InstanceName>) -> ExitStatus {
+    let names: Vec<InstanceName> = match only {
+        Some(name) => vec![name],
+        None => services.instances().iter().map(|instance| instance.name.clone()).collect(),
+    };
+    let mut gathered = Gathered::new(vec!["COLLECTION", "POINTS", "STATUS", "NEWEST", "COUNT", "ALIASES"]);
+    let asked = names.iter().map(|name| list::collections(services, name));
+    let answers = futures_util::future::join_all(asked).await;
+    let now = services.clock.now();
+    for (name, answer) in names.iter().zip(answers) {
+        match answer {
+            Ok(listing) => {
+                for view in &listing.items {
+                    gathered.rows.push(collection_row(view, now));
+                    gathered.items.push(collection_item(view));
+                }
+                gathered.errors.extend(listing.problems.into_iter().map(|problem| (name.to_string(), problem)));
+            }
+            Err(problem) => gathered.errors.push((name.to_string(), problem)),
+        }
+    }
+    gathered.print(printer)
+}
+
+fn collection_row(view: &CollectionView, now: Timestamp) -> Vec<String> {
+    vec![
+        view.address.to_string(),
+        view.points.map_or_else(|| "-".into(), size::exact),
+        view.status.as_ref().map_or("-", |status| status.word()).to_owned(),
+        view.newest.map_or_else(|| "never".into(), |at| format!("{} ago", time::age(now, at))),
+        view.recovery_points.map_or_else(|| "-".into(), |count| count.to_string()),
+        view.aliases.join(","),
+    ]
+}
+
+fn collection_item(view: &CollectionView) -> Value {
+    json!({"address": view.address.to_string(), "instance": view.address.instance.as_str(), "name": view.address.collection.to_string(),
+        "status": view.status, "points": view.points, "aliases": view.aliases, "newest_recovery_point": view.newest.map(|at| at.to_string())})
+}
+
+/// `qsnap snapshots list ADDRESS…`
+pub async fn snapshots(services: &Services, printer: Printer, addresses: &[String]) -> ExitStatus {
+    let mut gathered = Gathered::new(vec!["SNAPSHOT", "TAKEN (UTC)", "SIZE", "PROOF", "NODE"]);
+    let mut found_nothing_wrong = true;
+    for text in addresses {
+        let asked = match collections_of(services, text).await {
+            Ok(asked) => asked,
+            Err(problem) => {
+                gathered.errors.push((text.clone(), problem));
+                continue;
+            }
+        };
+        for address in asked {
+            match list::recovery_points(services, &address).await {
+                Ok(listing) => {
+                    gathered.rows.extend(listing.items.iter().map(snapshot_row));
+                    gathered.items.extend(listing.items.iter().map(snapshot_item));
+                    gathered.errors.extend(listing.problems.into_iter().map(|problem| (address.instance.to_string(), problem)));
+                }
+                Err(problem) => gathered.errors.push((address.instance.to_string(), problem)),
+            }
+        }
+    }
+    found_nothing_wrong &= gathered.errors.is_empty();
+    let status = gathered.print(printer);
+    if found_nothing_wrong { ExitStatus::Done } else { status }
+}
+
+async fn collections_of(services: &Services, text: &str) -> Result<Vec<CollectionAddress>, Problem> {
+    let usage = |message: String| Problem::new(ProblemKind::Usage, message, "");
+    match Address::parse(text).map_err(usage)? {
+        Address::Collection(address) => Ok(vec![address]),
+        Address::Instance(name) => {
+            let connection = services.connection(&name).await?;
+            let mut names = connection.first().collections().await.map_err(|error| error.into_problem(name.as_str()))?;
+            names.sort();
+            Ok(names.into_iter().map(|collection| CollectionAddress::new(name.clone(), collection)).collect())
+        }
+        other => Err(usage(format!("`{other}` is neither INSTANCE nor INSTANCE/COLLECTION"))),
+    }
+}
+
+fn point_address(point: &RecoveryPoint) -> String {
+    let which = crate::domain::address::Which::Named(point.snapshot.name.clone());
+    Address::Snapshot(point.address.clone(), which).to_string()
+}
+
+fn snapshot_row(point: &RecoveryPoint) -> Vec<String> {
+    let proof = match point.proof {
+        ProofState::None => "-".to_owned(),
+        ProofState::Recorded => "recorded".to_owned(),
+        ProofState::Proven(at) => format!("proven {}", time::minute(at)),
+    };
+    let taken = point.snapshot.taken_at.map_or_else(|| "-".into(), time::second);
+    vec![point_address(point), taken, size::bytes(point.snapshot.size), proof, point.node_url.clone()]
+}
+
+fn snapshot_item(point: &RecoveryPoint) -> Value {
+    let proven_at = match point.proof {
+        ProofState::Proven(at) => Some(at.to_string()),
+        _ => None,
+    };
+    json!({"address": point_address(point), "instance": point.address.instance.as_str(), "node": point.node_url,
+        "collection": point.address.collection.to_string(), "name": point.snapshot.name.to_string(), "size": point.snapshot.size,
+        "taken_at": point.snapshot.taken_at.map(|at| at.to_string()), "sha256": point.snapshot.sha256,
+        "recorded": point.proof != ProofState::None, "proven_at": proven_at})
+}

@@ -1,0 +1,113 @@
+//! `qsnap demo`: the terminal UI on two sandboxes in a temporary home. Leaving removes it all.
+
+use crate::cli::args::Global;
+use crate::cli::exit::ExitStatus;
+use crate::cli::printer::Printer;
+use crate::compose;
+use crate::config::credentials::KeySource;
+use crate::config::load::{self, Environment};
+use crate::config::{Config, ConfiguredInstance, Origin};
+use crate::domain::ids::InstanceName;
+use crate::domain::instance::{Instance, Protection, Tls};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::secret::{SafeUrl, Secret};
+use crate::sandbox::seed::SeedCollection;
+use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::tui;
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes per second and connection: fast enough to be pleasant, slow enough to be seen.
+const RATE: u64 = 100_000_000;
+
+/// The key of `prod-eu`, so that the demo shows an instance that needs one.
+const PROD_KEY: &str = "demo-key-of-prod-eu";
+
+const MINUTE: i64 = 60;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+fn seed(name: &str, points: u64, filler: u64, ages: &[i64]) -> SeedCollection {
+    SeedCollection { dimensions: 32, filler, snapshot_ages: ages.to_vec(), ..SeedCollection::new(name, points) }
+}
+
+/// What `prod-eu` holds.
+pub fn prod_collections() -> Vec<SeedCollection> {
+    let products = SeedCollection {
+        alias: Some("shop".into()),
+        shards: 2,
+        ..seed("products", 4_000, 150_000_000, &[12 * MINUTE, HOUR, DAY, 2 * DAY, 7 * DAY])
+    };
+    vec![
+        products,
+        seed("users", 2_500, 40_000_000, &[3 * HOUR + 8 * MINUTE, DAY]),
+        seed("events", 9_000, 400_000_000, &[41 * MINUTE, DAY]),
+        seed("drafts", 12, 0, &[]),
+    ]
+}
+
+/// What `staging` holds.
+pub fn staging_collections() -> Vec<SeedCollection> {
+    vec![
+        SeedCollection { shards: 2, seed: 7, ..seed("products", 3_200, 120_000_000, &[9 * DAY]) },
+        seed("scratch", 40, 0, &[]),
+    ]
+}
+
+/// Runs the demo.
+pub async fn run(global: &Global, environment: &Environment, printer: Printer) -> ExitStatus {
+    let started = start(global, environment).await;
+    match started {
+        Ok((config, _sandboxes, _home)) => {
+            let (services, events) = compose::services(&config);
+            let look = tui::caps::Look::decide(&config, environment);
+            let ended = tui::run(services, events, look, tui::Banner::Demo).await;
+            crate::finish_tui(ended, printer)
+        }
+        Err(problem) => crate::cli::commands::fail(printer, &problem),
+    }
+}
+
+async fn start(global: &Global, environment: &Environment) -> Result<(Config, [Sandbox; 2], tempfile::TempDir), Problem> {
+    let failed = |error: std::io::Error| {
+        Problem::new(ProblemKind::Failed, format!("the demo cannot start: {error}"), "")
+            .advise("it needs a temporary folder (TMPDIR) with some space and a free port on 127.0.0.1")
+    };
+    let home = tempfile::Builder::new().prefix("qsnap-demo-").tempdir().map_err(failed)?;
+    let options = |api_key: Option<&str>| SandboxOptions { rate: Some(RATE), api_key: api_key.map(str::to_owned), ..SandboxOptions::default() };
+    let prod = Sandbox::start(options(Some(PROD_KEY)), prod_collections()).await.map_err(failed)?;
+    let staging = Sandbox::start(options(None), staging_collections()).await.map_err(failed)?;
+    let instances = vec![
+        configured("prod-eu", &prod, Protection::Protected, KeySource::Inline(Secret::new(PROD_KEY)))?,
+        configured("staging", &staging, Protection::Open, KeySource::None)?,
+    ];
+    let config = config(global, environment, instances, home.path());
+    Ok((config, [prod, staging], home))
+}
+
+fn config(global: &Global, environment: &Environment, instances: Vec<ConfiguredInstance>, home: &Path) -> Config {
+    // Of the user's own configuration only the looks matter here; a broken one must not spoil the demo.
+    let own = load::load(&global.overrides(), environment).ok();
+    Config {
+        file: home.join("config.toml"),
+        file_found: false,
+        instances,
+        color: own.as_ref().map_or((global.color.unwrap_or_default(), Origin::Flag), |own| own.color),
+        ascii: own.as_ref().map_or((global.ascii, Origin::Flag), |own| own.ascii),
+        state_dir: home.join("state"),
+    }
+}
+
+fn configured(name: &str, sandbox: &Sandbox, protection: Protection, key: KeySource) -> Result<ConfiguredInstance, Problem> {
+    let usage = |why: String| Problem::new(ProblemKind::Usage, why, name);
+    let nodes = sandbox.urls().iter().map(|url| SafeUrl::parse_node(url).map_err(usage)).collect::<Result<Vec<_>, _>>()?;
+    let instance = Instance {
+        name: InstanceName::new(name).map_err(usage)?,
+        nodes,
+        tls: Tls::default(),
+        protection,
+        timeout: Duration::from_secs(15),
+        transfers: 2,
+    };
+    Ok(ConfiguredInstance { instance, key, origin: Origin::Default })
+}

@@ -1,0 +1,46 @@
+//! What the terminal can do and the user wants: decided once, from configuration and environment.
+
+use crate::config::load::Environment;
+use crate::config::{ColorChoice, Config};
+use std::time::Duration;
+
+/// The look of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The sixteen colours of the terminal, or none.
+    pub color: bool,
+    /// Box drawing and signs, or ASCII only.
+    pub unicode: bool,
+    /// Spinners, or words.
+    pub animation: bool,
+    /// How often progress is shown, and how close frames may follow each other.
+    pub ssh: bool,
+    /// Whether this terminal can show a UI at all.
+    pub usable: bool,
+}
+
+impl Look {
+    /// Decides.
+    pub fn decide(config: &Config, environment: &Environment) -> Self {
+        let term = environment.get("TERM").unwrap_or_default();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| environment.get(name));
+        let utf8 = locale.is_none_or(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"));
+        Self {
+            color: config.color.0 != ColorChoice::Never,
+            unicode: utf8 && term != "linux" && !config.ascii.0,
+            animation: environment.get("QSNAP_NO_ANIMATION").is_none(),
+            ssh: environment.get("SSH_CONNECTION").is_some() || environment.get("SSH_TTY").is_some(),
+            usable: !term.is_empty() && term != "dumb",
+        }
+    }
+
+    /// How often progress is sampled.
+    pub fn tick(self) -> Duration {
+        Duration::from_millis(if self.ssh { 500 } else { 250 })
+    }
+
+    /// The least time between two frames.
+    pub fn frame(self) -> Duration {
+        Duration::from_millis(if self.ssh { 100 } else { 16 })
+    }
+}
