@@ -1,18 +1,38 @@
 //! L4: the interactive front end.
+//!
+//! [`app::App::update`] takes an event and returns effects: it does no I/O and waits for nothing. The
+//! [`driver`] carries effects out and sends back what came of them. [`draw`] only reads. [`runtime`] is
+//! the loop around them.
+
+pub mod action;
+pub mod app;
 pub mod caps;
-use crate::domain::problem::Problem;
-use crate::jobs::manager::JobEvent;
-use crate::ops::services::Services;
-use std::sync::Arc;
-/// x
+pub mod draw;
+pub mod driver;
+pub mod effect;
+pub mod event;
+pub mod form;
+pub mod frame;
+pub mod glyphs;
+pub mod jobs;
+pub mod keymap;
+pub mod layers;
+pub mod layout;
+pub mod model;
+pub mod panes;
+pub mod runtime;
+pub mod terminal;
+pub mod theme;
+pub mod wizard;
+pub mod writer;
+
+pub use runtime::{Ended, run};
+
+/// What the header says besides the instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Banner { /// x
- None, /// x
- Demo }
-/// x
-#[derive(Debug)]
-pub enum Ended { /// x
- Quit, /// x
- Signal(u8) }
-/// x
-pub async fn run(_s: Arc<Services>, _e: tokio::sync::mpsc::Receiver<JobEvent>, _l: caps::Look, _b: Banner) -> Result<Ended, Problem> { Ok(Ended::Quit) }
+pub enum Banner {
+    /// Nothing.
+    None,
+    /// That this is the demo.
+    Demo,
+}

@@ -119,7 +119,7 @@ fn collection_row(view: &CollectionView, now: Timestamp) -> Vec<String> {
         view.address.to_string(),
         view.points.map_or_else(|| "-".into(), size::exact),
         view.status.as_ref().map_or("-", |status| status.word()).to_owned(),
-        view.newest.map_or_else(|| "never".into(), |at| format!("{} ago", time::age(now, at))),
+        view.newest.map_or_else(|| "never".into(), |at| time::ago(now, at)),
         view.recovery_points.map_or_else(|| "-".into(), |count| count.to_string()),
         view.aliases.join(","),
     ]

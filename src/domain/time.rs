@@ -46,6 +46,14 @@ pub fn age(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
+/// [`age`] in a sentence: `just now`, `12 m ago`.
+pub fn ago(now: Timestamp, then: Timestamp) -> String {
+    match age(now, then).as_str() {
+        "now" => "just now".into(),
+        text => format!("{text} ago"),
+    }
+}
+
 /// A running or finished duration: `8s`, `4m10s`, `2h05m`.
 pub fn duration(length: Duration) -> String {
     let seconds = length.as_secs();

@@ -124,18 +124,17 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: 
     let source = services.connection(&spec.source.instance).await?;
     let target = services.connection(&spec.target.instance).await?;
     let snapshot = create::take(services, &mut steps, &source, resolved.node, &spec.source).await?;
-    let name = snapshot.name.clone();
-    let shown = format!("{}/{}", spec.source, crate::domain::address::encode(name.raw()));
-    let cleanup = job.on_failure(shown.clone(), create::undo(&source, resolved.node, &spec.source, name.clone()));
+    let shown = format!("{}/{}", spec.source, crate::domain::address::encode(snapshot.name.raw()));
+    let cleanup = job.on_failure(shown.clone(), create::undo(&source, resolved.node, &spec.source, snapshot.clone()));
     let mut created = Vec::new();
     if resolved.occupied.is_some() {
         created.extend(safety_snapshot(services, &mut steps, &target, &spec.target).await?);
     }
     let expected = services.proofs.load(snapshot.sha256.as_deref()).map_or(Expected::Nothing, Expected::Recorded);
-    let origin = Origin::Node { connection: source.clone(), node: resolved.node, address: spec.source.clone(), snapshot };
+    let origin = Origin::Node { connection: source.clone(), node: resolved.node, address: spec.source.clone(), snapshot: snapshot.clone() };
     let destination = Destination { connection: target, node: 0, address: spec.target.clone() };
     let finished = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await?;
-    let deletion = create::undo(&source, resolved.node, &spec.source, name);
+    let deletion = create::undo(&source, resolved.node, &spec.source, snapshot);
     if job.commit(steps.run("tidy", &shown, deletion)).await.is_err() {
         steps.leaves(shown)?;
     }

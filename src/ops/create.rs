@@ -95,7 +95,7 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: 
         let taken = take(services, &mut steps, &connection, node, address).await?;
         let shown = flow_address(address, &taken.name);
         created.push(format!("{shown} ({})", size::bytes(taken.size)));
-        job.on_failure(shown, undo(&connection, node, address, taken.name));
+        job.on_failure(shown, undo(&connection, node, address, taken));
     }
     let (done, left_behind, seconds) = steps.end("ok")?;
     Ok(Report {
@@ -120,18 +120,24 @@ fn flow_address(address: &CollectionAddress, name: &SnapshotName) -> String {
     format!("{address}/{}", crate::domain::address::encode(name.raw()))
 }
 
-/// Deletes a snapshot that an operation made and does not need any more.
+/// Deletes a snapshot that an operation made and does not need any more, if it still is that one: a later
+/// snapshot of the same second would have its name.
 pub(in crate::ops) fn undo(
     connection: &Arc<Connection>,
     node: usize,
     address: &CollectionAddress,
-    name: SnapshotName,
+    taken: SnapshotInfo,
 ) -> impl Future<Output = Result<(), Problem>> + Send + 'static {
     let (connection, address) = (connection.clone(), address.clone());
     async move {
         let scope = SnapshotScope::Collection(address.collection.clone());
-        let deleted = connection.node(node)?.delete_snapshot(&scope, &name).await;
-        deleted.map_err(|error| error.into_problem(address.to_string()))
+        let node = connection.node(node)?;
+        let problem = |error: ApiError| error.into_problem(address.to_string());
+        let ours = |snapshot: &SnapshotInfo| snapshot.name == taken.name && snapshot.sha256 == taken.sha256;
+        if !node.snapshots(&scope).await.map_err(problem)?.iter().any(ours) {
+            return Ok(());
+        }
+        node.delete_snapshot(&scope, &taken.name).await.map_err(problem)
     }
 }
 
@@ -149,6 +155,7 @@ pub(in crate::ops) async fn take(
     let before = steps.run("sample", "", async { proof::before(node.as_ref(), name).await.map_err(problem) }).await?;
     let scope = SnapshotScope::Collection(name.clone());
     let job = steps.job;
+    another_second(node.as_ref(), &scope, services).await.map_err(problem)?;
     let taken = steps
         .run("snapshot", &address.to_string(), async {
             let known: BTreeSet<SnapshotName> = node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
@@ -179,6 +186,19 @@ pub(in crate::ops) async fn take(
     // The snapshot is good without its proof; whoever restores it is told that nothing was recorded.
     let _ = recorded.await;
     Ok(taken)
+}
+
+/// Two snapshots taken within one second share a name, and the later replaces the earlier (1.18.3): one
+/// that the user wants must not be replaced, and then tidied away, by one of ours.
+async fn another_second(node: &dyn QdrantApi, scope: &SnapshotScope, services: &Services) -> Result<(), ApiError> {
+    let newest = node.snapshots(scope).await?.into_iter().filter_map(|snapshot| snapshot.taken_at).max();
+    let Some(newest) = newest else { return Ok(()) };
+    // The server's clock may differ from this one by a little; by much only in tests of clocks.
+    let distance = services.clock.now().as_second() - newest.as_second();
+    if (-2..=1).contains(&distance) {
+        tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(2 - distance).unwrap_or(2) * 1_000 / 2)).await;
+    }
+    Ok(())
 }
 
 async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<SnapshotInfo, ApiError> {

@@ -157,12 +157,12 @@ pub fn proof(recorded: bool, source_alive: bool) -> Finding {
 }
 
 /// The loss window, in plain words.
-pub fn loss_window(taken: &str, age: &str, points_then: Option<u64>, points_now: Option<u64>) -> Finding {
+pub fn loss_window(taken: &str, ago: &str, points_then: Option<u64>, points_now: Option<u64>) -> Finding {
     let then = points_then.map_or_else(|| "not recorded".to_owned(), exact);
     let now = points_now.map_or_else(|| "unknown".to_owned(), exact);
     Finding::look(
         "loss window",
-        format!("taken {taken} UTC, {age} ago; writes since then are not in it; points then {then}, now {now}"),
+        format!("taken {taken} UTC, {ago}; writes since then are not in it; points then {then}, now {now}"),
         "use a newer recovery point if there is one",
     )
 }

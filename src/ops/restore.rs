@@ -235,8 +235,8 @@ async fn resolve_source(services: &Services, spec: &RestoreSpec, findings: &mut 
             findings.push(gates::checksum(snapshot.sha256.as_deref()));
             findings.push(gates::proof(proof.is_some(), now.is_some()));
             if let Some(taken_at) = snapshot.taken_at {
-                let age = time::age(services.clock.now(), taken_at);
-                findings.push(gates::loss_window(&time::second(taken_at), &age, proof.map(|proof| proof.points_max), now));
+                let ago = time::ago(services.clock.now(), taken_at);
+                findings.push(gates::loss_window(&time::second(taken_at), &ago, proof.map(|proof| proof.points_max), now));
             }
             findings.extend(gates::sharding(info.as_ref()));
             if let Ok(cluster) = node.collection_cluster(&address.collection).await {

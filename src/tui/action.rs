@@ -1,0 +1,92 @@
+//! Everything the user may intend.
+
+/// An intention, whatever key it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Move in a list.
+    Move(Motion),
+    /// Act on a pane or layer.
+    View(View),
+    /// Do something with what is selected.
+    Do(Verb),
+    /// Concerning the whole program.
+    App(AppAction),
+}
+
+/// Moving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Motion {
+    /// One up.
+    Up,
+    /// One down.
+    Down,
+    /// One page up.
+    PageUp,
+    /// One page down.
+    PageDown,
+    /// To the first.
+    Home,
+    /// To the last.
+    End,
+}
+
+/// Looking elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum View {
+    /// Next pane, field or button.
+    Next,
+    /// The one before.
+    Previous,
+    /// Pane by number.
+    Pane(u8),
+    /// Instance, choice or button to the left.
+    Left,
+    /// The one to the right.
+    Right,
+    /// Open, or the default button.
+    Enter,
+    /// One step back.
+    Back,
+    /// Filter the list.
+    Filter,
+    /// Read everything anew.
+    Refresh,
+    /// Paint everything anew.
+    Repaint,
+    /// Keys and what they do.
+    Help,
+    /// Copy what is shown to the clipboard.
+    Copy,
+}
+
+/// Operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// Take a snapshot.
+    Snapshot,
+    /// Download a recovery point.
+    Download,
+    /// Upload a file and restore it.
+    Upload,
+    /// Restore a recovery point.
+    Restore,
+    /// Copy a collection elsewhere.
+    Migrate,
+    /// Delete a recovery point.
+    Delete,
+    /// Cancel a job.
+    Cancel,
+    /// Forget a finished job.
+    Dismiss,
+}
+
+/// The program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AppAction {
+    /// Leave.
+    Quit,
+    /// Ctrl-C: close what is open, else leave.
+    Interrupt,
+    /// Ctrl-Z.
+    Suspend,
+}

@@ -1,0 +1,699 @@
+//! The app: an event in, effects out. No I/O, nothing awaited, no clock of its own.
+
+use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::ids::CollectionName;
+use crate::domain::instance::{Instance, Protection};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::time;
+use crate::jobs::manager::JobId;
+use crate::ops::list::{CollectionView, RecoveryPoint};
+use crate::ops::report::Report;
+use crate::tui::Banner;
+use crate::tui::action::{Action, AppAction, Motion, Verb, View};
+use crate::tui::caps::Look;
+use crate::tui::effect::Effect;
+use crate::tui::event::{Data, Event, Now, Ticket};
+use crate::tui::jobs::{Started, touched};
+use crate::tui::keymap::{self, Context};
+use crate::tui::layers::{Layer, QUIT_CHOICES};
+use crate::tui::layout;
+use crate::tui::model::{Loadable, Model};
+use crate::tui::panes::{ListState, Pane, PointKey};
+use crate::tui::wizard::{self, Kind, Step, Wizard};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Rect;
+use std::time::Duration;
+
+/// A selection rests this long before its recovery points are asked for.
+const REST: Duration = Duration::from_millis(150);
+
+/// A short message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toast {
+    /// What it says.
+    pub text: String,
+    /// Whether it needs a look.
+    pub look: bool,
+    until: Duration,
+}
+
+/// The state of the user interface.
+#[derive(Debug)]
+pub struct App {
+    /// Data.
+    pub model: Model,
+    /// How it looks.
+    pub look: Look,
+    /// What the header says besides.
+    pub banner: Banner,
+    /// The focused pane.
+    pub focus: Pane,
+    /// Selection among collections, by instance.
+    pub collections: Vec<ListState<CollectionName>>,
+    /// Selection among recovery points.
+    pub points: ListState<PointKey>,
+    /// Selection among jobs.
+    pub job_list: ListState<JobId>,
+    /// What lies over the base screen.
+    pub layers: Vec<Layer>,
+    /// The message.
+    pub toast: Option<Toast>,
+    /// Columns and rows of the window.
+    pub size: (u16, u16),
+    /// Counts ticks, for the spinner.
+    pub ticks: u64,
+    shown: Option<CollectionAddress>,
+    rest_until: Option<Duration>,
+    quit_when_idle: bool,
+    dirty: bool,
+    effects: Vec<Effect>,
+}
+
+impl App {
+    /// The app before anything is known.
+    pub fn new(instances: &[Instance], look: Look, banner: Banner, size: (u16, u16), now: Now) -> Self {
+        Self {
+            model: Model::new(instances, now),
+            look,
+            banner,
+            focus: Pane::Collections,
+            collections: instances.iter().map(|_| ListState::default()).collect(),
+            points: ListState::default(),
+            job_list: ListState::default(),
+            layers: Vec::new(),
+            toast: None,
+            size,
+            ticks: 0,
+            shown: None,
+            rest_until: None,
+            quit_when_idle: false,
+            dirty: true,
+            effects: Vec::new(),
+        }
+    }
+
+    /// What to ask first.
+    pub fn start(&mut self) -> Vec<Effect> {
+        self.refresh();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether something visible changed since the last call.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// When it wants to be woken by a tick, besides the ticks of running jobs.
+    pub fn wake_at(&self) -> Option<Duration> {
+        let toast = self.toast.as_ref().map(|toast| toast.until);
+        toast.into_iter().chain(self.rest_until).min()
+    }
+
+    /// Whether something moves, so that ticks are wanted.
+    pub fn moves(&self) -> bool {
+        self.model.jobs.active() > 0
+    }
+
+    /// Takes an event; gives what the world should do.
+    pub fn update(&mut self, event: Event, now: Now) -> Vec<Effect> {
+        self.model.now = now;
+        match event {
+            Event::Key(key) => {
+                self.dirty = true;
+                self.key(&key);
+            }
+            Event::Paste(text) => {
+                self.dirty = true;
+                self.paste(&text);
+            }
+            Event::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                self.dirty = true;
+            }
+            Event::Jobs(rows) => self.dirty |= self.model.jobs.update(rows),
+            Event::Finished(id, result) => self.finished(id, *result),
+            Event::Data(ticket, data) => {
+                self.dirty = true;
+                self.data(ticket, data);
+            }
+            Event::Tick => self.ticks = self.ticks.wrapping_add(1),
+            Event::Resumed => {
+                self.dirty = true;
+                if self.model.jobs.active() > 0 {
+                    self.say("jobs stood still while the program was stopped; connections may have timed out", true);
+                }
+            }
+        }
+        self.settle();
+        if self.quit_when_idle && self.model.jobs.active() == 0 {
+            self.effects.push(Effect::Quit);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Collections that pass the filter.
+    pub fn visible_collections(&self) -> Vec<&CollectionView> {
+        let Some(list) = self.collections.get(self.model.current) else { return Vec::new() };
+        let shown = |view: &&CollectionView| {
+            let name = view.address.collection.to_string();
+            let texts: Vec<&str> = std::iter::once(name.as_str()).chain(view.aliases.iter().map(String::as_str)).collect();
+            list.passes(&texts)
+        };
+        self.model.collections().iter().filter(shown).collect()
+    }
+
+    /// The selected collection.
+    pub fn collection(&self) -> Option<&CollectionView> {
+        let visible = self.visible_collections();
+        let keys: Vec<CollectionName> = visible.iter().map(|view| view.address.collection.clone()).collect();
+        let at = self.collections.get(self.model.current)?.position(&keys)?;
+        visible.get(at).copied()
+    }
+
+    /// Recovery points of the selected collection that pass the filter.
+    pub fn visible_points(&self) -> Vec<&RecoveryPoint> {
+        let Some(view) = self.collection() else { return Vec::new() };
+        let listing = self.model.points(&view.address).and_then(Loadable::value);
+        let all = listing.map_or(&[][..], |listing| &listing.items);
+        let shown = |point: &&RecoveryPoint| {
+            let taken = point.snapshot.taken_at.map(time::minute).unwrap_or_default();
+            self.points.passes(&[&point.snapshot.name.to_string(), &taken])
+        };
+        all.iter().filter(shown).collect()
+    }
+
+    /// The selected recovery point.
+    pub fn point(&self) -> Option<&RecoveryPoint> {
+        let visible = self.visible_points();
+        let keys = point_keys(&visible);
+        visible.get(self.points.position(&keys)?).copied()
+    }
+
+    /// The selected job.
+    pub fn job(&self) -> Option<JobId> {
+        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
+        self.job_list.current(&keys).copied()
+    }
+
+    /// Which keys mean what, now.
+    pub fn context(&self) -> Context {
+        if let Some(layer) = self.layers.last() {
+            return layer.context();
+        }
+        let filtering = match self.focus {
+            Pane::Collections => self.collections.get(self.model.current).is_some_and(|list| list.typing),
+            Pane::Points => self.points.typing,
+            Pane::Jobs => false,
+        };
+        match self.focus {
+            _ if filtering => Context::Filter,
+            Pane::Collections => Context::Collections,
+            Pane::Points => Context::Points,
+            Pane::Jobs => Context::Jobs,
+        }
+    }
+
+    /// Why an operation is not possible now.
+    pub fn disabled(&self, verb: Verb) -> Option<String> {
+        let read_only = self.model.instance().is_some_and(|state| state.protection == Protection::ReadOnly);
+        let no_collection = || self.collection().is_none().then(|| "no collection is selected".to_owned());
+        let no_point = || match self.focus {
+            Pane::Points => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
+            _ => match self.collection() {
+                None => Some("no collection is selected".to_owned()),
+                Some(view) => (view.recovery_points == Some(0)).then(|| "the collection has no recovery point".to_owned()),
+            },
+        };
+        let frozen = || read_only.then(|| "the instance is read-only".to_owned());
+        match verb {
+            Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
+            Verb::Download | Verb::Restore => no_point(),
+            Verb::Delete => no_point().or_else(frozen),
+            Verb::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
+            Verb::Cancel => {
+                let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_none_or(|row| row.is_finished());
+                over.then(|| "no running job is selected".to_owned())
+            }
+            Verb::Dismiss => {
+                let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_some_and(|row| row.is_finished());
+                (!over).then(|| "no finished job is selected".to_owned())
+            }
+        }
+    }
+
+    fn current_job(&self) -> Option<JobId> {
+        match self.layers.last() {
+            Some(Layer::Job { id, .. }) => Some(*id),
+            _ => self.job(),
+        }
+    }
+
+    fn say(&mut self, text: &str, look: bool) {
+        let length = Duration::from_secs(if look { 8 } else { 4 });
+        self.toast = Some(Toast { text: text.to_owned(), look, until: self.model.now.mono + length });
+        self.dirty = true;
+    }
+
+    fn key(&mut self, key: &KeyEvent) {
+        let context = self.context();
+        let typed = match self.layers.last_mut() {
+            Some(Layer::Wizard(wizard)) => wizard.type_key(key),
+            Some(_) => false,
+            None if context == Context::Filter => self.type_filter(key),
+            None => false,
+        };
+        if typed {
+            return;
+        }
+        if let Some(action) = keymap::action(context, key) {
+            self.act(action);
+        }
+    }
+
+    fn type_filter(&mut self, key: &KeyEvent) -> bool {
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        let Some(filter) = self.filter_mut() else { return false };
+        match key.code {
+            KeyCode::Char('u') if ctrl => filter.clear(),
+            KeyCode::Char(c) if !ctrl => filter.push(c),
+            KeyCode::Backspace => drop(filter.pop()),
+            _ => return false,
+        }
+        true
+    }
+
+    fn filter_mut(&mut self) -> Option<&mut String> {
+        match self.focus {
+            Pane::Collections => self.collections.get_mut(self.model.current).map(|list| &mut list.filter),
+            Pane::Points => Some(&mut self.points.filter),
+            Pane::Jobs => None,
+        }
+    }
+
+    fn set_typing(&mut self, typing: bool) {
+        match self.focus {
+            Pane::Collections => {
+                if let Some(list) = self.collections.get_mut(self.model.current) {
+                    list.typing = typing;
+                }
+            }
+            Pane::Points => self.points.typing = typing,
+            Pane::Jobs => {}
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        let clean: String = crate::domain::text::one_line(text, 200);
+        let filtering = self.context() == Context::Filter;
+        let taken = match self.layers.last_mut() {
+            Some(Layer::Wizard(wizard)) => wizard.paste(text),
+            Some(_) => false,
+            None if filtering => self.filter_mut().map(|filter| filter.push_str(&clean)).is_some(),
+            None => false,
+        };
+        if !taken {
+            self.say("pasted text goes into a text field; there is none here", false);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::App(AppAction::Suspend) => self.effects.push(Effect::Suspend),
+            Action::View(View::Repaint) => self.effects.push(Effect::Repaint),
+            Action::App(AppAction::Interrupt) if !self.layers.is_empty() => drop(self.layers.pop()),
+            Action::App(_) => self.quit(),
+            action if self.layers.is_empty() => self.act_on_base(action),
+            action => self.act_on_layer(action),
+        }
+    }
+
+    fn quit(&mut self) {
+        if self.model.jobs.active() == 0 {
+            self.effects.push(Effect::Quit);
+        } else {
+            self.layers.push(Layer::Quit { choice: 0 });
+        }
+    }
+
+    fn act_on_base(&mut self, action: Action) {
+        match action {
+            Action::Move(motion) => self.go(motion),
+            Action::Do(verb) => self.operate(verb),
+            Action::View(View::Next) => self.focus = self.focus.next(),
+            Action::View(View::Previous) => self.focus = self.focus.previous(),
+            Action::View(View::Pane(number)) => {
+                self.focus = [Pane::Collections, Pane::Points, Pane::Jobs][usize::from(number.clamp(1, 3)) - 1];
+            }
+            Action::View(View::Left) => self.turn_instance(false),
+            Action::View(View::Right) => self.turn_instance(true),
+            Action::View(View::Enter) => self.enter(),
+            Action::View(View::Back) => self.back(),
+            Action::View(View::Filter) => self.set_typing(true),
+            Action::View(View::Refresh) => {
+                self.refresh();
+                self.say("asking all servers again", false);
+            }
+            Action::View(View::Help) => {
+                let of = self.context();
+                self.layers.push(Layer::Help { of, scroll: 0 });
+            }
+            Action::View(View::Copy) => self.copy_address(),
+            Action::View(View::Repaint) | Action::App(_) => {}
+        }
+    }
+
+    fn go(&mut self, motion: Motion) {
+        let height = self.pane_height(self.focus);
+        match self.focus {
+            Pane::Collections => {
+                let keys = collection_keys(&self.visible_collections());
+                if let Some(list) = self.collections.get_mut(self.model.current) {
+                    list.go(motion, &keys, height);
+                }
+            }
+            Pane::Points => {
+                let keys = point_keys(&self.visible_points());
+                self.points.go(motion, &keys, height);
+            }
+            Pane::Jobs => {
+                let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
+                self.job_list.go(motion, &keys, height);
+            }
+        }
+    }
+
+    /// Rows that a pane can show.
+    pub fn pane_height(&self, pane: Pane) -> usize {
+        let areas = layout::areas(Rect::new(0, 0, self.size.0, self.size.1), self.banner == Banner::Demo);
+        let area = match pane {
+            Pane::Collections => areas.collections,
+            Pane::Points => areas.points,
+            Pane::Jobs => areas.jobs,
+        };
+        let frame_and_heading = if pane == Pane::Jobs { 2 } else { 3 };
+        usize::from(area.height.saturating_sub(frame_and_heading))
+    }
+
+    fn turn_instance(&mut self, forward: bool) {
+        let count = self.model.instances.len();
+        if count > 1 {
+            self.model.current = if forward { (self.model.current + 1) % count } else { (self.model.current + count - 1) % count };
+            self.points = ListState::default();
+        }
+    }
+
+    fn enter(&mut self) {
+        match (self.context(), self.focus) {
+            (Context::Filter, _) => self.set_typing(false),
+            (_, Pane::Collections) => self.focus = Pane::Points,
+            (_, Pane::Points) => self.operate(Verb::Restore),
+            (_, Pane::Jobs) => match self.job() {
+                Some(id) => self.layers.push(Layer::Job { id, scroll: 0 }),
+                None => self.say("there is no job yet", false),
+            },
+        }
+    }
+
+    fn back(&mut self) {
+        let had_filter = self.filter_mut().is_some_and(|filter| !std::mem::take(filter).is_empty());
+        let was_typing = self.context() == Context::Filter;
+        self.set_typing(false);
+        if !had_filter && !was_typing {
+            self.focus = Pane::Collections;
+        }
+    }
+
+    fn copy_address(&mut self) {
+        let text = match (self.focus, self.point(), self.collection()) {
+            (Pane::Points, Some(point), _) => {
+                Some(Address::Snapshot(point.address.clone(), Which::Named(point.snapshot.name.clone())).to_string())
+            }
+            (_, _, Some(view)) => Some(view.address.to_string()),
+            _ => None,
+        };
+        match text {
+            Some(text) => self.effects.push(Effect::Copy(text)),
+            None => self.say("nothing is selected", false),
+        }
+    }
+
+    fn operate(&mut self, verb: Verb) {
+        if let Some(why) = self.disabled(verb) {
+            self.say(&why, true);
+            return;
+        }
+        match verb {
+            Verb::Cancel => self.effects.extend(self.current_job().map(Effect::Cancel)),
+            Verb::Dismiss => self.effects.extend(self.current_job().map(Effect::Dismiss)),
+            _ => {
+                if let Some(kind) = self.kind_for(verb) {
+                    let mut wizard = Wizard::new(kind, &self.model);
+                    let ticket = self.model.ticket();
+                    let step = wizard.begin(ticket);
+                    self.layers.push(Layer::Wizard(Box::new(wizard)));
+                    self.follow(step);
+                }
+            }
+        }
+    }
+
+    fn kind_for(&self, verb: Verb) -> Option<Kind> {
+        let collection = self.collection().map(|view| view.address.clone());
+        // On the collections the newest recovery point is meant; in a list that is not loaded yet it has no name.
+        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
+        let named = point.map(|point| (point.address.clone(), point.snapshot.name.clone()));
+        match verb {
+            Verb::Snapshot => collection.map(Kind::Snapshot),
+            Verb::Migrate => collection.map(Kind::Migrate),
+            Verb::Upload => Some(Kind::Upload),
+            Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
+            Verb::Delete => named.map(|(address, name)| Kind::Delete(address, name)),
+            Verb::Restore => named
+                .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
+                .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
+            Verb::Cancel | Verb::Dismiss => None,
+        }
+    }
+
+    fn act_on_layer(&mut self, action: Action) {
+        let (ticket, now) = (self.model.ticket(), self.model.now);
+        if let Action::Do(verb) = action {
+            self.operate(verb);
+            return;
+        }
+        let copy = (action == Action::View(View::Copy)).then(|| self.layer_text()).flatten();
+        let Some(layer) = self.layers.last_mut() else { return };
+        match (layer, action) {
+            (Layer::Wizard(wizard), action) => {
+                let step = wizard.act(action, ticket, now);
+                self.follow(step);
+            }
+            (Layer::Quit { choice }, Action::View(View::Left)) => *choice = choice.saturating_sub(1),
+            (Layer::Quit { choice }, Action::View(View::Right)) => *choice = (*choice + 1).min(QUIT_CHOICES.len() - 1),
+            (Layer::Quit { choice }, Action::View(View::Enter)) => {
+                let choice = *choice;
+                self.layers.pop();
+                match choice {
+                    1 => self.effects.push(Effect::Quit),
+                    2 => {
+                        self.quit_when_idle = true;
+                        self.say("leaving when the last job is over", false);
+                    }
+                    _ => {}
+                }
+            }
+            (Layer::Help { scroll, .. } | Layer::Text { scroll, .. } | Layer::Job { scroll, .. }, Action::Move(motion)) => {
+                *scroll = wizard::scrolled(*scroll, motion);
+            }
+            (_, Action::View(View::Back)) => drop(self.layers.pop()),
+            _ => self.effects.extend(copy.map(Effect::Copy)),
+        }
+    }
+
+    /// The text of the top layer, for the clipboard.
+    fn layer_text(&self) -> Option<String> {
+        match self.layers.last()? {
+            Layer::Text { lines, .. } => Some(lines.join("\n")),
+            Layer::Job { id, .. } => match self.model.jobs.results.get(id)? {
+                Ok(report) => Some(report.lines().join("\n")),
+                Err(problem) => Some(format!("{problem}\n{}", problem.advice)),
+            },
+            _ => None,
+        }
+    }
+
+    fn follow(&mut self, step: Step) {
+        match step {
+            Step::Stay => {}
+            Step::Effect(effect) => self.effects.push(effect),
+            Step::Close => drop(self.layers.pop()),
+            Step::Job(id) => {
+                if let Some(Layer::Wizard(wizard)) = self.layers.pop()
+                    && let Some(spec) = wizard.spec()
+                {
+                    let started = Started { spec: spec.clone(), touches: touched(spec) };
+                    self.model.jobs.started.insert(id, started);
+                }
+                self.layers.push(Layer::Job { id, scroll: 0 });
+            }
+        }
+    }
+
+    fn data(&mut self, ticket: Ticket, data: Data) {
+        let now = self.model.now;
+        match data {
+            Data::Instance(name, result) => {
+                if let Some(state) = self.model.instance_mut(&name) {
+                    state.view.answer(ticket, *result, now);
+                }
+            }
+            Data::Collections(name, result) => {
+                if let Some(state) = self.model.instance_mut(&name) {
+                    state.collections.answer(ticket, result, now);
+                }
+            }
+            Data::Points(address, result) => {
+                if let Some(state) = self.model.instance_mut(&address.instance) {
+                    state.points.entry(address.collection).or_insert(Loadable::Never).answer(ticket, result, now);
+                }
+            }
+            Data::Plan(result) => {
+                if let Some(wizard) = self.wizard_mut() {
+                    wizard.planned(ticket, *result, now);
+                }
+            }
+            Data::Started(result) => match self.wizard_mut() {
+                Some(wizard) => {
+                    let step = wizard.started(ticket, *result);
+                    self.follow(step);
+                }
+                None => {
+                    if let Err(problem) = *result {
+                        self.show_problem("It was not started", &problem);
+                    }
+                }
+            },
+            Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
+            Data::Copied(Err(why)) => self.say(&why, true),
+        }
+    }
+
+    fn wizard_mut(&mut self) -> Option<&mut Wizard> {
+        self.layers.iter_mut().rev().find_map(|layer| match layer {
+            Layer::Wizard(wizard) => Some(wizard.as_mut()),
+            _ => None,
+        })
+    }
+
+    fn show_problem(&mut self, title: &str, problem: &Problem) {
+        let mut lines = vec![problem.to_string()];
+        if !problem.advice.is_empty() {
+            lines.push(String::new());
+            lines.push(format!("What to do: {}", problem.advice));
+        }
+        self.layers.push(Layer::Text { title: title.to_owned(), lines, scroll: 0 });
+    }
+
+    fn finished(&mut self, id: JobId, result: Result<Report, Problem>) {
+        self.dirty = true;
+        let started = self.model.jobs.started.get(&id).cloned();
+        let watched = self.layers.iter().any(|layer| matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
+        let stale = matches!(&result, Err(problem) if problem.kind == ProblemKind::PlanStale);
+        match (&result, &started) {
+            (Err(problem), Some(started)) if stale && watched => {
+                self.layers.retain(|layer| !matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
+                let ticket = self.model.ticket();
+                let kind = wizard::kind_of(&started.spec);
+                let (wizard, effect) = Wizard::again(kind, &self.model, started.spec.clone(), problem.message.clone(), ticket);
+                self.layers.push(Layer::Wizard(Box::new(wizard)));
+                self.effects.push(effect);
+            }
+            (Err(problem), _) if problem.kind == ProblemKind::Canceled => self.say("canceled", false),
+            (Err(problem), _) if !watched => self.show_problem("A job failed", problem),
+            (Ok(report), _) if !watched => {
+                let words = report.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
+                let good = crate::jobs::manager::JobOutput::headline(report).1;
+                self.say(&format!("{} {}: {words}", report.operation, report.target), !good);
+            }
+            _ => {}
+        }
+        self.model.jobs.results.insert(id, result);
+        for name in started.map(|started| started.touches).unwrap_or_default() {
+            self.refresh_instance(&name);
+        }
+    }
+
+    fn refresh(&mut self) {
+        let names: Vec<_> = self.model.instances.iter().map(|state| state.name.clone()).collect();
+        for name in names {
+            self.refresh_instance(&name);
+        }
+    }
+
+    fn refresh_instance(&mut self, name: &crate::domain::ids::InstanceName) {
+        let (first, second) = (self.model.ticket(), self.model.ticket());
+        let shown = self.shown.clone().filter(|address| &address.instance == name);
+        if let Some(state) = self.model.instance_mut(name) {
+            state.view.ask(first);
+            state.collections.ask(second);
+            state.points.retain(|collection, _| shown.as_ref().is_some_and(|address| &address.collection == collection));
+            self.effects.push(Effect::Instance(first, name.clone()));
+            self.effects.push(Effect::Collections(second, name.clone()));
+        }
+        if let Some(address) = shown {
+            self.ask_points(&address);
+        }
+    }
+
+    fn ask_points(&mut self, address: &CollectionAddress) {
+        let ticket = self.model.ticket();
+        if let Some(state) = self.model.instance_mut(&address.instance) {
+            state.points.entry(address.collection.clone()).or_insert(Loadable::Never).ask(ticket);
+            self.effects.push(Effect::Points(ticket, address.clone()));
+        }
+    }
+
+    /// After every event: selections stay on their things, and the shown collection's points are asked for
+    /// once the selection rests.
+    fn settle(&mut self) {
+        let mono = self.model.now.mono;
+        if self.toast.as_ref().is_some_and(|toast| toast.until <= mono) {
+            self.toast = None;
+            self.dirty = true;
+        }
+        let keys = collection_keys(&self.visible_collections());
+        let height = self.pane_height(Pane::Collections);
+        if let Some(list) = self.collections.get_mut(self.model.current) {
+            list.settle(&keys, height);
+        }
+        let shown = self.collection().map(|view| view.address.clone());
+        if shown != self.shown {
+            self.points = ListState::default();
+            let first = self.shown.is_none();
+            self.shown = shown.clone();
+            self.rest_until = shown.is_some().then(|| if first { mono } else { mono + REST });
+        }
+        if self.rest_until.is_some_and(|due| due <= mono) {
+            self.rest_until = None;
+            let unknown = shown.as_ref().is_some_and(|address| self.model.points(address).is_none_or(|list| *list == Loadable::Never));
+            if let (Some(address), true) = (&shown, unknown) {
+                self.ask_points(address);
+                self.dirty = true;
+            }
+        }
+        let keys = point_keys(&self.visible_points());
+        let height = self.pane_height(Pane::Points);
+        self.points.settle(&keys, height);
+        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
+        let height = self.pane_height(Pane::Jobs);
+        self.job_list.settle(&keys, height);
+    }
+}
+
+fn collection_keys(views: &[&CollectionView]) -> Vec<CollectionName> {
+    views.iter().map(|view| view.address.collection.clone()).collect()
+}
+
+fn point_keys(points: &[&RecoveryPoint]) -> Vec<PointKey> {
+    points.iter().map(|point| (point.node, point.snapshot.name.clone())).collect()
+}

@@ -1,0 +1,42 @@
+//! Drawing: reads the app, writes the buffer. No state, no clock, no I/O.
+
+pub mod base;
+pub mod dialogs;
+pub mod footer;
+pub mod jobs;
+pub mod text;
+pub mod wizard;
+
+use crate::domain::text::shorten_end;
+use crate::tui::app::App;
+use crate::tui::layers::Layer;
+use crate::tui::layout;
+use ratatui::Frame;
+use ratatui::text::Line;
+
+/// Draws everything.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if layout::too_small(area) {
+        let (columns, rows) = layout::SMALLEST;
+        let jobs = app.model.jobs.active();
+        let words = format!("needs {columns}x{rows}, is {}x{}", area.width, area.height);
+        frame.render_widget(Line::from(shorten_end(&words, usize::from(area.width))), area);
+        if jobs > 0 && area.height > 1 {
+            let second = ratatui::layout::Rect { y: area.y + 1, height: 1, ..area };
+            frame.render_widget(Line::from(format!("{jobs} job(s) go on")), second);
+        }
+        return;
+    }
+    base::draw(app, frame);
+    for layer in &app.layers {
+        match layer {
+            Layer::Help { of, scroll } => dialogs::help(app, frame, *of, *scroll),
+            Layer::Text { title, lines, scroll } => dialogs::text(app, frame, title, lines, *scroll),
+            Layer::Quit { choice } => dialogs::quit(app, frame, *choice),
+            Layer::Wizard(wizard) => wizard::draw(app, frame, wizard),
+            Layer::Job { id, scroll } => jobs::detail(app, frame, *id, *scroll),
+        }
+    }
+    footer::draw(app, frame);
+}

@@ -1,0 +1,312 @@
+//! Header, collections, recovery points, details.
+
+use crate::domain::instance::Protection;
+use crate::domain::problem::ProblemKind;
+use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle, width};
+use crate::domain::{size, time};
+use crate::ops::list::{CollectionView, ProofState, RecoveryPoint};
+use crate::tui::Banner;
+use crate::tui::app::App;
+use crate::tui::draw::jobs;
+use crate::tui::draw::text::{Row, put, style, wrap};
+use crate::tui::layout;
+use crate::tui::model::{InstanceState, Loadable};
+use crate::tui::panes::Pane;
+use crate::tui::theme::Role;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Block;
+
+/// Draws the base screen but for the footer.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let areas = layout::areas(frame.area(), app.banner == Banner::Demo);
+    header(app, frame, areas.header);
+    if app.banner == Banner::Demo {
+        let words = " DEMO  two sandboxes with made-up data; everything works, leaving removes it all";
+        let words = shorten_end(words, usize::from(areas.banner.width));
+        put(frame, areas.banner, 0, Line::styled(words, style(app, Role::Look)));
+    }
+    let one = |pane: Pane| !areas.narrow || app.focus == pane;
+    if one(Pane::Collections) {
+        collections(app, frame, areas.collections, areas.narrow);
+    }
+    if one(Pane::Points) {
+        points(app, frame, areas.points, areas.narrow);
+    }
+    if one(Pane::Jobs) {
+        jobs::pane(app, frame, areas.jobs);
+    }
+    if let Some(area) = areas.details {
+        details(app, frame, area);
+    }
+}
+
+fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let mut spans = vec![Span::styled(" qsnap ", style(app, Role::Title))];
+    let right = jobs_summary(app);
+    let room = usize::from(area.width).saturating_sub(width(&right) + 1);
+    let mut used = 7;
+    for (index, state) in app.model.instances.iter().enumerate() {
+        let (sign, role, words) = instance_words(app, state);
+        let text = format!(" {sign}{}{words} ", state.name);
+        if used + width(&text) > room {
+            let left = app.model.instances.len() - index;
+            spans.push(Span::styled(shorten_end(&format!(" +{left}"), room.saturating_sub(used)), style(app, Role::Muted)));
+            break;
+        }
+        used += width(&text);
+        let shown = index == app.model.current;
+        let base = style(app, role);
+        spans.push(Span::styled(text, if shown { base.add_modifier(ratatui::style::Modifier::UNDERLINED) } else { base }));
+    }
+    put(frame, area, 0, Line::from(spans));
+    if !right.is_empty() {
+        put(frame, area, 0, Line::from(format!("{right} ")).right_aligned());
+    }
+}
+
+fn jobs_summary(app: &App) -> String {
+    let active = app.model.jobs.active();
+    let noun = if active == 1 { "job" } else { "jobs" };
+    match (active, app.model.jobs.percent()) {
+        (0, _) => String::new(),
+        (_, Some(percent)) => format!("{active} {noun} {percent:>2}%"),
+        _ => format!("{active} {noun}"),
+    }
+}
+
+fn instance_words(app: &App, state: &InstanceState) -> (&'static str, Role, String) {
+    if let Some(problem) = state.view.value().and_then(|view| view.problem.as_ref()).or(state.view.problem()) {
+        let words = match problem.kind {
+            ProblemKind::Unreachable => " unreachable",
+            ProblemKind::NotAllowed => " key refused",
+            _ => " problem",
+        };
+        return ("✗", Role::Danger, words.into());
+    }
+    match state.view.value() {
+        Some(view) => {
+            let version = view.version.map_or_else(String::new, |version| format!(" {version}"));
+            let mark = match view.protection {
+                Protection::Open => "",
+                Protection::Protected => " protected",
+                Protection::ReadOnly => " read-only",
+            };
+            let mark = if app.size.0 >= 100 { mark } else { "" };
+            ("●", Role::Good, format!("{version}{mark}"))
+        }
+        None => ("○", Role::Muted, " …".into()),
+    }
+}
+
+/// A pane's frame; the title on the left, a count on the right. Gives the inside.
+pub fn pane_frame(app: &App, frame: &mut Frame<'_>, area: Rect, pane: Pane, title: &str, right: &str) -> Rect {
+    let focused = app.focus == pane && app.layers.is_empty();
+    let border = if focused { style(app, Role::Focus) } else { style(app, Role::Muted) };
+    let room = usize::from(area.width).saturating_sub(width(right) + 7);
+    let title_role = if app.focus == pane { Role::Title } else { Role::Text };
+    let mut block = Block::bordered()
+        .border_style(border)
+        .title(Span::styled(format!(" {} ", shorten_middle(title, room)), style(app, title_role)));
+    if !right.is_empty() {
+        block = block.title(Line::from(Span::styled(format!(" {right} "), style(app, Role::Text))).right_aligned());
+    }
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    inner
+}
+
+/// `4`, or `3 of 41 /prod` when a filter hides some.
+fn count_text(shown: usize, all: usize, filter: &str, typing: bool) -> String {
+    match (filter.is_empty(), typing) {
+        (true, false) => all.to_string(),
+        (_, true) => format!("{shown} of {all} /{filter}_"),
+        (false, false) => format!("{shown} of {all} /{filter}"),
+    }
+}
+
+/// One row of a list, marked when it is selected.
+fn row_line<'a>(app: &App, pane: Pane, selected: bool, text: String, role: Role) -> Line<'a> {
+    let focused = app.focus == pane;
+    let marked = format!("{}{text}", if selected { "▸" } else { " " });
+    let role = match (selected, focused) {
+        (true, true) => Role::Selected,
+        (true, false) => Role::SelectedElsewhere,
+        (false, _) => role,
+    };
+    Line::styled(marked, style(app, role))
+}
+
+fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
+    let Some(state) = app.model.instance() else {
+        pane_frame(app, frame, area, Pane::Collections, "1 Collections", "");
+        return;
+    };
+    let visible = app.visible_collections();
+    let list = app.collections.get(app.model.current);
+    let (filter, typing, offset) = list.map_or(("", false, 0), |list| (list.filter.as_str(), list.typing, list.offset));
+    let all = app.model.collections().len();
+    let right = if state.collections.value().is_some() { count_text(visible.len(), all, filter, typing) } else { String::new() };
+    let crumb = if narrow { "" } else { "1 " };
+    let inner = pane_frame(app, frame, area, Pane::Collections, &format!("{crumb}Collections · {}", state.name), &right);
+    if let Some(lines) = empty_reason(app, &state.collections, visible.is_empty(), filter) {
+        message(app, frame, inner, &lines);
+        return;
+    }
+    let columns = usize::from(inner.width);
+    let name_columns = columns.saturating_sub(1 + 1 + 8 + 1 + 6 + 1 + 6);
+    let heading = format!(" {} {} {} {}", fit_left("name", name_columns), fit_right("points", 8), fit_right("last", 6), fit_left("", 6));
+    put(frame, inner, 0, Line::styled(heading, style(app, Role::Muted)));
+    let current = app.collection().map(|view| view.address.clone());
+    let height = usize::from(inner.height.saturating_sub(1));
+    for (line, view) in visible.iter().skip(offset).take(height).enumerate() {
+        let (text, role) = collection_row(app, view, name_columns);
+        let selected = current.as_ref() == Some(&view.address);
+        put(frame, inner, line as u16 + 1, row_line(app, Pane::Collections, selected, text, role));
+    }
+}
+
+fn collection_row(app: &App, view: &CollectionView, name_columns: usize) -> (String, Role) {
+    let points = view.points.map_or_else(|| "–".into(), size::count);
+    let last = match (view.newest, view.recovery_points) {
+        (Some(at), _) => time::age(app.model.now.wall, at),
+        (None, Some(0)) => "never".into(),
+        _ => "–".into(),
+    };
+    let status = view.status.as_ref().map_or("error", |status| status.word());
+    let role = match status {
+        "green" => Role::Text,
+        "yellow" | "grey" => Role::Look,
+        _ => Role::Danger,
+    };
+    let text = format!(
+        "{} {} {} {}",
+        fit_left(&view.address.collection.to_string(), name_columns),
+        fit_right(&points, 8),
+        fit_right(&last, 6),
+        fit_left(status, 6)
+    );
+    (text, role)
+}
+
+/// What an empty list says, if it is empty or its question failed.
+fn empty_reason<T>(app: &App, list: &Loadable<T>, empty: bool, filter: &str) -> Option<Vec<Row>> {
+    if let (Some(problem), true) = (list.problem(), empty) {
+        let mut rows = vec![Row::new(Role::Danger, problem.to_string())];
+        if !problem.advice.is_empty() {
+            rows.push(Row::gap());
+            rows.push(Row::new(Role::Text, problem.advice.clone()));
+        }
+        rows.push(Row::gap());
+        rows.push(Row::new(Role::Muted, "R asks again"));
+        return Some(rows);
+    }
+    if !empty {
+        return None;
+    }
+    let words = match (list.value().is_some(), filter.is_empty()) {
+        (false, _) => "asking…",
+        (true, false) => "nothing matches the filter; Esc clears it",
+        (true, true) => "none yet",
+    };
+    let _ = app;
+    Some(vec![Row::new(Role::Muted, words)])
+}
+
+fn message(app: &App, frame: &mut Frame<'_>, area: Rect, rows: &[Row]) {
+    let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    for (line, row) in wrap(rows, usize::from(area.width)).into_iter().enumerate() {
+        put(frame, area, line as u16, Line::styled(row.text, style(app, row.role)));
+    }
+}
+
+fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
+    let selected = app.collection();
+    let crumb = if narrow { "" } else { "2 " };
+    let title = match (selected, narrow) {
+        (Some(view), false) => format!("2 Recovery points · {}", view.address.collection),
+        (Some(view), true) => format!("{} > Recovery points", view.address),
+        (None, _) => format!("{crumb}Recovery points"),
+    };
+    let list = selected.and_then(|view| app.model.points(&view.address));
+    let visible = app.visible_points();
+    let all = list.and_then(Loadable::value).map_or(0, |listing| listing.items.len());
+    let right = match list.and_then(Loadable::value) {
+        Some(_) => count_text(visible.len(), all, &app.points.filter, app.points.typing),
+        None => String::new(),
+    };
+    let inner = pane_frame(app, frame, area, Pane::Points, &title, &right);
+    if selected.is_none() {
+        message(app, frame, inner, &[Row::new(Role::Muted, "select a collection")]);
+        return;
+    }
+    let never = Loadable::Never;
+    if let Some(mut lines) = empty_reason(app, list.unwrap_or(&never), visible.is_empty(), &app.points.filter) {
+        if all == 0 && list.is_some_and(|list| list.value().is_some() && list.problem().is_none()) {
+            lines = vec![Row::new(Role::Look, "no recovery point"), Row::gap(), Row::new(Role::Text, "s takes a snapshot on the node")];
+        }
+        message(app, frame, inner, &lines);
+        return;
+    }
+    let columns = usize::from(inner.width);
+    let where_columns = columns.saturating_sub(1 + 16 + 1 + 9 + 1 + 1 + 8).max(4);
+    let heading = format!(" {} {} {} {}", fit_left("taken (UTC)", 16), fit_right("size", 9), fit_left("where", where_columns), "proof");
+    put(frame, inner, 0, Line::styled(shorten_end(&heading, columns), style(app, Role::Muted)));
+    let current = app.point().map(|point| (point.node, point.snapshot.name.clone()));
+    let height = usize::from(inner.height.saturating_sub(1));
+    for (line, point) in visible.iter().skip(app.points.offset).take(height).enumerate() {
+        let is_selected = current.as_ref().is_some_and(|(node, name)| *node == point.node && *name == point.snapshot.name);
+        let text = shorten_end(&point_row(app, point, where_columns), columns.saturating_sub(1));
+        put(frame, inner, line as u16 + 1, row_line(app, Pane::Points, is_selected, text, Role::Text));
+    }
+}
+
+fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
+    let taken = point.snapshot.taken_at.map_or_else(|| shorten_middle(&point.snapshot.name.to_string(), 16), time::minute);
+    let nodes = app.model.instance().and_then(|state| state.view.value()).map_or(1, |view| view.nodes.len());
+    let place = if nodes > 1 { format!("node {}", point.node) } else { "node".to_owned() };
+    let proof = match point.proof {
+        ProofState::None => "–",
+        ProofState::Recorded => "recorded",
+        ProofState::Proven(_) => "✓ proven",
+    };
+    format!("{} {} {} {proof}", fit_left(&taken, 16), fit_right(&size::bytes(point.snapshot.size), 9), fit_left(&place, where_columns))
+}
+
+fn details(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let block = Block::bordered().border_style(style(app, Role::Muted)).title(Span::styled(" Details ", style(app, Role::Text)));
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let rows = detail_rows(app);
+    message(app, frame, inner, &rows);
+}
+
+fn detail_rows(app: &App) -> Vec<Row> {
+    let Some(view) = app.collection() else { return vec![Row::new(Role::Muted, "nothing is selected")] };
+    let line = |label: &str, value: String| Row::new(Role::Text, format!("{} {value}", fit_left(label, 9))).indented(10);
+    let mut rows = vec![Row::new(Role::Title, view.address.to_string()).indented(2)];
+    rows.push(line("points", view.points.map_or_else(|| "unknown".into(), size::exact)));
+    rows.push(line("vectors", view.vectors.clone()));
+    if !view.aliases.is_empty() {
+        rows.push(line("aliases", view.aliases.join(", ")));
+    }
+    if let Some(state) = app.model.instance() {
+        rows.push(line("instance", format!("{}, {}", state.name, state.protection.word())));
+    }
+    let Some(point) = app.point() else { return rows };
+    rows.push(Row::gap());
+    rows.push(Row::new(Role::Title, point.snapshot.name.to_string()).indented(2));
+    if let Some(at) = point.snapshot.taken_at {
+        rows.push(line("taken", format!("{} UTC, {}", time::second(at), time::ago(app.model.now.wall, at))));
+    }
+    rows.push(line("size", format!("{} ({} bytes)", size::bytes(point.snapshot.size), size::exact(point.snapshot.size))));
+    rows.push(line("node", point.node_url.clone()));
+    rows.push(line("sha256", point.snapshot.sha256.clone().unwrap_or_else(|| "not given by the server".into())));
+    rows.push(line("proof", match point.proof {
+        ProofState::None => "nothing recorded: a restore can only be counted".into(),
+        ProofState::Recorded => "count and sample recorded; not restored yet".into(),
+        ProofState::Proven(at) => format!("a restore matched, {} UTC", time::minute(at)),
+    }));
+    rows
+}

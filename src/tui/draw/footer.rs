@@ -1,0 +1,63 @@
+//! The message line and the hints. Hints come from the key table, like the help.
+
+use crate::domain::text::{shorten_end, width};
+use crate::tui::Banner;
+use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::draw::text::{put, style};
+use crate::tui::keymap::{self, Binding, Context};
+use crate::tui::layout;
+use crate::tui::theme::Role;
+use ratatui::Frame;
+use ratatui::text::{Line, Span};
+
+/// Draws both lines.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let areas = layout::areas(frame.area(), app.banner == Banner::Demo);
+    if let Some(toast) = &app.toast {
+        let role = if toast.look { Role::Look } else { Role::Text };
+        let columns = usize::from(areas.toast.width);
+        let words = format!(" {}", toast.text);
+        let words = crate::domain::text::fit_left(&shorten_end(&words, columns), columns);
+        put(frame, areas.toast, 0, Line::styled(words, style(app, role)));
+    }
+    let columns = usize::from(areas.footer.width);
+    frame.render_widget(ratatui::widgets::Clear, areas.footer);
+    put(frame, areas.footer, 0, hints(app, app.context(), columns));
+}
+
+/// The key as the footer writes it: one, not all.
+fn first_key(binding: &Binding) -> &'static str {
+    binding.label.split(' ').next().unwrap_or(binding.label)
+}
+
+fn hints<'a>(app: &App, context: Context, columns: usize) -> Line<'a> {
+    let all = keymap::bindings(context);
+    let base = matches!(context, Context::Collections | Context::Points | Context::Jobs);
+    let is_last = |binding: &&Binding| base && matches!(binding.label, "?" | "q");
+    let last: Vec<&Binding> = all.iter().filter(is_last).collect();
+    let mut room = columns.saturating_sub(last.iter().map(|binding| entry_width(binding)).sum::<usize>() + 1);
+    let mut spans = vec![Span::raw(" ")];
+    for binding in all.iter().filter(|binding| !is_last(binding) && !matches!(binding.action, Action::Move(_))) {
+        if entry_width(binding) > room {
+            break;
+        }
+        room -= entry_width(binding);
+        entry(app, binding, &mut spans);
+    }
+    for binding in last {
+        entry(app, binding, &mut spans);
+    }
+    Line::from(spans)
+}
+
+fn entry_width(binding: &Binding) -> usize {
+    width(first_key(binding)) + 1 + width(binding.short) + 2
+}
+
+fn entry<'a>(app: &App, binding: &Binding, spans: &mut Vec<Span<'a>>) {
+    let disabled = matches!(binding.action, Action::Do(verb) if app.disabled(verb).is_some());
+    let (key, words) = if disabled { (Role::Muted, Role::Muted) } else { (Role::Key, Role::Text) };
+    spans.push(Span::styled(first_key(binding), style(app, key)));
+    spans.push(Span::styled(format!(" {}  ", binding.short), style(app, words)));
+}

@@ -1,0 +1,140 @@
+//! The jobs pane, and one job in detail.
+
+use crate::domain::text::{fit_left, shorten_end, shorten_middle, width};
+use crate::domain::{size, time};
+use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
+use crate::tui::app::App;
+use crate::tui::draw::base::pane_frame;
+use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
+use crate::tui::glyphs;
+use crate::tui::jobs::state_text;
+use crate::tui::panes::Pane;
+use crate::tui::theme::Role;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+/// Sign and role of a job's state.
+fn sign(app: &App, row: &JobRow) -> (String, Role) {
+    match &row.state {
+        JobState::Queued(_) => ("○".into(), Role::Muted),
+        JobState::Running | JobState::Canceling if app.look.animation => {
+            (glyphs::SPINNER[(app.ticks % 8) as usize].to_owned(), Role::Text)
+        }
+        JobState::Running | JobState::Canceling => ("●".into(), Role::Text),
+        JobState::Finished(Outcome::Succeeded { good: true, .. }) => ("✓".into(), Role::Good),
+        JobState::Finished(Outcome::Succeeded { good: false, .. }) => ("!".into(), Role::Look),
+        JobState::Finished(Outcome::Failed(_)) => ("✗".into(), Role::Danger),
+        JobState::Finished(Outcome::Canceled { .. }) => ("–".into(), Role::Muted),
+    }
+}
+
+/// Pane 3.
+pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
+    let active = app.model.jobs.active();
+    let right = match (active, app.model.jobs.rows.len()) {
+        (0, 0) => String::new(),
+        (0, done) => format!("{done} finished"),
+        (active, _) => format!("{active} running"),
+    };
+    let inner = pane_frame(app, frame, area, Pane::Jobs, "3 Jobs", &right);
+    if app.model.jobs.rows.is_empty() {
+        let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
+        put(frame, inner, 0, Line::styled("nothing runs", style(app, Role::Muted)));
+        return;
+    }
+    let current = app.job();
+    let rows = app.model.jobs.rows.iter().skip(app.job_list.offset).take(usize::from(inner.height));
+    for (line, row) in rows.enumerate() {
+        put(frame, inner, line as u16, job_line(app, row, usize::from(inner.width), current == Some(row.id)));
+    }
+}
+
+fn job_line<'a>(app: &App, row: &JobRow, columns: usize, selected: bool) -> Line<'a> {
+    let (sign, role) = sign(app, row);
+    let text = state_text(row, app.model.jobs.reading(row.id));
+    let title_columns = (columns * 2 / 5).clamp(12, 48);
+    let title = fit_left(&row.title, title_columns.saturating_sub(2));
+    let mut rest = columns.saturating_sub(width(&sign) + 1 + width(&title) + 1);
+    let mut spans = vec![Span::styled(sign, style(app, role)), Span::raw(" "), Span::raw(title), Span::raw(" ")];
+    let gauge_columns = if columns >= 100 { 24 } else { 10 };
+    if let (Some(total), JobState::Running) = (row.sample.total, &row.state)
+        && rest > width(&text) + gauge_columns + 3
+    {
+        spans.push(Span::raw(format!("▕{}▏ ", glyphs::bar(row.sample.done, total, gauge_columns))));
+        rest -= gauge_columns + 3;
+    }
+    let tail_role = if matches!(role, Role::Danger | Role::Look) { role } else { Role::Text };
+    spans.push(Span::styled(fit_left(&shorten_end(&text, rest), rest), style(app, tail_role)));
+    let line = Line::from(spans);
+    if selected && app.focus == Pane::Jobs { line.patch_style(style(app, Role::Selected)) } else { line }
+}
+
+/// One job, with its steps and verdict.
+pub fn detail(app: &App, frame: &mut Frame<'_>, id: JobId, scroll: usize) {
+    let rows = match (app.model.jobs.row(id), app.model.jobs.results.get(&id)) {
+        (Some(row), None) => running_rows(app, row),
+        (_, Some(Ok(report))) => report_rows(report),
+        (_, Some(Err(problem))) => {
+            let mut rows = vec![Row::new(Role::Danger, problem.to_string())];
+            if !problem.advice.is_empty() {
+                rows.extend([Row::gap(), Row::new(Role::Text, format!("What to do: {}", problem.advice)).indented(2)]);
+            }
+            rows
+        }
+        (None, None) => vec![Row::new(Role::Muted, "starting…")],
+    };
+    let title = app.model.jobs.row(id).map_or_else(|| "Job".to_owned(), |row| row.title.clone());
+    let columns = 74.min(frame.area().width.saturating_sub(2));
+    let wrapped = wrap(&rows, usize::from(columns.saturating_sub(4)));
+    let inner = frame_box(app, frame, columns, wrapped.len() as u16 + 2, &title);
+    scrolled(app, frame, inner, &wrapped, scroll);
+}
+
+fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
+    let reading = app.model.jobs.reading(row.id);
+    let sample = &row.sample;
+    let phase = match &row.state {
+        JobState::Queued(why) => if why.is_empty() { "queued".to_owned() } else { why.clone() },
+        JobState::Canceling => "canceling, cleaning up (x again: without cleaning up)".to_owned(),
+        _ => sample.phase.clone(),
+    };
+    let mut rows = vec![Row::new(Role::Title, phase)];
+    if let Some(total) = sample.total {
+        rows.push(Row::new(Role::Text, format!("▕{}▏ {:>2}%", glyphs::bar(sample.done, total, 40), reading.percent.unwrap_or(0))));
+        rows.push(Row::new(Role::Text, format!("{} of {}", size::bytes(sample.done), size::bytes(total))));
+        let rate = reading.rate.map_or_else(|| "–".to_owned(), size::rate);
+        let left = reading.left.map_or_else(|| "–".to_owned(), time::duration);
+        rows.push(Row::new(Role::Text, format!("{rate}, {left} left")));
+    } else {
+        rows.push(Row::new(Role::Text, format!("for {}; how long is not known", time::duration(sample.phase_time))));
+    }
+    if !sample.note.is_empty() {
+        rows.push(Row::new(Role::Muted, sample.note.clone()));
+    }
+    rows.push(Row::gap());
+    rows.push(Row::new(Role::Muted, format!("running for {}", time::duration(row.elapsed))));
+    rows
+}
+
+fn report_rows(report: &crate::ops::report::Report) -> Vec<Row> {
+    use crate::ops::report::Verdict;
+    let mut rows = Vec::new();
+    for (index, line) in report.lines().into_iter().enumerate() {
+        let is_verdict = index == 1 && report.verdict.is_some();
+        let role = match &report.verdict {
+            Some(Verdict::Matches(_)) if is_verdict => Role::Good,
+            Some(Verdict::Differs(_)) if is_verdict => Role::Danger,
+            Some(Verdict::CouldNotCheck(_)) if is_verdict => Role::Look,
+            _ if line.starts_with("left behind") => Role::Look,
+            _ => Role::Text,
+        };
+        rows.push(Row::new(role, line).indented(2));
+    }
+    rows.push(Row::gap());
+    for step in &report.steps {
+        let text = format!("{} {:>8.2} s  {}", fit_left(&step.name, 16), step.seconds, shorten_middle(&step.result, 60));
+        rows.push(Row::new(Role::Muted, text).indented(2));
+    }
+    rows
+}

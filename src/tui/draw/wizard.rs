@@ -1,0 +1,196 @@
+//! The pages of a wizard.
+
+use crate::domain::text::{fit_left, shorten_end};
+use crate::ops::flow::{Finding, Level, Need, Plan, Risk};
+use crate::tui::app::App;
+use crate::tui::draw::dialogs::button;
+use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
+use crate::tui::form::Field;
+use crate::tui::theme::Role;
+use crate::tui::wizard::{Page, Wizard, about};
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+use tui_input::Input;
+
+/// Draws the page that the wizard shows.
+pub fn draw(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
+    match &wizard.page {
+        Page::Form => form(app, frame, wizard),
+        Page::Planning(_) => waiting(app, frame, wizard, "reading the servers and computing the plan; nothing is changed yet"),
+        Page::Starting(_) => waiting(app, frame, wizard, "starting"),
+        Page::Review { plan, yes, scroll, .. } => review(app, frame, wizard, plan, *yes, *scroll),
+        Page::Typing { plan, expected, input } => typing(app, frame, wizard, plan, expected, input),
+        Page::Failed(problem) => {
+            let mut rows = vec![Row::new(Role::Danger, problem.to_string())];
+            if !problem.advice.is_empty() {
+                rows.extend([Row::gap(), Row::new(Role::Text, format!("What to do: {}", problem.advice)).indented(2)]);
+            }
+            page(app, frame, wizard, &rows, 0);
+        }
+    }
+}
+
+fn columns(frame: &Frame<'_>) -> u16 {
+    78.min(frame.area().width)
+}
+
+fn page(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, rows: &[Row], extra: u16) -> Rect {
+    let columns = columns(frame);
+    let wrapped = wrap(rows, usize::from(columns.saturating_sub(4)));
+    let inner = frame_box(app, frame, columns, wrapped.len() as u16 + 2 + extra, &wizard.title());
+    let text = Rect { height: inner.height.saturating_sub(extra), ..inner };
+    scrolled(app, frame, text, &wrapped, 0);
+    Rect { y: text.y + text.height, height: inner.height - text.height, ..inner }
+}
+
+fn waiting(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, words: &str) {
+    page(app, frame, wizard, &[Row::new(Role::Text, about(&wizard.kind)), Row::gap(), Row::new(Role::Muted, format!("{words}…"))], 0);
+}
+
+fn form(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
+    let mut rows = vec![Row::new(Role::Muted, about(&wizard.kind)), Row::gap()];
+    if let Some(complaint) = &wizard.complaint {
+        rows.push(Row::new(Role::Danger, complaint.clone()));
+        rows.push(Row::gap());
+    }
+    let area = page(app, frame, wizard, &rows, wizard.fields.len() as u16 + 2);
+    for (index, field) in wizard.fields.iter().enumerate() {
+        field_line(app, frame, area, index as u16, field, index == wizard.focus);
+    }
+    let words = "Enter shows the plan; nothing is changed yet";
+    put(frame, area, wizard.fields.len() as u16 + 1, Line::styled(words, style(app, Role::Muted)));
+}
+
+fn field_line(app: &App, frame: &mut Frame<'_>, area: Rect, line: u16, field: &Field, focused: bool) {
+    let label = format!("{}{} ", if focused { "▸" } else { " " }, fit_left(field.label(), 13));
+    let label_role = if focused { Role::Title } else { Role::Text };
+    let room = usize::from(area.width).saturating_sub(15);
+    match field {
+        Field::Text { input, .. } => {
+            put(frame, area, line, Line::from(Span::styled(label, style(app, label_role))));
+            let place = Rect { x: area.x + 15, y: area.y + line, width: room as u16, height: 1 };
+            if line < area.height {
+                input_line(app, frame, place, input, focused);
+            }
+        }
+        Field::Choice { options, at, .. } => {
+            let (word, meaning) = options.get(*at).map_or(("", ""), |(word, meaning)| (word.as_str(), meaning.as_str()));
+            let chosen = if focused && options.len() > 1 { format!("← {word} →") } else { word.to_owned() };
+            let role = if focused { Role::Selected } else { Role::Text };
+            let left = room.saturating_sub(crate::domain::text::width(&chosen) + 2);
+            let spans = vec![
+                Span::styled(label, style(app, label_role)),
+                Span::styled(chosen, style(app, role)),
+                Span::styled(format!("  {}", shorten_end(meaning, left)), style(app, Role::Muted)),
+            ];
+            put(frame, area, line, Line::from(spans));
+        }
+    }
+}
+
+/// A line of text with the cursor in it; what is left of the window's width scrolls.
+fn input_line(app: &App, frame: &mut Frame<'_>, area: Rect, input: &Input, focused: bool) {
+    let columns = usize::from(area.width.saturating_sub(1)).max(1);
+    let scroll = input.visual_scroll(columns);
+    let mut skipped = 0;
+    let visible: String = input
+        .value()
+        .chars()
+        .skip_while(|c| {
+            let skip = skipped < scroll;
+            skipped += unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
+            skip
+        })
+        .collect();
+    let shown = fit_left(&crate::domain::text::sanitise(&take(&visible, columns)), columns);
+    let role = if focused { ratatui::style::Modifier::UNDERLINED } else { ratatui::style::Modifier::empty() };
+    put(frame, area, 0, Line::styled(shown, style(app, Role::Text).add_modifier(role)));
+    if focused {
+        let at = input.visual_cursor().saturating_sub(scroll).min(columns) as u16;
+        frame.set_cursor_position(Position { x: area.x + at, y: area.y });
+    }
+}
+
+fn take(text: &str, columns: usize) -> String {
+    let mut used = 0;
+    text.chars()
+        .take_while(|c| {
+            used += unicode_width::UnicodeWidthChar::width(*c).unwrap_or(0);
+            used <= columns
+        })
+        .collect()
+}
+
+fn review(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, yes: bool, scroll: usize) {
+    let columns = columns(frame);
+    let rows = wrap(&review_rows(wizard, plan), usize::from(columns.saturating_sub(4)));
+    let inner = frame_box(app, frame, columns, rows.len() as u16 + 4, &wizard.title());
+    let text = Rect { height: inner.height.saturating_sub(2), ..inner };
+    scrolled(app, frame, text, &rows, scroll);
+    let below = Rect { y: text.y + text.height + 1, height: 1, ..inner };
+    let blocked = !plan.blocked().is_empty();
+    let mut spans = button(app, if blocked { "Back" } else { "No" }, !yes).spans;
+    if !blocked {
+        let words = match plan.need() {
+            Need::Typed(_) => "Go on: type the address",
+            _ => "Start",
+        };
+        spans.push(Span::raw("  "));
+        spans.extend(button(app, words, yes).spans);
+    }
+    put(frame, below, 0, Line::from(spans));
+}
+
+fn review_rows(wizard: &Wizard, plan: &Plan) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if let Some(stale) = &wizard.stale {
+        rows.push(Row::new(Role::Look, format!("Nothing was done. {stale}")));
+    }
+    rows.push(Row::new(Role::Title, plan.title.clone()));
+    if !plan.consequence.is_empty() {
+        let role = if plan.risk == Risk::Destroys { Role::Danger } else { Role::Look };
+        rows.push(Row::new(role, format!("! {}", plan.consequence)).indented(2));
+    }
+    // What blocks comes first: it must be read without scrolling.
+    let mut findings: Vec<&Finding> = plan.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    let (blocking, others): (Vec<&Finding>, Vec<&Finding>) = findings.into_iter().partition(|finding| finding.level == Level::Block);
+    blocking.iter().for_each(|finding| finding_rows(&mut rows, finding));
+    rows.push(Row::gap());
+    for (number, step) in plan.steps.iter().enumerate() {
+        rows.push(Row::new(Role::Text, format!("{}. {}: {}", number + 1, step.name, step.text)).indented(3));
+    }
+    rows.push(Row::gap());
+    others.iter().for_each(|finding| finding_rows(&mut rows, finding));
+    rows.push(Row::gap());
+    rows.push(Row::new(Role::Muted, format!("$ {}", plan.command)).indented(2));
+    rows
+}
+
+fn finding_rows(rows: &mut Vec<Row>, finding: &Finding) {
+    let (sign, role) = match finding.level {
+        Level::Good => ("✓", Role::Good),
+        Level::Look => ("!", Role::Look),
+        Level::Block => ("✗", Role::Danger),
+    };
+    rows.push(Row::new(role, format!("{sign} {}: {}", finding.check, finding.message)).indented(2));
+    if !finding.advice.is_empty() {
+        rows.push(Row::new(Role::Muted, format!("  {}", finding.advice)).indented(2));
+    }
+}
+
+fn typing(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, expected: &str, input: &Input) {
+    let mut rows = vec![Row::new(Role::Title, plan.title.clone())];
+    if !plan.consequence.is_empty() {
+        rows.push(Row::new(Role::Danger, format!("! {}", plan.consequence)).indented(2));
+    }
+    rows.push(Row::gap());
+    rows.push(Row::new(Role::Text, format!("Type {expected} and press Enter to start. Esc goes back.")));
+    if let Some(complaint) = &wizard.complaint {
+        rows.push(Row::new(Role::Danger, complaint.clone()));
+    }
+    let area = page(app, frame, wizard, &rows, 2);
+    let place = Rect { y: area.y + 1, height: area.height.saturating_sub(1).min(1), ..area };
+    input_line(app, frame, place, input, true);
+}

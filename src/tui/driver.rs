@@ -1,0 +1,93 @@
+//! Carries out effects and sends back what came of them. The only place of the UI that spawns.
+
+use crate::jobs::manager::JobId;
+use crate::ops::flow;
+use crate::ops::list;
+use crate::ops::services::Services;
+use crate::tui::effect::Effect;
+use crate::tui::event::{Data, Event};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Longest text that goes to the clipboard: terminals cap OSC 52 at a few kilobytes.
+const CLIPBOARD_LIMIT: usize = 3_000;
+
+/// Runs effects.
+#[derive(Clone)]
+pub struct Driver {
+    services: Arc<Services>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Driver {
+    /// Answers go to `events`.
+    pub fn new(services: Arc<Services>, events: mpsc::Sender<Event>) -> Self {
+        Self { services, events }
+    }
+
+    /// Starts an effect. Those that concern the terminal are the runtime's and never come here.
+    pub fn run(&self, effect: Effect) {
+        let services = self.services.clone();
+        match effect {
+            Effect::Instance(ticket, name) => self.answer(async move {
+                let result = list::instance(&services, &name).await;
+                Event::Data(ticket, Data::Instance(name, Box::new(result)))
+            }),
+            Effect::Collections(ticket, name) => self.answer(async move {
+                let result = list::collections(&services, &name).await;
+                Event::Data(ticket, Data::Collections(name, result))
+            }),
+            Effect::Points(ticket, address) => self.answer(async move {
+                let result = list::recovery_points(&services, &address).await;
+                Event::Data(ticket, Data::Points(address, result))
+            }),
+            Effect::Plan(ticket, spec) => self.answer(async move {
+                let result = flow::plan(&services, *spec).await;
+                Event::Data(ticket, Data::Plan(Box::new(result)))
+            }),
+            Effect::Start(ticket, plan, consent) => {
+                let events = self.events.clone();
+                self.answer(async move {
+                    let started = plan.approve(&consent).map(|approved| flow::start(&services, approved));
+                    let result = started.map(|handle| {
+                        let id = handle.id;
+                        report_when_done(id, handle, events);
+                        id
+                    });
+                    Event::Data(ticket, Data::Started(Box::new(result)))
+                });
+            }
+            Effect::Cancel(id) => self.services.jobs.cancel(id),
+            Effect::Dismiss(id) => self.services.jobs.dismiss(id),
+            Effect::Copy(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "effects run beside the UI")]
+    fn answer(&self, work: impl Future<Output = Event> + Send + 'static) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let event = work.await;
+            let _ = events.send(event).await;
+        });
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "effects run beside the UI")]
+fn report_when_done(id: JobId, handle: crate::jobs::manager::JobHandle<crate::ops::report::Report>, events: mpsc::Sender<Event>) {
+    tokio::spawn(async move {
+        let result = handle.wait().await;
+        let _ = events.send(Event::Finished(id, Box::new(result))).await;
+    });
+}
+
+/// The escape sequence that puts a text on the terminal's clipboard, or why not.
+pub fn clipboard_sequence(text: &str) -> Result<Vec<u8>, String> {
+    if text.len() > CLIPBOARD_LIMIT {
+        return Err(format!("too long for the terminal's clipboard ({} characters); use the headless command", text.len()));
+    }
+    let mut bytes = Vec::new();
+    crossterm::execute!(bytes, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))
+        .map(|()| bytes)
+        .map_err(|error| format!("cannot copy: {error}"))
+}

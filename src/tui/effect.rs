@@ -1,0 +1,34 @@
+//! Everything the app may ask of the world.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::ids::InstanceName;
+use crate::jobs::manager::JobId;
+use crate::ops::flow::{Consent, Plan, Spec};
+use crate::tui::event::Ticket;
+
+/// A wish; the driver carries it out and answers with an event.
+#[derive(Debug)]
+pub enum Effect {
+    /// Ask an instance whether it answers.
+    Instance(Ticket, InstanceName),
+    /// List its collections.
+    Collections(Ticket, InstanceName),
+    /// List a collection's recovery points.
+    Points(Ticket, CollectionAddress),
+    /// Compute a plan.
+    Plan(Ticket, Box<Spec>),
+    /// Approve and start a plan. A refusal comes back as data.
+    Start(Ticket, Box<Plan>, Consent),
+    /// Cancel a job.
+    Cancel(JobId),
+    /// Forget a finished job.
+    Dismiss(JobId),
+    /// Put text on the terminal's clipboard.
+    Copy(String),
+    /// Stop the process as Ctrl-Z does.
+    Suspend,
+    /// Paint everything anew.
+    Repaint,
+    /// Leave, after canceling what runs.
+    Quit,
+}

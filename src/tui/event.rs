@@ -1,0 +1,63 @@
+//! Everything that may wake the app.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::ids::InstanceName;
+use crate::domain::problem::Problem;
+use crate::jobs::manager::{JobId, JobRow};
+use crate::ops::flow::Plan;
+use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
+use crate::ops::report::Report;
+use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// The time of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the program started.
+    pub mono: Duration,
+    /// UTC.
+    pub wall: Timestamp,
+}
+
+/// Tells answers of this request from those of an older one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The window has another size, in columns and rows.
+    Resize(u16, u16),
+    /// The state of all jobs.
+    Jobs(Vec<JobRow>),
+    /// A job is over.
+    Finished(JobId, Box<Result<Report, Problem>>),
+    /// An answer to a request.
+    Data(Ticket, Data),
+    /// Time passed while something moves.
+    Tick,
+    /// The program was stopped and goes on.
+    Resumed,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub enum Data {
+    /// To `Effect::Instance`.
+    Instance(InstanceName, Box<Result<InstanceView, Problem>>),
+    /// To `Effect::Collections`.
+    Collections(InstanceName, Result<Listing<CollectionView>, Problem>),
+    /// To `Effect::Points`.
+    Points(CollectionAddress, Result<Listing<RecoveryPoint>, Problem>),
+    /// To `Effect::Plan`.
+    Plan(Box<Result<Plan, Problem>>),
+    /// To `Effect::Start`.
+    Started(Box<Result<JobId, Problem>>),
+    /// To `Effect::Copy`.
+    Copied(Result<(), String>),
+}

@@ -1,0 +1,75 @@
+//! Signs. The screen is drawn with box drawing and a few signs; where the terminal cannot show them, the
+//! finished buffer is translated to ASCII, so that no component needs two versions.
+
+use ratatui::buffer::Buffer;
+
+/// Spinner.
+pub const SPINNER: [&str; 8] = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// The ASCII character for a sign of ours; `?` for anything else that is not ASCII.
+fn ascii(symbol: &str) -> &'static str {
+    match symbol {
+        "─" | "–" | "·" => "-",
+        "│" | "▏" | "▕" => "|",
+        "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" => "+",
+        "▸" | "→" => ">",
+        "←" => "<",
+        "↑" => "^",
+        "↓" => "v",
+        "●" => "*",
+        "○" => "o",
+        "✓" => "v",
+        "✗" => "x",
+        "…" => "~",
+        "█" | "▉" | "▊" | "▋" | "▌" => "#",
+        "▍" | "▎" => ".",
+        "⠋" | "⠴" | "⠇" => "|",
+        "⠙" | "⠦" | "⠏" => "/",
+        "⠸" | "⠧" => "-",
+        _ => "?",
+    }
+}
+
+/// Translates a finished buffer.
+pub fn to_ascii(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if !cell.symbol().is_ascii() {
+            cell.set_symbol(ascii(cell.symbol()));
+        }
+    }
+}
+
+/// A bar of `columns` for a share of `done` in `total`, in eighths.
+pub fn bar(done: u64, total: u64, columns: usize) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (u128::from(done.min(total)) * columns as u128 * 8 / u128::from(total.max(1))) as usize;
+    let mut text = "█".repeat(eighths / 8);
+    text.push_str(EIGHTHS[eighths % 8]);
+    let used = eighths.div_ceil(8);
+    text.push_str(&" ".repeat(columns.saturating_sub(used)));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::layout::Rect;
+    use ratatui::style::Style;
+
+    #[test]
+    fn bars_have_their_width_at_any_share() {
+        for done in 0..=40 {
+            assert_eq!(bar(done, 40, 7).chars().count(), 7, "{done}");
+        }
+        assert_eq!(bar(9, 0, 3), "   ");
+        assert_eq!(bar(u64::MAX, u64::MAX, 2), "██");
+    }
+
+    #[test]
+    fn a_translated_buffer_is_ascii() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
+        buffer.set_string(0, 0, "┌●▸✓…日⠋é", Style::new());
+        to_ascii(&mut buffer);
+        assert!(buffer.content.iter().all(|cell| cell.symbol().is_ascii()));
+    }
+}

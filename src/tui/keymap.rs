@@ -1,0 +1,216 @@
+//! Keys to actions, with the words that footer and help show. One table for all three.
+
+use crate::tui::action::{Action, AppAction, Motion, Verb, View};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Where a key has its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// Pane 1.
+    Collections,
+    /// Pane 2.
+    Points,
+    /// Pane 3.
+    Jobs,
+    /// A wizard's form.
+    Form,
+    /// A plan.
+    Review,
+    /// The typed address.
+    Typing,
+    /// Waiting for the server.
+    Waiting,
+    /// One job.
+    Job,
+    /// Help, errors, and other texts.
+    Text,
+    /// The question before leaving.
+    Quit,
+    /// The filter of a list.
+    Filter,
+}
+
+/// One binding.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// Keys.
+    pub keys: &'static [Key],
+    /// How the keys are written.
+    pub label: &'static str,
+    /// What it means.
+    pub action: Action,
+    /// Two words for the footer.
+    pub short: &'static str,
+    /// A sentence for the help.
+    pub long: &'static str,
+}
+
+/// A key with or without Ctrl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// A character as typed.
+    Char(char),
+    /// Ctrl and a letter.
+    Ctrl(char),
+    /// Another key.
+    Code(KeyCode),
+}
+
+impl Key {
+    fn is(self, event: &KeyEvent) -> bool {
+        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = event.modifiers.contains(KeyModifiers::ALT);
+        match self {
+            Self::Char(c) => event.code == KeyCode::Char(c) && !ctrl && !alt,
+            Self::Ctrl(c) => event.code == KeyCode::Char(c) && ctrl,
+            Self::Code(code) => event.code == code && !alt,
+        }
+    }
+}
+
+macro_rules! bind {
+    ($label:literal, [$($key:expr),*], $action:expr, $short:literal, $long:literal) => {
+        Binding { keys: &[$($key),*], label: $label, action: $action, short: $short, long: $long }
+    };
+}
+
+use Key::{Char, Code, Ctrl};
+
+const UP: Binding = bind!("↑ k", [Code(KeyCode::Up), Char('k')], Action::Move(Motion::Up), "up", "one line up");
+const DOWN: Binding = bind!("↓ j", [Code(KeyCode::Down), Char('j')], Action::Move(Motion::Down), "down", "one line down");
+const PAGE_UP: Binding = bind!("PgUp", [Code(KeyCode::PageUp)], Action::Move(Motion::PageUp), "page up", "one page up");
+const PAGE_DOWN: Binding = bind!("PgDn", [Code(KeyCode::PageDown)], Action::Move(Motion::PageDown), "page down", "one page down");
+const HOME: Binding = bind!("Home g", [Code(KeyCode::Home), Char('g')], Action::Move(Motion::Home), "first", "to the first line");
+const END: Binding = bind!("End G", [Code(KeyCode::End), Char('G')], Action::Move(Motion::End), "last", "to the last line");
+const NEXT: Binding = bind!("Tab", [Code(KeyCode::Tab)], Action::View(View::Next), "next pane", "go to the next pane");
+const PREVIOUS: Binding = bind!("Shift-Tab", [Code(KeyCode::BackTab)], Action::View(View::Previous), "previous", "go to the previous pane");
+const PANE_1: Binding = bind!("1", [Char('1')], Action::View(View::Pane(1)), "collections", "go to the collections");
+const PANE_2: Binding = bind!("2", [Char('2')], Action::View(View::Pane(2)), "recovery points", "go to the recovery points");
+const PANE_3: Binding = bind!("3", [Char('3')], Action::View(View::Pane(3)), "jobs", "go to the jobs");
+const LEFT: Binding = bind!("← h", [Code(KeyCode::Left), Char('h')], Action::View(View::Left), "instance", "show the instance to the left");
+const RIGHT: Binding = bind!("→ l", [Code(KeyCode::Right), Char('l')], Action::View(View::Right), "instance", "show the instance to the right");
+const OPEN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "open", "go into what is selected");
+const BACK: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back; clears the filter");
+const FILTER: Binding = bind!("/", [Char('/')], Action::View(View::Filter), "filter", "show only what contains a text");
+const REFRESH: Binding = bind!("R", [Char('R')], Action::View(View::Refresh), "refresh", "ask all servers again");
+const REPAINT: Binding = bind!("Ctrl-L", [Ctrl('l')], Action::View(View::Repaint), "repaint", "paint the whole screen anew");
+const HELP: Binding = bind!("?", [Char('?')], Action::View(View::Help), "help", "this help");
+const COPY: Binding = bind!("y", [Char('y')], Action::View(View::Copy), "copy", "copy to the terminal's clipboard (OSC 52)");
+const QUIT: Binding = bind!("q", [Char('q')], Action::App(AppAction::Quit), "quit", "leave; asks when jobs run");
+const INTERRUPT: Binding = bind!("Ctrl-C", [Ctrl('c')], Action::App(AppAction::Interrupt), "leave", "close what is open; leave");
+const SUSPEND: Binding = bind!("Ctrl-Z", [Ctrl('z')], Action::App(AppAction::Suspend), "suspend", "stop the program; `fg` goes on (jobs stop meanwhile)");
+const SNAPSHOT: Binding = bind!("s", [Char('s')], Action::Do(Verb::Snapshot), "snapshot", "take a snapshot of the collection on its node");
+const DOWNLOAD: Binding = bind!("d", [Char('d')], Action::Do(Verb::Download), "download", "download the recovery point to a folder here");
+const UPLOAD: Binding = bind!("u", [Char('u')], Action::Do(Verb::Upload), "upload", "upload a local file and restore it");
+const RESTORE: Binding = bind!("r", [Char('r')], Action::Do(Verb::Restore), "restore", "restore the recovery point (of a collection: its newest)");
+const MIGRATE: Binding = bind!("m", [Char('m')], Action::Do(Verb::Migrate), "migrate", "copy the collection to another instance or name");
+const DELETE: Binding = bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node");
+const CANCEL: Binding = bind!("x", [Char('x')], Action::Do(Verb::Cancel), "cancel", "cancel the job and clean up; again: without cleaning up");
+const DISMISS: Binding = bind!("Del", [Code(KeyCode::Delete), Code(KeyCode::Backspace)], Action::Do(Verb::Dismiss), "dismiss", "take a finished job off the list");
+
+const FIELD_NEXT: Binding = bind!("Tab ↓", [Code(KeyCode::Tab), Code(KeyCode::Down)], Action::View(View::Next), "next field", "go to the next field");
+const FIELD_PREVIOUS: Binding =
+    bind!("Shift-Tab ↑", [Code(KeyCode::BackTab), Code(KeyCode::Up)], Action::View(View::Previous), "previous", "go to the previous field");
+const CHOICE_LEFT: Binding = bind!("←", [Code(KeyCode::Left)], Action::View(View::Left), "choice", "the choice before");
+const CHOICE_RIGHT: Binding = bind!("→", [Code(KeyCode::Right)], Action::View(View::Right), "choice", "the next choice");
+const PLAN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "show the plan", "compute the plan; nothing is changed yet");
+const CLOSE: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back");
+const BUTTON: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "press", "press the marked button");
+const BUTTON_LEFT: Binding =
+    bind!("← h", [Code(KeyCode::Left), Char('h'), Code(KeyCode::BackTab)], Action::View(View::Left), "button", "the button to the left");
+const BUTTON_RIGHT: Binding =
+    bind!("→ l Tab", [Code(KeyCode::Right), Char('l'), Code(KeyCode::Tab)], Action::View(View::Right), "button", "the button to the right");
+const COPY_COMMAND: Binding =
+    bind!("y", [Char('y')], Action::View(View::Copy), "copy command", "copy the same as a command line (OSC 52)");
+const CONFIRM: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "start", "start, when the address is right");
+const HIDE: Binding = bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "hide", "close this; the job goes on");
+const CLOSE_TEXT: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q'), Code(KeyCode::Enter)], Action::View(View::Back), "close", "close this");
+const KEEP_FILTER: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "keep", "keep the filter");
+const DROP_FILTER: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "clear", "clear the filter");
+
+const MOTIONS: [Binding; 6] = [UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END];
+
+/// The bindings of a context, the most useful first: the footer shows as many as fit.
+pub fn bindings(context: Context) -> Vec<Binding> {
+    let base = [FILTER, NEXT, RIGHT, REFRESH, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
+    let mut list: Vec<Binding> = match context {
+        Context::Collections => vec![SNAPSHOT, RESTORE, MIGRATE, UPLOAD, DOWNLOAD],
+        Context::Points => vec![RESTORE, DOWNLOAD, DELETE, SNAPSHOT, MIGRATE, UPLOAD],
+        Context::Jobs => vec![OPEN, CANCEL, DISMISS],
+        Context::Form => vec![PLAN, FIELD_NEXT, FIELD_PREVIOUS, CHOICE_RIGHT, CHOICE_LEFT, CLOSE, INTERRUPT],
+        Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT],
+        Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT],
+        Context::Waiting => vec![CLOSE, INTERRUPT],
+        Context::Job => vec![HIDE, CANCEL, COPY, INTERRUPT],
+        Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT],
+        Context::Quit => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, CLOSE, INTERRUPT],
+        Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
+    };
+    match context {
+        Context::Collections | Context::Points | Context::Jobs => {
+            list.extend(base);
+            list.extend(MOTIONS);
+            list.extend([HELP, QUIT]);
+        }
+        Context::Review | Context::Job | Context::Text => list.extend(MOTIONS),
+        _ => {}
+    }
+    list
+}
+
+/// The action of a key press.
+pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
+    bindings(context).into_iter().find(|binding| binding.keys.iter().any(|key| key.is(event))).map(|binding| binding.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Context; 11] = [
+        Context::Collections,
+        Context::Points,
+        Context::Jobs,
+        Context::Form,
+        Context::Review,
+        Context::Typing,
+        Context::Waiting,
+        Context::Job,
+        Context::Text,
+        Context::Quit,
+        Context::Filter,
+    ];
+
+    #[test]
+    fn no_key_has_two_meanings_in_one_context() {
+        for context in ALL {
+            let mut seen: Vec<(Key, Action)> = Vec::new();
+            for binding in bindings(context) {
+                for key in binding.keys {
+                    let clash = seen.iter().find(|(other, action)| other == key && *action != binding.action);
+                    assert!(clash.is_none(), "{context:?}: {key:?} is {:?} and {clash:?}", binding.action);
+                    seen.push((*key, binding.action));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_pieces_of_a_split_arrow_key_do_nothing() {
+        for context in ALL {
+            for c in ['[', 'A', 'B', 'C', 'D', 'O'] {
+                let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+                assert_eq!(action(context, &event), None, "{context:?} {c}");
+            }
+        }
+    }
+
+    #[test]
+    fn escape_never_does_anything_but_go_back() {
+        for context in ALL {
+            let event = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+            assert_eq!(action(context, &event), Some(Action::View(View::Back)), "{context:?}");
+        }
+    }
+}

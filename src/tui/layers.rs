@@ -1,0 +1,55 @@
+//! What lies over the base screen. The top layer gets the input; everything below is still drawn and updated.
+
+use crate::jobs::manager::JobId;
+use crate::tui::keymap::Context;
+use crate::tui::wizard::Wizard;
+
+/// One layer.
+#[derive(Debug)]
+pub enum Layer {
+    /// Keys and what they do, of the context below.
+    Help {
+        /// Whose keys.
+        of: Context,
+        /// First line shown.
+        scroll: usize,
+    },
+    /// A text that must be read: an error.
+    Text {
+        /// Its title.
+        title: String,
+        /// Its lines.
+        lines: Vec<String>,
+        /// First line shown.
+        scroll: usize,
+    },
+    /// The question before leaving while jobs run.
+    Quit {
+        /// 0 stay, 1 cancel and quit, 2 finish, then quit.
+        choice: usize,
+    },
+    /// A wizard.
+    Wizard(Box<Wizard>),
+    /// One job.
+    Job {
+        /// Which.
+        id: JobId,
+        /// First line shown.
+        scroll: usize,
+    },
+}
+
+/// The answers of the quit dialog.
+pub const QUIT_CHOICES: [&str; 3] = ["Stay", "Cancel and clean up, then quit", "Finish, then quit"];
+
+impl Layer {
+    /// Which keys mean what.
+    pub fn context(&self) -> Context {
+        match self {
+            Self::Help { .. } | Self::Text { .. } => Context::Text,
+            Self::Quit { .. } => Context::Quit,
+            Self::Wizard(wizard) => wizard.context(),
+            Self::Job { .. } => Context::Job,
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The loop around the app: signals, input, jobs, answers, time, frames. Nothing else is decided here.
+
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::jobs::manager::JobEvent;
+use crate::jobs::progress;
+use crate::ops::services::Services;
+use crate::tui::Banner;
+use crate::tui::app::App;
+use crate::tui::caps::Look;
+use crate::tui::driver::{Driver, clipboard_sequence};
+use crate::tui::effect::Effect;
+use crate::tui::event::{Data, Event, Now, Ticket};
+use crate::tui::frame::FrameClock;
+use crate::tui::terminal::{self, Screen};
+use crate::tui::{draw, glyphs};
+use crossterm::event::{Event as Input, EventStream, KeyEventKind};
+use futures_util::StreamExt;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// How long cleanups may take when the user leaves.
+const CLEANUP: Duration = Duration::from_secs(25);
+
+/// Input that is handled before a frame is considered, so that a paste cannot starve the screen.
+const BATCH: usize = 64;
+
+/// How the UI ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The user left.
+    Quit,
+    /// A signal came.
+    Signal(u8),
+}
+
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    stop: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+        })
+    }
+}
+
+struct Runtime {
+    app: App,
+    services: Arc<Services>,
+    driver: Driver,
+    screen: Screen,
+    input: Option<EventStream>,
+    frames: FrameClock,
+    origin: Instant,
+    end: Option<Ended>,
+}
+
+/// Runs the UI until the user leaves.
+pub async fn run(services: Arc<Services>, jobs: mpsc::Receiver<JobEvent>, look: Look, banner: Banner) -> Result<Ended, Problem> {
+    terminal::check(look.usable)?;
+    let failed = |error: std::io::Error| Problem::new(ProblemKind::Failed, format!("the terminal UI cannot start: {error}"), "");
+    let signals = Signals::new().map_err(failed)?;
+    let screen = Screen::take()?;
+    let size = screen.terminal.size().map_or((80, 24), |size| (size.width, size.height));
+    let (sender, answers) = mpsc::channel(256);
+    let origin = progress::now();
+    let now = Now { mono: Duration::ZERO, wall: services.clock.now() };
+    let app = App::new(services.instances(), look, banner, size, now);
+    let driver = Driver::new(services.clone(), sender);
+    let frames = FrameClock::new(look.frame());
+    let mut runtime = Runtime { app, services, driver, screen, input: Some(EventStream::new()), frames, origin, end: None };
+    // The first frame comes before any network answer.
+    runtime.draw()?;
+    for effect in runtime.app.start() {
+        runtime.carry_out(effect)?;
+    }
+    let ended = runtime.turn(jobs, answers, signals).await?;
+    drop(runtime.input.take());
+    let active = runtime.services.jobs.active();
+    let services = runtime.services.clone();
+    drop(runtime);
+    if active > 0 {
+        services.jobs.shut_down(CLEANUP).await;
+    }
+    Ok(ended)
+}
+
+impl Runtime {
+    fn now(&self) -> Now {
+        Now { mono: self.origin.elapsed(), wall: self.services.clock.now() }
+    }
+
+    async fn turn(
+        &mut self,
+        mut jobs: mpsc::Receiver<JobEvent>,
+        mut answers: mpsc::Receiver<Event>,
+        mut signals: Signals,
+    ) -> Result<Ended, Problem> {
+        loop {
+            if let Some(ended) = self.end {
+                return Ok(ended);
+            }
+            let frame_wait = self.frames.wait(self.origin.elapsed());
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                _ = signals.terminate.recv() => self.end = Some(Ended::Signal(15)),
+                _ = signals.hang_up.recv() => self.end = Some(Ended::Signal(1)),
+                _ = signals.stop.recv() => self.suspend()?,
+                input = next_input(&mut self.input) => match input {
+                    Some(Ok(input)) => self.take_input(input)?,
+                    // The terminal is gone: the same as a hang-up.
+                    Some(Err(_)) | None => self.end = Some(Ended::Signal(1)),
+                },
+                Some(_) = jobs.recv() => {
+                    while jobs.try_recv().is_ok() {}
+                    self.sample_jobs()?;
+                }
+                Some(event) = answers.recv() => self.take(event)?,
+                () = sleep(frame_wait), if frame_wait.is_some() => self.draw()?,
+                () = sleep(wake), if wake.is_some() => self.tick()?,
+            }
+        }
+    }
+
+    /// The next tick: regular while jobs run, else when the app wants it.
+    fn next_wake(&self) -> Option<Duration> {
+        if self.app.moves() {
+            return Some(self.app.look.tick());
+        }
+        self.app.wake_at().map(|at| at.saturating_sub(self.origin.elapsed()) + Duration::from_millis(1))
+    }
+
+    fn tick(&mut self) -> Result<(), Problem> {
+        if self.app.moves() {
+            self.sample_jobs()?;
+        }
+        self.take(Event::Tick)
+    }
+
+    fn sample_jobs(&mut self) -> Result<(), Problem> {
+        let rows = self.services.jobs.rows();
+        self.take(Event::Jobs(rows))
+    }
+
+    fn take_input(&mut self, first: Input) -> Result<(), Problem> {
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(input) = next.take() else { break };
+            match input {
+                Input::Key(key) if key.kind != KeyEventKind::Release => self.take(Event::Key(key))?,
+                Input::Paste(text) => self.take(Event::Paste(text))?,
+                Input::Resize(columns, rows) => self.take(Event::Resize(columns, rows))?,
+                _ => {}
+            }
+            if self.end.is_some() {
+                break;
+            }
+            next = self.input.as_mut().and_then(ready_input);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), Problem> {
+        let now = self.now();
+        let effects = self.app.update(event, now);
+        for effect in effects {
+            self.carry_out(effect)?;
+        }
+        if self.app.take_dirty() {
+            self.frames.wish();
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), Problem> {
+        match effect {
+            Effect::Quit => self.end = Some(Ended::Quit),
+            Effect::Suspend => self.suspend()?,
+            Effect::Repaint => {
+                let _ = self.screen.terminal.clear();
+                self.frames.wish();
+            }
+            Effect::Copy(text) => {
+                let copied = clipboard_sequence(&text).and_then(|bytes| {
+                    let mut out = std::io::stdout().lock();
+                    out.write_all(&bytes).and_then(|()| out.flush()).map_err(|error| error.to_string())
+                });
+                self.take(Event::Data(Ticket(0), Data::Copied(copied)))?;
+            }
+            Effect::Dismiss(_) => {
+                self.driver.run(effect);
+                self.sample_jobs()?;
+            }
+            other => self.driver.run(other),
+        }
+        Ok(())
+    }
+
+    fn suspend(&mut self) -> Result<(), Problem> {
+        // The stream must be dropped, not only left alone: its thread would take the shell's input.
+        drop(self.input.take());
+        terminal::leave();
+        terminal::stop_process();
+        self.screen.take_again()?;
+        self.input = Some(EventStream::new());
+        self.take(Event::Resumed)
+    }
+
+    fn draw(&mut self) -> Result<(), Problem> {
+        let before = self.origin.elapsed();
+        let app = &self.app;
+        let drawn = self.screen.terminal.draw(|frame| {
+            draw::draw(app, frame);
+            if !app.look.unicode {
+                glyphs::to_ascii(frame.buffer_mut());
+            }
+        });
+        let sent = drawn.map(drop).and_then(|()| self.screen.writer.send());
+        let after = self.origin.elapsed();
+        self.frames.drawn(after, after.saturating_sub(before));
+        if sent.is_err() {
+            // Writing failed: the terminal is gone.
+            self.end = Some(Ended::Signal(1));
+        }
+        Ok(())
+    }
+}
+
+async fn next_input(input: &mut Option<EventStream>) -> Option<std::io::Result<Input>> {
+    match input {
+        Some(stream) => stream.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Input that is there already.
+fn ready_input(stream: &mut EventStream) -> Option<Input> {
+    use futures_util::FutureExt;
+    stream.next().now_or_never().flatten().and_then(Result::ok)
+}
+
+async fn sleep(length: Option<Duration>) {
+    tokio::time::sleep(length.unwrap_or_default()).await;
+}

@@ -1,0 +1,479 @@
+//! Wizards: small state machines that lead from a key to a started job.
+//!
+//! ```text
+//! Form ──> Planning ──> Review ──> Typing ──> Starting ──> (the job's own layer)
+//!   ^          │           │          │
+//!   └──────────┴── Esc ────┴──────────┘        a stale plan comes back to Planning
+//! ```
+//!
+//! The machine never holds an approval: it emits [`Effect::Start`] with the plan and the consent, and
+//! `ops` decides. A defect here cannot destroy anything without consent.
+
+use crate::domain::address::{Address, CollectionAddress, Which, encode};
+use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
+use crate::domain::instance::Protection;
+use crate::domain::problem::Problem;
+use crate::jobs::manager::JobId;
+use crate::ops::copy::CopySpec;
+use crate::ops::create::CreateSpec;
+use crate::ops::delete::DeleteSpec;
+use crate::ops::deliver::Route;
+use crate::ops::download::DownloadSpec;
+use crate::ops::flow::{Consent, Need, Plan, Risk, Spec};
+use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use crate::tui::action::{Action, Motion, View};
+use crate::tui::effect::Effect;
+use crate::tui::event::{Now, Ticket};
+use crate::tui::form::{self, Field};
+use crate::tui::keymap::Context;
+use crate::tui::model::Model;
+use crossterm::event::KeyEvent;
+use std::time::Duration;
+use tui_input::Input;
+
+/// Enter this soon after a page appeared is taken for a slip.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// What a wizard is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// Take a snapshot.
+    Snapshot(CollectionAddress),
+    /// Download a recovery point.
+    Download(CollectionAddress, SnapshotName),
+    /// Upload a file and restore it.
+    Upload,
+    /// Restore a recovery point.
+    Restore(CollectionAddress, Which),
+    /// Copy a collection.
+    Migrate(CollectionAddress),
+    /// Delete a recovery point.
+    Delete(CollectionAddress, SnapshotName),
+}
+
+/// Where the wizard stands.
+#[derive(Debug)]
+pub enum Page {
+    /// Fields are filled in.
+    Form,
+    /// The plan is computed.
+    Planning(Ticket),
+    /// The plan is shown.
+    Review {
+        /// The plan.
+        plan: Box<Plan>,
+        /// Whether *start* is marked; the other button is *no*.
+        yes: bool,
+        /// First line shown.
+        scroll: usize,
+        /// When it appeared.
+        since: Duration,
+    },
+    /// The address is typed.
+    Typing {
+        /// The plan.
+        plan: Box<Plan>,
+        /// What is to be typed.
+        expected: String,
+        /// What was typed.
+        input: Input,
+    },
+    /// Consent was given; the job is about to appear.
+    Starting(Ticket),
+    /// It could not be planned or started.
+    Failed(Problem),
+}
+
+/// A wizard.
+#[derive(Debug)]
+pub struct Wizard {
+    /// What it is for.
+    pub kind: Kind,
+    /// Its fields.
+    pub fields: Vec<Field>,
+    /// The focused one.
+    pub focus: usize,
+    /// Where it stands.
+    pub page: Page,
+    /// What is wrong with the fields.
+    pub complaint: Option<String>,
+    /// Why the plan is shown again.
+    pub stale: Option<String>,
+    spec: Option<Spec>,
+}
+
+/// What comes of an input.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing beyond the wizard.
+    Stay,
+    /// The world is asked for something.
+    Effect(Effect),
+    /// The wizard ends.
+    Close,
+    /// The wizard ends, its job goes on.
+    Job(JobId),
+}
+
+impl Wizard {
+    /// A wizard with sensible beginnings.
+    pub fn new(kind: Kind, model: &Model) -> Self {
+        let fields = fields_of(&kind, model);
+        Self { kind, fields, focus: 0, page: Page::Form, complaint: None, stale: None, spec: None }
+    }
+
+    /// A wizard that plans a specification anew, because its plan was stale.
+    pub fn again(kind: Kind, model: &Model, spec: Spec, why: String, ticket: Ticket) -> (Self, Effect) {
+        let mut wizard = Self::new(kind, model);
+        wizard.stale = Some(why);
+        wizard.spec = Some(spec.clone());
+        wizard.page = Page::Planning(ticket);
+        (wizard, Effect::Plan(ticket, Box::new(spec)))
+    }
+
+    /// Begins: with the form, or with planning where there is nothing to fill in.
+    pub fn begin(&mut self, ticket: Ticket) -> Step {
+        if self.fields.is_empty() { self.plan(ticket) } else { Step::Stay }
+    }
+
+    /// The wizard's title.
+    pub fn title(&self) -> String {
+        match &self.kind {
+            Kind::Snapshot(address) => format!("Snapshot {address}"),
+            Kind::Download(address, _) => format!("Download from {address}"),
+            Kind::Upload => "Upload a file and restore it".into(),
+            Kind::Restore(address, _) => format!("Restore {address}"),
+            Kind::Migrate(address) => format!("Migrate {address}"),
+            Kind::Delete(address, _) => format!("Delete a recovery point of {address}"),
+        }
+    }
+
+    /// Which keys mean what.
+    pub fn context(&self) -> Context {
+        match self.page {
+            Page::Form => Context::Form,
+            Page::Planning(_) | Page::Starting(_) => Context::Waiting,
+            Page::Review { .. } => Context::Review,
+            Page::Typing { .. } => Context::Typing,
+            Page::Failed(_) => Context::Text,
+        }
+    }
+
+    /// Types a key into the focused text, if there is one.
+    pub fn type_key(&mut self, key: &KeyEvent) -> bool {
+        match self.text() {
+            Some(input) => {
+                let used = form::edit(input, key);
+                if used {
+                    self.complaint = None;
+                }
+                used
+            }
+            None => false,
+        }
+    }
+
+    /// Pastes into the focused text, if there is one.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let target = self.text();
+        let found = target.is_some();
+        if let Some(input) = target {
+            form::paste(input, text);
+        }
+        found
+    }
+
+    fn text(&mut self) -> Option<&mut Input> {
+        match &mut self.page {
+            Page::Typing { input, .. } => Some(input),
+            Page::Form => match self.fields.get_mut(self.focus) {
+                Some(Field::Text { input, .. }) => Some(input),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// An intention of the user.
+    pub fn act(&mut self, action: Action, ticket: Ticket, now: Now) -> Step {
+        match (&mut self.page, action) {
+            (_, Action::View(View::Back)) => self.back(),
+            (Page::Form, Action::View(View::Enter)) => self.plan(ticket),
+            (Page::Form, Action::View(view)) => {
+                self.move_in_form(view);
+                Step::Stay
+            }
+            (Page::Review { yes, .. }, Action::View(View::Left)) => {
+                *yes = false;
+                Step::Stay
+            }
+            (Page::Review { yes, plan, .. }, Action::View(View::Right)) => {
+                *yes = plan.blocked().is_empty();
+                Step::Stay
+            }
+            (Page::Review { scroll, .. }, Action::Move(motion)) => {
+                *scroll = scrolled(*scroll, motion);
+                Step::Stay
+            }
+            (Page::Review { plan, .. }, Action::View(View::Copy)) => Step::Effect(Effect::Copy(plan.command.clone())),
+            (Page::Review { since, .. }, Action::View(View::Enter)) if now.mono.saturating_sub(*since) < SETTLE => Step::Stay,
+            (Page::Review { yes: false, .. }, Action::View(View::Enter)) => self.back(),
+            (Page::Review { .. }, Action::View(View::Enter)) => self.consent(ticket),
+            (Page::Typing { .. }, Action::View(View::Enter)) => self.typed(ticket),
+            (Page::Failed(problem), Action::View(View::Copy)) => {
+                Step::Effect(Effect::Copy(format!("{problem}\n{}", problem.advice)))
+            }
+            _ => Step::Stay,
+        }
+    }
+
+    fn move_in_form(&mut self, view: View) {
+        let count = self.fields.len().max(1);
+        match view {
+            View::Next => self.focus = (self.focus + 1) % count,
+            View::Previous => self.focus = (self.focus + count - 1) % count,
+            View::Left | View::Right => {
+                if let Some(field) = self.fields.get_mut(self.focus) {
+                    field.turn(view == View::Right);
+                    self.complaint = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn back(&mut self) -> Step {
+        let page = std::mem::replace(&mut self.page, Page::Form);
+        match page {
+            Page::Typing { plan, .. } => {
+                self.page = Page::Review { plan, yes: false, scroll: 0, since: Duration::ZERO };
+                Step::Stay
+            }
+            Page::Planning(_) | Page::Review { .. } | Page::Failed(_) if !self.fields.is_empty() => Step::Stay,
+            // The start is on its way: whatever comes of it shows in the jobs.
+            _ => Step::Close,
+        }
+    }
+
+    fn plan(&mut self, ticket: Ticket) -> Step {
+        match spec_of(&self.kind, &self.fields) {
+            Ok(spec) => {
+                self.spec = Some(spec.clone());
+                self.stale = None;
+                self.page = Page::Planning(ticket);
+                Step::Effect(Effect::Plan(ticket, Box::new(spec)))
+            }
+            Err(why) => {
+                self.complaint = Some(why);
+                Step::Stay
+            }
+        }
+    }
+
+    /// The specification that was planned last.
+    pub fn spec(&self) -> Option<&Spec> {
+        self.spec.as_ref()
+    }
+
+    /// The plan is there, or could not be computed. Late answers are dropped.
+    pub fn planned(&mut self, ticket: Ticket, result: Result<Plan, Problem>, now: Now) {
+        if !matches!(self.page, Page::Planning(awaited) if awaited == ticket) {
+            return;
+        }
+        self.page = match result {
+            Ok(plan) => {
+                let yes = plan.risk == Risk::Safe && plan.blocked().is_empty();
+                Page::Review { plan: Box::new(plan), yes, scroll: 0, since: now.mono }
+            }
+            Err(problem) => Page::Failed(problem),
+        };
+    }
+
+    fn consent(&mut self, ticket: Ticket) -> Step {
+        let Page::Review { plan, .. } = std::mem::replace(&mut self.page, Page::Starting(ticket)) else { return Step::Stay };
+        match plan.need() {
+            Need::Nothing => Step::Effect(Effect::Start(ticket, plan, Consent::None)),
+            Need::Yes => Step::Effect(Effect::Start(ticket, plan, Consent::Yes)),
+            Need::Typed(expected) => {
+                self.page = Page::Typing { plan, expected, input: Input::default() };
+                Step::Stay
+            }
+        }
+    }
+
+    fn typed(&mut self, ticket: Ticket) -> Step {
+        let Page::Typing { expected, input, .. } = &self.page else { return Step::Stay };
+        if input.value() != expected {
+            self.complaint = Some(format!("that is not {expected}"));
+            return Step::Stay;
+        }
+        let Page::Typing { plan, input, .. } = std::mem::replace(&mut self.page, Page::Starting(ticket)) else { return Step::Stay };
+        Step::Effect(Effect::Start(ticket, plan, Consent::Typed(input.value().to_owned())))
+    }
+
+    /// The job started, or was refused.
+    pub fn started(&mut self, ticket: Ticket, result: Result<JobId, Problem>) -> Step {
+        if !matches!(self.page, Page::Starting(awaited) if awaited == ticket) {
+            return Step::Stay;
+        }
+        match result {
+            Ok(job) => Step::Job(job),
+            Err(problem) => {
+                self.page = Page::Failed(problem);
+                Step::Stay
+            }
+        }
+    }
+}
+
+/// A scroll position after a motion; drawing holds it inside the text.
+pub fn scrolled(at: usize, motion: Motion) -> usize {
+    match motion {
+        Motion::Up => at.saturating_sub(1),
+        Motion::Down => at + 1,
+        Motion::PageUp => at.saturating_sub(10),
+        Motion::PageDown => at + 10,
+        Motion::Home => 0,
+        Motion::End => 10_000,
+    }
+}
+
+fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
+    let current = model.instance().map(|state| state.name.clone());
+    match kind {
+        Kind::Snapshot(_) | Kind::Delete(..) => Vec::new(),
+        Kind::Download(..) => vec![
+            Field::text("to folder", "."),
+            Field::choice("if it exists", words(&[("keep", "stop, and keep what is there"), ("overwrite", "replace it when the new one is whole")]), 0),
+        ],
+        Kind::Upload => vec![
+            Field::text("file", ""),
+            instance_field(model, current.as_ref(), false),
+            Field::text("collection", ""),
+            mode_field(),
+        ],
+        Kind::Restore(address, _) => {
+            let instance = instance_field(model, Some(&address.instance), true);
+            let name = free_name(model, &instance, &address.collection);
+            let routes = words(&[("auto", "url, else stream"), ("url", "the target fetches itself"), ("stream", "through qsnap, without a file")]);
+            vec![instance, Field::text("collection", &name), mode_field(), Field::choice("route", routes, 0)]
+        }
+        Kind::Migrate(address) => {
+            let routes = words(&[("auto", "url, else stream"), ("url", "the target fetches itself"), ("stream", "through qsnap, without a file")]);
+            vec![
+                instance_field(model, Some(&address.instance), true),
+                Field::text("collection", &encode(address.collection.raw())),
+                Field::choice("route", routes, 0),
+            ]
+        }
+    }
+}
+
+fn words(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(word, meaning)| ((*word).to_owned(), (*meaning).to_owned())).collect()
+}
+
+fn mode_field() -> Field {
+    Field::choice("mode", words(&[("new", "only to a free name"), ("in-place", "over what is there, after a safety snapshot")]), 0)
+}
+
+/// The instances; `other` begins with the first writable one that is not `own`.
+fn instance_field(model: &Model, own: Option<&InstanceName>, other: bool) -> Field {
+    let options = model.instances.iter().map(|state| (state.name.to_string(), state.protection.word().to_owned()));
+    let fits = |state: &&crate::tui::model::InstanceState| {
+        let is_own = Some(&state.name) == own;
+        state.protection != Protection::ReadOnly && is_own != other
+    };
+    let preferred = model.instances.iter().find(fits).map(|state| &state.name).or(own);
+    let at = model.instances.iter().position(|state| Some(&state.name) == preferred).unwrap_or(0);
+    Field::choice("to instance", options.collect(), at)
+}
+
+/// The collection's own name, or a variation when the target is known to have it.
+fn free_name(model: &Model, instance: &Field, collection: &CollectionName) -> String {
+    let state = model.instances.iter().find(|state| state.name.as_str() == instance.value());
+    let known = state.and_then(|state| state.collections.value());
+    let taken = |name: &str| known.is_some_and(|listing| listing.items.iter().any(|view| view.address.collection.raw() == name));
+    let own = collection.raw();
+    let candidates = std::iter::once(own.to_owned()).chain((1..100).map(|n| if n == 1 { format!("{own}-restored") } else { format!("{own}-restored-{n}") }));
+    let free = candidates.into_iter().find(|name| !taken(name)).unwrap_or_else(|| own.to_owned());
+    encode(&free)
+}
+
+fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
+    let value = |label: &str| fields.iter().find(|field| field.label() == label).map_or("", Field::value);
+    let target = || {
+        let name = value("collection").trim();
+        if name.is_empty() {
+            return Err("the collection's name is missing".to_owned());
+        }
+        CollectionAddress::parse(&format!("{}/{name}", value("to instance")))
+    };
+    let mode = || if value("mode") == "in-place" { Mode::InPlace } else { Mode::New };
+    let route = || match value("route") {
+        "url" => Route::Url,
+        "stream" => Route::Stream,
+        _ => Route::Auto,
+    };
+    Ok(match kind {
+        Kind::Snapshot(address) => Spec::Create(CreateSpec { address: address.clone() }),
+        Kind::Delete(address, name) => Spec::Delete(DeleteSpec { address: address.clone(), names: vec![name.clone()] }),
+        Kind::Download(address, name) => {
+            let folder = value("to folder").trim();
+            if folder.is_empty() {
+                return Err("the folder is missing; `.` is the current one".into());
+            }
+            Spec::Download(DownloadSpec {
+                address: address.clone(),
+                which: Which::Named(name.clone()),
+                target: form::typed_path(folder),
+                overwrite: value("if it exists") == "overwrite",
+            })
+        }
+        Kind::Upload => {
+            let file = value("file").trim();
+            if file.is_empty() {
+                return Err("the file is missing".into());
+            }
+            let source = RestoreSource::File(form::typed_path(file));
+            Spec::Restore(RestoreSpec { source, target: target()?, mode: mode(), route: Route::Upload })
+        }
+        Kind::Restore(address, which) => {
+            let source = RestoreSource::Snapshot(address.clone(), which.clone());
+            Spec::Restore(RestoreSpec { source, target: target()?, mode: mode(), route: route() })
+        }
+        Kind::Migrate(address) => Spec::Copy(CopySpec { source: address.clone(), target: target()?, route: route() }),
+    })
+}
+
+/// What a wizard would be for, to plan a specification again.
+pub fn kind_of(spec: &Spec) -> Kind {
+    match spec {
+        Spec::Create(spec) => Kind::Snapshot(spec.address.clone()),
+        Spec::Download(spec) => match &spec.which {
+            Which::Named(name) => Kind::Download(spec.address.clone(), name.clone()),
+            Which::Latest => Kind::Snapshot(spec.address.clone()),
+        },
+        Spec::Delete(spec) => {
+            let name = spec.names.first().cloned().unwrap_or_else(|| SnapshotName::new(""));
+            Kind::Delete(spec.address.clone(), name)
+        }
+        Spec::Restore(spec) => match &spec.source {
+            RestoreSource::Snapshot(address, which) => Kind::Restore(address.clone(), which.clone()),
+            RestoreSource::File(_) => Kind::Upload,
+        },
+        Spec::Copy(spec) => Kind::Migrate(spec.source.clone()),
+    }
+}
+
+/// The recovery point in words, for the form.
+pub fn about(kind: &Kind) -> String {
+    match kind {
+        Kind::Download(address, name) | Kind::Delete(address, name) => {
+            Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string()
+        }
+        Kind::Restore(address, which) => Address::Snapshot(address.clone(), which.clone()).to_string(),
+        Kind::Snapshot(address) | Kind::Migrate(address) => address.to_string(),
+        Kind::Upload => "Qdrant restores what is uploaded at once: give the collection it should become".into(),
+    }
+}
