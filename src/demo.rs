@@ -36,12 +36,12 @@ pub fn prod_collections() -> Vec<SeedCollection> {
     let products = SeedCollection {
         alias: Some("shop".into()),
         shards: 2,
-        ..seed("products", 4_000, 150_000_000, &[12 * MINUTE, HOUR, DAY, 2 * DAY, 7 * DAY])
+        ..seed("products", 4_000, 100_000_000, &[12 * MINUTE, HOUR, DAY, 7 * DAY])
     };
     vec![
         products,
-        seed("users", 2_500, 40_000_000, &[3 * HOUR + 8 * MINUTE, DAY]),
-        seed("events", 9_000, 400_000_000, &[41 * MINUTE, DAY]),
+        seed("users", 2_500, 30_000_000, &[3 * HOUR + 8 * MINUTE, DAY]),
+        seed("events", 9_000, 300_000_000, &[41 * MINUTE, DAY]),
         seed("drafts", 12, 0, &[]),
     ]
 }
@@ -49,7 +49,7 @@ pub fn prod_collections() -> Vec<SeedCollection> {
 /// What `staging` holds.
 pub fn staging_collections() -> Vec<SeedCollection> {
     vec![
-        SeedCollection { shards: 2, seed: 7, ..seed("products", 3_200, 120_000_000, &[9 * DAY]) },
+        SeedCollection { shards: 2, seed: 7, ..seed("products", 3_200, 80_000_000, &[9 * DAY]) },
         seed("scratch", 40, 0, &[]),
     ]
 }

@@ -101,7 +101,7 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: 
     Ok(Report {
         operation: "create",
         source: plan.source.clone(),
-        target: created.join(", "),
+        target: plan.target.clone(),
         route: None,
         route_reason: None,
         mode: None,

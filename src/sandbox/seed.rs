@@ -89,23 +89,28 @@ fn make(world: &World, seed: &SeedCollection) {
     }
 }
 
-/// One file on disk serves all ages: the content is the same.
+/// Older snapshots hold fewer points, as the collection did then, and less filler.
 fn snapshot(world: &Arc<World>, seed: &SeedCollection) -> std::io::Result<()> {
     let node = Node { world: world.clone(), index: 0 };
-    let path = world.fresh_path();
-    let (picture, peer) = {
-        let cluster = world.cluster();
-        let collection = cluster.collection(&seed.name).map_err(|refusal| std::io::Error::other(refusal.words))?;
-        (Picture::take(&cluster, collection, 0), cluster.nodes[0].peer)
-    };
-    archive::write_collection(&path, &picture)?;
-    let newest = snapshots::finished(path, snapshots::now())?;
-    for age in &seed.snapshot_ages {
-        let at = snapshots::now() - jiff::SignedDuration::from_secs(*age);
+    let mut ages = seed.snapshot_ages.clone();
+    ages.sort_unstable();
+    for (step, age) in ages.into_iter().enumerate() {
+        let share = 100_u64.saturating_sub(step as u64 * 2).max(50);
+        let (mut picture, peer) = {
+            let cluster = world.cluster();
+            let collection = cluster.collection(&seed.name).map_err(|refusal| std::io::Error::other(refusal.words))?;
+            (Picture::take(&cluster, collection, 0), cluster.nodes[0].peer)
+        };
+        for replica in picture.shards.iter_mut().filter_map(|shard| shard.replica.as_mut()) {
+            let limit = PointKey::Number(seed.points * share / 100);
+            Arc::make_mut(&mut replica.points).retain(|key, _| *key <= limit);
+            replica.filler = replica.filler * share / 100;
+        }
+        let path = world.fresh_path();
+        archive::write_collection(&path, &picture)?;
+        let at = snapshots::now() - jiff::SignedDuration::from_secs(age);
         let name = format!("{}-{peer}-{}.snapshot", seed.name, snapshots::stamp(at));
-        let mut file = newest.clone();
-        file.created = at;
-        snapshots::keep(&node, &seed.name, &name, file);
+        snapshots::keep(&node, &seed.name, &name, snapshots::finished(path, at)?);
     }
     Ok(())
 }

@@ -69,11 +69,7 @@ pub fn remove(node: &Node, folder: &str, name: &str) -> Result<Answer, Refusal> 
     let key = (folder.to_owned(), name.to_owned());
     let mut cluster = node.world.cluster();
     let file = cluster.nodes[node.index].files.remove(&key).ok_or_else(|| Refusal::no_snapshot(name))?;
-    // Seeded snapshots share one file on disk: it goes with the last name.
-    let shared = cluster.nodes.iter().flat_map(|state| state.files.values()).any(|other| other.path == file.path);
-    if !shared {
-        let _ = std::fs::remove_file(&file.path);
-    }
+    let _ = std::fs::remove_file(&file.path);
     Ok(ok(json!(true)))
 }
 

@@ -17,6 +17,7 @@ use crossterm::event::{Event as Input, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use std::io::Write;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -116,7 +117,7 @@ impl Runtime {
                 _ = signals.hang_up.recv() => self.end = Some(Ended::Signal(1)),
                 _ = signals.stop.recv() => self.suspend()?,
                 input = next_input(&mut self.input) => match input {
-                    Some(Ok(input)) => self.take_input(input)?,
+                    Some(Ok(input)) => self.take_input(input).await?,
                     // The terminal is gone: the same as a hang-up.
                     Some(Err(_)) | None => self.end = Some(Ended::Signal(1)),
                 },
@@ -151,7 +152,7 @@ impl Runtime {
         self.take(Event::Jobs(rows))
     }
 
-    fn take_input(&mut self, first: Input) -> Result<(), Problem> {
+    async fn take_input(&mut self, first: Input) -> Result<(), Problem> {
         let mut next = Some(first);
         for _ in 0..BATCH {
             let Some(input) = next.take() else { break };
@@ -164,7 +165,7 @@ impl Runtime {
             if self.end.is_some() {
                 break;
             }
-            next = self.input.as_mut().and_then(ready_input);
+            next = ready_input(&mut self.input).await;
         }
         Ok(())
     }
@@ -242,10 +243,15 @@ async fn next_input(input: &mut Option<EventStream>) -> Option<std::io::Result<I
     }
 }
 
-/// Input that is there already.
-fn ready_input(stream: &mut EventStream) -> Option<Input> {
-    use futures_util::FutureExt;
-    stream.next().now_or_never().flatten().and_then(Result::ok)
+/// Input that is there already. Polled with the loop's own waker: the stream keeps the waker of the first
+/// poll that had to wait, so that any other would lose the next key (crossterm 0.29).
+async fn ready_input(input: &mut Option<EventStream>) -> Option<Input> {
+    let stream = input.as_mut()?;
+    let polled = std::future::poll_fn(|context| match stream.poll_next_unpin(context) {
+        Poll::Ready(item) => Poll::Ready(item),
+        Poll::Pending => Poll::Ready(None),
+    });
+    polled.await.and_then(Result::ok)
 }
 
 async fn sleep(length: Option<Duration>) {

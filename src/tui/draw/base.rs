@@ -251,7 +251,7 @@ fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     }
     let columns = usize::from(inner.width);
     let where_columns = columns.saturating_sub(1 + 16 + 1 + 9 + 1 + 1 + 8).max(4);
-    let heading = format!(" {} {} {} {}", fit_left("taken (UTC)", 16), fit_right("size", 9), fit_left("where", where_columns), "proof");
+    let heading = format!(" {} {} {} {}", fit_left("taken (UTC)", 16), fit_right("size", 9), fit_left("kept", where_columns), "proof");
     put(frame, inner, 0, Line::styled(shorten_end(&heading, columns), style(app, Role::Muted)));
     let current = app.point().map(|point| (point.node, point.snapshot.name.clone()));
     let height = usize::from(inner.height.saturating_sub(1));
