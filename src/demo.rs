@@ -48,10 +48,7 @@ pub fn prod_collections() -> Vec<SeedCollection> {
 
 /// What `staging` holds.
 pub fn staging_collections() -> Vec<SeedCollection> {
-    vec![
-        SeedCollection { shards: 2, seed: 7, ..seed("products", 3_200, 80_000_000, &[9 * DAY]) },
-        seed("scratch", 40, 0, &[]),
-    ]
+    vec![SeedCollection { shards: 2, seed: 7, ..seed("products", 3_200, 80_000_000, &[9 * DAY]) }, seed("scratch", 40, 0, &[])]
 }
 
 /// Runs the demo.
@@ -74,7 +71,11 @@ async fn start(global: &Global, environment: &Environment) -> Result<(Config, [S
             .advise("it needs a temporary folder (TMPDIR) with some space and a free port on 127.0.0.1")
     };
     let home = tempfile::Builder::new().prefix("qsnap-demo-").tempdir().map_err(failed)?;
-    let options = |api_key: Option<&str>| SandboxOptions { rate: Some(RATE), api_key: api_key.map(str::to_owned), ..SandboxOptions::default() };
+    let options = |api_key: Option<&str>| SandboxOptions {
+        rate: Some(RATE),
+        api_key: api_key.map(str::to_owned),
+        ..SandboxOptions::default()
+    };
     let prod = Sandbox::start(options(Some(PROD_KEY)), prod_collections()).await.map_err(failed)?;
     let staging = Sandbox::start(options(None), staging_collections()).await.map_err(failed)?;
     let instances = vec![

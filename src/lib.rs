@@ -69,6 +69,12 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
     let environment = Environment::of_process();
     match cli.command {
         Some(Command::Sandbox(args)) => return cli::commands::sandbox(printer, args).await,
+        Some(Command::Config(ConfigCommand::Path)) => {
+            return cli::commands::config_path(printer, &load::file_path(&cli.global.overrides(), &environment));
+        }
+        Some(Command::Config(ConfigCommand::Init)) => {
+            return cli::commands::config_init(printer, &load::file_path(&cli.global.overrides(), &environment));
+        }
         Some(Command::Demo) => return demo::run(&cli.global, &environment, printer).await,
         _ => {}
     }
@@ -82,7 +88,7 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
             drain(events);
             cli::commands::check(&services, printer, &config).await
         }
-        Some(Command::Config(command)) => cli::commands::config(printer, &config, command),
+        Some(Command::Config(_)) => cli::commands::config_show(printer, &config),
         Some(command) => {
             let (services, events) = compose::services(&config);
             drain(events);

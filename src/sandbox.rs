@@ -1,8 +1,8 @@
 //! L4: an embedded server that behaves like Qdrant 1.18.3 for everything qsnap uses.
 //!
 //! It exists for the demo, for tests and for trying things without risk. It is written from recorded
-//! answers of a real server and shares no types with [`crate::qdrant`]: a mistake made there must not
-//! be repeated here. `tests/it/exchanges.rs` replays the recorded answers against it.
+//! answers of a real server and shares no types with the client: a mistake made there must not be
+//! repeated here. `tests/it/exchanges.rs` replays the recorded answers against it.
 
 mod access;
 mod answer;

@@ -5,6 +5,7 @@
 //! the loop around them.
 
 pub mod action;
+pub mod answers;
 pub mod app;
 pub mod caps;
 pub mod draw;
@@ -21,6 +22,7 @@ pub mod layout;
 pub mod model;
 pub mod panes;
 pub mod runtime;
+pub mod selection;
 pub mod terminal;
 pub mod theme;
 pub mod wizard;

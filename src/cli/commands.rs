@@ -1,6 +1,6 @@
 //! From parsed arguments to what is to be done: one short function a command.
 
-use crate::cli::args::{Command, ConfigCommand, CopyArgs, Global, ModeArg, RestoreArgs, RouteArg, SandboxArgs, Snapshots};
+use crate::cli::args::{Command, CopyArgs, Global, ModeArg, RestoreArgs, RouteArg, SandboxArgs, Snapshots};
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
 use crate::cli::{listing, operate};
@@ -68,10 +68,13 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
         Command::Snapshots(Snapshots::Upload { file, to, mode }) => {
             let target = CollectionAddress::parse(&to).map_err(usage);
             let source = RestoreSource::File(file);
-            let spec = target.map(|target| Spec::Restore(RestoreSpec { source, target, mode: mode.into(), route: Route::Upload }));
+            let spec =
+                target.map(|target| Spec::Restore(RestoreSpec { source, target, mode: mode.into(), route: Route::Upload }));
             operate::operate(services, global, printer, vec![spec]).await
         }
-        Command::Snapshots(Snapshots::Delete { addresses }) => operate::operate(services, global, printer, deletions(&addresses)).await,
+        Command::Snapshots(Snapshots::Delete { addresses }) => {
+            operate::operate(services, global, printer, deletions(&addresses)).await
+        }
         Command::Restore(args) => operate::operate(services, global, printer, vec![restore(args)]).await,
         Command::Copy(args) => operate::operate(services, global, printer, vec![copy(&args)]).await,
         Command::Demo | Command::Sandbox(_) | Command::Config(_) => fail(printer, &usage("this command needs no server")),
@@ -91,7 +94,9 @@ fn create(text: &str) -> Result<Spec, Problem> {
 fn snapshot_address(text: &str) -> Result<(CollectionAddress, Which), Problem> {
     match Address::parse(text).map_err(usage)? {
         Address::Snapshot(address, which) => Ok((address, which)),
-        other => Err(usage(format!("`{other}` does not name a snapshot: write INSTANCE/COLLECTION/SNAPSHOT or INSTANCE/COLLECTION@latest"))),
+        other => Err(usage(format!(
+            "`{other}` does not name a snapshot: write INSTANCE/COLLECTION/SNAPSHOT or INSTANCE/COLLECTION@latest"
+        ))),
     }
 }
 
@@ -131,13 +136,21 @@ fn restore(args: RestoreArgs) -> Result<Spec, Problem> {
     let source = match Address::parse(&args.point).map_err(usage)? {
         Address::File(path) => RestoreSource::File(path),
         Address::Snapshot(address, which) => RestoreSource::Snapshot(address, which),
-        other => return Err(usage(format!("`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest or a file"))),
+        other => {
+            return Err(usage(format!(
+                "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest or a file"
+            )));
+        }
     };
     let target = CollectionAddress::parse(&args.to).map_err(usage)?;
     let route: Route = args.route.into();
     match (&source, route) {
-        (RestoreSource::File(_), Route::Url | Route::Stream) => return Err(usage("a local file can only be uploaded: leave out --route")),
-        (RestoreSource::Snapshot(..), Route::Upload) => return Err(usage("a snapshot on a node goes by url or stream; upload is for local files")),
+        (RestoreSource::File(_), Route::Url | Route::Stream) => {
+            return Err(usage("a local file can only be uploaded: leave out --route"));
+        }
+        (RestoreSource::Snapshot(..), Route::Upload) => {
+            return Err(usage("a snapshot on a node goes by url or stream; upload is for local files"));
+        }
         _ => {}
     }
     Ok(Spec::Restore(RestoreSpec { source, target, mode: args.mode.into(), route }))
@@ -176,19 +189,20 @@ impl From<RouteArg> for Route {
     }
 }
 
-/// `qsnap config path|init|show`; `check` needs servers and comes in [`check`].
-pub fn config(printer: Printer, config: &Config, command: ConfigCommand) -> ExitStatus {
-    match command {
-        ConfigCommand::Path => printer.text(&config.file.display().to_string()),
-        ConfigCommand::Show => printer.text(&show::show(config)),
-        ConfigCommand::Check => {}
-        ConfigCommand::Init => return init(printer, config),
-    }
+/// `qsnap config path`
+pub fn config_path(printer: Printer, path: &Path) -> ExitStatus {
+    printer.text(&path.display().to_string());
     ExitStatus::Done
 }
 
-fn init(printer: Printer, config: &Config) -> ExitStatus {
-    let path = &config.file;
+/// `qsnap config show`
+pub fn config_show(printer: Printer, config: &Config) -> ExitStatus {
+    printer.text(&show::show(config));
+    ExitStatus::Done
+}
+
+/// `qsnap config init`: never replaces a file.
+pub fn config_init(printer: Printer, path: &Path) -> ExitStatus {
     let write = || -> std::io::Result<()> {
         use std::io::Write;
         if let Some(folder) = path.parent() {

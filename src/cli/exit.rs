@@ -69,7 +69,9 @@ impl ExitStatus {
         match each {
             [] => Self::Done,
             [first, rest @ ..] if rest.iter().all(|other| other == first) => *first,
-            all => all.iter().copied().find(|status| matches!(status, Self::Stopped(_) | Self::Difference)).unwrap_or(Self::Partly),
+            all => {
+                all.iter().copied().find(|status| matches!(status, Self::Stopped(_) | Self::Difference)).unwrap_or(Self::Partly)
+            }
         }
     }
 }

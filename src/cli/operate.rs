@@ -14,13 +14,18 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 enum Ended {
-    Planned(Plan),
-    Reported(Report),
+    Planned(Box<Plan>),
+    Reported(Box<Report>),
     Stopped(u8),
 }
 
 /// Runs one or several operations, one after the other; prints one document.
-pub async fn operate(services: &Arc<Services>, global: &Global, printer: Printer, specs: Vec<Result<Spec, Problem>>) -> ExitStatus {
+pub async fn operate(
+    services: &Arc<Services>,
+    global: &Global,
+    printer: Printer,
+    specs: Vec<Result<Spec, Problem>>,
+) -> ExitStatus {
     let single = specs.len() == 1;
     let (mut items, mut errors, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
     for spec in specs {
@@ -85,7 +90,7 @@ fn show_report(global: &Global, printer: Printer, report: &Report) -> Value {
 async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: Spec) -> Result<Ended, Problem> {
     let plan = flow::plan(services, spec).await?;
     if global.dry_run {
-        return Ok(Ended::Planned(plan));
+        return Ok(Ended::Planned(Box::new(plan)));
     }
     let consent = prompt::consent(printer, global, &plan);
     let approved = plan.approve(&consent)?;
@@ -112,7 +117,7 @@ async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: 
             printer.problem(&problem);
             Ok(Ended::Stopped(signal))
         }
-        (result, _) => result.map(Ended::Reported),
+        (result, _) => result.map(|report| Ended::Reported(Box::new(report))),
     }
 }
 
@@ -138,7 +143,11 @@ impl Stop {
                 Problem::new(crate::domain::problem::ProblemKind::Failed, message, "")
             })
         };
-        Ok(Self { interrupt: open(SignalKind::interrupt())?, terminate: open(SignalKind::terminate())?, hang_up: open(SignalKind::hangup())? })
+        Ok(Self {
+            interrupt: open(SignalKind::interrupt())?,
+            terminate: open(SignalKind::terminate())?,
+            hang_up: open(SignalKind::hangup())?,
+        })
     }
 
     /// The number of the next one.

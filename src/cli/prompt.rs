@@ -22,7 +22,9 @@ pub fn consent(printer: Printer, global: &Global, plan: &Plan) -> Consent {
             "y" | "Y" | "yes" => Consent::Yes,
             _ => Consent::None,
         },
-        Need::Typed(address) => Consent::Typed(ask(&format!("Type {address} to continue: ")).trim_end_matches(['\r', '\n']).to_owned()),
+        Need::Typed(address) => {
+            Consent::Typed(ask(&format!("Type {address} to continue: ")).trim_end_matches(['\r', '\n']).to_owned())
+        }
     }
 }
 

@@ -36,7 +36,9 @@ impl Reporter {
             Form::Ndjson { last: None, phase: String::new() }
         } else if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(4));
-            bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             Form::Bar(bar)
         } else {
             Form::Lines { last: None, phase: String::new() }
@@ -47,7 +49,8 @@ impl Reporter {
     /// Shows a job as it stands.
     pub fn show(&mut self, row: &JobRow) {
         let reading = self.meter.read(row.elapsed, &row.sample);
-        let due = |last: &Option<Duration>, every: u64| last.is_none_or(|last| row.elapsed.saturating_sub(last).as_secs() >= every);
+        let due =
+            |last: &Option<Duration>, every: u64| last.is_none_or(|last| row.elapsed.saturating_sub(last).as_secs() >= every);
         match &mut self.form {
             Form::Silent => {}
             Form::Bar(bar) => {

@@ -50,7 +50,10 @@ impl KeySource {
             Self::Inline(secret) => secret.expose().to_owned(),
             Self::Environment { value: Some(secret), .. } => secret.expose().to_owned(),
             Self::Environment { variable, value: None } => {
-                return problem(format!("the API key should be in ${variable}, which is not set"), "set the variable, or change api-key-env");
+                return problem(
+                    format!("the API key should be in ${variable}, which is not set"),
+                    "set the variable, or change api-key-env",
+                );
             }
             Self::File(path) => match tokio::fs::read_to_string(path).await {
                 Ok(text) => text,
@@ -65,17 +68,24 @@ impl KeySource {
         };
         let key = text.trim();
         if key.is_empty() {
-            return problem("the API key is empty".into(), "check what api-key, api-key-env, api-key-file or api-key-command gives");
+            return problem(
+                "the API key is empty".into(),
+                "check what api-key, api-key-env, api-key-file or api-key-command gives",
+            );
         }
         if !key.chars().all(|c| c.is_ascii_graphic()) {
-            return problem("the API key contains characters that a header cannot carry".into(), "check for line breaks or pasted quotes in the key");
+            return problem(
+                "the API key contains characters that a header cannot carry".into(),
+                "check for line breaks or pasted quotes in the key",
+            );
         }
         Ok(Some(Secret::new(key)))
     }
 }
 
 async fn run(command: &str, on: &str) -> Result<String, Problem> {
-    let fail = |message: String| Problem::new(ProblemKind::Usage, message, on).advise("run api-key-command in a shell to see why");
+    let fail =
+        |message: String| Problem::new(ProblemKind::Usage, message, on).advise("run api-key-command in a shell to see why");
     let child = tokio::process::Command::new("sh")
         .arg("-c")
         .arg(command)

@@ -12,8 +12,18 @@ pub const TOP_KEYS: &[&str] = &["color", "ascii", "instances"];
 
 /// Keys of one instance.
 pub const INSTANCE_KEYS: &[&str] = &[
-    "url", "nodes", "api-key", "api-key-env", "api-key-file", "api-key-command", "ca-certificate",
-    "client-certificate", "client-key", "protection", "timeout", "transfers",
+    "url",
+    "nodes",
+    "api-key",
+    "api-key-env",
+    "api-key-file",
+    "api-key-command",
+    "ca-certificate",
+    "client-certificate",
+    "client-key",
+    "protection",
+    "timeout",
+    "transfers",
 ];
 
 /// The file.

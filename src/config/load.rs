@@ -54,9 +54,14 @@ pub struct Overrides {
     pub ascii: bool,
 }
 
+/// The configuration file that is read, or would be.
+pub fn file_path(overrides: &Overrides, environment: &Environment) -> PathBuf {
+    overrides.config.clone().unwrap_or_else(|| paths::config_file(environment))
+}
+
 /// Loads and validates everything; reads the configuration file, and no other.
 pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, Problem> {
-    let path = overrides.config.clone().unwrap_or_else(|| paths::config_file(environment));
+    let path = file_path(overrides, environment);
     let explicit = overrides.config.is_some() || environment.get("QSNAP_CONFIG").is_some();
     let (parsed, file_found) = read(&path, explicit)?;
     let mut instances = instances(overrides, environment, &parsed, &path)?;
@@ -119,7 +124,8 @@ fn unnamed(
     overrides: &Overrides,
     environment: &Environment,
 ) -> Result<ConfiguredInstance, Problem> {
-    let node = SafeUrl::parse_node(url).map_err(|why| Problem::new(ProblemKind::Usage, why, place))?;
+    let node = SafeUrl::parse_node(url)
+        .map_err(|why| Problem::new(ProblemKind::Usage, why, place).advise(format!("correct {place}; REST is on port 6333")))?;
     let key = match &overrides.api_key_env {
         Some(variable) => from_environment(variable, environment),
         None => match environment.get("QDRANT_API_KEY") {
@@ -201,7 +207,12 @@ fn key_source(file: &FileInstance, environment: &Environment) -> Result<KeySourc
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("timeout `{}` is not a duration between 1s and 10m; write for example \"15s\"", crate::domain::text::sanitise(text));
+    let wrong = || {
+        format!(
+            "timeout `{}` is not a duration between 1s and 10m; write for example \"15s\"",
+            crate::domain::text::sanitise(text)
+        )
+    };
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     let length = Duration::try_from(span).map_err(|_| wrong())?;
     let range = Duration::from_secs(1)..=Duration::from_secs(600);

@@ -49,7 +49,10 @@ pub fn warnings(config: &Config) -> Vec<String> {
         }
         match &configured.key {
             KeySource::Inline(_) if readable_by_others(&config.file) => {
-                found.push(format!("{name}: others can read the key in {}; chmod 600 it, or use api-key-command", config.file.display()));
+                found.push(format!(
+                    "{name}: others can read the key in {}; chmod 600 it, or use api-key-command",
+                    config.file.display()
+                ));
             }
             KeySource::File(path) if readable_by_others(path) => {
                 found.push(format!("{name}: others can read the key file {}; chmod 600 it", path.display()));

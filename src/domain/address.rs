@@ -73,7 +73,10 @@ impl Address {
         let Some(second) = parts.next() else { return Ok(Self::Instance(instance)) };
         let third = parts.next();
         if parts.next().is_some() {
-            return Err(format!("`{}` has too many parts: write instance/collection/snapshot", crate::domain::text::sanitise(text)));
+            return Err(format!(
+                "`{}` has too many parts: write instance/collection/snapshot",
+                crate::domain::text::sanitise(text)
+            ));
         }
         let (collection_text, latest) = match second.strip_suffix("@latest") {
             Some(rest) => (rest, true),

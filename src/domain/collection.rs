@@ -91,9 +91,11 @@ impl CollectionInfo {
         if let Some(text) = one(&vectors) {
             return text;
         }
-        let named = vectors.as_object().into_iter().flatten().filter_map(|(name, vector)| {
-            Some(format!("{} {}", crate::domain::text::one_line(name, 30), one(vector)?))
-        });
+        let named = vectors
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, vector)| Some(format!("{} {}", crate::domain::text::one_line(name, 30), one(vector)?)));
         let words = named.collect::<Vec<_>>().join(", ");
         if words.is_empty() { "no dense vectors".into() } else { words }
     }
@@ -136,8 +138,7 @@ impl CollectionCluster {
     /// Shards that this node does not hold itself.
     pub fn missing_here(&self) -> Vec<ShardId> {
         let local: Vec<ShardId> = self.replicas.iter().filter(|r| r.peer.is_none()).map(|r| r.shard).collect();
-        let mut missing: Vec<ShardId> =
-            self.replicas.iter().map(|r| r.shard).filter(|shard| !local.contains(shard)).collect();
+        let mut missing: Vec<ShardId> = self.replicas.iter().map(|r| r.shard).filter(|shard| !local.contains(shard)).collect();
         missing.sort_unstable();
         missing.dedup();
         missing

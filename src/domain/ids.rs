@@ -23,10 +23,7 @@ impl InstanceName {
             return Err("an instance name has 1 to 64 characters".into());
         }
         if !name.chars().all(legal) {
-            return Err(format!(
-                "`{}` is not an instance name: letters, digits, `.`, `_` and `-` only",
-                sanitise(name)
-            ));
+            return Err(format!("`{}` is not an instance name: letters, digits, `.`, `_` and `-` only", sanitise(name)));
         }
         Ok(Self(name.to_owned()))
     }
@@ -103,10 +100,8 @@ impl SnapshotName {
     ///
     /// A server could send `../../.bashrc`; such a name must not leave the chosen folder.
     pub fn local_file_name(&self) -> String {
-        let mut safe: String = sanitise(&self.0)
-            .chars()
-            .map(|c| if matches!(c, '/' | '\\' | ':' | '\u{FFFD}') { '_' } else { c })
-            .collect();
+        let mut safe: String =
+            sanitise(&self.0).chars().map(|c| if matches!(c, '/' | '\\' | ':' | '\u{FFFD}') { '_' } else { c }).collect();
         while safe.starts_with('.') {
             safe.remove(0);
         }

@@ -48,12 +48,7 @@ pub struct Problem {
 impl Problem {
     /// Makes a problem; `on` may be empty.
     pub fn new(kind: ProblemKind, message: impl AsRef<str>, on: impl AsRef<str>) -> Self {
-        Self {
-            kind,
-            message: one_line(message.as_ref(), 600),
-            on: one_line(on.as_ref(), 200),
-            advice: String::new(),
-        }
+        Self { kind, message: one_line(message.as_ref(), 600), on: one_line(on.as_ref(), 200), advice: String::new() }
     }
 
     /// Adds what to do next.
@@ -66,11 +61,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.on.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.on, self.message)
-        }
+        if self.on.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.on, self.message) }
     }
 }
 

@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn other_names_are_not_guessed() {
-        for name in ["x.snapshot", "up-2026-13-45-99-99-99.snapshot", "日本語日本語日本語日.snapshot", "", ".snapshot"] {
+        for name in ["x.snapshot", "up-2026-13-45-99-99-99.snapshot", "日本語日本語日本語日.snapshot", "", ".snapshot"]
+        {
             assert!(time_in_name(&SnapshotName::new(name)).is_none(), "{name}");
             assert!(parse_name(&SnapshotName::new(name)).is_none(), "{name}");
         }

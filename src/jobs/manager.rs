@@ -240,7 +240,6 @@ impl JobManager {
     }
 
     /// Queues work. It starts when all `needs` are free.
-    #[expect(clippy::disallowed_methods, reason = "jobs are spawned here and nowhere else")]
     pub fn spawn<T, W, F>(&self, title: String, mut needs: Vec<Resource>, work: W) -> JobHandle<T>
     where
         T: JobOutput,

@@ -40,13 +40,15 @@ pub(in crate::ops) struct Resolved {
 pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> {
     let (source, target) = (&spec.source, &spec.target);
     if source == target {
-        return Err(Problem::new(ProblemKind::Usage, "source and target are the same", source.to_string()).advise("name another instance or collection"));
+        return Err(Problem::new(ProblemKind::Usage, "source and target are the same", source.to_string())
+            .advise("name another instance or collection"));
     }
     let connection = services.connection(&source.instance).await?;
     let problem = |error: ApiError| error.into_problem(source.to_string());
     if let NameUse::Alias(real) = name_use(&connection, source).await? {
         let real = CollectionAddress::new(source.instance.clone(), real);
-        return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), source.to_string()).advise(format!("copy {real} itself")));
+        return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), source.to_string())
+            .advise(format!("copy {real} itself")));
     }
     let info = connection.first().collection(&source.collection).await.map_err(problem)?;
     let points = connection.first().count(&source.collection).await.map_err(problem)?;
@@ -116,7 +118,12 @@ fn steps_of(spec: &CopySpec, route: Route, why: &str, occupied: Option<u64>) -> 
 }
 
 /// Does it.
-pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: Resolved, job: &JobContext) -> Result<Report, Problem> {
+pub(in crate::ops) async fn execute(
+    services: &Services,
+    plan: &Plan,
+    resolved: Resolved,
+    job: &JobContext,
+) -> Result<Report, Problem> {
     let Spec::Copy(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a copy", ""));
     };
@@ -131,7 +138,12 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: 
         created.extend(safety_snapshot(services, &mut steps, &target, &spec.target).await?);
     }
     let expected = services.proofs.load(snapshot.sha256.as_deref()).map_or(Expected::Nothing, Expected::Recorded);
-    let origin = Origin::Node { connection: source.clone(), node: resolved.node, address: spec.source.clone(), snapshot: snapshot.clone() };
+    let origin = Origin::Node {
+        connection: source.clone(),
+        node: resolved.node,
+        address: spec.source.clone(),
+        snapshot: snapshot.clone(),
+    };
     let destination = Destination { connection: target, node: 0, address: spec.target.clone() };
     let finished = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await?;
     let deletion = create::undo(&source, resolved.node, &spec.source, snapshot);

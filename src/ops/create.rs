@@ -40,11 +40,13 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
     let problem = |error: ApiError| error.into_problem(address.to_string());
     if let NameUse::Alias(real) = name_use(&connection, address).await? {
         let real = CollectionAddress::new(address.instance.clone(), real);
-        return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), address.to_string()).advise(format!("name {real} itself")));
+        return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), address.to_string())
+            .advise(format!("name {real} itself")));
     }
     let info = connection.first().collection(&address.collection).await.map_err(problem)?;
     let activity = connection.first().snapshot_activity(&address.collection).await.ok().flatten();
-    let mut findings = vec![Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word()))];
+    let mut findings =
+        vec![Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word()))];
     let mut nodes = Vec::new();
     for (index, node) in connection.nodes.iter().enumerate() {
         let cluster = node.collection_cluster(&address.collection).await.map_err(problem)?;
@@ -71,7 +73,10 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
         target: address.to_string(),
         steps: vec![
             Step::new("sample", "count the points and read a proof sample"),
-            Step::new("snapshot", format!("take the snapshot {where_to}; it needs about the collection's size on the server's disk")),
+            Step::new(
+                "snapshot",
+                format!("take the snapshot {where_to}; it needs about the collection's size on the server's disk"),
+            ),
             Step::new("record", "keep the proof, so that a restore can be proven"),
         ],
         findings,
@@ -84,7 +89,12 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
 }
 
 /// Does it.
-pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: Resolved, job: &JobContext) -> Result<Report, Problem> {
+pub(in crate::ops) async fn execute(
+    services: &Services,
+    plan: &Plan,
+    resolved: Resolved,
+    job: &JobContext,
+) -> Result<Report, Problem> {
     let Some((address, _)) = &plan.changes else {
         return Err(Problem::new(ProblemKind::Failed, "the plan names no collection", ""));
     };
@@ -158,7 +168,8 @@ pub(in crate::ops) async fn take(
     another_second(node.as_ref(), &scope, services).await.map_err(problem)?;
     let taken = steps
         .run("snapshot", &address.to_string(), async {
-            let known: BTreeSet<SnapshotName> = node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
+            let known: BTreeSet<SnapshotName> =
+                node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
             // A server goes on when its client leaves: a cancel must wait for the file and remove it.
             let stray = job.on_failure(format!("a snapshot of {address} that the server may still be taking"), {
                 let (node, scope, known) = (node.clone(), scope.clone(), known.clone());
@@ -204,7 +215,12 @@ async fn another_second(node: &dyn QdrantApi, scope: &SnapshotScope, services: &
 async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<SnapshotInfo, ApiError> {
     let newest = node.snapshots(scope).await?.into_iter().filter(|s| !known.contains(&s.name)).max_by_key(|s| s.taken_at);
     newest.ok_or_else(|| {
-        ApiError::new(ApiErrorKind::Server, "take the snapshot", node.url(), "the connection was lost, the server is done, and there is no new snapshot")
+        ApiError::new(
+            ApiErrorKind::Server,
+            "take the snapshot",
+            node.url(),
+            "the connection was lost, the server is done, and there is no new snapshot",
+        )
     })
 }
 

@@ -39,32 +39,49 @@ pub async fn plan(services: &Services, spec: DeleteSpec) -> Result<Plan, Problem
     let located: Vec<Located> = all.iter().filter(|l| spec.names.contains(&l.snapshot.name)).cloned().collect();
     if let Some(missing) = spec.names.iter().find(|name| !located.iter().any(|l| l.snapshot.name == **name)) {
         let message = format!("there is no snapshot called {missing}");
-        return Err(Problem::new(ProblemKind::NotFound, message, address.to_string()).advise("refresh the list; it may have been deleted already"));
+        return Err(Problem::new(ProblemKind::NotFound, message, address.to_string())
+            .advise("refresh the list; it may have been deleted already"));
     }
     let left = all.len() - located.len();
     let mut findings = vec![Finding::good("target", format!("{} of {} snapshots of {address}", located.len(), all.len()))];
     if left == 0 {
-        findings.push(Finding::look("last", format!("no snapshot of {address} is left on its nodes afterwards"), "take or download one first if there is no other backup"));
+        findings.push(Finding::look(
+            "last",
+            format!("no snapshot of {address} is left on its nodes afterwards"),
+            "take or download one first if there is no other backup",
+        ));
     }
     let newest = all.first().filter(|newest| located.contains(newest));
     if let (Some(newest), true) = (newest, left > 0) {
-        findings.push(Finding::look("newest", format!("{} is the newest one", newest.snapshot.name), "older ones lose more when they are needed"));
+        findings.push(Finding::look(
+            "newest",
+            format!("{} is the newest one", newest.snapshot.name),
+            "older ones lose more when they are needed",
+        ));
     }
     let total: u64 = located.iter().map(|l| l.snapshot.size).sum();
     let mut facts = Facts::default();
     let names: Vec<String> = located.iter().map(|l| format!("{} of {} bytes", l.snapshot.name, l.snapshot.size)).collect();
     facts.text("snapshots", names.join(", "));
-    let points: Vec<String> = located.iter().map(|l| format!("{address}/{}", crate::domain::address::encode(l.snapshot.name.raw()))).collect();
+    let points: Vec<String> =
+        located.iter().map(|l| format!("{address}/{}", crate::domain::address::encode(l.snapshot.name.raw()))).collect();
     let protection = connection.instance.protection;
     Ok(Plan {
         operation: "delete",
         title: format!("delete {} snapshot(s) of {address}", located.len()),
         risk: Risk::Destroys,
-        consequence: format!("{} recovery point(s) of {address} are gone for good ({}); the collection itself is not touched", located.len(), size::bytes(total)),
+        consequence: format!(
+            "{} recovery point(s) of {address} are gone for good ({}); the collection itself is not touched",
+            located.len(),
+            size::bytes(total)
+        ),
         changes: Some((address.clone(), protection)),
         source: address.to_string(),
         target: address.to_string(),
-        steps: located.iter().map(|l| Step::new("delete", format!("{} ({})", l.snapshot.name, size::bytes(l.snapshot.size)))).collect(),
+        steps: located
+            .iter()
+            .map(|l| Step::new("delete", format!("{} ({})", l.snapshot.name, size::bytes(l.snapshot.size))))
+            .collect(),
         findings,
         command: format!("qsnap snapshots delete {} --yes --confirm '{address}'", points.join(" ")),
         facts,
@@ -75,7 +92,12 @@ pub async fn plan(services: &Services, spec: DeleteSpec) -> Result<Plan, Problem
 }
 
 /// Does it.
-pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: Resolved, job: &JobContext) -> Result<Report, Problem> {
+pub(in crate::ops) async fn execute(
+    services: &Services,
+    plan: &Plan,
+    resolved: Resolved,
+    job: &JobContext,
+) -> Result<Report, Problem> {
     let Spec::Delete(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a deletion", ""));
     };
@@ -86,7 +108,8 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: 
     for located in &resolved.located {
         let node = connection.node(located.node)?.clone();
         let name = &located.snapshot.name;
-        let deletion = async { node.delete_snapshot(&scope, name).await.map_err(|error| error.into_problem(spec.address.to_string())) };
+        let deletion =
+            async { node.delete_snapshot(&scope, name).await.map_err(|error| error.into_problem(spec.address.to_string())) };
         job.commit(steps.run("delete", &name.to_string(), deletion)).await?;
         freed += located.snapshot.size;
     }

@@ -122,15 +122,19 @@ pub(in crate::ops) async fn deliver(
             if route == Route::Url {
                 match by_url(job, connection, source.as_ref(), &scope, snapshot, destination).await {
                     Ok(()) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None }),
-                    Err(error) if asked == Route::Auto && cannot_fetch(&error) => reason = Some(format!("url did not work: {}", error.message)),
+                    Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
+                        reason = Some(format!("url did not work: {}", error.message))
+                    }
                     Err(error) => return Err(error.into_problem(destination.address.to_string())),
                 }
             }
-            let download = source.download(&scope, &snapshot.name).await.map_err(|error| error.into_problem(address.to_string()))?;
+            let download =
+                source.download(&scope, &snapshot.name).await.map_err(|error| error.into_problem(address.to_string()))?;
             let size = download.length.unwrap_or(snapshot.size);
             if size != snapshot.size {
                 let message = format!("the source offers {size} bytes, its list says {}", snapshot.size);
-                return Err(Problem::new(ProblemKind::Difference, message, address.to_string()).advise("take a new snapshot; this one changed or is cut"));
+                return Err(Problem::new(ProblemKind::Difference, message, address.to_string())
+                    .advise("take a new snapshot; this one changed or is cut"));
             }
             let body = stall_guarded(download.body.map(|chunk| chunk.map_err(std::io::Error::other)).boxed());
             let uploaded = upload(services, job, destination, body, size, snapshot.sha256.as_deref(), Some(address)).await?;
@@ -161,7 +165,24 @@ async fn by_url(
     let name = &destination.address.collection;
     let target_scope = destination.scope();
     let call = target.recover(&target_scope, recover);
-    job.commit(follow(target.as_ref(), name, &job.progress, call)).await.map(drop)
+    match job.commit(follow(target.as_ref(), name, &job.progress, call)).await? {
+        Followed::Answered(()) => Ok(()),
+        Followed::MustLook => something_restored(destination).await.map_err(|problem| {
+            ApiError::new(ApiErrorKind::Rejected, "restore from the snapshot's URL", target.url(), problem.message)
+        }),
+    }
+}
+
+/// After a lost connection, and the server is idle again: without a collection nothing was restored. With
+/// one, verification decides what it holds.
+async fn something_restored(destination: &Destination) -> Result<(), Problem> {
+    let shown = destination.address.to_string();
+    match destination.node()?.exists(&destination.address.collection).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Problem::new(ProblemKind::Failed, "the connection was lost, and the server restored nothing", shown)
+            .advise("try again")),
+        Err(error) => Err(error.into_problem(shown)),
+    }
 }
 
 /// Whether the server said that it cannot get the snapshot itself. Nothing was touched then (1.16.3, 1.18.3).
@@ -207,7 +228,8 @@ async fn upload(
         }
     };
     match outcome {
-        Ok(Followed::Answered(()) | Followed::MustLook) => Ok(kept),
+        Ok(Followed::Answered(())) => Ok(kept),
+        Ok(Followed::MustLook) => something_restored(destination).await.map(|()| kept),
         Err(error) => Err(explain(error, destination, source, hash.look().0, size)),
     }
 }
@@ -216,12 +238,22 @@ fn explain(error: ApiError, destination: &Destination, source: Option<&Collectio
     let broke_early = sent < size && matches!(error.kind, ApiErrorKind::OutcomeUnknown | ApiErrorKind::Cut);
     match source {
         Some(source) if broke_early => {
-            let message = format!("the stream broke after {} of {}: {}", crate::domain::size::bytes(sent), crate::domain::size::bytes(size), error.message);
+            let message = format!(
+                "the stream broke after {} of {}: {}",
+                crate::domain::size::bytes(sent),
+                crate::domain::size::bytes(size),
+                error.message
+            );
             Problem::new(ProblemKind::Failed, message, format!("{source} → {}", destination.address))
                 .advise("the target restores only whole uploads, so nothing changed there; try again")
         }
         None if broke_early => {
-            let message = format!("the upload broke after {} of {}: {}", crate::domain::size::bytes(sent), crate::domain::size::bytes(size), error.message);
+            let message = format!(
+                "the upload broke after {} of {}: {}",
+                crate::domain::size::bytes(sent),
+                crate::domain::size::bytes(size),
+                error.message
+            );
             Problem::new(ProblemKind::Failed, message, destination.address.to_string())
                 .advise("the target restores only whole uploads, so nothing changed there; try again")
         }

@@ -48,12 +48,22 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
     let mut findings = Vec::new();
     if !folder.is_dir() {
         let folder = folder.display().to_string();
-        findings.push(Finding::block("folder", format!("the folder {folder} does not exist"), "create it, or choose another one"));
+        findings.push(Finding::block(
+            "folder",
+            format!("the folder {folder} does not exist"),
+            "create it, or choose another one",
+        ));
     }
     let exists = file.exists();
     findings.push(match (exists, spec.overwrite) {
-        (true, false) => Finding::block("file", format!("{shown} exists already"), "choose another folder or name, or allow to overwrite it (--overwrite)"),
-        (true, true) => Finding::look("file", format!("{shown} exists and will be replaced"), "it stays until the new file is whole"),
+        (true, false) => Finding::block(
+            "file",
+            format!("{shown} exists already"),
+            "choose another folder or name, or allow to overwrite it (--overwrite)",
+        ),
+        (true, true) => {
+            Finding::look("file", format!("{shown} exists and will be replaced"), "it stays until the new file is whole")
+        }
         (false, _) => Finding::good("file", format!("{shown} does not exist yet")),
     });
     if part_path(&file).exists() {
@@ -95,7 +105,12 @@ pub(in crate::ops) fn quoted(path: &str) -> String {
 }
 
 /// Does it.
-pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: Resolved, job: &JobContext) -> Result<Report, Problem> {
+pub(in crate::ops) async fn execute(
+    services: &Services,
+    plan: &Plan,
+    resolved: Resolved,
+    job: &JobContext,
+) -> Result<Report, Problem> {
     let Spec::Download(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a download", ""));
     };
@@ -106,7 +121,9 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: 
         let part = part.clone();
         async move {
             match std::fs::remove_file(&part) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(crate::transfer::landing::disk_problem("remove", &part, &error)),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(crate::transfer::landing::disk_problem("remove", &part, &error))
+                }
                 _ => Ok(()),
             }
         }
@@ -142,7 +159,12 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: 
     })
 }
 
-async fn fetch(services: &Services, spec: &DownloadSpec, resolved: &Resolved, job: &JobContext) -> Result<(Written, Ready), Problem> {
+async fn fetch(
+    services: &Services,
+    spec: &DownloadSpec,
+    resolved: &Resolved,
+    job: &JobContext,
+) -> Result<(Written, Ready), Problem> {
     let connection = services.connection(&spec.address.instance).await?;
     let problem = |error: ApiError| error.into_problem(spec.address.to_string());
     let scope = SnapshotScope::Collection(spec.address.collection.clone());
@@ -168,7 +190,9 @@ fn check(resolved: &Resolved, expected: Option<&str>, written: &Written) -> Resu
     match expected {
         Some(sha256) if *sha256 == written.sha256 => Ok(Verdict::Matches(format!("sha256 {}…", &sha256[..16]))),
         Some(sha256) => differs(format!("sha256 is {} instead of {sha256}", written.sha256)),
-        None if written.ends_as_tar => Ok(Verdict::CouldNotCheck("the server gives no sha256; size and archive end are right".into())),
+        None if written.ends_as_tar => {
+            Ok(Verdict::CouldNotCheck("the server gives no sha256; size and archive end are right".into()))
+        }
         None => differs("the archive has no end: it is cut".into()),
     }
 }

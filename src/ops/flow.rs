@@ -249,9 +249,8 @@ impl Plan {
         match (self.need(), consent) {
             (Need::Nothing, _) | (Need::Yes, Consent::Yes | Consent::Typed(_)) => Ok(Approved { plan: self }),
             (Need::Typed(expected), Consent::Typed(typed)) if *typed == expected => Ok(Approved { plan: self }),
-            (Need::Typed(expected), Consent::Typed(_)) => {
-                Err(refuse("the typed address is not the one that changes".into()).advise(format!("type exactly {expected}, or leave it")))
-            }
+            (Need::Typed(expected), Consent::Typed(_)) => Err(refuse("the typed address is not the one that changes".into())
+                .advise(format!("type exactly {expected}, or leave it"))),
             (Need::Typed(expected), _) => Err(refuse(format!("this needs the address typed: {}", self.why_typed()))
                 .advise(format!("give --yes --confirm '{expected}', after reading the plan (--dry-run)"))),
             (Need::Yes, Consent::None) => {

@@ -69,7 +69,11 @@ pub fn shape(source: Option<&CollectionInfo>, target: &CollectionInfo) -> Findin
     let Some(source) = source else {
         return Finding::look(
             "shape",
-            format!("the snapshot's shape is not known; the target has {} and {} shards", target.vectors_in_words(), target.shard_number()),
+            format!(
+                "the snapshot's shape is not known; the target has {} and {} shards",
+                target.vectors_in_words(),
+                target.shard_number()
+            ),
             "the server refuses a snapshot of another shape before it touches anything",
         );
     };
@@ -116,7 +120,11 @@ pub fn complete(missing: &[ShardId], nodes: usize) -> Finding {
 /// Two recoveries, or a snapshot and a recovery, on one collection get into each other's way.
 pub fn idle(activity: Option<SnapshotActivity>, address: &str) -> Finding {
     match activity {
-        None => Finding::look("idle", format!("{address}: the server has no counters (before 1.16)"), "make sure that nobody else restores it now"),
+        None => Finding::look(
+            "idle",
+            format!("{address}: the server has no counters (before 1.16)"),
+            "make sure that nobody else restores it now",
+        ),
         Some(activity) if activity.recovering > 0 => {
             Finding::block("idle", format!("{address} is being restored right now"), "wait until that is over")
         }

@@ -93,7 +93,10 @@ mod tests {
         record.step_begins(at, "snapshot", "take it").unwrap();
         let text = std::fs::read_to_string(&record.path).unwrap();
         let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
-        assert_eq!((&last["event"], &last["step"], &last["at"]), (&json!("step"), &json!("snapshot"), &json!("2026-11-22T03:00:00Z")));
+        assert_eq!(
+            (&last["event"], &last["step"], &last["at"]),
+            (&json!("step"), &json!("snapshot"), &json!("2026-11-22T03:00:00Z"))
+        );
     }
 
     #[test]

@@ -94,7 +94,11 @@ fn feed(hasher: &mut Sha256, value: &Value) {
 }
 
 /// Digests of the points of these ids that exist, in chunks that any server can answer.
-pub async fn digests(node: &dyn QdrantApi, name: &CollectionName, ids: &[PointId]) -> Result<BTreeMap<PointId, String>, ApiError> {
+pub async fn digests(
+    node: &dyn QdrantApi,
+    name: &CollectionName,
+    ids: &[PointId],
+) -> Result<BTreeMap<PointId, String>, ApiError> {
     let mut found = BTreeMap::new();
     for chunk in ids.chunks(50) {
         let points = node.points(name, chunk).await?;
@@ -117,7 +121,13 @@ pub async fn before(node: &dyn QdrantApi, name: &CollectionName) -> Result<Befor
 }
 
 /// Reads the second half, and keeps what did not change.
-pub async fn after(node: &dyn QdrantApi, name: &CollectionName, source: String, taken_at: Timestamp, before: Before) -> Result<Proof, ApiError> {
+pub async fn after(
+    node: &dyn QdrantApi,
+    name: &CollectionName,
+    source: String,
+    taken_at: Timestamp,
+    before: Before,
+) -> Result<Proof, ApiError> {
     let points = node.count(name).await?;
     let ids: Vec<PointId> = before.samples.keys().cloned().collect();
     let now = digests(node, name, &ids).await?;

@@ -133,7 +133,8 @@ impl Serialize for Report {
 impl Report {
     /// The lines a person reads at the end.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![if self.source == self.target { self.source.clone() } else { format!("{} → {}", self.source, self.target) }];
+        let mut lines =
+            vec![if self.source == self.target { self.source.clone() } else { format!("{} → {}", self.source, self.target) }];
         if let Some(verdict) = &self.verdict {
             lines.push(verdict.sentence());
         }

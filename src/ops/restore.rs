@@ -10,6 +10,7 @@ use crate::domain::time;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress::Progress;
+use crate::ops::create;
 use crate::ops::deliver::{Delivered, Destination, Origin, Route, deliver, first_route};
 use crate::ops::download::quoted;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
@@ -20,7 +21,6 @@ use crate::ops::resolve::{Located, NameUse, locate, name_use};
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
 use crate::ops::verify::{Expected, Verification, verify};
-use crate::ops::create;
 use crate::transfer::stream::hash_file;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -115,11 +115,14 @@ pub(in crate::ops) async fn inspect_target(
             TargetName::Taken(points)
         }
     };
-    facts.text("target", match &name {
-        TargetName::Free => "free".to_owned(),
-        TargetName::Taken(_) => "a collection".to_owned(),
-        TargetName::Alias(real) => format!("alias of {real}"),
-    });
+    facts.text(
+        "target",
+        match &name {
+            TargetName::Free => "free".to_owned(),
+            TargetName::Taken(_) => "a collection".to_owned(),
+            TargetName::Alias(real) => format!("alias of {real}"),
+        },
+    );
     findings.push(gates::target(&name, in_place, &shown));
     if let (Some(points), true) = (occupied, in_place) {
         facts.points("points in the target", points);
@@ -137,7 +140,11 @@ pub(in crate::ops) async fn inspect_target(
     if connection.nodes.len() > 1 {
         findings.push(Finding::look(
             "cluster",
-            format!("{} has {} nodes: all shards go to the first one, Qdrant rebuilds other replicas from it", address.instance, connection.nodes.len()),
+            format!(
+                "{} has {} nodes: all shards go to the first one, Qdrant rebuilds other replicas from it",
+                address.instance,
+                connection.nodes.len()
+            ),
             "afterwards move shards if the load should be spread",
         ));
     }
@@ -150,13 +157,16 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     let (source, known) = resolve_source(services, &spec, &mut findings).await?;
     let in_place = spec.mode == Mode::InPlace;
     let target = inspect_target(services, &spec.target, in_place, known.info.as_ref()).await?;
-    let target_version = target.connection.first().version().await.map_err(|error| error.into_problem(spec.target.instance.to_string()))?;
+    let target_version =
+        target.connection.first().version().await.map_err(|error| error.into_problem(spec.target.instance.to_string()))?;
     findings.insert(0, gates::version(known.version, target_version));
     findings.extend(target.findings);
     let mut facts = target.facts;
     facts.text("source", &known.fingerprint);
     let source_node = match &source {
-        ResolvedSource::Snapshot(address, located) => Some(services.connection(&address.instance).await?.node(located.node)?.clone()),
+        ResolvedSource::Snapshot(address, located) => {
+            Some(services.connection(&address.instance).await?.node(located.node)?.clone())
+        }
         ResolvedSource::File { .. } => None,
     };
     let (route, why) = first_route(spec.route, source_node.as_deref(), target.connection.first());
@@ -204,7 +214,11 @@ struct Known {
     info: Option<CollectionInfo>,
 }
 
-async fn resolve_source(services: &Services, spec: &RestoreSpec, findings: &mut Vec<Finding>) -> Result<(ResolvedSource, Known), Problem> {
+async fn resolve_source(
+    services: &Services,
+    spec: &RestoreSpec,
+    findings: &mut Vec<Finding>,
+) -> Result<(ResolvedSource, Known), Problem> {
     match &spec.source {
         RestoreSource::File(path) => {
             let meta = std::fs::metadata(path).map_err(|error| crate::transfer::landing::disk_problem("read", path, &error))?;
@@ -274,7 +288,12 @@ fn steps_of(spec: &RestoreSpec, known: &Known, route: Route, why: &str, occupied
 }
 
 /// Does it.
-pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, resolved: Resolved, job: &JobContext) -> Result<Report, Problem> {
+pub(in crate::ops) async fn execute(
+    services: &Services,
+    plan: &Plan,
+    resolved: Resolved,
+    job: &JobContext,
+) -> Result<Report, Problem> {
     let Spec::Restore(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a restore", ""));
     };

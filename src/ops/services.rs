@@ -71,7 +71,13 @@ pub struct Services {
 
 impl Services {
     /// Puts the bundle together.
-    pub fn new(connector: Box<dyn Connector>, jobs: JobManager, journal: Journal, proofs: ProofStore, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        connector: Box<dyn Connector>,
+        jobs: JobManager,
+        journal: Journal,
+        proofs: ProofStore,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let instances = connector.instances();
         let connections = instances.iter().map(|instance| (instance.name.clone(), OnceCell::new())).collect();
         Self { connector, connections, instances, jobs, journal, proofs, clock }

@@ -21,13 +21,24 @@ pub struct Steps<'a> {
 
 impl<'a> Steps<'a> {
     /// Opens the journal.
-    pub fn begin(services: &'a Services, job: &'a JobContext, operation: &str, source: &str, target: &str) -> Result<Self, Problem> {
+    pub fn begin(
+        services: &'a Services,
+        job: &'a JobContext,
+        operation: &str,
+        source: &str,
+        target: &str,
+    ) -> Result<Self, Problem> {
         let record = services.journal.begin(services.clock.now(), operation, source, target)?;
         Ok(Self { services, job, record, done: Vec::new(), left_behind: Vec::new(), started: progress::now() })
     }
 
     /// Runs one step.
-    pub async fn run<T>(&mut self, name: &str, detail: &str, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    pub async fn run<T>(
+        &mut self,
+        name: &str,
+        detail: &str,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
         self.record.step_begins(self.services.clock.now(), name, detail)?;
         self.job.progress.phase(name, None);
         let started = progress::now();

@@ -53,7 +53,12 @@ pub struct Found {
 }
 
 /// Verifies a collection on all nodes of its instance.
-pub async fn verify(connection: &Connection, address: &CollectionAddress, expected: &Expected, progress: &Progress) -> Result<Verification, Problem> {
+pub async fn verify(
+    connection: &Connection,
+    address: &CollectionAddress,
+    expected: &Expected,
+    progress: &Progress,
+) -> Result<Verification, Problem> {
     settle(connection, address, progress).await;
     progress.note("counting and comparing the sample");
     let found = gather(connection, address, expected).await?;
@@ -114,11 +119,12 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
     let samples = proof.map(|proof| compare(&proof.samples, &found.digests));
     let mut differences = differences(found, count, proof, samples);
     let verdict = match expected {
-        Expected::Nothing if differences.is_empty() => Verdict::CouldNotCheck(format!(
-            "{} points found, but nothing was recorded when the snapshot was taken",
-            exact(count)
-        )),
-        Expected::LiveSource(_) if !differences.is_empty() && found.doubts.is_empty() && found.counts.iter().all(|c| *c == count) => {
+        Expected::Nothing if differences.is_empty() => {
+            Verdict::CouldNotCheck(format!("{} points found, but nothing was recorded when the snapshot was taken", exact(count)))
+        }
+        Expected::LiveSource(_)
+            if !differences.is_empty() && found.doubts.is_empty() && found.counts.iter().all(|c| *c == count) =>
+        {
             Verdict::CouldNotCheck(format!(
                 "nothing was recorded when the snapshot was taken, and the live source, which may have changed since, is not the same: {}",
                 differences.join("; ")

@@ -102,9 +102,15 @@ impl ApiError {
 
     fn advice(&self) -> &'static str {
         match self.kind {
-            ApiErrorKind::Unreachable => "check the address and port, that the server runs, and that this machine may reach it (`curl URL`)",
-            ApiErrorKind::Timeout => "the server is slow or half-dead: look at its log and load, or raise timeout in the configuration",
-            ApiErrorKind::Unauthorized => "set the right key: api-key-env, api-key-file or api-key-command in the configuration, QDRANT_API_KEY without one",
+            ApiErrorKind::Unreachable => {
+                "check the address and port, that the server runs, and that this machine may reach it (`curl URL`)"
+            }
+            ApiErrorKind::Timeout => {
+                "the server is slow or half-dead: look at its log and load, or raise timeout in the configuration"
+            }
+            ApiErrorKind::Unauthorized => {
+                "set the right key: api-key-env, api-key-file or api-key-command in the configuration, QDRANT_API_KEY without one"
+            }
             ApiErrorKind::Forbidden => "use a key with manage rights; a read-only key can list and download only",
             ApiErrorKind::NotFound => "refresh the list: it was deleted or renamed meanwhile, or the name is misspelt",
             ApiErrorKind::Conflict => "the name is taken; choose another one",

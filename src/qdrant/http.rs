@@ -48,7 +48,8 @@ impl HttpNode {
         let wrong = |message: String| Problem::new(ProblemKind::Usage, message, instance.name.as_str());
         let mut headers = HeaderMap::new();
         if let Some(key) = api_key {
-            let mut value = HeaderValue::from_str(key.expose()).map_err(|_| wrong("the API key cannot be sent in a header".into()))?;
+            let mut value =
+                HeaderValue::from_str(key.expose()).map_err(|_| wrong("the API key cannot be sent in a header".into()))?;
             value.set_sensitive(true);
             headers.insert("api-key", value);
         }
@@ -101,7 +102,8 @@ impl HttpNode {
         } else {
             ApiErrorKind::Cut
         };
-        let words = if kind == ApiErrorKind::Timeout && !error.is_connect() { "no answer in time".into() } else { root_cause(error) };
+        let words =
+            if kind == ApiErrorKind::Timeout && !error.is_connect() { "no answer in time".into() } else { root_cause(error) };
         ApiError::new(kind, what, &self.url, words)
     }
 
@@ -243,7 +245,8 @@ fn root_cause(error: &reqwest::Error) -> String {
 fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Tls) -> Result<reqwest::ClientBuilder, String> {
     if let Some(path) = &tls.ca_certificate {
         let pem = read_pem(path, "ca-certificate")?;
-        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| format!("ca-certificate {}: {error}", path.display()))?;
+        let certificates =
+            Certificate::from_pem_bundle(&pem).map_err(|error| format!("ca-certificate {}: {error}", path.display()))?;
         if certificates.is_empty() {
             return Err(format!("ca-certificate {} holds no certificate", path.display()));
         }
@@ -253,8 +256,9 @@ fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Tls) -> Result<reqwest::C
         let mut pem = read_pem(certificate, "client-certificate")?;
         pem.push(b'\n');
         pem.extend(read_pem(key, "client-key")?);
-        let identity = Identity::from_pem(&pem)
-            .map_err(|_| format!("client-certificate {} and client-key {} do not form an identity", certificate.display(), key.display()))?;
+        let identity = Identity::from_pem(&pem).map_err(|_| {
+            format!("client-certificate {} and client-key {} do not form an identity", certificate.display(), key.display())
+        })?;
         builder = builder.identity(identity);
     }
     Ok(builder)
@@ -402,14 +406,15 @@ impl QdrantApi for HttpNode {
     async fn download(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<Download> {
         let what = "download the snapshot";
         // `identity`: a compressed body has no length and costs the server a core.
-        let request = self.transfers.request(Method::GET, self.scope_path(scope, &[name.raw()])).header(ACCEPT_ENCODING, "identity");
+        let request =
+            self.transfers.request(Method::GET, self.scope_path(scope, &[name.raw()])).header(ACCEPT_ENCODING, "identity");
         let response = self.send(what, request).await?;
         let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let length = response.content_length();
         let url = self.url.clone();
-        let body = response.bytes_stream().map(move |chunk| {
-            chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error)))
-        });
+        let body = response
+            .bytes_stream()
+            .map(move |chunk| chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error))));
         Ok(Download { body: body.boxed(), length, etag })
     }
 

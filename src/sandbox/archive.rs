@@ -97,13 +97,21 @@ pub fn write_full(path: &Path, parts: &[(String, std::path::PathBuf)], config: &
     tar.into_inner().map(drop)
 }
 
-fn write_shard(tar: &mut tar::Builder<File>, shard: &ShardPicture, prefix: &str, layout: ShardLayout, wal_dir: bool) -> std::io::Result<()> {
+fn write_shard(
+    tar: &mut tar::Builder<File>,
+    shard: &ShardPicture,
+    prefix: &str,
+    layout: ShardLayout,
+    wal_dir: bool,
+) -> std::io::Result<()> {
     if let Some(replica) = &shard.replica {
         let inside = format!("{prefix}segments/{}", shard.segment);
         match layout {
             ShardLayout::Stored => append_nested(tar, &format!("{inside}.tar"), replica)?,
             ShardLayout::Streamed => append_segment(tar, &format!("{inside}/files/"), replica, None)?,
-            ShardLayout::Partial => append_segment(tar, &format!("{inside}/files/"), replica, Some(&segment_manifest(shard, replica)))?,
+            ShardLayout::Partial => {
+                append_segment(tar, &format!("{inside}/files/"), replica, Some(&segment_manifest(shard, replica)))?
+            }
         }
         if wal_dir {
             let mut header = tar::Header::new_ustar();
@@ -146,7 +154,12 @@ fn segment_files(replica: &Replica) -> Vec<(String, Vec<u8>)> {
     ]
 }
 
-fn append_segment(tar: &mut tar::Builder<File>, prefix: &str, replica: &Replica, manifest: Option<&Value>) -> std::io::Result<()> {
+fn append_segment(
+    tar: &mut tar::Builder<File>,
+    prefix: &str,
+    replica: &Replica,
+    manifest: Option<&Value>,
+) -> std::io::Result<()> {
     tar.get_mut().write_all(filler_header(&format!("{prefix}{FILLER}"), replica.filler)?.as_bytes())?;
     write_filler(tar.get_mut(), replica.filler)?;
     for (name, content) in segment_files(replica) {

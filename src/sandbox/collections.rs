@@ -53,14 +53,21 @@ pub async fn exists(State(node): State<Node>, Path(name): Path<String>) -> Answe
 pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let body: Value = body_of(&body)?;
     let vectors = body.get("vectors").cloned().unwrap_or(json!({}));
-    let valid = |vector: &Value| vector.get("size").is_some_and(Value::is_u64) && vector.get("distance").is_some_and(Value::is_string);
+    let valid =
+        |vector: &Value| vector.get("size").is_some_and(Value::is_u64) && vector.get("distance").is_some_and(Value::is_string);
     let named = vectors.as_object().is_some_and(|map| map.values().all(valid));
     if !valid(&vectors) && !named {
-        return Err(Refusal::new(400, "Format error in JSON body: data did not match any variant of untagged enum VectorsConfig"));
+        return Err(Refusal::new(
+            400,
+            "Format error in JSON body: data did not match any variant of untagged enum VectorsConfig",
+        ));
     }
     let illegal = |c: char| "<>:\"/\\|?*".contains(c) || c.is_control();
     if name.chars().any(illegal) || name.chars().count() > 255 {
-        return Err(Refusal::new(422, "Validation error in path parameters: [name: collection name cannot contain this character]"));
+        return Err(Refusal::new(
+            422,
+            "Validation error in path parameters: [name: collection name cannot contain this character]",
+        ));
     }
     let mut cluster = node.world.cluster();
     if cluster.collections.contains_key(&name) || cluster.aliases.contains_key(&name) {
@@ -115,11 +122,13 @@ struct AliasRequest {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum AliasAction {
-    CreateAlias { collection_name: String, alias_name: String },
-    DeleteAlias { alias_name: String },
-    RenameAlias { old_alias_name: String, new_alias_name: String },
+    #[serde(rename = "create_alias")]
+    Create { collection_name: String, alias_name: String },
+    #[serde(rename = "delete_alias")]
+    Delete { alias_name: String },
+    #[serde(rename = "rename_alias")]
+    Rename { old_alias_name: String, new_alias_name: String },
 }
 
 /// `POST /collections/aliases`: one after the other, no rollback, as on the real server.
@@ -128,7 +137,7 @@ pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Ans
     let mut cluster = node.world.cluster();
     for action in request.actions {
         match action {
-            AliasAction::CreateAlias { collection_name, alias_name } => {
+            AliasAction::Create { collection_name, alias_name } => {
                 if !cluster.collections.contains_key(&collection_name) {
                     return Err(Refusal::no_collection(&collection_name));
                 }
@@ -137,10 +146,10 @@ pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Ans
                 }
                 cluster.aliases.insert(alias_name, collection_name);
             }
-            AliasAction::DeleteAlias { alias_name } => {
+            AliasAction::Delete { alias_name } => {
                 cluster.aliases.remove(&alias_name);
             }
-            AliasAction::RenameAlias { old_alias_name, new_alias_name } => {
+            AliasAction::Rename { old_alias_name, new_alias_name } => {
                 let missing = || Refusal::new(404, format!("Not found: Alias {old_alias_name} does not exists!"));
                 let target = cluster.aliases.remove(&old_alias_name).ok_or_else(missing)?;
                 cluster.aliases.insert(new_alias_name, target);
@@ -202,5 +211,7 @@ pub async fn telemetry(State(node): State<Node>, Query(query): Query<HashMap<Str
         1 => collections["snapshots"] = json!([]),
         _ => collections["snapshots"] = Value::Array(each.collect()),
     }
-    ok(json!({"id": "00000000-0000-4000-9000-000000000000", "app": {"name": "qdrant", "version": VERSION}, "collections": collections}))
+    ok(
+        json!({"id": "00000000-0000-4000-9000-000000000000", "app": {"name": "qdrant", "version": VERSION}, "collections": collections}),
+    )
 }

@@ -112,7 +112,8 @@ impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |why: &str| format!("fault `{text}`: {why}; write ROUTE:KIND[=VALUE][*TIMES], for example download:reset=1000000*1");
+        let wrong =
+            |why: &str| format!("fault `{text}`: {why}; write ROUTE:KIND[=VALUE][*TIMES], for example download:reset=1000000*1");
         let (route, rest) = text.split_once(':').ok_or_else(|| wrong("no route"))?;
         let (kind, times) = match rest.split_once('*') {
             Some((kind, times)) => (kind, Some(times.parse().map_err(|_| wrong("TIMES is not a number"))?)),
@@ -144,7 +145,9 @@ impl FromStr for Fault {
             "ignore-range" => Kind::IgnoreRange,
             "vanish" => Kind::Vanish,
             _ => {
-                return Err(wrong("kinds are delay, throttle, reset, truncate, stall, status, wrong-checksum, ignore-range, vanish"));
+                return Err(wrong(
+                    "kinds are delay, throttle, reset, truncate, stall, status, wrong-checksum, ignore-range, vanish",
+                ));
             }
         };
         Ok(Self { route, kind, times })

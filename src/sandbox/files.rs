@@ -54,7 +54,8 @@ pub async fn send(node: &Node, name: &str, file: &KeptFile, headers: &HeaderMap)
     }
     let whole = wanted(range, file.size);
     if let Wanted::Part(from, to) = whole {
-        response = response.header("content-range", format!("bytes {from}-{to}/{}", file.size)).header("content-encoding", "identity");
+        response =
+            response.header("content-range", format!("bytes {from}-{to}/{}", file.size)).header("content-encoding", "identity");
     }
     let finish = |response: axum::http::response::Builder, body: Body| response.body(body).map_err(Refusal::internal);
     if header("if-match").is_some_and(|expected| expected != etag && expected != "*") {

@@ -100,12 +100,16 @@ pub async fn fetch(node: &Node, location: &url::Url, api_key: Option<&str>) -> R
     let unreachable = |_| Refusal::internal(format!("Http request error: error sending request for url ({location})"));
     let response = request.send().await.map_err(unreachable)?;
     if !response.status().is_success() {
-        return Err(Refusal::new(400, format!("Wrong input: Failed to download tar from {location}: status - {}", response.status())));
+        return Err(Refusal::new(
+            400,
+            format!("Wrong input: Failed to download tar from {location}: status - {}", response.status()),
+        ));
     }
     let mut spool = Spool::open(node).await?;
     let mut body = response.bytes_stream();
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| Refusal::internal(format!("Http request error: error decoding response body for url ({location})")))?;
+        let chunk = chunk
+            .map_err(|_| Refusal::internal(format!("Http request error: error decoding response body for url ({location})")))?;
         spool.write(&chunk).await?;
     }
     spool.close().await
@@ -165,7 +169,8 @@ pub async fn shard(node: &Node, name: &str, shard: u32, path: &Path) -> Result<(
     if unpacked.config.is_some() {
         return Err(Refusal::internal("Can't restore snapshot in local mode with missing data at shard"));
     }
-    let data = unpacked.shards.remove(&0).ok_or_else(|| Refusal::internal("File IO error: segments: No such file or directory"))?;
+    let data =
+        unpacked.shards.remove(&0).ok_or_else(|| Refusal::internal("File IO error: segments: No such file or directory"))?;
     if data.partial {
         return Err(Refusal::new(
             400,
@@ -189,7 +194,9 @@ fn compatible(target: &Value, snapshot: &Value) -> Result<(), Refusal> {
         let (there, here) = (&target["params"][key], &snapshot["params"][key]);
         Refusal::new(
             400,
-            format!("Wrong input: Snapshot is not compatible with existing collection: Collection {what}: {there} Snapshot {what}: {here}"),
+            format!(
+                "Wrong input: Snapshot is not compatible with existing collection: Collection {what}: {there} Snapshot {what}: {here}"
+            ),
         )
     };
     for (what, key) in [("vectors", "vectors"), ("shard number", "shard_number")] {

@@ -94,7 +94,8 @@ async fn misbehave(State(node): State<Node>, request: Request, next: Next) -> An
     }
     match faults.take(route, |kind| if let Kind::Status(status) = kind { Some(status) } else { None }) {
         Some(502) => {
-            let page = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
+            let page =
+                "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
             build(StatusCode::BAD_GATEWAY, Some("text/html"), page.into())
         }
         Some(status) => crate::sandbox::answer::Refusal::new(status, format!("Service internal error: fault {status}")).json(),

@@ -3,10 +3,10 @@
 use crate::sandbox::answer::{Answer, Refusal, ok};
 use crate::sandbox::archive::{self, Picture, ShardLayout, ShardPicture};
 use crate::sandbox::collections::body_of;
+use crate::sandbox::files;
 use crate::sandbox::recover::{self, Recovering};
 use crate::sandbox::snapshots::{self, Params};
 use crate::sandbox::world::Node;
-use crate::sandbox::files;
 use axum::body::Bytes;
 use axum::extract::{Multipart, Path, Query, State};
 use axum::http::{HeaderMap, Response, StatusCode};
@@ -56,7 +56,11 @@ pub async fn create(State(node): State<Node>, Path((name, shard)): Path<(String,
 }
 
 /// `GET …/shards/{s}/snapshots/{name}`
-pub async fn download(State(node): State<Node>, Path((name, shard, file)): Path<(String, u32, String)>, headers: HeaderMap) -> Answer {
+pub async fn download(
+    State(node): State<Node>,
+    Path((name, shard, file)): Path<(String, u32, String)>,
+    headers: HeaderMap,
+) -> Answer {
     match folder(&node, &name, shard) {
         Ok(folder) => snapshots::send(&node, &folder, &file, &headers).await,
         Err(refusal) => refusal.plain(),
@@ -69,7 +73,12 @@ pub async fn delete(State(node): State<Node>, Path((name, shard, file)): Path<(S
 }
 
 /// `POST …/shards/{s}/snapshots/upload`: the file does not stay.
-pub async fn upload(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, Query(params): Params, mut multipart: Multipart) -> Answer {
+pub async fn upload(
+    State(node): State<Node>,
+    Path((name, shard)): Path<(String, u32)>,
+    Query(params): Params,
+    mut multipart: Multipart,
+) -> Answer {
     let (_, spooled) = match snapshots::receive(&node, &mut multipart).await {
         Ok(received) => received,
         Err(answer) => return answer,
@@ -102,10 +111,15 @@ pub async fn recover(State(node): State<Node>, Path((name, shard)): Path<(String
     let folder = folder(&node, &name, shard)?;
     let _recovering = Recovering::begin(&node, &name);
     let path = match url::Url::parse(&request.location) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => recover::fetch(&node, &url, request.api_key.as_deref()).await?.path,
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            recover::fetch(&node, &url, request.api_key.as_deref()).await?.path
+        }
         Ok(url) => {
             let scheme = url.scheme();
-            return Err(Refusal::new(400, format!("Wrong input: Invalid snapshot URL {url}: URLs with {scheme} scheme are not supported")));
+            return Err(Refusal::new(
+                400,
+                format!("Wrong input: Invalid snapshot URL {url}: URLs with {scheme} scheme are not supported"),
+            ));
         }
         Err(_) => snapshots::find(&node, &folder, &request.location)?.path,
     };
@@ -161,7 +175,8 @@ pub async fn partial(State(node): State<Node>, Path((name, shard)): Path<(String
         let picture = picture(&node, &name, shard)?;
         let version = picture.replica.as_ref().map_or(0, |replica| replica.version);
         if known.get(&picture.segment).is_some_and(|manifest| manifest.segment_version == version) {
-            let unchanged = Response::builder().status(StatusCode::NOT_MODIFIED).header("content-type", "text/plain; charset=utf-8");
+            let unchanged =
+                Response::builder().status(StatusCode::NOT_MODIFIED).header("content-type", "text/plain; charset=utf-8");
             return unchanged.body(axum::body::Body::empty()).map_err(Refusal::internal);
         }
         stream_picture(&node, picture, ShardLayout::Partial).await

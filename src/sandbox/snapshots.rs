@@ -4,9 +4,9 @@ use crate::sandbox::answer::{Answer, Refusal, accepted, ok};
 use crate::sandbox::archive::{self, Picture};
 use crate::sandbox::collections::body_of;
 use crate::sandbox::faults::{Kind, Route};
+use crate::sandbox::files;
 use crate::sandbox::recover::{self, BROKEN_CONNECTION, Recovering, Spooled};
 use crate::sandbox::world::{KeptFile, Node};
-use crate::sandbox::files;
 use axum::body::{Body, Bytes};
 use axum::extract::{Multipart, Path, Query, State};
 use axum::http::{HeaderMap, Response};
@@ -180,7 +180,8 @@ fn broken_or_json(refusal: Refusal) -> Answer {
     if refusal.status != BROKEN_CONNECTION {
         return refusal.json();
     }
-    let nothing = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) });
+    let nothing =
+        futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset)) });
     Response::builder().header("content-length", 64).body(Body::from_stream(nothing)).unwrap_or_default()
 }
 
@@ -197,7 +198,12 @@ pub fn check_upload(params: &HashMap<String, String>, spooled: &Spooled) -> Resu
 }
 
 /// `POST /collections/{c}/snapshots/upload`: the file stays, whatever comes of it.
-pub async fn upload(State(node): State<Node>, Path(name): Path<String>, Query(params): Params, mut multipart: Multipart) -> Answer {
+pub async fn upload(
+    State(node): State<Node>,
+    Path(name): Path<String>,
+    Query(params): Params,
+    mut multipart: Multipart,
+) -> Answer {
     let (file_name, spooled) = match receive(&node, &mut multipart).await {
         Ok(received) => received,
         Err(answer) => return answer,
@@ -254,9 +260,12 @@ pub enum Priority {
 pub fn check_hex(checksum: Option<&str>) -> Result<(), Refusal> {
     let valid = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match checksum {
-        Some(text) if !valid(text) => {
-            Err(Refusal::new(422, format!("Validation error in JSON body: [checksum: Validation error: invalid_sha256_hash [{{\"value\": String(\"{text}\")}}]]")))
-        }
+        Some(text) if !valid(text) => Err(Refusal::new(
+            422,
+            format!(
+                "Validation error in JSON body: [checksum: Validation error: invalid_sha256_hash [{{\"value\": String(\"{text}\")}}]]"
+            ),
+        )),
         _ => Ok(()),
     }
 }
@@ -271,7 +280,10 @@ pub async fn recover(State(node): State<Node>, Path(name): Path<String>, body: B
         let spooled = locate(&node, &name, &request).await?;
         if request.checksum.as_ref().is_some_and(|expected| *expected != spooled.sha256) {
             let expected = request.checksum.unwrap_or_default();
-            return Err(Refusal::new(400, format!("Wrong input: Snapshot checksum mismatch: expected {expected}, got {}", spooled.sha256)));
+            return Err(Refusal::new(
+                400,
+                format!("Wrong input: Snapshot checksum mismatch: expected {expected}, got {}", spooled.sha256),
+            ));
         }
         pause_for_restoring(&node, spooled.size).await;
         recover::collection(&node, &name, &spooled.path).await
@@ -294,7 +306,10 @@ async fn locate(node: &Node, collection: &str, request: &RecoverRequest) -> Resu
             }
             if path.exists() {
                 let dir = node.world.snapshots_dir();
-                return Err(Refusal::new(403, format!("Forbidden: Snapshot file path must be inside the snapshots directory {dir:?}")));
+                return Err(Refusal::new(
+                    403,
+                    format!("Forbidden: Snapshot file path must be inside the snapshots directory {dir:?}"),
+                ));
             }
             Err(Refusal::new(400, format!("Bad request: Snapshot file {path:?} does not exist")))
         }

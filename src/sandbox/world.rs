@@ -135,11 +135,7 @@ impl World {
     /// An empty cluster.
     pub fn new(options: SandboxOptions, nodes: usize) -> std::io::Result<Self> {
         let nodes = (0..nodes).map(|i| NodeState { peer: 7_462_152_614_201_081 + i as u64 * 1_009_777, ..NodeState::default() });
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(std::io::Error::other)?;
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().map_err(std::io::Error::other)?;
         Ok(Self {
             options,
             client,

@@ -149,13 +149,16 @@ pub fn disk_problem(what: &str, path: &Path, error: &std::io::Error) -> Problem 
     let words = error.to_string();
     let words = words.split(" (os error").next().unwrap_or(&words).to_lowercase();
     let advice = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or choose another folder; nothing was left under the final name",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "free some space, or choose another folder; nothing was left under the final name"
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder that you may write to",
         ErrorKind::NotFound => "check the path: the folder must exist",
         ErrorKind::AlreadyExists => "choose another name or folder, or say that it may be overwritten (--overwrite)",
         _ => "check the disk and the path",
     };
-    Problem::new(ProblemKind::Failed, format!("cannot {what} the file: {words}"), sanitise(&path.display().to_string())).advise(advice)
+    Problem::new(ProblemKind::Failed, format!("cannot {what} the file: {words}"), sanitise(&path.display().to_string()))
+        .advise(advice)
 }
 
 #[cfg(test)]

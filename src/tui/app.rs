@@ -2,30 +2,24 @@
 
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::CollectionName;
-use crate::domain::instance::{Instance, Protection};
-use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::time;
+use crate::domain::instance::Instance;
 use crate::jobs::manager::JobId;
-use crate::ops::list::{CollectionView, RecoveryPoint};
-use crate::ops::report::Report;
 use crate::tui::Banner;
 use crate::tui::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::caps::Look;
 use crate::tui::effect::Effect;
-use crate::tui::event::{Data, Event, Now, Ticket};
+use crate::tui::event::{Event, Now};
 use crate::tui::jobs::{Started, touched};
 use crate::tui::keymap::{self, Context};
 use crate::tui::layers::{Layer, QUIT_CHOICES};
 use crate::tui::layout;
-use crate::tui::model::{Loadable, Model};
+use crate::tui::model::Model;
 use crate::tui::panes::{ListState, Pane, PointKey};
+use crate::tui::selection::{collection_keys, point_keys};
 use crate::tui::wizard::{self, Kind, Step, Wizard};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use std::time::Duration;
-
-/// A selection rests this long before its recovery points are asked for.
-const REST: Duration = Duration::from_millis(150);
 
 /// A short message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +28,7 @@ pub struct Toast {
     pub text: String,
     /// Whether it needs a look.
     pub look: bool,
-    until: Duration,
+    pub(super) until: Duration,
 }
 
 /// The state of the user interface.
@@ -62,11 +56,11 @@ pub struct App {
     pub size: (u16, u16),
     /// Counts ticks, for the spinner.
     pub ticks: u64,
-    shown: Option<CollectionAddress>,
-    rest_until: Option<Duration>,
+    pub(super) shown: Option<CollectionAddress>,
+    pub(super) rest_until: Option<Duration>,
     quit_when_idle: bool,
-    dirty: bool,
-    effects: Vec<Effect>,
+    pub(super) dirty: bool,
+    pub(super) effects: Vec<Effect>,
 }
 
 impl App {
@@ -151,50 +145,6 @@ impl App {
         std::mem::take(&mut self.effects)
     }
 
-    /// Collections that pass the filter.
-    pub fn visible_collections(&self) -> Vec<&CollectionView> {
-        let Some(list) = self.collections.get(self.model.current) else { return Vec::new() };
-        let shown = |view: &&CollectionView| {
-            let name = view.address.collection.to_string();
-            let texts: Vec<&str> = std::iter::once(name.as_str()).chain(view.aliases.iter().map(String::as_str)).collect();
-            list.passes(&texts)
-        };
-        self.model.collections().iter().filter(shown).collect()
-    }
-
-    /// The selected collection.
-    pub fn collection(&self) -> Option<&CollectionView> {
-        let visible = self.visible_collections();
-        let keys: Vec<CollectionName> = visible.iter().map(|view| view.address.collection.clone()).collect();
-        let at = self.collections.get(self.model.current)?.position(&keys)?;
-        visible.get(at).copied()
-    }
-
-    /// Recovery points of the selected collection that pass the filter.
-    pub fn visible_points(&self) -> Vec<&RecoveryPoint> {
-        let Some(view) = self.collection() else { return Vec::new() };
-        let listing = self.model.points(&view.address).and_then(Loadable::value);
-        let all = listing.map_or(&[][..], |listing| &listing.items);
-        let shown = |point: &&RecoveryPoint| {
-            let taken = point.snapshot.taken_at.map(time::minute).unwrap_or_default();
-            self.points.passes(&[&point.snapshot.name.to_string(), &taken])
-        };
-        all.iter().filter(shown).collect()
-    }
-
-    /// The selected recovery point.
-    pub fn point(&self) -> Option<&RecoveryPoint> {
-        let visible = self.visible_points();
-        let keys = point_keys(&visible);
-        visible.get(self.points.position(&keys)?).copied()
-    }
-
-    /// The selected job.
-    pub fn job(&self) -> Option<JobId> {
-        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
-        self.job_list.current(&keys).copied()
-    }
-
     /// Which keys mean what, now.
     pub fn context(&self) -> Context {
         if let Some(layer) = self.layers.last() {
@@ -213,42 +163,7 @@ impl App {
         }
     }
 
-    /// Why an operation is not possible now.
-    pub fn disabled(&self, verb: Verb) -> Option<String> {
-        let read_only = self.model.instance().is_some_and(|state| state.protection == Protection::ReadOnly);
-        let no_collection = || self.collection().is_none().then(|| "no collection is selected".to_owned());
-        let no_point = || match self.focus {
-            Pane::Points => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
-            _ => match self.collection() {
-                None => Some("no collection is selected".to_owned()),
-                Some(view) => (view.recovery_points == Some(0)).then(|| "the collection has no recovery point".to_owned()),
-            },
-        };
-        let frozen = || read_only.then(|| "the instance is read-only".to_owned());
-        match verb {
-            Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
-            Verb::Download | Verb::Restore => no_point(),
-            Verb::Delete => no_point().or_else(frozen),
-            Verb::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
-            Verb::Cancel => {
-                let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_none_or(|row| row.is_finished());
-                over.then(|| "no running job is selected".to_owned())
-            }
-            Verb::Dismiss => {
-                let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_some_and(|row| row.is_finished());
-                (!over).then(|| "no finished job is selected".to_owned())
-            }
-        }
-    }
-
-    fn current_job(&self) -> Option<JobId> {
-        match self.layers.last() {
-            Some(Layer::Job { id, .. }) => Some(*id),
-            _ => self.job(),
-        }
-    }
-
-    fn say(&mut self, text: &str, look: bool) {
+    pub(super) fn say(&mut self, text: &str, look: bool) {
         let length = Duration::from_secs(if look { 8 } else { 4 });
         self.toast = Some(Toast { text: text.to_owned(), look, until: self.model.now.mono + length });
         self.dirty = true;
@@ -397,7 +312,8 @@ impl App {
     fn turn_instance(&mut self, forward: bool) {
         let count = self.model.instances.len();
         if count > 1 {
-            self.model.current = if forward { (self.model.current + 1) % count } else { (self.model.current + count - 1) % count };
+            self.model.current =
+                if forward { (self.model.current + 1) % count } else { (self.model.current + count - 1) % count };
             self.points = ListState::default();
         }
     }
@@ -522,7 +438,7 @@ impl App {
         }
     }
 
-    fn follow(&mut self, step: Step) {
+    pub(super) fn follow(&mut self, step: Step) {
         match step {
             Step::Stay => {}
             Step::Effect(effect) => self.effects.push(effect),
@@ -538,162 +454,4 @@ impl App {
             }
         }
     }
-
-    fn data(&mut self, ticket: Ticket, data: Data) {
-        let now = self.model.now;
-        match data {
-            Data::Instance(name, result) => {
-                if let Some(state) = self.model.instance_mut(&name) {
-                    state.view.answer(ticket, *result, now);
-                }
-            }
-            Data::Collections(name, result) => {
-                if let Some(state) = self.model.instance_mut(&name) {
-                    state.collections.answer(ticket, result, now);
-                }
-            }
-            Data::Points(address, result) => {
-                if let Some(state) = self.model.instance_mut(&address.instance) {
-                    state.points.entry(address.collection).or_insert(Loadable::Never).answer(ticket, result, now);
-                }
-            }
-            Data::Plan(result) => {
-                if let Some(wizard) = self.wizard_mut() {
-                    wizard.planned(ticket, *result, now);
-                }
-            }
-            Data::Started(result) => match self.wizard_mut() {
-                Some(wizard) => {
-                    let step = wizard.started(ticket, *result);
-                    self.follow(step);
-                }
-                None => {
-                    if let Err(problem) = *result {
-                        self.show_problem("It was not started", &problem);
-                    }
-                }
-            },
-            Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
-            Data::Copied(Err(why)) => self.say(&why, true),
-        }
-    }
-
-    fn wizard_mut(&mut self) -> Option<&mut Wizard> {
-        self.layers.iter_mut().rev().find_map(|layer| match layer {
-            Layer::Wizard(wizard) => Some(wizard.as_mut()),
-            _ => None,
-        })
-    }
-
-    fn show_problem(&mut self, title: &str, problem: &Problem) {
-        let mut lines = vec![problem.to_string()];
-        if !problem.advice.is_empty() {
-            lines.push(String::new());
-            lines.push(format!("What to do: {}", problem.advice));
-        }
-        self.layers.push(Layer::Text { title: title.to_owned(), lines, scroll: 0 });
-    }
-
-    fn finished(&mut self, id: JobId, result: Result<Report, Problem>) {
-        self.dirty = true;
-        let started = self.model.jobs.started.get(&id).cloned();
-        let watched = self.layers.iter().any(|layer| matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
-        let stale = matches!(&result, Err(problem) if problem.kind == ProblemKind::PlanStale);
-        match (&result, &started) {
-            (Err(problem), Some(started)) if stale && watched => {
-                self.layers.retain(|layer| !matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
-                let ticket = self.model.ticket();
-                let kind = wizard::kind_of(&started.spec);
-                let (wizard, effect) = Wizard::again(kind, &self.model, started.spec.clone(), problem.message.clone(), ticket);
-                self.layers.push(Layer::Wizard(Box::new(wizard)));
-                self.effects.push(effect);
-            }
-            (Err(problem), _) if problem.kind == ProblemKind::Canceled => self.say("canceled", false),
-            (Err(problem), _) if !watched => self.show_problem("A job failed", problem),
-            (Ok(report), _) if !watched => {
-                let words = report.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
-                let good = crate::jobs::manager::JobOutput::headline(report).1;
-                self.say(&format!("{} {}: {words}", report.operation, report.target), !good);
-            }
-            _ => {}
-        }
-        self.model.jobs.results.insert(id, result);
-        for name in started.map(|started| started.touches).unwrap_or_default() {
-            self.refresh_instance(&name);
-        }
-    }
-
-    fn refresh(&mut self) {
-        let names: Vec<_> = self.model.instances.iter().map(|state| state.name.clone()).collect();
-        for name in names {
-            self.refresh_instance(&name);
-        }
-    }
-
-    fn refresh_instance(&mut self, name: &crate::domain::ids::InstanceName) {
-        let (first, second) = (self.model.ticket(), self.model.ticket());
-        let shown = self.shown.clone().filter(|address| &address.instance == name);
-        if let Some(state) = self.model.instance_mut(name) {
-            state.view.ask(first);
-            state.collections.ask(second);
-            state.points.retain(|collection, _| shown.as_ref().is_some_and(|address| &address.collection == collection));
-            self.effects.push(Effect::Instance(first, name.clone()));
-            self.effects.push(Effect::Collections(second, name.clone()));
-        }
-        if let Some(address) = shown {
-            self.ask_points(&address);
-        }
-    }
-
-    fn ask_points(&mut self, address: &CollectionAddress) {
-        let ticket = self.model.ticket();
-        if let Some(state) = self.model.instance_mut(&address.instance) {
-            state.points.entry(address.collection.clone()).or_insert(Loadable::Never).ask(ticket);
-            self.effects.push(Effect::Points(ticket, address.clone()));
-        }
-    }
-
-    /// After every event: selections stay on their things, and the shown collection's points are asked for
-    /// once the selection rests.
-    fn settle(&mut self) {
-        let mono = self.model.now.mono;
-        if self.toast.as_ref().is_some_and(|toast| toast.until <= mono) {
-            self.toast = None;
-            self.dirty = true;
-        }
-        let keys = collection_keys(&self.visible_collections());
-        let height = self.pane_height(Pane::Collections);
-        if let Some(list) = self.collections.get_mut(self.model.current) {
-            list.settle(&keys, height);
-        }
-        let shown = self.collection().map(|view| view.address.clone());
-        if shown != self.shown {
-            self.points = ListState::default();
-            let first = self.shown.is_none();
-            self.shown = shown.clone();
-            self.rest_until = shown.is_some().then(|| if first { mono } else { mono + REST });
-        }
-        if self.rest_until.is_some_and(|due| due <= mono) {
-            self.rest_until = None;
-            let unknown = shown.as_ref().is_some_and(|address| self.model.points(address).is_none_or(|list| *list == Loadable::Never));
-            if let (Some(address), true) = (&shown, unknown) {
-                self.ask_points(address);
-                self.dirty = true;
-            }
-        }
-        let keys = point_keys(&self.visible_points());
-        let height = self.pane_height(Pane::Points);
-        self.points.settle(&keys, height);
-        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
-        let height = self.pane_height(Pane::Jobs);
-        self.job_list.settle(&keys, height);
-    }
-}
-
-fn collection_keys(views: &[&CollectionView]) -> Vec<CollectionName> {
-    views.iter().map(|view| view.address.collection.clone()).collect()
-}
-
-fn point_keys(points: &[&RecoveryPoint]) -> Vec<PointKey> {
-    points.iter().map(|point| (point.node, point.snapshot.name.clone())).collect()
 }

@@ -42,7 +42,10 @@ impl Jobs {
         self.meters.retain(|id, _| rows.iter().any(|row| row.id == *id));
         rows.sort_by_key(|row| (row.is_finished(), std::cmp::Reverse(row.id)));
         let changed = rows.len() != self.rows.len()
-            || rows.iter().zip(&self.rows).any(|(new, old)| new.id != old.id || new.state != old.state || new.sample != old.sample);
+            || rows
+                .iter()
+                .zip(&self.rows)
+                .any(|(new, old)| new.id != old.id || new.state != old.state || new.sample != old.sample);
         self.rows = rows;
         changed
     }
@@ -66,7 +69,8 @@ impl Jobs {
     pub fn percent(&self) -> Option<u8> {
         let active = self.rows.iter().filter(|row| !row.is_finished());
         let known = active.filter_map(|row| Some((row.sample.done, row.sample.total?)));
-        let (done, total) = known.fold((0_u128, 0_u128), |sum, (done, total)| (sum.0 + u128::from(done), sum.1 + u128::from(total)));
+        let (done, total) =
+            known.fold((0_u128, 0_u128), |sum, (done, total)| (sum.0 + u128::from(done), sum.1 + u128::from(total)));
         (total > 0).then(|| (done * 100 / total).min(99) as u8)
     }
 }

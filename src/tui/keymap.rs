@@ -83,12 +83,15 @@ const PAGE_DOWN: Binding = bind!("PgDn", [Code(KeyCode::PageDown)], Action::Move
 const HOME: Binding = bind!("Home g", [Code(KeyCode::Home), Char('g')], Action::Move(Motion::Home), "first", "to the first line");
 const END: Binding = bind!("End G", [Code(KeyCode::End), Char('G')], Action::Move(Motion::End), "last", "to the last line");
 const NEXT: Binding = bind!("Tab", [Code(KeyCode::Tab)], Action::View(View::Next), "next pane", "go to the next pane");
-const PREVIOUS: Binding = bind!("Shift-Tab", [Code(KeyCode::BackTab)], Action::View(View::Previous), "previous", "go to the previous pane");
+const PREVIOUS: Binding =
+    bind!("Shift-Tab", [Code(KeyCode::BackTab)], Action::View(View::Previous), "previous", "go to the previous pane");
 const PANE_1: Binding = bind!("1", [Char('1')], Action::View(View::Pane(1)), "collections", "go to the collections");
 const PANE_2: Binding = bind!("2", [Char('2')], Action::View(View::Pane(2)), "recovery points", "go to the recovery points");
 const PANE_3: Binding = bind!("3", [Char('3')], Action::View(View::Pane(3)), "jobs", "go to the jobs");
-const LEFT: Binding = bind!("← h", [Code(KeyCode::Left), Char('h')], Action::View(View::Left), "instance", "show the instance to the left");
-const RIGHT: Binding = bind!("→ l", [Code(KeyCode::Right), Char('l')], Action::View(View::Right), "instance", "show the instance to the right");
+const LEFT: Binding =
+    bind!("← h", [Code(KeyCode::Left), Char('h')], Action::View(View::Left), "instance", "show the instance to the left");
+const RIGHT: Binding =
+    bind!("→ l", [Code(KeyCode::Right), Char('l')], Action::View(View::Right), "instance", "show the instance to the right");
 const OPEN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "open", "go into what is selected");
 const BACK: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back; clears the filter");
 const FILTER: Binding = bind!("/", [Char('/')], Action::View(View::Filter), "filter", "show only what contains a text");
@@ -98,32 +101,73 @@ const HELP: Binding = bind!("?", [Char('?')], Action::View(View::Help), "help", 
 const COPY: Binding = bind!("y", [Char('y')], Action::View(View::Copy), "copy", "copy to the terminal's clipboard (OSC 52)");
 const QUIT: Binding = bind!("q", [Char('q')], Action::App(AppAction::Quit), "quit", "leave; asks when jobs run");
 const INTERRUPT: Binding = bind!("Ctrl-C", [Ctrl('c')], Action::App(AppAction::Interrupt), "leave", "close what is open; leave");
-const SUSPEND: Binding = bind!("Ctrl-Z", [Ctrl('z')], Action::App(AppAction::Suspend), "suspend", "stop the program; `fg` goes on (jobs stop meanwhile)");
-const SNAPSHOT: Binding = bind!("s", [Char('s')], Action::Do(Verb::Snapshot), "snapshot", "take a snapshot of the collection on its node");
-const DOWNLOAD: Binding = bind!("d", [Char('d')], Action::Do(Verb::Download), "download", "download the recovery point to a folder here");
+const SUSPEND: Binding = bind!(
+    "Ctrl-Z",
+    [Ctrl('z')],
+    Action::App(AppAction::Suspend),
+    "suspend",
+    "stop the program; `fg` goes on (jobs stop meanwhile)"
+);
+const SNAPSHOT: Binding =
+    bind!("s", [Char('s')], Action::Do(Verb::Snapshot), "snapshot", "take a snapshot of the collection on its node");
+const DOWNLOAD: Binding =
+    bind!("d", [Char('d')], Action::Do(Verb::Download), "download", "download the recovery point to a folder here");
 const UPLOAD: Binding = bind!("u", [Char('u')], Action::Do(Verb::Upload), "upload", "upload a local file and restore it");
-const RESTORE: Binding = bind!("r", [Char('r')], Action::Do(Verb::Restore), "restore", "restore the recovery point (of a collection: its newest)");
-const MIGRATE: Binding = bind!("m", [Char('m')], Action::Do(Verb::Migrate), "migrate", "copy the collection to another instance or name");
+const RESTORE: Binding =
+    bind!("r", [Char('r')], Action::Do(Verb::Restore), "restore", "restore the recovery point (of a collection: its newest)");
+const MIGRATE: Binding =
+    bind!("m", [Char('m')], Action::Do(Verb::Migrate), "migrate", "copy the collection to another instance or name");
 const DELETE: Binding = bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node");
-const CANCEL: Binding = bind!("x", [Char('x')], Action::Do(Verb::Cancel), "cancel", "cancel the job and clean up; again: without cleaning up");
-const DISMISS: Binding = bind!("Del", [Code(KeyCode::Delete), Code(KeyCode::Backspace)], Action::Do(Verb::Dismiss), "dismiss", "take a finished job off the list");
+const CANCEL: Binding =
+    bind!("x", [Char('x')], Action::Do(Verb::Cancel), "cancel", "cancel the job and clean up; again: without cleaning up");
+const DISMISS: Binding = bind!(
+    "Del",
+    [Code(KeyCode::Delete), Code(KeyCode::Backspace)],
+    Action::Do(Verb::Dismiss),
+    "dismiss",
+    "take a finished job off the list"
+);
 
-const FIELD_NEXT: Binding = bind!("Tab ↓", [Code(KeyCode::Tab), Code(KeyCode::Down)], Action::View(View::Next), "next field", "go to the next field");
-const FIELD_PREVIOUS: Binding =
-    bind!("Shift-Tab ↑", [Code(KeyCode::BackTab), Code(KeyCode::Up)], Action::View(View::Previous), "previous", "go to the previous field");
+const FIELD_NEXT: Binding =
+    bind!("Tab ↓", [Code(KeyCode::Tab), Code(KeyCode::Down)], Action::View(View::Next), "next field", "go to the next field");
+const FIELD_PREVIOUS: Binding = bind!(
+    "Shift-Tab ↑",
+    [Code(KeyCode::BackTab), Code(KeyCode::Up)],
+    Action::View(View::Previous),
+    "previous",
+    "go to the previous field"
+);
 const CHOICE_LEFT: Binding = bind!("←", [Code(KeyCode::Left)], Action::View(View::Left), "choice", "the choice before");
 const CHOICE_RIGHT: Binding = bind!("→", [Code(KeyCode::Right)], Action::View(View::Right), "choice", "the next choice");
-const PLAN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "show the plan", "compute the plan; nothing is changed yet");
+const PLAN: Binding = bind!(
+    "Enter",
+    [Code(KeyCode::Enter)],
+    Action::View(View::Enter),
+    "show the plan",
+    "compute the plan; nothing is changed yet"
+);
 const CLOSE: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back");
 const BUTTON: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "press", "press the marked button");
-const BUTTON_LEFT: Binding =
-    bind!("← h", [Code(KeyCode::Left), Char('h'), Code(KeyCode::BackTab)], Action::View(View::Left), "button", "the button to the left");
-const BUTTON_RIGHT: Binding =
-    bind!("→ l Tab", [Code(KeyCode::Right), Char('l'), Code(KeyCode::Tab)], Action::View(View::Right), "button", "the button to the right");
+const BUTTON_LEFT: Binding = bind!(
+    "← h",
+    [Code(KeyCode::Left), Char('h'), Code(KeyCode::BackTab)],
+    Action::View(View::Left),
+    "button",
+    "the button to the left"
+);
+const BUTTON_RIGHT: Binding = bind!(
+    "→ l Tab",
+    [Code(KeyCode::Right), Char('l'), Code(KeyCode::Tab)],
+    Action::View(View::Right),
+    "button",
+    "the button to the right"
+);
 const COPY_COMMAND: Binding =
     bind!("y", [Char('y')], Action::View(View::Copy), "copy command", "copy the same as a command line (OSC 52)");
-const CONFIRM: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "start", "start, when the address is right");
-const HIDE: Binding = bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "hide", "close this; the job goes on");
+const CONFIRM: Binding =
+    bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "start", "start, when the address is right");
+const HIDE: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "hide", "close this; the job goes on");
 const CLOSE_TEXT: Binding =
     bind!("Esc", [Code(KeyCode::Esc), Char('q'), Code(KeyCode::Enter)], Action::View(View::Back), "close", "close this");
 const KEEP_FILTER: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "keep", "keep the filter");
@@ -133,7 +177,8 @@ const MOTIONS: [Binding; 6] = [UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END];
 
 /// The bindings of a context, the most useful first: the footer shows as many as fit.
 pub fn bindings(context: Context) -> Vec<Binding> {
-    let base = [FILTER, NEXT, RIGHT, REFRESH, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
+    let base =
+        [FILTER, NEXT, RIGHT, REFRESH, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
     let mut list: Vec<Binding> = match context {
         Context::Collections => vec![SNAPSHOT, RESTORE, MIGRATE, UPLOAD, DOWNLOAD],
         Context::Points => vec![RESTORE, DOWNLOAD, DELETE, SNAPSHOT, MIGRATE, UPLOAD],

@@ -159,7 +159,11 @@ impl Runtime {
             match input {
                 Input::Key(key) if key.kind != KeyEventKind::Release => self.take(Event::Key(key))?,
                 Input::Paste(text) => self.take(Event::Paste(text))?,
-                Input::Resize(columns, rows) => self.take(Event::Resize(columns, rows))?,
+                Input::Resize(columns, rows) => {
+                    // A window that shrank and grew back has lost its content, though its size is the same.
+                    self.screen.repaint()?;
+                    self.take(Event::Resize(columns, rows))?;
+                }
                 _ => {}
             }
             if self.end.is_some() {
@@ -187,7 +191,7 @@ impl Runtime {
             Effect::Quit => self.end = Some(Ended::Quit),
             Effect::Suspend => self.suspend()?,
             Effect::Repaint => {
-                let _ = self.screen.terminal.clear();
+                self.screen.repaint()?;
                 self.frames.wish();
             }
             Effect::Copy(text) => {

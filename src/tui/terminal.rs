@@ -50,15 +50,20 @@ impl Screen {
         Ok(Self { terminal, writer })
     }
 
+    /// Paints everything anew at the next frame. `Terminal::clear` would ask the terminal where its cursor
+    /// is, and wait for the answer (ratatui 0.30); resizing to the present size clears without asking.
+    pub fn repaint(&mut self) -> Result<(), Problem> {
+        let size = self.terminal.size().map_err(|error| failed(&error))?;
+        self.terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height)).map_err(|error| failed(&error))
+    }
+
     /// Takes it again after a stop; everything is painted anew.
     pub fn take_again(&mut self) -> Result<(), Problem> {
         // The shell may still hold the terminal for a moment.
         let mut last = None;
         for _ in 0..10 {
             match enter() {
-                Ok(()) => {
-                    return self.terminal.clear().map_err(|error| failed(&error));
-                }
+                Ok(()) => return self.repaint(),
                 Err(error) => last = Some(error),
             }
             std::thread::sleep(std::time::Duration::from_millis(50));

@@ -307,7 +307,9 @@ impl Wizard {
             self.complaint = Some(format!("that is not {expected}"));
             return Step::Stay;
         }
-        let Page::Typing { plan, input, .. } = std::mem::replace(&mut self.page, Page::Starting(ticket)) else { return Step::Stay };
+        let Page::Typing { plan, input, .. } = std::mem::replace(&mut self.page, Page::Starting(ticket)) else {
+            return Step::Stay;
+        };
         Step::Effect(Effect::Start(ticket, plan, Consent::Typed(input.value().to_owned())))
     }
 
@@ -344,7 +346,11 @@ fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
         Kind::Snapshot(_) | Kind::Delete(..) => Vec::new(),
         Kind::Download(..) => vec![
             Field::text("to folder", "."),
-            Field::choice("if it exists", words(&[("keep", "stop, and keep what is there"), ("overwrite", "replace it when the new one is whole")]), 0),
+            Field::choice(
+                "if it exists",
+                words(&[("keep", "stop, and keep what is there"), ("overwrite", "replace it when the new one is whole")]),
+                0,
+            ),
         ],
         Kind::Upload => vec![
             Field::text("file", ""),
@@ -355,11 +361,19 @@ fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
         Kind::Restore(address, _) => {
             let instance = instance_field(model, Some(&address.instance), true);
             let name = free_name(model, &instance, &address.collection);
-            let routes = words(&[("auto", "url, else stream"), ("url", "the target fetches itself"), ("stream", "through qsnap, without a file")]);
+            let routes = words(&[
+                ("auto", "url, else stream"),
+                ("url", "the target fetches itself"),
+                ("stream", "through qsnap, without a file"),
+            ]);
             vec![instance, Field::text("collection", &name), mode_field(), Field::choice("route", routes, 0)]
         }
         Kind::Migrate(address) => {
-            let routes = words(&[("auto", "url, else stream"), ("url", "the target fetches itself"), ("stream", "through qsnap, without a file")]);
+            let routes = words(&[
+                ("auto", "url, else stream"),
+                ("url", "the target fetches itself"),
+                ("stream", "through qsnap, without a file"),
+            ]);
             vec![
                 instance_field(model, Some(&address.instance), true),
                 Field::text("collection", &encode(address.collection.raw())),
@@ -374,7 +388,11 @@ fn words(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 fn mode_field() -> Field {
-    Field::choice("mode", words(&[("new", "only to a free name"), ("in-place", "over what is there, after a safety snapshot")]), 0)
+    Field::choice(
+        "mode",
+        words(&[("new", "only to a free name"), ("in-place", "over what is there, after a safety snapshot")]),
+        0,
+    )
 }
 
 /// The instances; `other` begins with the first writable one that is not `own`.
@@ -395,7 +413,8 @@ fn free_name(model: &Model, instance: &Field, collection: &CollectionName) -> St
     let known = state.and_then(|state| state.collections.value());
     let taken = |name: &str| known.is_some_and(|listing| listing.items.iter().any(|view| view.address.collection.raw() == name));
     let own = collection.raw();
-    let candidates = std::iter::once(own.to_owned()).chain((1..100).map(|n| if n == 1 { format!("{own}-restored") } else { format!("{own}-restored-{n}") }));
+    let candidates = std::iter::once(own.to_owned())
+        .chain((1..100).map(|n| if n == 1 { format!("{own}-restored") } else { format!("{own}-restored-{n}") }));
     let free = candidates.into_iter().find(|name| !taken(name)).unwrap_or_else(|| own.to_owned());
     encode(&free)
 }

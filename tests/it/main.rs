@@ -1,1 +1,13 @@
-fn main(){}
+//! The one integration binary.
+
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::too_many_lines, reason = "tests")]
+
+mod assets;
+mod bad_input;
+mod conformance;
+mod exchanges;
+mod flows;
+mod layers;
+mod memory;
+mod pty;
+mod support;

@@ -156,7 +156,8 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     }
     let columns = usize::from(inner.width);
     let name_columns = columns.saturating_sub(1 + 1 + 8 + 1 + 6 + 1 + 6);
-    let heading = format!(" {} {} {} {}", fit_left("name", name_columns), fit_right("points", 8), fit_right("last", 6), fit_left("", 6));
+    let heading =
+        format!(" {} {} {} {}", fit_left("name", name_columns), fit_right("points", 8), fit_right("last", 6), fit_left("", 6));
     put(frame, inner, 0, Line::styled(heading, style(app, Role::Muted)));
     let current = app.collection().map(|view| view.address.clone());
     let height = usize::from(inner.height.saturating_sub(1));
@@ -244,14 +245,19 @@ fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let never = Loadable::Never;
     if let Some(mut lines) = empty_reason(app, list.unwrap_or(&never), visible.is_empty(), &app.points.filter) {
         if all == 0 && list.is_some_and(|list| list.value().is_some() && list.problem().is_none()) {
-            lines = vec![Row::new(Role::Look, "no recovery point"), Row::gap(), Row::new(Role::Text, "s takes a snapshot on the node")];
+            lines = vec![
+                Row::new(Role::Look, "no recovery point"),
+                Row::gap(),
+                Row::new(Role::Text, "s takes a snapshot on the node"),
+            ];
         }
         message(app, frame, inner, &lines);
         return;
     }
     let columns = usize::from(inner.width);
     let where_columns = columns.saturating_sub(1 + 16 + 1 + 9 + 1 + 1 + 8).max(4);
-    let heading = format!(" {} {} {} {}", fit_left("taken (UTC)", 16), fit_right("size", 9), fit_left("kept", where_columns), "proof");
+    let heading =
+        format!(" {} {} {} {}", fit_left("taken (UTC)", 16), fit_right("size", 9), fit_left("kept", where_columns), "proof");
     put(frame, inner, 0, Line::styled(shorten_end(&heading, columns), style(app, Role::Muted)));
     let current = app.point().map(|point| (point.node, point.snapshot.name.clone()));
     let height = usize::from(inner.height.saturating_sub(1));
@@ -271,7 +277,12 @@ fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
         ProofState::Recorded => "recorded",
         ProofState::Proven(_) => "✓ proven",
     };
-    format!("{} {} {} {proof}", fit_left(&taken, 16), fit_right(&size::bytes(point.snapshot.size), 9), fit_left(&place, where_columns))
+    format!(
+        "{} {} {} {proof}",
+        fit_left(&taken, 16),
+        fit_right(&size::bytes(point.snapshot.size), 9),
+        fit_left(&place, where_columns)
+    )
 }
 
 fn details(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -303,10 +314,13 @@ fn detail_rows(app: &App) -> Vec<Row> {
     rows.push(line("size", format!("{} ({} bytes)", size::bytes(point.snapshot.size), size::exact(point.snapshot.size))));
     rows.push(line("node", point.node_url.clone()));
     rows.push(line("sha256", point.snapshot.sha256.clone().unwrap_or_else(|| "not given by the server".into())));
-    rows.push(line("proof", match point.proof {
-        ProofState::None => "nothing recorded: a restore can only be counted".into(),
-        ProofState::Recorded => "count and sample recorded; not restored yet".into(),
-        ProofState::Proven(at) => format!("a restore matched, {} UTC", time::minute(at)),
-    }));
+    rows.push(line(
+        "proof",
+        match point.proof {
+            ProofState::None => "nothing recorded: a restore can only be counted".into(),
+            ProofState::Recorded => "count and sample recorded; not restored yet".into(),
+            ProofState::Proven(at) => format!("a restore matched, {} UTC", time::minute(at)),
+        },
+    ));
     rows
 }

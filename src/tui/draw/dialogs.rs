@@ -58,7 +58,9 @@ pub fn quit(app: &App, frame: &mut Frame<'_>, choice: usize) {
     let active: Vec<_> = app.model.jobs.rows.iter().filter(|row| !row.is_finished()).collect();
     let mut rows = vec![Row::new(Role::Text, format!("{} job(s) are running:", active.len())), Row::gap()];
     for row in active.iter().take(8) {
-        rows.push(Row::new(Role::Text, format!("  {}: {}", row.title, state_text(row, app.model.jobs.reading(row.id)))).indented(4));
+        rows.push(
+            Row::new(Role::Text, format!("  {}: {}", row.title, state_text(row, app.model.jobs.reading(row.id)))).indented(4),
+        );
     }
     rows.push(Row::gap());
     let columns = 74.min(frame.area().width.saturating_sub(2));

@@ -95,13 +95,22 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
     let reading = app.model.jobs.reading(row.id);
     let sample = &row.sample;
     let phase = match &row.state {
-        JobState::Queued(why) => if why.is_empty() { "queued".to_owned() } else { why.clone() },
+        JobState::Queued(why) => {
+            if why.is_empty() {
+                "queued".to_owned()
+            } else {
+                why.clone()
+            }
+        }
         JobState::Canceling => "canceling, cleaning up (x again: without cleaning up)".to_owned(),
         _ => sample.phase.clone(),
     };
     let mut rows = vec![Row::new(Role::Title, phase)];
     if let Some(total) = sample.total {
-        rows.push(Row::new(Role::Text, format!("▕{}▏ {:>2}%", glyphs::bar(sample.done, total, 40), reading.percent.unwrap_or(0))));
+        rows.push(Row::new(
+            Role::Text,
+            format!("▕{}▏ {:>2}%", glyphs::bar(sample.done, total, 40), reading.percent.unwrap_or(0)),
+        ));
         rows.push(Row::new(Role::Text, format!("{} of {}", size::bytes(sample.done), size::bytes(total))));
         let rate = reading.rate.map_or_else(|| "–".to_owned(), size::rate);
         let left = reading.left.map_or_else(|| "–".to_owned(), time::duration);

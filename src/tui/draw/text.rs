@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn no_line_is_wider_than_asked() {
         for columns in 8..40 {
-            for text in ["a very-long-name-without-any-space-in-it-at-all ends", "日本語のコレクション の名前", "x"] {
+            for text in ["a very-long-name-without-any-space-in-it-at-all ends", "日本語のコレクション の名前", "x"]
+            {
                 for line in texts(text, 6, columns) {
                     assert!(width(&line) <= columns, "{columns}: {line:?}");
                 }

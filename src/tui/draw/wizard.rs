@@ -45,7 +45,13 @@ fn page(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, rows: &[Row], extra: 
 }
 
 fn waiting(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, words: &str) {
-    page(app, frame, wizard, &[Row::new(Role::Text, about(&wizard.kind)), Row::gap(), Row::new(Role::Muted, format!("{words}…"))], 0);
+    page(
+        app,
+        frame,
+        wizard,
+        &[Row::new(Role::Text, about(&wizard.kind)), Row::gap(), Row::new(Role::Muted, format!("{words}…"))],
+        0,
+    );
 }
 
 fn form(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
@@ -155,7 +161,8 @@ fn review_rows(wizard: &Wizard, plan: &Plan) -> Vec<Row> {
     // What blocks comes first: it must be read without scrolling.
     let mut findings: Vec<&Finding> = plan.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    let (blocking, others): (Vec<&Finding>, Vec<&Finding>) = findings.into_iter().partition(|finding| finding.level == Level::Block);
+    let (blocking, others): (Vec<&Finding>, Vec<&Finding>) =
+        findings.into_iter().partition(|finding| finding.level == Level::Block);
     blocking.iter().for_each(|finding| finding_rows(&mut rows, finding));
     rows.push(Row::gap());
     for (number, step) in plan.steps.iter().enumerate() {

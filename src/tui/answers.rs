@@ -1,0 +1,171 @@
+//! What came of effects: data, finished jobs, and what is asked next.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::jobs::manager::{JobId, JobOutput};
+use crate::ops::report::Report;
+use crate::tui::app::App;
+use crate::tui::effect::Effect;
+use crate::tui::event::{Data, Ticket};
+use crate::tui::layers::Layer;
+use crate::tui::model::Loadable;
+use crate::tui::panes::{ListState, Pane};
+use crate::tui::selection::{collection_keys, point_keys};
+use crate::tui::wizard::{self, Wizard};
+use std::time::Duration;
+
+/// A selection rests this long before its recovery points are asked for.
+const REST: Duration = Duration::from_millis(150);
+
+impl App {
+    pub(super) fn data(&mut self, ticket: Ticket, data: Data) {
+        let now = self.model.now;
+        match data {
+            Data::Instance(name, result) => {
+                if let Some(state) = self.model.instance_mut(&name) {
+                    state.view.answer(ticket, *result, now);
+                }
+            }
+            Data::Collections(name, result) => {
+                if let Some(state) = self.model.instance_mut(&name) {
+                    state.collections.answer(ticket, result, now);
+                }
+            }
+            Data::Points(address, result) => {
+                if let Some(state) = self.model.instance_mut(&address.instance) {
+                    state.points.entry(address.collection).or_insert(Loadable::Never).answer(ticket, result, now);
+                }
+            }
+            Data::Plan(result) => {
+                if let Some(wizard) = self.wizard_mut() {
+                    wizard.planned(ticket, *result, now);
+                }
+            }
+            Data::Started(result) => match self.wizard_mut() {
+                Some(wizard) => {
+                    let step = wizard.started(ticket, *result);
+                    self.follow(step);
+                }
+                None => {
+                    if let Err(problem) = *result {
+                        self.show_problem("It was not started", &problem);
+                    }
+                }
+            },
+            Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
+            Data::Copied(Err(why)) => self.say(&why, true),
+        }
+    }
+
+    fn wizard_mut(&mut self) -> Option<&mut Wizard> {
+        self.layers.iter_mut().rev().find_map(|layer| match layer {
+            Layer::Wizard(wizard) => Some(wizard.as_mut()),
+            _ => None,
+        })
+    }
+
+    fn show_problem(&mut self, title: &str, problem: &Problem) {
+        let mut lines = vec![problem.to_string()];
+        if !problem.advice.is_empty() {
+            lines.push(String::new());
+            lines.push(format!("What to do: {}", problem.advice));
+        }
+        self.layers.push(Layer::Text { title: title.to_owned(), lines, scroll: 0 });
+    }
+
+    pub(super) fn finished(&mut self, id: JobId, result: Result<Report, Problem>) {
+        self.dirty = true;
+        let started = self.model.jobs.started.get(&id).cloned();
+        let watched = self.layers.iter().any(|layer| matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
+        let stale = matches!(&result, Err(problem) if problem.kind == ProblemKind::PlanStale);
+        match (&result, &started) {
+            (Err(problem), Some(started)) if stale && watched => {
+                self.layers.retain(|layer| !matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
+                let ticket = self.model.ticket();
+                let kind = wizard::kind_of(&started.spec);
+                let (wizard, effect) = Wizard::again(kind, &self.model, started.spec.clone(), problem.message.clone(), ticket);
+                self.layers.push(Layer::Wizard(Box::new(wizard)));
+                self.effects.push(effect);
+            }
+            (Err(problem), _) if problem.kind == ProblemKind::Canceled => self.say("canceled", false),
+            (Err(problem), _) if !watched => self.show_problem("A job failed", problem),
+            (Ok(report), _) if !watched => {
+                let words = report.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
+                let good = report.headline().1;
+                self.say(&format!("{} {}: {words}", report.operation, report.target), !good);
+            }
+            _ => {}
+        }
+        self.model.jobs.results.insert(id, result);
+        for name in started.map(|started| started.touches).unwrap_or_default() {
+            self.refresh_instance(&name);
+        }
+    }
+
+    pub(super) fn refresh(&mut self) {
+        let names: Vec<_> = self.model.instances.iter().map(|state| state.name.clone()).collect();
+        for name in names {
+            self.refresh_instance(&name);
+        }
+    }
+
+    fn refresh_instance(&mut self, name: &crate::domain::ids::InstanceName) {
+        let (first, second) = (self.model.ticket(), self.model.ticket());
+        let shown = self.shown.clone().filter(|address| &address.instance == name);
+        if let Some(state) = self.model.instance_mut(name) {
+            state.view.ask(first);
+            state.collections.ask(second);
+            state.points.retain(|collection, _| shown.as_ref().is_some_and(|address| &address.collection == collection));
+            self.effects.push(Effect::Instance(first, name.clone()));
+            self.effects.push(Effect::Collections(second, name.clone()));
+        }
+        if let Some(address) = shown {
+            self.ask_points(&address);
+        }
+    }
+
+    fn ask_points(&mut self, address: &CollectionAddress) {
+        let ticket = self.model.ticket();
+        if let Some(state) = self.model.instance_mut(&address.instance) {
+            state.points.entry(address.collection.clone()).or_insert(Loadable::Never).ask(ticket);
+            self.effects.push(Effect::Points(ticket, address.clone()));
+        }
+    }
+
+    /// After every event: selections stay on their things, and the shown collection's points are asked for
+    /// once the selection rests.
+    pub(super) fn settle(&mut self) {
+        let mono = self.model.now.mono;
+        if self.toast.as_ref().is_some_and(|toast| toast.until <= mono) {
+            self.toast = None;
+            self.dirty = true;
+        }
+        let keys = collection_keys(&self.visible_collections());
+        let height = self.pane_height(Pane::Collections);
+        if let Some(list) = self.collections.get_mut(self.model.current) {
+            list.settle(&keys, height);
+        }
+        let shown = self.collection().map(|view| view.address.clone());
+        if shown != self.shown {
+            self.points = ListState::default();
+            let first = self.shown.is_none();
+            self.shown = shown.clone();
+            self.rest_until = shown.is_some().then(|| if first { mono } else { mono + REST });
+        }
+        if self.rest_until.is_some_and(|due| due <= mono) {
+            self.rest_until = None;
+            let unknown =
+                shown.as_ref().is_some_and(|address| self.model.points(address).is_none_or(|list| *list == Loadable::Never));
+            if let (Some(address), true) = (&shown, unknown) {
+                self.ask_points(address);
+                self.dirty = true;
+            }
+        }
+        let keys = point_keys(&self.visible_points());
+        let height = self.pane_height(Pane::Points);
+        self.points.settle(&keys, height);
+        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
+        let height = self.pane_height(Pane::Jobs);
+        self.job_list.settle(&keys, height);
+    }
+}

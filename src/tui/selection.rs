@@ -1,0 +1,103 @@
+//! What is selected and shown, and what can be done with it: questions to the app that change nothing.
+
+use crate::domain::ids::CollectionName;
+use crate::domain::instance::Protection;
+use crate::domain::time;
+use crate::jobs::manager::JobId;
+use crate::ops::list::{CollectionView, RecoveryPoint};
+use crate::tui::action::Verb;
+use crate::tui::app::App;
+use crate::tui::layers::Layer;
+use crate::tui::model::Loadable;
+use crate::tui::panes::{Pane, PointKey};
+
+impl App {
+    /// Collections that pass the filter.
+    pub fn visible_collections(&self) -> Vec<&CollectionView> {
+        let Some(list) = self.collections.get(self.model.current) else { return Vec::new() };
+        let shown = |view: &&CollectionView| {
+            let name = view.address.collection.to_string();
+            let texts: Vec<&str> = std::iter::once(name.as_str()).chain(view.aliases.iter().map(String::as_str)).collect();
+            list.passes(&texts)
+        };
+        self.model.collections().iter().filter(shown).collect()
+    }
+
+    /// The selected collection.
+    pub fn collection(&self) -> Option<&CollectionView> {
+        let visible = self.visible_collections();
+        let keys: Vec<CollectionName> = visible.iter().map(|view| view.address.collection.clone()).collect();
+        let at = self.collections.get(self.model.current)?.position(&keys)?;
+        visible.get(at).copied()
+    }
+
+    /// Recovery points of the selected collection that pass the filter.
+    pub fn visible_points(&self) -> Vec<&RecoveryPoint> {
+        let Some(view) = self.collection() else { return Vec::new() };
+        let listing = self.model.points(&view.address).and_then(Loadable::value);
+        let all = listing.map_or(&[][..], |listing| &listing.items);
+        let shown = |point: &&RecoveryPoint| {
+            let taken = point.snapshot.taken_at.map(time::minute).unwrap_or_default();
+            self.points.passes(&[&point.snapshot.name.to_string(), &taken])
+        };
+        all.iter().filter(shown).collect()
+    }
+
+    /// The selected recovery point.
+    pub fn point(&self) -> Option<&RecoveryPoint> {
+        let visible = self.visible_points();
+        let keys = point_keys(&visible);
+        visible.get(self.points.position(&keys)?).copied()
+    }
+
+    /// The selected job.
+    pub fn job(&self) -> Option<JobId> {
+        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
+        self.job_list.current(&keys).copied()
+    }
+
+    /// Why an operation is not possible now.
+    pub fn disabled(&self, verb: Verb) -> Option<String> {
+        let read_only = self.model.instance().is_some_and(|state| state.protection == Protection::ReadOnly);
+        let no_collection = || self.collection().is_none().then(|| "no collection is selected".to_owned());
+        let no_point = || match self.focus {
+            Pane::Points => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
+            _ => match self.collection() {
+                None => Some("no collection is selected".to_owned()),
+                Some(view) => (view.recovery_points == Some(0)).then(|| "the collection has no recovery point".to_owned()),
+            },
+        };
+        let frozen = || read_only.then(|| "the instance is read-only".to_owned());
+        match verb {
+            Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
+            Verb::Download | Verb::Restore => no_point(),
+            Verb::Delete => no_point().or_else(frozen),
+            Verb::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
+            Verb::Cancel => {
+                let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_none_or(|row| row.is_finished());
+                over.then(|| "no running job is selected".to_owned())
+            }
+            Verb::Dismiss => {
+                let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_some_and(|row| row.is_finished());
+                (!over).then(|| "no finished job is selected".to_owned())
+            }
+        }
+    }
+
+    pub(super) fn current_job(&self) -> Option<JobId> {
+        match self.layers.last() {
+            Some(Layer::Job { id, .. }) => Some(*id),
+            _ => self.job(),
+        }
+    }
+}
+
+/// Identities of collections.
+pub(super) fn collection_keys(views: &[&CollectionView]) -> Vec<CollectionName> {
+    views.iter().map(|view| view.address.collection.clone()).collect()
+}
+
+/// Identities of recovery points.
+pub(super) fn point_keys(points: &[&RecoveryPoint]) -> Vec<PointKey> {
+    points.iter().map(|point| (point.node, point.snapshot.name.clone())).collect()
+}

@@ -1,0 +1,310 @@
+//! Bad input: each gets a clear message, loses nothing, and leaves nothing half-written under a final name.
+
+use crate::support::{Cli, RealQdrant, Server, World, files, instance, say};
+use qsnap::domain::instance::Protection;
+use qsnap::sandbox::seed::SeedCollection;
+use serde_json::json;
+use std::process::Command;
+
+fn seeded() -> Vec<SeedCollection> {
+    vec![SeedCollection { filler: 3_000_000, snapshot_ages: vec![60], ..SeedCollection::new("x", 50) }]
+}
+
+/// Runs a command; checks its exit code and that what, where, why and next are said.
+async fn fails(cli: &Cli, arguments: &[&str], code: i32, words: &[&str]) {
+    let ran = cli.run(arguments).await;
+    assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
+    assert!(ran.stderr.contains("error: ") && ran.stderr.contains("hint: "), "{arguments:?}: {ran:?}");
+    for word in words {
+        assert!(ran.stderr.contains(word), "{arguments:?}: `{word}` is not in {ran:?}");
+    }
+    assert!(!ran.stderr.contains('\u{1b}'), "no escape sequence: {ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_and_missing_keys() {
+    let server = Server::sandbox(Some("right"), seeded()).await;
+    for key in ["", "api-key = 'wrong'\n"] {
+        let cli = Cli::new(&format!("[instances.a]\nurl = '{}'\n{key}", server.url()));
+        fails(&cli, &["collections"], 5, &["a at http://", "key"]).await;
+        fails(&cli, &["snapshots", "create", "a/x"], 5, &["key"]).await;
+    }
+    let cli = Cli::new(&format!("[instances.a]\nurl = '{}'\napi-key-command = 'echo wrong-secret'\n", server.url()));
+    let ran = cli.run(&["collections", "-v"]).await;
+    assert!(!format!("{ran:?}").contains("wrong-secret"), "{ran:?}");
+    let cli = Cli::new(&format!("[instances.a]\nurl = '{}'\napi-key-command = 'exit 9'\n", server.url()));
+    fails(&cli, &["collections"], 2, &["api-key-command failed"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_instance_beside_a_healthy_one() {
+    let server = Server::sandbox(None, seeded()).await;
+    let slow = Server::sandbox(None, seeded()).await;
+    slow.faults().add_all("any:delay=1h").unwrap();
+    let config = format!(
+        "[instances.dead]\nurl = 'http://127.0.0.1:1'\n[instances.good]\nurl = '{}'\n[instances.slow]\nurl = '{}'\ntimeout = '1s'\n",
+        server.url(),
+        slow.url()
+    );
+    let cli = Cli::new(&config);
+    let ran = cli.run(&["collections", "--output", "json"]).await;
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let list = ran.json();
+    assert_eq!(list["items"][0]["address"], json!("good/x"));
+    let broken: Vec<&str> = list["errors"].as_array().unwrap().iter().map(|e| e["instance"].as_str().unwrap()).collect();
+    assert_eq!(broken, ["dead", "slow"]);
+    fails(&cli, &["collections", "dead"], 6, &["dead at http://127.0.0.1:1", "refused"]).await;
+    fails(&cli, &["collections", "slow"], 6, &["no answer in time"]).await;
+    fails(&cli, &["collections", "nobody"], 2, &["no instance is called `nobody`", "dead, good, slow"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn not_a_qdrant_and_a_proxy_in_between() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 1024];
+            let _ = stream.read(&mut buffer).await;
+            let body = "hello \u{1b}[2J there";
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    fails(&Cli::new(&format!("[instances.a]\nurl = '{url}'\n")), &["instances"], 1, &["not Qdrant's", "6333"]).await;
+    let server = Server::sandbox(None, seeded()).await;
+    server.faults().add_all("any:status=502").unwrap();
+    let cli = Cli::for_servers(&[("a", &server)]);
+    fails(&cli, &["collections"], 1, &["web page", "proxy"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn short_outages_are_bridged_and_long_ones_reported() {
+    let server = Server::sandbox(None, seeded()).await;
+    let cli = Cli::for_servers(&[("a", &server)]);
+    server.faults().add_all("list:status=503*2").unwrap();
+    assert_eq!(cli.run(&["collections", "a"]).await.code, 0);
+    server.faults().add_all("list:status=429*9").unwrap();
+    fails(&cli, &["collections", "a"], 1, &["tried 3 times"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn downloads_that_go_wrong_leave_no_final_file() {
+    let server = Server::sandbox(None, seeded()).await;
+    let cli = Cli::for_servers(&[("a", &server)]);
+    let download = ["snapshots", "download", "a/x@latest", "--to", "."];
+    let before = files(cli.home.path());
+    for (faults, code, words) in [
+        ("download:vanish*1", 1, "not found"),
+        ("download:reset=1MB*1", 1, "download"),
+        ("download:reset=0*1", 1, "download"),
+        ("download:status=500*1", 1, "fault 500"),
+    ] {
+        server.faults().add_all(faults).unwrap();
+        fails(&cli, &download, code, &[words]).await;
+        let left = files(cli.home.path());
+        assert_eq!(left.iter().filter(|name| name.contains(".snapshot")).count(), 0, "{faults}: {left:?} {before:?}");
+        server.faults().clear();
+    }
+    for faults in ["download:truncate=1MB*1", "any:wrong-checksum*4"] {
+        server.faults().add_all(faults).unwrap();
+        fails(&cli, &download, 4, &[".corrupt"]).await;
+        let left = files(cli.home.path());
+        assert!(!left.iter().any(|name| name.ends_with(".snapshot") || name.ends_with(".part")), "{faults}: {left:?}");
+        server.faults().clear();
+    }
+    assert_eq!(cli.run(&download).await.code, 0, "after all that it still works");
+    fails(&cli, &download, 7, &["exists already", "--overwrite"]).await;
+    assert_eq!(cli.run(&[&download[..], &["--overwrite", "--yes"]].concat()).await.code, 0);
+    fails(&cli, &["snapshots", "download", "a/x@latest", "--to", "/no/such/folder/x"], 7, &["does not exist"]).await;
+    fails(&cli, &["snapshots", "download", "a/x/none.snapshot"], 1, &["no snapshot called none.snapshot"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_named_and_leaves_nothing() {
+    let server = Server::sandbox(None, seeded()).await;
+    let cli = Cli::for_servers(&[("a", &server)]);
+    let small = cli.path("small");
+    std::fs::create_dir(&small).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&small).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        say("skipped: cannot mount a small tmpfs");
+        return;
+    }
+    let target = small.to_str().unwrap();
+    let ran = cli.run(&["snapshots", "download", "a/x@latest", "--to", target]).await;
+    let left = files(&small);
+    let _ = Command::new("umount").arg(&small).output();
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("no space left") && ran.stderr.contains("free some space"), "{ran:?}");
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collection_names_of_every_kind() {
+    names(&Server::sandbox(None, vec![]).await).await;
+    if let Some(real) = RealQdrant::start(None).await {
+        names(&real).await;
+    }
+}
+
+async fn names(server: &Server) {
+    let long = "n".repeat(150);
+    let all = ["with space", "日本語の集まり", "שלום-عالم", "a@b", "50%", "it's", long.as_str()];
+    let cli = Cli::for_servers(&[("a", server)]);
+    for name in all {
+        let encoded = reqwest::Url::parse("http://h").map(|mut url| {
+            url.path_segments_mut().unwrap().push(name);
+            url.path().to_owned()
+        });
+        let path = format!("/collections{}", encoded.unwrap());
+        server.raw("PUT", &path, json!({"vectors": {"size": 2, "distance": "Dot"}})).await;
+        server
+            .raw("PUT", &format!("{path}/points?wait=true"), json!({"points": [{"id": 1, "vector": [1, 2], "payload": {}}]}))
+            .await;
+    }
+    let list = cli.run(&["collections", "--output", "json"]).await.json();
+    let addresses: Vec<String> =
+        list["items"].as_array().unwrap().iter().map(|item| item["address"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(addresses.len(), all.len());
+    for address in &addresses {
+        let ran = cli.run(&["snapshots", "create", address]).await;
+        assert_eq!(ran.code, 0, "{address}: {ran:?}");
+        let ran = cli.run(&["snapshots", "download", &format!("{address}@latest")]).await;
+        assert_eq!(ran.code, 0, "{address}: {ran:?}");
+    }
+    let downloaded = files(cli.home.path()).iter().filter(|name| name.ends_with(".snapshot")).count();
+    assert_eq!(downloaded, all.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_server_cannot_reach_terminal_or_folder() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = axum::Router::new()
+        .route("/", axum::routing::get(|| async { axum::Json(json!({"title": "qdrant - x", "version": "1.18.3"})) }))
+        .route(
+            "/collections",
+            axum::routing::get(|| async {
+                axum::Json(json!({"status": "ok", "result": {"collections": [{"name": "e\u{1b}[2Jvil"}]}}))
+            }),
+        )
+        .route("/aliases", axum::routing::get(|| async { axum::Json(json!({"status": "ok", "result": {"aliases": []}})) }))
+        .fallback(|request: axum::extract::Request| async move {
+            let path = request.uri().path().to_owned();
+            if path.ends_with("/snapshots") {
+                let name = "../../../../tmp/\u{1b}]0;pwned\u{7}evil.snapshot";
+                return axum::Json(json!({"status": "ok", "result": [{"name": name, "size": 4, "creation_time": null}]}));
+            }
+            axum::Json(json!({"status": {"error": "no \u{1b}[31m"}}))
+        });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let cli = Cli::new(&format!("[instances.a]\nurl = '{url}'\n"));
+    for arguments in [
+        &["collections"][..],
+        &["snapshots", "list", "a"],
+        &["snapshots", "download", "a/e%1B[2Jvil@latest"],
+        &["snapshots", "create", "a/x"],
+    ] {
+        let ran = cli.run(arguments).await;
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains('\u{1b}') && !said.contains('\u{7}'), "{arguments:?}: {said:?}");
+    }
+    assert!(!std::path::Path::new("/tmp/evil.snapshot").exists());
+}
+
+#[tokio::test]
+async fn configurations_that_cannot_be_right() {
+    for (text, words) in [
+        ("instanses = 1", "did you mean `instances`?"),
+        ("[instances.a]\nurl = 'http://h'\nprotecton = 'open'", "did you mean `protection`?"),
+        ("[instances.a]\nurl = 'localhost:6333'", "http"),
+        ("[instances.a]\nurl = 'http://user:hunter2@h'", "carries a user or password"),
+        ("[instances.a", "line 1"),
+    ] {
+        let cli = Cli::new(text);
+        let ran = cli.run(&["instances"]).await;
+        assert_eq!(ran.code, 2, "{text}: {ran:?}");
+        assert!(ran.stderr.contains(words) && ran.stderr.contains("hint: "), "{text}: {ran:?}");
+        assert!(!ran.stderr.contains("hunter2"), "{ran:?}");
+    }
+    let cli = Cli::new("");
+    fails(&cli, &["--config", "/", "instances"], 2, &["cannot be read"]).await;
+    fails(&cli, &["--url", "nonsense", "instances"], 2, &["not a URL"]).await;
+}
+
+#[tokio::test]
+async fn command_lines_that_cannot_be_right() {
+    let cli = Cli::new("[instances.a]\nurl = 'http://127.0.0.1:1'\n");
+    for arguments in [
+        &["snapshots", "download", "a/x"][..],
+        &["snapshots", "delete", "a/x@latest"],
+        &["restore", "a/x", "--to", "a/y"],
+        &["restore", "a/x@latest", "--to", "a"],
+        &["copy", "a/x", "a/x"],
+        &["restore", "./none.snapshot", "--to", "a/y", "--route", "url"],
+        &["snapshots", "create", "a b/x"],
+    ] {
+        fails(&cli, arguments, 2, &[]).await;
+    }
+    fails(&cli, &["restore", "./none.snapshot", "--to", "a/y"], 1, &["none.snapshot"]).await;
+    let ran = cli.run(&["explode"]).await;
+    assert_eq!(ran.code, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_restores_say_what_is_there_now() {
+    let a = Server::sandbox(None, seeded()).await;
+    let b = Server::sandbox(None, vec![SeedCollection::new("kept", 7)]).await;
+    let cli = Cli::for_servers(&[("a", &a), ("b", &b)]);
+    for (faults, words) in
+        [("upload:reset=1MB*1", "changed there"), ("upload:status=502*1", "proxy"), ("upload:status=500*1", "fault 500")]
+    {
+        b.faults().add_all(faults).unwrap();
+        fails(&cli, &["restore", "a/x@latest", "--to", "b/new", "--yes", "--route", "stream"], 1, &["does not exist, as before"])
+            .await;
+        b.faults().clear();
+        let _ = words;
+    }
+    a.faults().add_all("download:reset=1MB*1").unwrap();
+    fails(&cli, &["restore", "a/x@latest", "--to", "b/new", "--yes", "--route", "stream"], 1, &["does not exist, as before"])
+        .await;
+    std::fs::write(cli.path("junk.snapshot"), vec![7; 5_000]).unwrap();
+    fails(&cli, &["restore", "./junk.snapshot", "--to", "b/new", "--yes"], 1, &["does not exist, as before"]).await;
+    std::fs::write(cli.path("empty.snapshot"), "").unwrap();
+    fails(&cli, &["restore", "./empty.snapshot", "--to", "b/new", "--yes"], 2, &["is empty"]).await;
+    assert_eq!(b.count("kept").await, 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_nowhere() {
+    let a = Server::sandbox(Some("hunter2-a"), seeded()).await;
+    let b = Server::sandbox(Some("hunter2-b"), vec![]).await;
+    let cli = Cli::for_servers(&[("a", &a), ("b", &b)]);
+    let mut said = String::new();
+    for arguments in [
+        &["config", "show"][..],
+        &["copy", "a/x", "b/x", "--yes", "-v", "--output", "json"],
+        &["copy", "a/none", "b/x", "--yes"],
+        &["instances", "--output", "json"],
+    ] {
+        said.push_str(&format!("{:?}", cli.run(arguments).await));
+    }
+    for entry in walk(&cli.path("state")) {
+        said.push_str(&std::fs::read_to_string(entry).unwrap());
+    }
+    assert!(said.contains("step-end"), "the journal was read");
+    assert!(!said.contains("hunter2"), "{said}");
+    let world = World::new(vec![instance("a", &a.urls(), a.key(), Protection::Open)]);
+    assert!(!format!("{:?}", world.services.instances()).contains("hunter2"));
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found
+}

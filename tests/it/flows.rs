@@ -1,0 +1,257 @@
+//! Whole operations, on two sandboxes always and on two real servers where there is a binary.
+
+use crate::support::{Cli, RealQdrant, Server, World, files, instance};
+use qsnap::domain::address::{CollectionAddress, Which};
+use qsnap::domain::ids::SnapshotName;
+use qsnap::domain::instance::Protection;
+use qsnap::domain::problem::ProblemKind;
+use qsnap::ops::copy::CopySpec;
+use qsnap::ops::create::CreateSpec;
+use qsnap::ops::delete::DeleteSpec;
+use qsnap::ops::deliver::Route;
+use qsnap::ops::download::DownloadSpec;
+use qsnap::ops::flow::{Consent, Need, Risk, Spec};
+use qsnap::ops::report::Verdict;
+use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::seed::SeedCollection;
+use serde_json::json;
+
+fn address(text: &str) -> CollectionAddress {
+    CollectionAddress::parse(text).unwrap()
+}
+
+fn create(text: &str) -> Spec {
+    Spec::Create(CreateSpec { address: address(text) })
+}
+
+fn copy(source: &str, target: &str, route: Route) -> Spec {
+    Spec::Copy(CopySpec { source: address(source), target: address(target), route })
+}
+
+fn restore(source: &str, target: &str, mode: Mode, route: Route) -> Spec {
+    let source = RestoreSource::Snapshot(address(source), Which::Latest);
+    Spec::Restore(RestoreSpec { source, target: address(target), mode, route })
+}
+
+/// Two servers of a kind, one with a key.
+async fn pair(real: bool) -> Option<(Server, Server)> {
+    if real {
+        return Some((RealQdrant::start(Some("ka")).await?, RealQdrant::start(None).await?));
+    }
+    Some((Server::sandbox(Some("ka"), vec![]).await, Server::sandbox(None, vec![]).await))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_on_sandboxes() {
+    let (a, b) = pair(false).await.unwrap();
+    everything(&a, &b).await;
+    headless(&a, &b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_works_on_real_servers() {
+    if let Some((a, b)) = pair(true).await {
+        everything(&a, &b).await;
+        headless(&a, &b).await;
+    }
+}
+
+async fn everything(a: &Server, b: &Server) {
+    a.fill("products", 1_200).await;
+    let world = World::open(&[("a", a), ("b", b)]);
+
+    let report = world.run(create("a/products")).await.unwrap();
+    assert_eq!(report.created.len(), 1);
+    assert_eq!(a.snapshots("products").await.len(), 1);
+
+    let folder = world.home.path().join("downloads");
+    std::fs::create_dir(&folder).unwrap();
+    let download = Spec::Download(DownloadSpec {
+        address: address("a/products"),
+        which: Which::Latest,
+        target: folder.clone(),
+        overwrite: false,
+    });
+    let report = world.run(download.clone()).await.unwrap();
+    assert!(matches!(report.verdict, Some(Verdict::Matches(_))), "{report:?}");
+    let name = files(&folder)[0].clone();
+    let again = world.run(download).await.unwrap_err();
+    assert_eq!(again.kind, ProblemKind::Refused, "an existing file is kept: {again:?}");
+
+    for (route, name) in [(Route::Url, "by-url"), (Route::Stream, "by-stream")] {
+        let report = world.run(restore("a/products", &format!("b/{name}"), Mode::New, route)).await.unwrap();
+        assert_eq!(report.verdict.as_ref().map(Verdict::word), Some("matches"), "{report:?}");
+        assert_eq!(report.samples.unwrap().same, 100);
+        assert_eq!(b.count(name).await, 1_200);
+        assert!(b.snapshots(name).await.is_empty(), "the uploaded file is deleted after the verdict");
+    }
+
+    let source = RestoreSource::File(folder.join(&name));
+    let from_file = RestoreSpec { source, target: address("b/from-file"), mode: Mode::New, route: Route::Upload };
+    let report = world.run(Spec::Restore(from_file)).await.unwrap();
+    assert_eq!(report.verdict.as_ref().map(Verdict::word), Some("matches"), "a file finds its proof by its hash: {report:?}");
+
+    migrate(a, b, &world).await;
+
+    let doomed = a.snapshots("products").await;
+    let names = doomed.iter().map(|name| SnapshotName::new(name.clone())).collect();
+    world.run(Spec::Delete(DeleteSpec { address: address("a/products"), names })).await.unwrap();
+    assert!(a.snapshots("products").await.is_empty());
+    assert_eq!(a.count("products").await, 1_200, "the collection is not touched");
+}
+
+async fn migrate(a: &Server, b: &Server, world: &World) {
+    let before = a.snapshots("products").await;
+    let report = world.run(copy("a/products", "b/products", Route::Auto)).await.unwrap();
+    assert_eq!((report.verdict.as_ref().map(Verdict::word), report.route), (Some("matches"), Some("url")), "{report:?}");
+    assert_eq!(a.snapshots("products").await, before, "the copy's own snapshot is gone, the others stay");
+
+    // Over what is there: the target differs now, and must be typed.
+    b.raw("POST", "/collections/products/points/delete?wait=true", json!({"points": [1, 2, 3]})).await;
+    let plan = world.plan(copy("a/products", "b/products", Route::Stream)).await.unwrap();
+    assert_eq!((plan.risk, plan.need()), (Risk::Destroys, Need::Typed("b/products".into())));
+    for consent in [Consent::None, Consent::Yes, Consent::Typed("a/products".into())] {
+        assert_eq!(plan.clone().approve(&consent).unwrap_err().kind, ProblemKind::Refused);
+    }
+    let report = world.run_plan(plan).await.unwrap();
+    assert_eq!(report.verdict.as_ref().map(Verdict::word), Some("matches"), "{report:?}");
+    assert_eq!(b.count("products").await, 1_200);
+    assert_eq!(b.snapshots("products").await.len(), 1, "the safety snapshot stays, the uploaded file does not");
+
+    // The way back: the safety snapshot has what was overwritten.
+    let report = world.run(restore("b/products", "b/back", Mode::New, Route::Auto)).await.unwrap();
+    assert_eq!(
+        (report.verdict.as_ref().map(Verdict::word), report.points.unwrap().found),
+        (Some("matches"), 1_197),
+        "{report:?}"
+    );
+
+    // A target of another shape is refused before anything moves.
+    b.raw("PUT", "/collections/other", json!({"vectors": {"size": 8, "distance": "Dot"}})).await;
+    let refused = world.run(copy("a/products", "b/other", Route::Auto)).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
+
+    // A name that is taken is not restored over without saying so.
+    let refused = world.run(restore("a/products", "b/products", Mode::New, Route::Auto)).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
+}
+
+/// The same through the binary, with JSON.
+async fn headless(a: &Server, b: &Server) {
+    let cli = Cli::for_servers(&[("a", a), ("b", b)]);
+    let ran = cli.run(&["snapshots", "create", "a/products", "--output", "json"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let list = cli.run(&["snapshots", "list", "a/products", "--output", "json"]).await.json();
+    let point = list["items"][0]["address"].as_str().unwrap().to_owned();
+    assert_eq!(list["items"][0]["recorded"], json!(true));
+    let ran = cli.run(&["snapshots", "download", &point, "--output", "json"]).await;
+    assert_eq!((ran.code, &ran.json()["verdict"]), (0, &json!("matches")), "{ran:?}");
+    let plan = cli.run(&["restore", &point, "--to", "b/cli", "--dry-run", "--output", "json"]).await;
+    assert_eq!((plan.code, &plan.json()["plan"]["operation"]), (0, &json!("restore")), "{plan:?}");
+    let ran = cli.run(&["restore", &point, "--to", "b/cli", "--output", "json"]).await;
+    assert_eq!(ran.code, 7, "without a terminal nothing asks: {ran:?}");
+    assert!(ran.stderr.contains("--yes"), "{ran:?}");
+    let ran = cli.run(&["restore", &point, "--to", "b/cli", "--yes", "--output", "json"]).await;
+    let report = ran.json();
+    assert_eq!((ran.code, &report["verdict"], &report["points"]["found"]), (0, &json!("matches"), &json!(1_200)), "{ran:?}");
+    let ran = cli.run(&["copy", "a/products", "b/cli", "--yes", "--output", "json"]).await;
+    assert_eq!(ran.code, 7, "{ran:?}");
+    let ran = cli.run(&["copy", "a/products", "b/cli", "--yes", "--confirm", "b/cli", "--output", "json"]).await;
+    assert_eq!((ran.code, &ran.json()["verdict"]), (0, &json!("matches")), "{ran:?}");
+    let ran = cli.run(&["snapshots", "delete", &point, "--yes", "--confirm", "a/products"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = cli.run(&["collections", "--output", "json"]).await;
+    assert!(ran.json()["items"].as_array().unwrap().len() >= 3, "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_must_not_fetch_is_streamed_to() {
+    let a = Server::sandbox(None, vec![SeedCollection::new("x", 50)]).await;
+    let b = Server::with(SandboxOptions { url_recovery: false, ..SandboxOptions::default() }, vec![]).await;
+    let world = World::open(&[("a", &a), ("b", &b)]);
+    let report = world.run(copy("a/x", "b/x", Route::Auto)).await.unwrap();
+    assert_eq!((report.route, report.verdict.as_ref().map(Verdict::word)), (Some("stream"), Some("matches")));
+    assert!(report.route_reason.as_ref().unwrap().contains("disabled"), "{report:?}");
+    let refused = world.run(copy("a/x", "b/y", Route::Url)).await.unwrap_err();
+    assert!(refused.message.contains("disabled"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_became_stale_does_nothing() {
+    let a = Server::sandbox(None, vec![SeedCollection::new("x", 50)]).await;
+    let b = Server::sandbox(None, vec![SeedCollection::new("x", 10)]).await;
+    let world = World::open(&[("a", &a), ("b", &b)]);
+    let plan = world.plan(copy("a/x", "b/x", Route::Auto)).await.unwrap();
+    b.raw("PUT", "/collections/x/points?wait=true", json!({"points": [{"id": 777, "vector": [0, 0, 0, 0, 0, 0, 0, 0]}]})).await;
+    let stale = world.run_plan(plan).await.unwrap_err();
+    assert_eq!(stale.kind, ProblemKind::PlanStale, "{stale:?}");
+    assert_eq!(b.count("x").await, 11, "nothing was done");
+    let plan = world.plan(copy("a/x", "b/free", Route::Auto)).await.unwrap();
+    b.raw("PUT", "/collections/free", json!({"vectors": {"size": 8, "distance": "Dot"}})).await;
+    assert_eq!(world.run_plan(plan).await.unwrap_err().kind, ProblemKind::PlanStale);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protection_is_enforced_below_the_front_ends() {
+    let a = Server::sandbox(None, vec![SeedCollection { snapshot_ages: vec![60], ..SeedCollection::new("x", 50) }]).await;
+    let of = |name, protection| instance(name, &a.urls(), None, protection);
+    let world =
+        World::new(vec![of("open", Protection::Open), of("guarded", Protection::Protected), of("frozen", Protection::ReadOnly)]);
+    assert_eq!(world.plan(create("guarded/x")).await.unwrap().need(), Need::Yes);
+    let into_guarded = world.plan(restore("open/x", "guarded/new", Mode::New, Route::Auto)).await.unwrap();
+    assert_eq!(into_guarded.need(), Need::Typed("guarded/new".into()));
+    for spec in
+        [create("frozen/x"), restore("open/x", "frozen/new", Mode::New, Route::Auto), copy("open/x", "frozen/y", Route::Auto)]
+    {
+        let refused = world.run(spec).await.unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
+    }
+    let refused = world.run(copy("frozen/x", "open/y", Route::Auto)).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::Refused, "a copy would take a snapshot on its source: {refused:?}");
+    assert_eq!(a.snapshots("x").await.len(), 1, "nothing was taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_is_never_overwritten_through() {
+    let a = Server::sandbox(None, vec![SeedCollection { alias: Some("shop".into()), ..SeedCollection::new("x", 50) }]).await;
+    let world = World::open(&[("a", &a)]);
+    let refused = world.run(copy("a/x", "a/shop", Route::Auto)).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
+    assert_eq!(a.count("x").await, 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_of_other_nodes_block_a_copy() {
+    let options = SandboxOptions { nodes: 3, ..SandboxOptions::default() };
+    let cluster = Server::with(options, vec![SeedCollection { shards: 3, ..SeedCollection::new("x", 300) }]).await;
+    let b = Server::sandbox(None, vec![]).await;
+    let world = World::open(&[("c", &cluster), ("b", &b)]);
+    let report = world.run(create("c/x")).await.unwrap();
+    assert_eq!(report.created.len(), 3, "one snapshot on each node: {report:?}");
+    let refused = world.run(copy("c/x", "b/x", Route::Auto)).await.unwrap_err();
+    assert!(refused.message.contains("other nodes"), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_the_server_accepts_is_seen() {
+    let a = Server::sandbox(None, vec![SeedCollection::new("x", 400)]).await;
+    let b = Server::sandbox(None, vec![]).await;
+    let world = World::open(&[("a", &a), ("b", &b)]);
+    let plan = world.plan(create("a/x")).await.unwrap();
+    world.run_plan(plan).await.unwrap();
+    world.run(restore("a/x", "b/x", Mode::New, Route::Auto)).await.unwrap();
+    // Somebody changes every point of the restored collection: the count stays right.
+    let points: Vec<_> = (1..=400).map(|id| json!({"id": id, "vector": [0, 0, 0, 0, 0, 0, 0, 9]})).collect();
+    b.raw("PUT", "/collections/x/points?wait=true", json!({"points": points})).await;
+    let connection = world.services.connection(&address("b/x").instance).await.unwrap();
+    let snapshot = a.snapshots("x").await;
+    let source = world.services.connection(&address("a/x").instance).await.unwrap();
+    let which = Which::Named(SnapshotName::new(snapshot[0].clone()));
+    let located = qsnap::ops::resolve::locate(&source, &address("a/x"), &which).await.unwrap();
+    let proof = world.services.proofs.load(located.snapshot.sha256.as_deref()).unwrap();
+    let expected = qsnap::ops::verify::Expected::Recorded(proof);
+    let progress = qsnap::jobs::progress::Progress::default();
+    let found = qsnap::ops::verify::verify(&connection, &address("b/x"), &expected, &progress).await.unwrap();
+    assert_eq!((found.verdict.word(), found.points.unwrap().found, found.samples.unwrap().changed), ("differs", 400, 100));
+}
