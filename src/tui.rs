@@ -28,6 +28,9 @@ pub mod theme;
 pub mod wizard;
 pub mod writer;
 
+#[cfg(test)]
+mod screens;
+
 pub use runtime::{Ended, run};
 
 /// What the header says besides the instances.

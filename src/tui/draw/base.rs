@@ -47,8 +47,13 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let right = jobs_summary(app);
     let room = usize::from(area.width).saturating_sub(width(&right) + 1);
     let mut used = 7;
-    for (index, state) in app.model.instances.iter().enumerate() {
-        let (sign, role, words) = instance_words(app, state);
+    let mut all: Vec<_> = app.model.instances.iter().map(|state| (state, instance_words(app, state))).collect();
+    let needed: usize = all.iter().map(|(state, (_, _, words))| width(state.name.as_str()) + width(words) + 3).sum();
+    if needed + used > room {
+        // Versions go first; that something is wrong stays.
+        all.iter_mut().filter(|(_, (_, role, _))| *role == Role::Good).for_each(|(_, (_, _, words))| words.clear());
+    }
+    for (index, (state, (sign, role, words))) in all.into_iter().enumerate() {
         let text = format!(" {sign}{}{words} ", state.name);
         if used + width(&text) > room {
             let left = app.model.instances.len() - index;
@@ -155,9 +160,9 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
         return;
     }
     let columns = usize::from(inner.width);
-    let name_columns = columns.saturating_sub(1 + 1 + 8 + 1 + 6 + 1 + 6);
+    let name_columns = columns.saturating_sub(1 + 1 + 7 + 1 + 5 + 1 + 6);
     let heading =
-        format!(" {} {} {} {}", fit_left("name", name_columns), fit_right("points", 8), fit_right("last", 6), fit_left("", 6));
+        format!(" {} {} {} {}", fit_left("name", name_columns), fit_right("points", 7), fit_right("last", 5), fit_left("", 6));
     put(frame, inner, 0, Line::styled(heading, style(app, Role::Muted)));
     let current = app.collection().map(|view| view.address.clone());
     let height = usize::from(inner.height.saturating_sub(1));
@@ -184,8 +189,8 @@ fn collection_row(app: &App, view: &CollectionView, name_columns: usize) -> (Str
     let text = format!(
         "{} {} {} {}",
         fit_left(&view.address.collection.to_string(), name_columns),
-        fit_right(&points, 8),
-        fit_right(&last, 6),
+        fit_right(&points, 7),
+        fit_right(&last, 5),
         fit_left(status, 6)
     );
     (text, role)
