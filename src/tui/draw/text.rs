@@ -91,6 +91,15 @@ pub fn frame_box(app: &App, frame: &mut Frame<'_>, columns: u16, rows: u16, titl
     let area = frame.area();
     let usable = Rect { height: area.height.saturating_sub(1), ..area };
     let place = layout::dialog(usable, columns, rows);
+    // A wide character that the box's left edge cuts in two would swallow the edge.
+    if let Some(left) = place.x.checked_sub(1) {
+        for y in place.y..place.bottom() {
+            let cell = &mut frame.buffer_mut()[(left, y)];
+            if width(cell.symbol()) > 1 {
+                cell.set_symbol(" ");
+            }
+        }
+    }
     frame.render_widget(Clear, place);
     let room = usize::from(place.width.saturating_sub(4));
     let title = Span::styled(format!(" {} ", shorten_end(title, room.saturating_sub(2))), style(app, Role::Title));

@@ -32,7 +32,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
 }
 
 fn columns(frame: &Frame<'_>) -> u16 {
-    78.min(frame.area().width)
+    78.min(frame.area().width.saturating_sub(2))
 }
 
 fn page(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, rows: &[Row], extra: u16) -> Rect {
