@@ -12,7 +12,7 @@ use crate::ops::flow::{self, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates;
 use crate::ops::report::Report;
 use crate::ops::resolve::{NameUse, name_use};
-use crate::ops::restore::{bring, inspect_target, report, safety_snapshot};
+use crate::ops::restore::{bring, inspect_target, report, safety_snapshot, with_way_back};
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 use crate::ops::verify::Expected;
@@ -74,6 +74,9 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
     }
     findings.extend(inspected.findings);
     let (route, why) = first_route(spec.route, Some(connection.first()), inspected.connection.first());
+    if route == Route::Url && connection.api_key.is_some() && source.instance != target.instance {
+        findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
+    }
     let protection = inspected.connection.instance.protection;
     let occupied = inspected.occupied;
     let typed = occupied.is_some() || protection == crate::domain::instance::Protection::Protected;
@@ -145,7 +148,8 @@ pub(in crate::ops) async fn execute(
         snapshot: snapshot.clone(),
     };
     let destination = Destination { connection: target, node: 0, address: spec.target.clone() };
-    let finished = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await?;
+    let brought = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await;
+    let finished = brought.map_err(|problem| with_way_back(problem, &created))?;
     let deletion = create::undo(&source, resolved.node, &spec.source, snapshot);
     if job.commit(steps.run("tidy", &shown, deletion)).await.is_err() {
         steps.leaves(shown)?;

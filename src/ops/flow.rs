@@ -303,6 +303,10 @@ async fn execute(services: &Services, approved: Approved, job: &JobContext) -> R
         return Err(Problem::new(ProblemKind::PlanStale, format!("the plan is stale: {}", drift.join("; ")), &plan.target)
             .advise("nothing was done; look at the new plan and decide again"));
     }
+    if let Some(finding) = now.blocked().first() {
+        return Err(Problem::new(ProblemKind::PlanStale, format!("the plan is stale: {}", finding.message), &plan.target)
+            .advise(format!("nothing was done; {}", finding.advice)));
+    }
     match plan.resolved.clone() {
         Resolved::Create(resolved) => create::execute(services, &plan, resolved, job).await,
         Resolved::Download(resolved) => download::execute(services, &plan, resolved, job).await,

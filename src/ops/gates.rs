@@ -164,6 +164,15 @@ pub fn proof(recorded: bool, source_alive: bool) -> Finding {
     }
 }
 
+/// The url route gives the source's key to the target, which fetches with it.
+pub fn key_handed_over(source: &str, target: &str) -> Finding {
+    Finding::look(
+        "key",
+        format!("{target} is given the API key of {source}, to fetch with"),
+        "choose the route stream if that must not be",
+    )
+}
+
 /// The loss window, in plain words.
 pub fn loss_window(taken: &str, ago: &str, points_then: Option<u64>, points_now: Option<u64>) -> Finding {
     let then = points_then.map_or_else(|| "not recorded".to_owned(), exact);

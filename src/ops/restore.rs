@@ -170,6 +170,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         ResolvedSource::File { .. } => None,
     };
     let (route, why) = first_route(spec.route, source_node.as_deref(), target.connection.first());
+    findings.extend(key_finding(services, &source, &spec, route).await);
     let destroys = in_place && target.occupied.is_some();
     let steps = steps_of(&spec, &known, route, &why, target.occupied);
     let target_text = spec.target.to_string();
@@ -202,6 +203,13 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         resolved: flow::Resolved::Restore(Resolved { source, occupied: target.occupied }),
         spec: Spec::Restore(spec),
     })
+}
+
+async fn key_finding(services: &Services, source: &ResolvedSource, spec: &RestoreSpec, route: Route) -> Option<Finding> {
+    let ResolvedSource::Snapshot(address, _) = source else { return None };
+    let connection = services.connection(&address.instance).await.ok()?;
+    let hands_over = route == Route::Url && connection.api_key.is_some() && address.instance != spec.target.instance;
+    hands_over.then(|| gates::key_handed_over(address.instance.as_str(), spec.target.instance.as_str()))
 }
 
 /// What is known of the source.
@@ -317,7 +325,8 @@ pub(in crate::ops) async fn execute(
         created.extend(safety_snapshot(services, &mut steps, &connection, &spec.target).await?);
     }
     let destination = Destination { connection, node: 0, address: spec.target.clone() };
-    let finished = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await?;
+    let brought = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await;
+    let finished = brought.map_err(|problem| with_way_back(problem, &created))?;
     if let (Verdict::Matches(_), Expected::Recorded(proof), Some(sha256)) = (&finished.verification.verdict, &expected, &sha256) {
         let proven = Proof { proven_at: Some(services.clock.now()), ..proof.clone() };
         // Only a note for the list; the verdict stands without it.
@@ -408,6 +417,17 @@ pub(in crate::ops) async fn safety_snapshot(
     let shown = format!("{address}/{}", crate::domain::address::encode(taken.name.raw()));
     steps.leaves(format!("safety snapshot {shown}"))?;
     Ok(Some(format!("safety snapshot {shown}")))
+}
+
+/// Adds where the overwritten data is.
+pub(in crate::ops) fn with_way_back(problem: Problem, created: &[String]) -> Problem {
+    match created.first() {
+        Some(safety) => {
+            let advice = format!("{}; what was there before is in the {safety}", problem.advice);
+            problem.advise(advice)
+        }
+        None => problem,
+    }
 }
 
 /// What to expect: the record of these bytes, else the live source, else nothing.

@@ -17,6 +17,16 @@ pub struct Steps<'a> {
     done: Vec<StepRecord>,
     left_behind: Vec<String>,
     started: Instant,
+    ended: bool,
+}
+
+impl Drop for Steps<'_> {
+    /// A failed or canceled operation ends in the journal too; only a killed process leaves it open.
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.record.end(self.services.clock.now(), "not finished: failed or canceled");
+        }
+    }
 }
 
 impl<'a> Steps<'a> {
@@ -29,7 +39,7 @@ impl<'a> Steps<'a> {
         target: &str,
     ) -> Result<Self, Problem> {
         let record = services.journal.begin(services.clock.now(), operation, source, target)?;
-        Ok(Self { services, job, record, done: Vec::new(), left_behind: Vec::new(), started: progress::now() })
+        Ok(Self { services, job, record, done: Vec::new(), left_behind: Vec::new(), started: progress::now(), ended: false })
     }
 
     /// Runs one step.
@@ -58,8 +68,9 @@ impl<'a> Steps<'a> {
 
     /// Closes the journal; gives the steps, what is left behind, and the seconds.
     pub fn end(mut self, result: &str) -> Result<(Vec<StepRecord>, Vec<String>, f64), Problem> {
+        self.ended = true;
         self.record.end(self.services.clock.now(), result)?;
-        Ok((self.done, self.left_behind, rounded(self.started)))
+        Ok((std::mem::take(&mut self.done), std::mem::take(&mut self.left_behind), rounded(self.started)))
     }
 }
 
