@@ -54,7 +54,9 @@ pub fn wrap(rows: &[Row], columns: usize) -> Vec<Row> {
             let end = if rest[limit..].starts_with(' ') {
                 limit
             } else {
-                rest[..limit].rfind(' ').filter(|at| !rest[..*at].trim().is_empty()).unwrap_or(limit)
+                // A word that would not fit on a line of its own is cut here, beside its label.
+                let fits = |at: &usize| rest[at + 1..].split(' ').next().is_some_and(|word| width(word) <= columns - indent);
+                rest[..limit].rfind(' ').filter(|at| !rest[..*at].trim().is_empty()).filter(fits).unwrap_or(limit)
             };
             push(&mut out, row, margin, rest[..end].trim_end());
             rest = rest[end..].trim_start();
