@@ -101,6 +101,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.world.remove_files();
     }
 }
 

@@ -33,10 +33,15 @@ fn from_flags(global: &Global, need: &Need) -> Consent {
         return Consent::None;
     }
     match need {
-        Need::Typed(address) if global.confirm.contains(address) => Consent::Typed(address.clone()),
+        // An address may be written with or without %XX; it is the same collection.
+        Need::Typed(address) if global.confirm.iter().any(|text| same_address(text, address)) => Consent::Typed(address.clone()),
         Need::Typed(_) => global.confirm.first().map_or(Consent::Yes, |other| Consent::Typed(other.clone())),
         Need::Nothing | Need::Yes => Consent::Yes,
     }
+}
+
+fn same_address(text: &str, address: &str) -> bool {
+    text == address || crate::domain::address::CollectionAddress::parse(text).is_ok_and(|parsed| parsed.to_string() == address)
 }
 
 fn ask(question: &str) -> String {
@@ -68,6 +73,7 @@ pub fn plan_text(plan: &Plan) -> String {
         }
     }
     match plan.need() {
+        _ if !plan.blocked().is_empty() => lines.push("cannot be done as it is".into()),
         Need::Nothing => {}
         Need::Yes => lines.push("needs: --yes".into()),
         Need::Typed(address) => lines.push(format!("needs: --yes --confirm '{address}'")),

@@ -116,7 +116,9 @@ impl fmt::Display for Address {
 pub fn encode(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in raw.chars() {
-        let awkward = is_hostile(c) || c.is_whitespace() || matches!(c, '/' | '@' | '%' | '\\' | '\'' | '"' | '`' | '$');
+        // All of ASCII that a shell or an address could take for something else; letters of any script stay.
+        let plain = c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | ',' | ':' | '=');
+        let awkward = is_hostile(c) || c.is_whitespace() || (c.is_ascii() && !plain);
         if awkward {
             let mut buffer = [0; 4];
             for byte in c.encode_utf8(&mut buffer).bytes() {
@@ -142,10 +144,22 @@ mod tests {
 
     #[test]
     fn every_collection_name_can_be_typed_back() {
-        for raw in ["products", "a/b", "a@b", "50%", "tab\tx", "\u{202e}abc", "日本 語", "x'y\"z", "e\u{1b}[2J"] {
+        for raw in [
+            "products",
+            "a/b",
+            "a@b",
+            "50%",
+            "tab\tx",
+            "\u{202e}abc",
+            "日本 語",
+            "x'y\"z",
+            "e\u{1b}[2J",
+            "x;{curl,-O,evil};&|<>*?#!~()",
+        ] {
             let address = CollectionAddress::new(InstanceName::new("prod").unwrap(), CollectionName::new(raw));
             let shown = address.to_string();
             assert!(!shown.chars().any(is_hostile), "{shown:?}");
+            assert!(!shown.contains(|c: char| "'\"`$;&|<>*?#!~(){}[]\\ ".contains(c)), "nothing for a shell: {shown}");
             assert_eq!(CollectionAddress::parse(&shown).unwrap(), address);
         }
     }

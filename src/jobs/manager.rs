@@ -9,7 +9,7 @@ use crate::jobs::limits::{Limits, Resource};
 use crate::jobs::progress::{self, Progress, Sample};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -145,9 +145,20 @@ pub struct JobContext {
     /// Where progress is counted.
     pub progress: Progress,
     cleanups: Arc<Mutex<Vec<Cleanup>>>,
-    committing: Arc<AtomicU32>,
+    gate: Arc<Mutex<Gate>>,
     committed: Arc<Notify>,
     next_cleanup: Arc<AtomicU64>,
+}
+
+/// Whether cancel or the work was first: one lock decides, so that a cancel never tears a section apart.
+#[derive(Debug, Default)]
+struct Gate {
+    /// Sections that must not be interrupted.
+    committing: u32,
+    /// The job passed the point of no return: it runs to its end.
+    sealed: bool,
+    /// A cancel took hold: nothing may be committed any more.
+    closed: bool,
 }
 
 /// Names a registered cleanup.
@@ -160,7 +171,7 @@ impl JobContext {
             id,
             progress: Progress::default(),
             cleanups: Arc::default(),
-            committing: Arc::default(),
+            gate: Arc::default(),
             committed: Arc::default(),
             next_cleanup: Arc::default(),
         }
@@ -184,24 +195,59 @@ impl JobContext {
         struct Guard<'a>(&'a JobContext);
         impl Drop for Guard<'_> {
             fn drop(&mut self) {
-                self.0.committing.fetch_sub(1, Ordering::SeqCst);
+                self.0.gate().committing -= 1;
                 self.0.committed.notify_waiters();
             }
         }
-        self.committing.fetch_add(1, Ordering::SeqCst);
+        let closed = {
+            let mut gate = self.gate();
+            gate.committing += u32::from(!gate.closed);
+            gate.closed
+        };
+        if closed {
+            // The cancel was first; the task is about to be dropped at this very await.
+            std::future::pending::<()>().await;
+        }
         let _guard = Guard(self);
         section.await
+    }
+
+    /// From here on the job cannot be canceled: what it began on a server goes on without it, and only
+    /// staying tells how it ends. Says whether it could be sealed; `false` when a cancel was first.
+    pub fn seal(&self) -> bool {
+        let mut gate = self.gate();
+        gate.sealed |= !gate.closed;
+        gate.sealed
+    }
+
+    /// Takes a seal back: what was begun on the server turned out not to have begun.
+    pub fn unseal(&self) {
+        self.gate().sealed = false;
+        self.committed.notify_waiters();
+    }
+
+    /// Closes the gate for a cancel, if nothing is being committed.
+    fn close(&self) -> bool {
+        let mut gate = self.gate();
+        gate.closed |= gate.committing == 0 && !gate.sealed;
+        gate.closed
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Cleanup>> {
         self.cleanups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resolves once no section is being committed.
-    async fn interruptible(&self) {
+    /// Resolves once a cancel has taken hold; never for a sealed job.
+    async fn closed(&self) {
         loop {
             let waiting = self.committed.notified();
-            if self.committing.load(Ordering::SeqCst) == 0 {
+            tokio::pin!(waiting);
+            waiting.as_mut().enable();
+            if self.close() {
                 return;
             }
             waiting.await;
@@ -307,15 +353,15 @@ impl JobManager {
         let mut task = tokio::spawn(work(context.clone()));
         let ended = tokio::select! {
             ended = &mut task => Some(ended),
-            () = async { cancel.cancelled().await; context.interruptible().await } => None,
+            () = async { cancel.cancelled().await; self.note_cancel(&context); context.closed().await } => None,
         };
         let result = match ended {
             Some(Ok(result)) => result,
             Some(Err(panic)) => Err(Problem::new(ProblemKind::Failed, format!("the job crashed: {panic}"), "")
                 .advise("this is a defect of qsnap; please report it with what you did")),
             None => {
-                self.enter(id, JobState::Canceling).await;
                 task.abort();
+                self.enter(id, JobState::Canceling).await;
                 // A result that came first counts: what is done is done.
                 match task.await {
                     Ok(result) => result,
@@ -339,6 +385,13 @@ impl JobManager {
                 };
                 (outcome, Err(problem))
             }
+        }
+    }
+
+    /// Says that a cancel was heard while it has to wait.
+    fn note_cancel(&self, context: &JobContext) {
+        if !context.close() {
+            context.progress.note("cancel was heard; too late to stop what the server does, waiting for the result");
         }
     }
 
@@ -367,7 +420,7 @@ impl JobManager {
     /// Cancels; a second cancel of the same job skips its cleanup.
     pub fn cancel(&self, id: JobId) {
         if let Some(entry) = self.table().get(&id) {
-            if entry.cancel.is_cancelled() {
+            if entry.state == JobState::Canceling {
                 entry.skip_cleanup.cancel();
             }
             entry.cancel.cancel();
@@ -378,7 +431,9 @@ impl JobManager {
     pub async fn shut_down(&self, deadline: Duration) {
         let running: Vec<JobId> = self.rows().iter().filter(|row| !row.is_finished()).map(|row| row.id).collect();
         for id in running {
-            self.cancel(id);
+            if let Some(entry) = self.table().get(&id) {
+                entry.cancel.cancel();
+            }
         }
         self.0.tracker.close();
         let _ = tokio::time::timeout(deadline, self.0.tracker.wait()).await;

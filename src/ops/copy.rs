@@ -96,7 +96,12 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
         steps: steps_of(&spec, route, &why, occupied),
         findings,
         command: format!("qsnap copy {source} {target}{route_flag}{consent}"),
-        facts: inspected.facts,
+        facts: {
+            let mut facts = inspected.facts;
+            facts.points("points in the source", points);
+            facts.text("shape of the source", info.vectors());
+            facts
+        },
         needs: vec![
             Resource::Exclusive(target.to_string()),
             Resource::Exclusive(format!("snapshot of {source}")),
@@ -133,14 +138,14 @@ pub(in crate::ops) async fn execute(
     let mut steps = Steps::begin(services, job, "copy", &plan.source, &plan.target)?;
     let source = services.connection(&spec.source.instance).await?;
     let target = services.connection(&spec.target.instance).await?;
-    let snapshot = create::take(services, &mut steps, &source, resolved.node, &spec.source).await?;
+    let (snapshot, proof) = create::take(services, &mut steps, &source, resolved.node, &spec.source).await?;
     let shown = format!("{}/{}", spec.source, crate::domain::address::encode(snapshot.name.raw()));
     let cleanup = job.on_failure(shown.clone(), create::undo(&source, resolved.node, &spec.source, snapshot.clone()));
     let mut created = Vec::new();
     if resolved.occupied.is_some() {
         created.extend(safety_snapshot(services, &mut steps, &target, &spec.target).await?);
     }
-    let expected = services.proofs.load(snapshot.sha256.as_deref()).map_or(Expected::Nothing, Expected::Recorded);
+    let expected = proof.map_or(Expected::Nothing, Expected::Recorded);
     let origin = Origin::Node {
         connection: source.clone(),
         node: resolved.node,
@@ -152,7 +157,7 @@ pub(in crate::ops) async fn execute(
     let finished = brought.map_err(|problem| with_way_back(problem, &created))?;
     let deletion = create::undo(&source, resolved.node, &spec.source, snapshot);
     if job.commit(steps.run("tidy", &shown, deletion)).await.is_err() {
-        steps.leaves(shown)?;
+        steps.leaves(shown);
     }
     job.keep(cleanup);
     let mode = if resolved.occupied.is_some() { "in-place" } else { "new" };

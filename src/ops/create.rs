@@ -10,7 +10,7 @@ use crate::jobs::manager::JobContext;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::gates;
-use crate::ops::proof;
+use crate::ops::proof::{self, Proof};
 use crate::ops::report::Report;
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::services::{Connection, Services};
@@ -48,8 +48,11 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
     let mut findings =
         vec![Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word()))];
     let mut nodes = Vec::new();
+    let mut missing: Option<BTreeSet<u32>> = None;
     for (index, node) in connection.nodes.iter().enumerate() {
         let cluster = node.collection_cluster(&address.collection).await.map_err(problem)?;
+        let lacks: BTreeSet<u32> = cluster.missing_here().into_iter().collect();
+        missing = Some(missing.map_or_else(|| lacks.clone(), |before| &before & &lacks));
         if cluster.replicas.iter().any(|replica| replica.peer.is_none()) {
             nodes.push(index);
         }
@@ -57,6 +60,14 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
             let advice = "wait until replicas are Active: their snapshots may be unusable";
             findings.push(Finding::look("replicas", format!("{}: {}", node.url(), cluster.unhealthy().join(", ")), advice));
         }
+    }
+    let missing: Vec<u32> = missing.unwrap_or_default().into_iter().collect();
+    if nodes.is_empty() || !missing.is_empty() {
+        findings.push(Finding::block(
+            "shards",
+            format!("shards {missing:?} live on nodes that are not configured: the snapshots would not hold them"),
+            "give all nodes of the cluster in the configuration: nodes = [\"https://…\", …]",
+        ));
     }
     findings.push(gates::idle(activity, &address.to_string()));
     let where_to = if nodes.len() > 1 { format!("on {} nodes", nodes.len()) } else { "on the node".to_owned() };
@@ -102,12 +113,12 @@ pub(in crate::ops) async fn execute(
     let mut steps = Steps::begin(services, job, "create", &plan.source, &plan.target)?;
     let mut created = Vec::new();
     for node in resolved.nodes {
-        let taken = take(services, &mut steps, &connection, node, address).await?;
+        let (taken, _) = take(services, &mut steps, &connection, node, address).await?;
         let shown = flow_address(address, &taken.name);
         created.push(format!("{shown} ({})", size::bytes(taken.size)));
         job.on_failure(shown, undo(&connection, node, address, taken));
     }
-    let (done, left_behind, seconds) = steps.end("ok")?;
+    let (done, left_behind, seconds) = steps.end("ok");
     Ok(Report {
         operation: "create",
         source: plan.source.clone(),
@@ -158,14 +169,15 @@ pub(in crate::ops) async fn take(
     connection: &Arc<Connection>,
     node_index: usize,
     address: &CollectionAddress,
-) -> Result<SnapshotInfo, Problem> {
+) -> Result<(SnapshotInfo, Option<Proof>), Problem> {
     let node = connection.node(node_index)?.clone();
     let problem = |error: ApiError| error.into_problem(address.to_string());
     let name = &address.collection;
-    let before = steps.run("sample", "", async { proof::before(node.as_ref(), name).await.map_err(problem) }).await?;
+    // A collection that cannot be sampled in time can still be snapshotted: then nothing is recorded.
+    let before = steps.run("sample", "", async { proof::before(node.as_ref(), name).await.map_err(problem) }).await.ok();
     let scope = SnapshotScope::Collection(name.clone());
     let job = steps.job;
-    another_second(node.as_ref(), &scope, services).await.map_err(problem)?;
+    another_second(node.as_ref(), &scope).await.map_err(problem)?;
     let taken = steps
         .run("snapshot", &address.to_string(), async {
             let known: BTreeSet<SnapshotName> =
@@ -188,26 +200,26 @@ pub(in crate::ops) async fn take(
     let source = address.to_string();
     let taken_at = taken.taken_at.unwrap_or_else(|| services.clock.now());
     let recorded = steps.run("record", "", async {
+        let unsampled = || Problem::new(ProblemKind::Failed, "there is no sample to record", address.to_string());
+        let before = before.ok_or_else(unsampled)?;
         let proof = proof::after(node.as_ref(), name, source, taken_at, before).await.map_err(problem)?;
-        match &taken.sha256 {
-            Some(sha256) => services.proofs.save(sha256, &proof),
-            None => Ok(()),
+        if let Some(sha256) = &taken.sha256 {
+            services.proofs.save(sha256, &proof)?;
         }
+        Ok(proof)
     });
     // The snapshot is good without its proof; whoever restores it is told that nothing was recorded.
-    let _ = recorded.await;
-    Ok(taken)
+    let proof = recorded.await.ok();
+    Ok((taken, proof))
 }
 
 /// Two snapshots taken within one second share a name, and the later replaces the earlier (1.18.3): one
 /// that the user wants must not be replaced, and then tidied away, by one of ours.
-async fn another_second(node: &dyn QdrantApi, scope: &SnapshotScope, services: &Services) -> Result<(), ApiError> {
-    let newest = node.snapshots(scope).await?.into_iter().filter_map(|snapshot| snapshot.taken_at).max();
-    let Some(newest) = newest else { return Ok(()) };
-    // The server's clock may differ from this one by a little; by much only in tests of clocks.
-    let distance = services.clock.now().as_second() - newest.as_second();
-    if (-2..=1).contains(&distance) {
-        tokio::time::sleep(std::time::Duration::from_millis(u64::try_from(2 - distance).unwrap_or(2) * 1_000 / 2)).await;
+///
+/// The server's clock is not known here: after everything that is listed now, more than a second passes.
+async fn another_second(node: &dyn QdrantApi, scope: &SnapshotScope) -> Result<(), ApiError> {
+    if !node.snapshots(scope).await?.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     }
     Ok(())
 }
@@ -224,10 +236,15 @@ async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<S
     })
 }
 
+/// Deletes the one snapshot that appeared since. Were there two, one would be somebody else's: both stay.
 async fn remove_stray(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<(), Problem> {
     loop {
-        if let Ok(found) = new_one(node, scope, known).await {
-            return node.delete_snapshot(scope, &found.name).await.map_err(|error| error.into_problem(""));
+        let listed = node.snapshots(scope).await.unwrap_or_default();
+        let new: Vec<&SnapshotInfo> = listed.iter().filter(|snapshot| !known.contains(&snapshot.name)).collect();
+        match new.as_slice() {
+            [] => {}
+            [ours] => return node.delete_snapshot(scope, &ours.name).await.map_err(|error| error.into_problem("")),
+            _ => return Err(Problem::new(ProblemKind::Failed, "several snapshots appeared meanwhile", "")),
         }
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     }

@@ -113,7 +113,7 @@ pub(in crate::ops) async fn execute(
         job.commit(steps.run("delete", &name.to_string(), deletion)).await?;
         freed += located.snapshot.size;
     }
-    let (done, left_behind, seconds) = steps.end("ok")?;
+    let (done, left_behind, seconds) = steps.end("ok");
     Ok(Report {
         operation: "delete",
         source: plan.source.clone(),

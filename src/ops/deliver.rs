@@ -9,7 +9,7 @@ use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
-use crate::jobs::manager::JobContext;
+use crate::jobs::manager::{CleanupId, JobContext};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::services::{Connection, Services};
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
@@ -21,7 +21,6 @@ use futures_util::stream::BoxStream;
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// How the bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -65,8 +64,10 @@ pub(in crate::ops) struct Delivered {
     pub route: Route,
     pub reason: Option<String>,
     pub bytes: u64,
-    /// The file that the target keeps after an upload.
-    pub uploaded: Option<SnapshotName>,
+    /// The file that the target keeps after an upload, and the cleanup that would remove it.
+    pub uploaded: Option<(SnapshotName, CleanupId)>,
+    /// The connection was lost: that the server restored is not known but from verification.
+    pub looked: bool,
 }
 
 /// The target of a delivery.
@@ -111,8 +112,8 @@ pub(in crate::ops) async fn deliver(
         Origin::File { path, size, sha256 } => {
             let file = std::fs::File::open(path).map_err(|error| crate::transfer::landing::disk_problem("read", path, &error))?;
             let body = from_file(file);
-            let uploaded = upload(services, job, destination, body, *size, Some(sha256), None).await?;
-            Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded) })
+            let (uploaded, looked) = upload(services, job, destination, body, *size, Some(sha256), None).await?;
+            Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
         }
         Origin::Node { connection, node, address, snapshot } => {
             let source = connection.node(*node)?;
@@ -121,9 +122,14 @@ pub(in crate::ops) async fn deliver(
             let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
             if route == Route::Url {
                 match by_url(job, connection, source.as_ref(), &scope, snapshot, destination).await {
-                    Ok(()) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None }),
+                    Ok(looked) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked }),
                     Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
+                        job.unseal();
                         reason = Some(format!("url did not work: {}", error.message))
+                    }
+                    Err(error) if cannot_fetch(&error) => {
+                        let problem = error.into_problem(destination.address.to_string());
+                        return Err(problem.advise("choose the route stream: the bytes then go through qsnap"));
                     }
                     Err(error) => return Err(error.into_problem(destination.address.to_string())),
                 }
@@ -137,8 +143,9 @@ pub(in crate::ops) async fn deliver(
                     .advise("take a new snapshot; this one changed or is cut"));
             }
             let body = stall_guarded(download.body.map(|chunk| chunk.map_err(std::io::Error::other)).boxed());
-            let uploaded = upload(services, job, destination, body, size, snapshot.sha256.as_deref(), Some(address)).await?;
-            Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded) })
+            let (uploaded, looked) =
+                upload(services, job, destination, body, size, snapshot.sha256.as_deref(), Some(address)).await?;
+            Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
         }
     }
 }
@@ -150,7 +157,7 @@ async fn by_url(
     scope: &SnapshotScope,
     snapshot: &SnapshotInfo,
     destination: &Destination,
-) -> Result<(), ApiError> {
+) -> Result<bool, ApiError> {
     let target = match destination.node() {
         Ok(target) => target,
         Err(problem) => return Err(ApiError::new(ApiErrorKind::Rejected, "find the target", "", problem.message)),
@@ -165,9 +172,13 @@ async fn by_url(
     let name = &destination.address.collection;
     let target_scope = destination.scope();
     let call = target.recover(&target_scope, recover);
-    match job.commit(follow(target.as_ref(), name, &job.progress, call)).await? {
-        Followed::Answered(()) => Ok(()),
-        Followed::MustLook => something_restored(destination).await.map_err(|problem| {
+    if !job.seal() {
+        // A cancel came first: this task is about to be dropped here.
+        std::future::pending::<()>().await;
+    }
+    match follow(target.as_ref(), name, &job.progress, call).await? {
+        Followed::Answered(()) => Ok(false),
+        Followed::MustLook => something_restored(destination).await.map(|()| true).map_err(|problem| {
             ApiError::new(ApiErrorKind::Rejected, "restore from the snapshot's URL", target.url(), problem.message)
         }),
     }
@@ -205,32 +216,47 @@ async fn upload(
     size: u64,
     sha256: Option<&str>,
     source: Option<&CollectionAddress>,
-) -> Result<SnapshotName, Problem> {
+) -> Result<((SnapshotName, CleanupId), bool), Problem> {
     let target = destination.node()?;
     let kept = SnapshotName::new(format!("qsnap-{}-{}-{}.snapshot", compact(services.clock.now()), std::process::id(), job.id.0));
     let hash = RunningHash::default();
     job.progress.phase(if source.is_some() { "streaming" } else { "uploading" }, Some(size));
-    let (all_sent, is_all_sent) = oneshot::channel();
+    // Until the last byte a cancel loses nothing; after it the server restores, whoever listens.
+    let sealing = job.clone();
     let body = observed(body, job.progress.clone(), hash.clone(), move || {
-        let _ = all_sent.send(());
+        if sealing.seal() {
+            sealing.progress.phase("the server is restoring", None);
+        }
     });
     let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
     let name = &destination.address.collection;
     let scope = destination.scope();
-    let call = follow(target.as_ref(), name, &job.progress, target.upload(&scope, upload));
-    tokio::pin!(call);
-    // Until the last byte a cancel loses nothing; after it the server restores, whoever listens.
-    let outcome = tokio::select! {
-        outcome = &mut call => outcome,
-        Ok(()) = is_all_sent => {
-            job.progress.phase("the server is restoring", None);
-            job.commit(call).await
-        }
+    let shown = format!("{}/{}", destination.address, crate::domain::address::encode(kept.raw()));
+    let cleanup =
+        job.on_failure(format!("the uploaded file {shown}"), remove_upload(target.clone(), scope.clone(), kept.clone()));
+    let sending = async {
+        target.upload(&scope, upload).await.map_err(|mut error| {
+            // The server restores only whole uploads: of one that broke before its end nothing has to be looked for.
+            if error.kind == ApiErrorKind::OutcomeUnknown && hash.look().0 < size {
+                error.kind = ApiErrorKind::Cut;
+            }
+            error
+        })
     };
+    let outcome = follow(target.as_ref(), name, &job.progress, sending).await;
     match outcome {
-        Ok(Followed::Answered(())) => Ok(kept),
-        Ok(Followed::MustLook) => something_restored(destination).await.map(|()| kept),
+        Ok(Followed::Answered(())) => Ok(((kept, cleanup), false)),
+        Ok(Followed::MustLook) => something_restored(destination).await.map(|()| ((kept, cleanup), true)),
         Err(error) => Err(explain(error, destination, source, hash.look().0, size)),
+    }
+}
+
+/// Qdrant keeps what was uploaded, also after a failure (1.16.3, 1.18.3). While no collection has the name the
+/// file cannot be reached; then there is nothing that could be done.
+async fn remove_upload(node: Arc<dyn QdrantApi>, scope: SnapshotScope, name: SnapshotName) -> Result<(), Problem> {
+    match node.delete_snapshot(&scope, &name).await {
+        Err(error) if error.kind != ApiErrorKind::NotFound => Err(error.into_problem("")),
+        _ => Ok(()),
     }
 }
 

@@ -54,7 +54,15 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
             "create it, or choose another one",
         ));
     }
-    let exists = file.exists();
+    let present = std::fs::symlink_metadata(&file).ok();
+    let exists = present.is_some();
+    if present.is_some_and(|meta| !meta.is_file()) {
+        findings.push(Finding::block(
+            "file",
+            format!("{shown} is not a regular file"),
+            "choose another name: a device, link or folder is never replaced",
+        ));
+    }
     findings.push(match (exists, spec.overwrite) {
         (true, false) => Finding::block(
             "file",
@@ -140,7 +148,7 @@ pub(in crate::ops) async fn execute(
     };
     let published = job.commit(steps.run("publish", "", async { ready.publish(spec.overwrite) })).await?;
     job.keep(cleanup);
-    let (done, left_behind, seconds) = steps.end("ok")?;
+    let (done, left_behind, seconds) = steps.end("ok");
     Ok(Report {
         operation: "download",
         source: plan.source.clone(),

@@ -12,7 +12,7 @@ pub fn version(source: Option<ServerVersion>, target: Option<ServerVersion>) -> 
     let (Some(source), Some(target)) = (source, target) else {
         return Finding::look(
             "version",
-            "the source's Qdrant version is not known (it is not stored in a snapshot)",
+            "the Qdrant version that took the snapshot is not recorded (a snapshot does not hold it)",
             "restore into a new name first; same or next minor version is supported",
         );
     };
@@ -162,6 +162,17 @@ pub fn proof(recorded: bool, source_alive: bool) -> Finding {
             "snapshots taken with qsnap can be proven exactly",
         ),
     }
+}
+
+/// The safety snapshot of one node must hold all that is overwritten.
+pub fn safety_covers_all(missing: &[ShardId], address: &str) -> Option<Finding> {
+    (!missing.is_empty()).then(|| {
+        Finding::block(
+            "safety",
+            format!("shards {missing:?} of {address} live on other nodes: the safety snapshot would not hold them"),
+            "restore into a new name; overwriting a collection that is spread over nodes is not done yet",
+        )
+    })
 }
 
 /// The url route gives the source's key to the target, which fetches with it.

@@ -36,6 +36,9 @@ pub struct Proof {
     pub points_max: u64,
     /// Indexed payload fields and their types.
     pub payload_schema: Vec<(String, String)>,
+    /// Version of the server that took it: a snapshot does not hold it.
+    #[serde(default)]
+    pub qdrant_version: Option<String>,
     /// Digests by point.
     pub samples: Vec<(PointId, String)>,
     /// When a restore of it was last proven.
@@ -138,6 +141,7 @@ pub async fn after(
         points_min: points.min(before.points),
         points_max: points.max(before.points),
         payload_schema: before.payload_schema,
+        qdrant_version: node.version().await.ok().flatten().map(|version| version.to_string()),
         samples: same.collect(),
         proven_at: None,
     })
@@ -221,6 +225,7 @@ mod tests {
             points_min: 1,
             points_max: 2,
             payload_schema: vec![("city".into(), "keyword".into())],
+            qdrant_version: Some("1.18.3".into()),
             samples: vec![(PointId::Number(1), "d".into()), (PointId::Uuid("u".into()), "e".into())],
             proven_at: None,
         };

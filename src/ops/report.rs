@@ -139,8 +139,10 @@ impl Report {
             lines.push(verdict.sentence());
         }
         if let Some(points) = self.points {
-            let expected = points.expected.map_or_else(|| "not recorded".to_owned(), size::exact);
-            lines.push(format!("points: {} found, {expected} expected", size::exact(points.found)));
+            let expected = points
+                .expected
+                .map_or_else(|| "what was expected is not recorded".to_owned(), |n| format!("{} expected", size::exact(n)));
+            lines.push(format!("points: {} found, {expected}", size::exact(points.found)));
         }
         if let Some(samples) = self.samples {
             lines.push(format!("sample: {} same, {} changed, {} missing", samples.same, samples.changed, samples.missing));

@@ -19,6 +19,10 @@ pub struct Located {
 /// Finds a snapshot on the nodes of an instance.
 pub async fn locate(connection: &Connection, address: &CollectionAddress, which: &Which) -> Result<Located, Problem> {
     let (all, problems) = snapshots(connection, address).await;
+    // A node that did not answer may have a newer one: "latest" must not quietly mean an older one.
+    if let (Which::Latest, Some(problem)) = (which, problems.first()) {
+        return Err(problem.clone());
+    }
     let found = match which {
         Which::Named(name) => all.into_iter().find(|located| &located.snapshot.name == name),
         Which::Latest => all.into_iter().max_by_key(|located| located.snapshot.taken_at),

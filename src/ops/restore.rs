@@ -7,6 +7,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::snapshot::{SnapshotScope, time_in_name};
 use crate::domain::time;
+use crate::domain::version::ServerVersion;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress::Progress;
@@ -21,6 +22,7 @@ use crate::ops::resolve::{Located, NameUse, locate, name_use};
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
 use crate::ops::verify::{Expected, Verification, verify};
+use crate::qdrant::error::ApiErrorKind;
 use crate::transfer::stream::hash_file;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -86,7 +88,7 @@ pub(in crate::ops) struct Target {
     pub connection: Arc<Connection>,
     pub findings: Vec<Finding>,
     pub facts: Facts,
-    /// Points, when the name is taken.
+    /// Points, when the name is taken; 0 when they cannot be counted.
     pub occupied: Option<u64>,
 }
 
@@ -110,7 +112,10 @@ pub(in crate::ops) async fn inspect_target(
         NameUse::Alias(real) => TargetName::Alias(real.to_string()),
         NameUse::Collection => {
             // A collection that a failed restore left unreadable has no count, but can be restored over.
-            let points = connection.first().count(&address.collection).await.unwrap_or(0);
+            let points = match connection.first().count(&address.collection).await {
+                Err(error) if error.kind == ApiErrorKind::Server => 0,
+                counted => counted.map_err(problem)?,
+            };
             occupied = Some(points);
             TargetName::Taken(points)
         }
@@ -136,6 +141,8 @@ pub(in crate::ops) async fn inspect_target(
         }
         let activity = connection.first().snapshot_activity(&address.collection).await.map_err(problem)?;
         findings.push(gates::idle(activity, &shown));
+        let missing = connection.first().collection_cluster(&address.collection).await.map_err(problem)?.missing_here();
+        findings.extend(gates::safety_covers_all(&missing, &shown));
     }
     if connection.nodes.len() > 1 {
         findings.push(Finding::look(
@@ -212,6 +219,14 @@ async fn key_finding(services: &Services, source: &ResolvedSource, spec: &Restor
     hands_over.then(|| gates::key_handed_over(address.instance.as_str(), spec.target.instance.as_str()))
 }
 
+/// Whether a file begins with a tar header: anything else must not be sent to a server.
+fn starts_as_tar(path: &std::path::Path) -> bool {
+    use std::io::Read;
+    let mut header = [0; 512];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && &header[257..262] == b"ustar"
+}
+
 /// What is known of the source.
 struct Known {
     shown: String,
@@ -235,7 +250,20 @@ async fn resolve_source(
                 let what = if meta.is_file() { "is empty" } else { "is not a file" };
                 return Err(Problem::new(ProblemKind::Usage, what, shown).advise("name a .snapshot file"));
             }
-            findings.push(gates::proof(false, false));
+            findings.push(if starts_as_tar(path) {
+                Finding::good("archive", "it begins as a snapshot does; its end is checked before anything is sent")
+            } else {
+                Finding::block(
+                    "archive",
+                    format!("{shown} is not a snapshot: it does not begin as a tar archive"),
+                    "name a .snapshot file of Qdrant",
+                )
+            });
+            findings.push(Finding::look(
+                "proof",
+                "whether a proof was recorded is known once the file is hashed",
+                "snapshots taken with qsnap on this machine can be proven exactly",
+            ));
             let known = Known {
                 argument: quoted(&path.display().to_string()),
                 fingerprint: format!("{shown} of {} bytes", meta.len()),
@@ -255,7 +283,8 @@ async fn resolve_source(
             let now = node.count(&address.collection).await.ok();
             let proof = services.proofs.load(snapshot.sha256.as_deref());
             findings.push(gates::checksum(snapshot.sha256.as_deref()));
-            findings.push(gates::proof(proof.is_some(), now.is_some()));
+            findings.push(gates::proof(proof.is_some(), now.is_some() && *address != spec.target));
+            let recorded_version = proof.as_ref().and_then(|proof| ServerVersion::parse(proof.qdrant_version.as_deref()?));
             if let Some(taken_at) = snapshot.taken_at {
                 let ago = time::ago(services.clock.now(), taken_at);
                 findings.push(gates::loss_window(&time::second(taken_at), &ago, proof.map(|proof| proof.points_max), now));
@@ -270,7 +299,7 @@ async fn resolve_source(
                 fingerprint: format!("{} of {} bytes", snapshot.name, snapshot.size),
                 shown,
                 size: snapshot.size,
-                version: node.version().await.ok().flatten(),
+                version: recorded_version,
                 info,
             };
             Ok((ResolvedSource::Snapshot(address.clone(), located), known))
@@ -311,6 +340,11 @@ pub(in crate::ops) async fn execute(
         ResolvedSource::File { path, size } => {
             job.progress.phase("hash", Some(size));
             let hashed = steps.run("hash", "", hash_file(&path, &job.progress)).await?;
+            if !hashed.2 {
+                let shown = crate::domain::text::sanitise(&path.display().to_string());
+                return Err(Problem::new(ProblemKind::Difference, "the archive has no end: it is cut", shown)
+                    .advise("nothing was sent; find a whole copy of the file"));
+            }
             (Origin::File { path, size: hashed.0, sha256: hashed.1.clone() }, Some(hashed.1))
         }
         ResolvedSource::Snapshot(address, located) => {
@@ -319,7 +353,7 @@ pub(in crate::ops) async fn execute(
             (Origin::Node { connection: source, node: located.node, address, snapshot: located.snapshot }, sha256)
         }
     };
-    let expected = expectation(services, &origin, sha256.as_deref()).await;
+    let expected = expectation(services, &origin, sha256.as_deref(), &spec.target).await;
     let mut created = Vec::new();
     if spec.mode == Mode::InPlace && resolved.occupied.is_some() {
         created.extend(safety_snapshot(services, &mut steps, &connection, &spec.target).await?);
@@ -360,17 +394,24 @@ pub(in crate::ops) async fn bring(
     let progress: &Progress = &job.progress;
     let verified = steps.run("verify", "", verify(&destination.connection, address, expected, progress)).await;
     let verification = verified.unwrap_or_else(|problem| unverified(&problem));
-    if let Some(uploaded) = &delivered.uploaded {
+    if delivered.looked && !matches!(verification.verdict, Verdict::Matches(_)) {
+        let message =
+            format!("the connection was lost, and it is not proven that the server restored: {}", verification.verdict.reason());
+        let problem = Problem::new(ProblemKind::Failed, message, address.to_string());
+        return Err(after_failure(destination, problem.advise("look at the collection before you try again")).await);
+    }
+    if let Some((uploaded, cleanup)) = &delivered.uploaded {
+        job.keep(*cleanup);
         let shown = format!("{address}/{}", crate::domain::address::encode(uploaded.raw()));
         if matches!(verification.verdict, Verdict::Matches(_)) {
             let scope = SnapshotScope::Collection(address.collection.clone());
             let node = destination.connection.node(destination.node)?;
             let deletion = async { node.delete_snapshot(&scope, uploaded).await.map_err(|error| error.into_problem(&shown)) };
             if job.commit(steps.run("tidy", &shown, deletion)).await.is_err() {
-                steps.leaves(shown)?;
+                steps.leaves(shown);
             }
         } else {
-            steps.leaves(shown)?;
+            steps.leaves(shown);
         }
     }
     Ok(Finished { delivered, verification })
@@ -410,13 +451,15 @@ pub(in crate::ops) async fn safety_snapshot(
     connection: &Arc<Connection>,
     address: &CollectionAddress,
 ) -> Result<Option<String>, Problem> {
-    if connection.first().count(&address.collection).await.is_err() {
-        return Ok(None);
-    }
-    let taken = create::take(services, steps, connection, 0, address).await?;
-    let shown = format!("{address}/{}", crate::domain::address::encode(taken.name.raw()));
-    steps.leaves(format!("safety snapshot {shown}"))?;
-    Ok(Some(format!("safety snapshot {shown}")))
+    match connection.first().count(&address.collection).await {
+        // The server itself says that it cannot read it. Any other failure is no reason to go without.
+        Err(error) if error.kind == ApiErrorKind::Server => return Ok(None),
+        counted => counted.map_err(|error| error.into_problem(address.to_string()))?,
+    };
+    let (taken, _) = create::take(services, steps, connection, 0, address).await?;
+    let shown = format!("safety snapshot {address}/{}", crate::domain::address::encode(taken.name.raw()));
+    steps.leaves(shown.clone());
+    Ok(Some(shown))
 }
 
 /// Adds where the overwritten data is.
@@ -431,11 +474,15 @@ pub(in crate::ops) fn with_way_back(problem: Problem, created: &[String]) -> Pro
 }
 
 /// What to expect: the record of these bytes, else the live source, else nothing.
-async fn expectation(services: &Services, origin: &Origin, sha256: Option<&str>) -> Expected {
+async fn expectation(services: &Services, origin: &Origin, sha256: Option<&str>, target: &CollectionAddress) -> Expected {
     if let Some(proof) = services.proofs.load(sha256) {
         return Expected::Recorded(proof);
     }
     let Origin::Node { connection, node, address, .. } = origin else { return Expected::Nothing };
+    // A collection that is about to be overwritten proves nothing: it would be compared with itself.
+    if address == target {
+        return Expected::Nothing;
+    }
     let Ok(node) = connection.node(*node) else { return Expected::Nothing };
     let Ok(before) = proof::before(node.as_ref(), &address.collection).await else { return Expected::Nothing };
     let now = services.clock.now();
@@ -454,7 +501,7 @@ pub(in crate::ops) fn report(
     created: Vec<String>,
 ) -> Result<Report, Problem> {
     let Finished { delivered, verification } = finished;
-    let (done, left_behind, seconds) = steps.end(verification.verdict.word())?;
+    let (done, left_behind, seconds) = steps.end(verification.verdict.word());
     Ok(Report {
         operation: plan.operation,
         source: plan.source.clone(),

@@ -55,22 +55,35 @@ impl<'a> Steps<'a> {
         let outcome = work.await;
         let result = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
         self.done.push(StepRecord { name: name.to_owned(), seconds: rounded(started), result: result.clone() });
-        self.record.step_ends(self.services.clock.now(), name, &result)?;
+        // What happened has happened: a journal that cannot be written now must not hide the result.
+        if self.record.step_ends(self.services.clock.now(), name, &result).is_err() {
+            self.journal_failed();
+        }
         outcome
     }
 
     /// Notes that something stays behind.
-    pub fn leaves(&mut self, thing: String) -> Result<(), Problem> {
-        self.record.left_behind(self.services.clock.now(), &thing)?;
+    pub fn leaves(&mut self, thing: String) {
+        if self.record.left_behind(self.services.clock.now(), &thing).is_err() {
+            self.journal_failed();
+        }
         self.left_behind.push(thing);
-        Ok(())
+    }
+
+    fn journal_failed(&mut self) {
+        let words = "the journal could not be written to the end".to_owned();
+        if !self.left_behind.contains(&words) {
+            self.left_behind.push(words);
+        }
     }
 
     /// Closes the journal; gives the steps, what is left behind, and the seconds.
-    pub fn end(mut self, result: &str) -> Result<(Vec<StepRecord>, Vec<String>, f64), Problem> {
+    pub fn end(mut self, result: &str) -> (Vec<StepRecord>, Vec<String>, f64) {
         self.ended = true;
-        self.record.end(self.services.clock.now(), result)?;
-        Ok((std::mem::take(&mut self.done), std::mem::take(&mut self.left_behind), rounded(self.started)))
+        if self.record.end(self.services.clock.now(), result).is_err() {
+            self.journal_failed();
+        }
+        (std::mem::take(&mut self.done), std::mem::take(&mut self.left_behind), rounded(self.started))
     }
 }
 

@@ -44,8 +44,10 @@ pub struct Verification {
 pub struct Found {
     /// Exact count, asked on each node.
     pub counts: Vec<u64>,
-    /// Replicas that are not Active, and other reasons for doubt.
+    /// Dead replicas, and other signs of damage.
     pub doubts: Vec<String>,
+    /// Replicas that are still on their way to Active: too early to judge.
+    pub unsettled: Vec<String>,
     /// Indexed fields.
     pub payload_schema: Vec<(String, String)>,
     /// Digests of the sample's points.
@@ -99,7 +101,10 @@ async fn gather(connection: &Connection, address: &CollectionAddress, expected: 
     for node in &connection.nodes {
         found.counts.push(node.count(&address.collection).await.map_err(problem)?);
         let cluster = node.collection_cluster(&address.collection).await.map_err(problem)?;
-        found.doubts.extend(cluster.unhealthy());
+        let (dead, moving): (Vec<String>, Vec<String>) =
+            cluster.unhealthy().into_iter().partition(|text| text.ends_with(" Dead"));
+        found.doubts.extend(dead);
+        found.unsettled.extend(moving);
     }
     if let Expected::Recorded(proof) | Expected::LiveSource(proof) = expected {
         let ids: Vec<PointId> = proof.samples.iter().map(|(id, _)| id.clone()).collect();
@@ -130,18 +135,24 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
                 differences.join("; ")
             ))
         }
+        _ if !found.unsettled.is_empty() => {
+            Verdict::CouldNotCheck(format!("replicas are not active yet: {}", found.unsettled.join(", ")))
+        }
         _ if !differences.is_empty() => {
             differences.truncate(5);
             Verdict::Differs(differences.join("; "))
         }
+        _ if count > 0 && samples.is_some_and(|samples| samples.same == 0) => Verdict::CouldNotCheck(format!(
+            "{} points found, but every sampled point changed while the snapshot was taken",
+            exact(count)
+        )),
         _ => Verdict::Matches(match (expected, samples) {
             (Expected::LiveSource(_), Some(samples)) => {
                 format!("{} points and {} samples equal the live source now", exact(count), samples.same)
             }
             (Expected::Recorded(proof), Some(samples)) => format!(
-                "{} points, {} of {} samples equal what was recorded {}",
+                "{} points and {} samples equal what was recorded {}",
                 exact(count),
-                samples.same,
                 samples.same,
                 time::second(proof.taken_at)
             ),
@@ -200,6 +211,7 @@ mod tests {
             points_min: 10,
             points_max: 12,
             payload_schema: vec![("city".into(), "keyword".into())],
+            qdrant_version: None,
             samples: vec![(PointId::Number(1), "a".into()), (PointId::Number(2), "b".into())],
             proven_at: None,
         }
@@ -209,6 +221,7 @@ mod tests {
         Found {
             counts: vec![11],
             doubts: vec![],
+            unsettled: vec![],
             payload_schema: vec![("city".into(), "keyword".into()), ("more".into(), "integer".into())],
             digests: [(PointId::Number(1), "a".to_owned()), (PointId::Number(2), "b".to_owned())].into(),
         }
@@ -240,6 +253,16 @@ mod tests {
         let verification = judge(&recorded, &lost);
         assert_eq!(verification.samples, Some(SampleCounts { same: 1, changed: 0, missing: 1 }));
         assert_eq!(verification.verdict.word(), "differs");
+    }
+
+    #[test]
+    fn too_early_or_too_little_is_no_verdict() {
+        let recorded = Expected::Recorded(proof());
+        let mut early = found();
+        early.unsettled.push("shard 0 Partial".into());
+        assert_eq!(word(&recorded, &early), "could_not_check");
+        let unsampled = Expected::Recorded(Proof { samples: vec![], ..proof() });
+        assert_eq!(word(&unsampled, &found()), "could_not_check");
     }
 
     #[test]

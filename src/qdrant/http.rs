@@ -35,6 +35,9 @@ const MAX_ERROR: usize = 64 << 10;
 /// The server closes idle connections after 5 s; a pool that keeps them longer meets resets.
 const POOL_IDLE: Duration = Duration::from_secs(3);
 
+/// How long a download may take to begin.
+const OPENING: Duration = Duration::from_secs(30);
+
 /// One node.
 pub struct HttpNode {
     url: SafeUrl,
@@ -120,7 +123,10 @@ impl HttpNode {
         let status = response.status();
         let headers = response.headers();
         let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
-        let location = headers.get("location").and_then(|v| v.to_str().ok()).map(|l| crate::domain::text::one_line(l, 100));
+        let location = headers
+            .get("location")
+            .and_then(|v| v.to_str().ok())
+            .map(|l| crate::domain::text::one_line(l.split('?').next().unwrap_or(l), 100));
         let body = self.read(what, response, MAX_ERROR).await.unwrap_or_default();
         let body = String::from_utf8_lossy(&body);
         let kind = kind_of(status, &body);
@@ -303,7 +309,17 @@ impl QdrantApi for HttpNode {
 
     async fn exists(&self, name: &CollectionName) -> ApiResult<bool> {
         let what = "ask whether the collection exists";
-        let result = self.query(what, || self.calls.get(self.path(&["collections", name.raw(), "exists"]))).await?;
+        let result = match self.query(what, || self.calls.get(self.path(&["collections", name.raw(), "exists"]))).await {
+            // Before 1.8 there is no such route.
+            Err(error) if error.kind == ApiErrorKind::NotFound => {
+                return match self.collection(name).await {
+                    Ok(_) => Ok(true),
+                    Err(error) if error.kind == ApiErrorKind::NotFound => Ok(false),
+                    Err(error) => Err(error),
+                };
+            }
+            answer => answer?,
+        };
         result.get("exists").and_then(Value::as_bool).ok_or_else(|| self.not_qdrant(what, b"no `exists`"))
     }
 
@@ -408,7 +424,12 @@ impl QdrantApi for HttpNode {
         // `identity`: a compressed body has no length and costs the server a core.
         let request =
             self.transfers.request(Method::GET, self.scope_path(scope, &[name.raw()])).header(ACCEPT_ENCODING, "identity");
-        let response = self.send(what, request).await?;
+        // The body has its own watch for stalls; a server that never answers must not hang the job either.
+        let opened = tokio::time::timeout(OPENING, self.send(what, request)).await;
+        let response = opened.unwrap_or_else(|_| {
+            let words = format!("no answer for {} s", OPENING.as_secs());
+            Err(ApiError::new(ApiErrorKind::Timeout, what, &self.url, words))
+        })?;
         let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let length = response.content_length();
         let url = self.url.clone();

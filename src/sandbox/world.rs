@@ -118,7 +118,7 @@ pub struct World {
     pub options: SandboxOptions,
     /// Fetches for `recover`.
     pub client: reqwest::Client,
-    home: tempfile::TempDir,
+    home: PathBuf,
     cluster: Mutex<Cluster>,
 }
 
@@ -139,7 +139,8 @@ impl World {
         Ok(Self {
             options,
             client,
-            home: tempfile::Builder::new().prefix("qsnap-sandbox-").tempdir()?,
+            // The sandbox removes it when it is dropped: its tasks may outlive it by a moment.
+            home: tempfile::Builder::new().prefix("qsnap-sandbox-").tempdir()?.keep(),
             cluster: Mutex::new(Cluster { nodes: nodes.collect(), ..Cluster::default() }),
         })
     }
@@ -153,12 +154,17 @@ impl World {
     pub fn fresh_path(&self) -> PathBuf {
         let mut cluster = self.cluster();
         cluster.counter += 1;
-        self.home.path().join(format!("file-{}", cluster.counter))
+        self.home.join(format!("file-{}", cluster.counter))
     }
 
     /// The folder that the real server would name in its refusals.
     pub fn snapshots_dir(&self) -> PathBuf {
-        self.home.path().join("snapshots")
+        self.home.join("snapshots")
+    }
+
+    /// Removes all files.
+    pub fn remove_files(&self) {
+        let _ = std::fs::remove_dir_all(&self.home);
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Ended {
 }
 
 struct Signals {
+    interrupt: Signal,
+    quit: Signal,
     terminate: Signal,
     hang_up: Signal,
     stop: Signal,
@@ -46,6 +48,8 @@ struct Signals {
 impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
             stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
@@ -70,7 +74,7 @@ pub async fn run(services: Arc<Services>, jobs: mpsc::Receiver<JobEvent>, look: 
     let failed = |error: std::io::Error| Problem::new(ProblemKind::Failed, format!("the terminal UI cannot start: {error}"), "");
     let signals = Signals::new().map_err(failed)?;
     let screen = Screen::take()?;
-    let size = screen.terminal.size().map_or((80, 24), |size| (size.width, size.height));
+    let size = terminal::window_size().unwrap_or((80, 24));
     let (sender, answers) = mpsc::channel(256);
     let origin = progress::now();
     let now = Now { mono: Duration::ZERO, wall: services.clock.now() };
@@ -83,7 +87,8 @@ pub async fn run(services: Arc<Services>, jobs: mpsc::Receiver<JobEvent>, look: 
     for effect in runtime.app.start() {
         runtime.carry_out(effect)?;
     }
-    let ended = runtime.turn(jobs, answers, signals).await?;
+    // However it ends, even with a terminal that is gone: running jobs are cleaned up.
+    let ended = runtime.turn(jobs, answers, signals).await;
     drop(runtime.input.take());
     let active = runtime.services.jobs.active();
     let services = runtime.services.clone();
@@ -91,7 +96,7 @@ pub async fn run(services: Arc<Services>, jobs: mpsc::Receiver<JobEvent>, look: 
     if active > 0 {
         services.jobs.shut_down(CLEANUP).await;
     }
-    Ok(ended)
+    ended
 }
 
 impl Runtime {
@@ -113,6 +118,8 @@ impl Runtime {
             let wake = self.next_wake();
             tokio::select! {
                 biased;
+                _ = signals.interrupt.recv() => self.end = Some(Ended::Signal(2)),
+                _ = signals.quit.recv() => self.end = Some(Ended::Signal(3)),
                 _ = signals.terminate.recv() => self.end = Some(Ended::Signal(15)),
                 _ = signals.hang_up.recv() => self.end = Some(Ended::Signal(1)),
                 _ = signals.stop.recv() => self.suspend()?,
@@ -154,8 +161,8 @@ impl Runtime {
 
     async fn take_input(&mut self, first: Input) -> Result<(), Problem> {
         let mut next = Some(first);
-        for _ in 0..BATCH {
-            let Some(input) = next.take() else { break };
+        let mut handled = 0;
+        while let Some(input) = next.take() {
             match input {
                 Input::Key(key) if key.kind != KeyEventKind::Release => self.take(Event::Key(key))?,
                 Input::Paste(text) => self.take(Event::Paste(text))?,
@@ -166,7 +173,9 @@ impl Runtime {
                 }
                 _ => {}
             }
-            if self.end.is_some() {
+            handled += 1;
+            // What is fetched must be handled: the limit is looked at before the next is taken.
+            if self.end.is_some() || handled == BATCH {
                 break;
             }
             next = ready_input(&mut self.input).await;

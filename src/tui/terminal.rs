@@ -8,8 +8,9 @@ use crate::tui::writer::FrameWriter;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute};
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 use std::io::{IsTerminal, Write, stdout};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,17 +45,29 @@ impl Screen {
     /// Takes the terminal.
     pub fn take() -> Result<Self, Problem> {
         install_hook(std::thread::current().id());
-        enter().map_err(|error| failed(&error))?;
         let writer = FrameWriter::default();
-        let terminal = Terminal::new(CrosstermBackend::new(writer.clone())).map_err(|error| failed(&error))?;
-        Ok(Self { terminal, writer })
+        let opened = enter().and_then(|()| {
+            // Some pseudo-terminals start with no size: they are taken for 80x24 until they say otherwise.
+            let viewport = match window_size() {
+                None => Viewport::Fixed(Rect::new(0, 0, UNSIZED.0, UNSIZED.1)),
+                Some(_) => Viewport::Fullscreen,
+            };
+            Terminal::with_options(CrosstermBackend::new(writer.clone()), TerminalOptions { viewport })
+        });
+        match opened {
+            Ok(terminal) => Ok(Self { terminal, writer }),
+            Err(error) => {
+                leave();
+                Err(failed(&error))
+            }
+        }
     }
 
     /// Paints everything anew at the next frame. `Terminal::clear` would ask the terminal where its cursor
     /// is, and wait for the answer (ratatui 0.30); resizing to the present size clears without asking.
     pub fn repaint(&mut self) -> Result<(), Problem> {
-        let size = self.terminal.size().map_err(|error| failed(&error))?;
-        self.terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height)).map_err(|error| failed(&error))
+        let (columns, rows) = window_size().unwrap_or(UNSIZED);
+        self.terminal.resize(Rect::new(0, 0, columns, rows)).map_err(|error| failed(&error))
     }
 
     /// Takes it again after a stop; everything is painted anew.
@@ -76,6 +89,14 @@ impl Drop for Screen {
     fn drop(&mut self) {
         leave();
     }
+}
+
+/// Size of a terminal that does not say.
+const UNSIZED: (u16, u16) = (80, 24);
+
+/// The window's columns and rows; `None` when it has none.
+pub fn window_size() -> Option<(u16, u16)> {
+    crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0)
 }
 
 fn enter() -> std::io::Result<()> {
