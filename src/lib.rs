@@ -61,6 +61,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     // The front end is the root future, on this thread: "am I the UI" is a comparison of thread ids.
     let status = runtime.block_on(run(cli, printer));
     runtime.shutdown_background();
+    let status = if status == ExitStatus::Done && cli::printer::output_failed() { ExitStatus::Failed } else { status };
     ExitCode::from(status.code())
 }
 

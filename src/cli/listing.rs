@@ -72,7 +72,7 @@ pub async fn instances(services: &Services, printer: Printer) -> ExitStatus {
         let shown = version_text.clone().unwrap_or_else(|| "-".into());
         gathered.rows.push(vec![name.to_string(), shown, protection.word().into(), state.into(), nodes.join(" ")]);
         gathered.items.push(json!({"name": name.as_str(), "nodes": nodes, "version": version_text, "reachable": reachable,
-            "protection": protection.word()}));
+            "state": state, "protection": protection.word()}));
         match problem {
             Some(problem) => {
                 failing.push(ExitStatus::of_problem(problem.kind));
@@ -95,7 +95,7 @@ pub async fn collections(services: &Services, printer: Printer, only: Option<Ins
         Some(name) => vec![name],
         None => services.instances().iter().map(|instance| instance.name.clone()).collect(),
     };
-    let mut gathered = Gathered::new(vec!["COLLECTION", "POINTS", "STATUS", "NEWEST", "COUNT", "ALIASES"]);
+    let mut gathered = Gathered::new(vec!["COLLECTION", "POINTS", "STATUS", "NEWEST", "RECOVERY POINTS", "ALIASES"]);
     let asked = names.iter().map(|name| list::collections(services, name));
     let answers = futures_util::future::join_all(asked).await;
     let now = services.clock.now();
@@ -127,7 +127,7 @@ fn collection_row(view: &CollectionView, now: Timestamp) -> Vec<String> {
 
 fn collection_item(view: &CollectionView) -> Value {
     json!({"address": view.address.to_string(), "instance": view.address.instance.as_str(), "name": view.address.collection.to_string(),
-        "status": view.status, "points": view.points, "aliases": view.aliases, "newest_recovery_point": view.newest.map(|at| at.to_string())})
+        "status": view.status, "points": view.points, "aliases": view.aliases, "recovery_points": view.recovery_points, "newest_recovery_point": view.newest.map(|at| at.to_string())})
 }
 
 /// `qsnap snapshots list ADDRESS…`

@@ -7,7 +7,7 @@ use crate::cli::prompt;
 use crate::cli::reporter::{Reporter, TICK};
 use crate::domain::problem::Problem;
 use crate::jobs::manager::JobId;
-use crate::ops::flow::{self, Plan, Spec};
+use crate::ops::flow::{self, Need, Plan, Spec};
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use serde_json::{Value, json};
@@ -71,8 +71,14 @@ fn show_plan(global: &Global, printer: Printer, plan: &Plan) -> Value {
     if global.output == Output::Table {
         printer.text(&prompt::plan_text(plan));
     }
+    let needs = match plan.need() {
+        _ if !plan.blocked().is_empty() => json!({"blocked": true}),
+        Need::Nothing => json!({"blocked": false, "yes": false, "confirm": null}),
+        Need::Yes => json!({"blocked": false, "yes": true, "confirm": null}),
+        Need::Typed(address) => json!({"blocked": false, "yes": true, "confirm": address}),
+    };
     json!({"version": 1, "plan": {"operation": plan.operation, "source": plan.source, "target": plan.target, "risk": plan.risk,
-        "consequence": plan.consequence, "steps": plan.steps, "findings": plan.findings}})
+        "consequence": plan.consequence, "needs": needs, "command": plan.command, "steps": plan.steps, "findings": plan.findings}})
 }
 
 fn show_report(global: &Global, printer: Printer, report: &Report) -> Value {

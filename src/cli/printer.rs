@@ -5,6 +5,15 @@ use crate::domain::problem::Problem;
 use serde::Serialize;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether something could not be written to stdout: a list that nobody got is no success.
+static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Whether all output was written.
+pub fn output_failed() -> bool {
+    OUTPUT_FAILED.load(Ordering::Relaxed)
+}
 
 /// Writes what the command has to say.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +31,8 @@ impl Printer {
         if let Err(error) = written
             && error.kind() != ErrorKind::BrokenPipe
         {
-            self.note(&format!("qsnap: stdout: {error}"));
+            self.note(&format!("error: the output cannot be written: {error}"));
+            OUTPUT_FAILED.store(true, Ordering::Relaxed);
         }
     }
 

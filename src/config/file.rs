@@ -79,7 +79,7 @@ impl std::fmt::Debug for FileInstance {
 pub fn parse(path: &Path, text: &str) -> Result<FileConfig, Problem> {
     let wrong = |message: String| {
         Problem::new(ProblemKind::Usage, message, path.display().to_string())
-            .advise("correct the file; `qsnap config show` prints what qsnap understood, `qsnap config init` an example")
+            .advise("correct the file; `qsnap config init` writes a commented example where there is no file yet")
     };
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(describe(&error, text)))?;
     check_keys(&table).map_err(wrong)?;
@@ -91,9 +91,18 @@ fn describe(error: &toml::de::Error, text: &str) -> String {
     match error.span() {
         Some(span) => {
             let line = text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
-            format!("line {line}: {}", error.message())
+            format!("line {line}: {}", masked(error.message()))
         }
-        None => error.message().to_owned(),
+        None => masked(error.message()),
+    }
+}
+
+/// A message without the values it quotes: they may be a key. What is expected stays.
+fn masked(message: &str) -> String {
+    let wrong_type = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "));
+    match wrong_type {
+        Some((_, expected)) => format!("wrong type, expected {expected}"),
+        None => message.to_owned(),
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::size;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
@@ -111,11 +110,12 @@ pub(in crate::ops) async fn execute(
     };
     let connection = services.connection(&address.instance).await?;
     let mut steps = Steps::begin(services, job, "create", &plan.source, &plan.target)?;
-    let mut created = Vec::new();
+    let (mut created, mut bytes) = (Vec::new(), 0_u64);
     for node in resolved.nodes {
         let (taken, _) = take(services, &mut steps, &connection, node, address).await?;
         let shown = flow_address(address, &taken.name);
-        created.push(format!("{shown} ({})", size::bytes(taken.size)));
+        bytes += taken.size;
+        created.push(shown.clone());
         job.on_failure(shown, undo(&connection, node, address, taken));
     }
     let (done, left_behind, seconds) = steps.end("ok");
@@ -129,7 +129,7 @@ pub(in crate::ops) async fn execute(
         verdict: None,
         points: None,
         samples: None,
-        bytes: 0,
+        bytes,
         seconds,
         steps: done,
         left_behind,

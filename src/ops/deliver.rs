@@ -238,7 +238,7 @@ async fn upload(
         target.upload(&scope, upload).await.map_err(|mut error| {
             // The server restores only whole uploads: of one that broke before its end nothing has to be looked for.
             if error.kind == ApiErrorKind::OutcomeUnknown && hash.look().0 < size {
-                error.kind = ApiErrorKind::Cut;
+                error.kind = if error.status.is_some() { ApiErrorKind::Proxy } else { ApiErrorKind::Cut };
             }
             error
         })

@@ -42,7 +42,12 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
     let connection = services.connection(&spec.address.instance).await?;
     let located = locate(&connection, &spec.address, &spec.which).await?;
     let snapshot = &located.snapshot;
-    let file = if spec.target.is_dir() { spec.target.join(snapshot.name.local_file_name()) } else { spec.target.clone() };
+    let names_folder = spec.target.as_os_str().to_string_lossy().ends_with('/');
+    let file = if names_folder || spec.target.is_dir() {
+        spec.target.join(snapshot.name.local_file_name())
+    } else {
+        spec.target.clone()
+    };
     let shown = crate::domain::text::sanitise(&file.display().to_string());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), PathBuf::from);
     let mut findings = Vec::new();

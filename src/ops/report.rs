@@ -152,12 +152,17 @@ impl Report {
         } else if let Some(route) = self.route {
             lines.push(format!("route: {route}"));
         }
-        if self.bytes > 0 {
+        if self.bytes > 0 && self.operation == "create" {
+            lines.push(format!("size: {}", size::bytes(self.bytes)));
+        } else if self.bytes > 0 {
             let rate = if self.seconds > 0.0 { self.bytes as f64 / self.seconds } else { 0.0 };
             lines.push(format!("moved: {} in {:.1} s ({})", size::bytes(self.bytes), self.seconds, size::rate(rate)));
         }
-        lines.extend(self.created.iter().map(|thing| format!("made: {thing}")));
-        lines.extend(self.left_behind.iter().map(|thing| format!("left behind: {thing}")));
+        let safety = |thing: &&String| self.mode == Some("in-place") && self.created.contains(thing);
+        let (kept, left): (Vec<&String>, Vec<&String>) = self.left_behind.iter().partition(safety);
+        lines.extend(kept.into_iter().map(|thing| format!("kept: safety snapshot {thing}")));
+        lines.extend(self.created.iter().filter(|thing| !safety(thing)).map(|thing| format!("made: {thing}")));
+        lines.extend(left.into_iter().map(|thing| format!("left behind: {thing}")));
         lines
     }
 }

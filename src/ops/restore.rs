@@ -457,7 +457,7 @@ pub(in crate::ops) async fn safety_snapshot(
         counted => counted.map_err(|error| error.into_problem(address.to_string()))?,
     };
     let (taken, _) = create::take(services, steps, connection, 0, address).await?;
-    let shown = format!("safety snapshot {address}/{}", crate::domain::address::encode(taken.name.raw()));
+    let shown = format!("{address}/{}", crate::domain::address::encode(taken.name.raw()));
     steps.leaves(shown.clone());
     Ok(Some(shown))
 }
@@ -466,7 +466,7 @@ pub(in crate::ops) async fn safety_snapshot(
 pub(in crate::ops) fn with_way_back(problem: Problem, created: &[String]) -> Problem {
     match created.first() {
         Some(safety) => {
-            let advice = format!("{}; what was there before is in the {safety}", problem.advice);
+            let advice = format!("{}; what was there before is in the safety snapshot {safety}", problem.advice);
             problem.advise(advice)
         }
         None => problem,

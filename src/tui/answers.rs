@@ -140,6 +140,11 @@ impl App {
             self.toast = None;
             self.dirty = true;
         }
+        // With no job left there is nothing to ask any more.
+        if matches!(self.layers.last(), Some(Layer::Quit { .. })) && self.model.jobs.active() == 0 {
+            self.layers.pop();
+            self.say("the last job is over", false);
+        }
         let keys = collection_keys(&self.visible_collections());
         let height = self.pane_height(Pane::Collections);
         if let Some(list) = self.collections.get_mut(self.model.current) {

@@ -3,7 +3,7 @@
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::CollectionName;
 use crate::domain::instance::Instance;
-use crate::jobs::manager::JobId;
+use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::tui::Banner;
 use crate::tui::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::caps::Look;
@@ -114,6 +114,9 @@ impl App {
         match event {
             Event::Key(key) => {
                 self.dirty = true;
+                if std::mem::take(&mut self.quit_when_idle) {
+                    self.say("staying", false);
+                }
                 self.key(&key);
             }
             Event::Paste(text) => {
@@ -140,7 +143,15 @@ impl App {
         }
         self.settle();
         if self.quit_when_idle && self.model.jobs.active() == 0 {
-            self.effects.push(Effect::Quit);
+            self.quit_when_idle = false;
+            let bad = |row: &JobRow| {
+                matches!(row.state, JobState::Finished(Outcome::Failed(_) | Outcome::Succeeded { good: false, .. }))
+            };
+            if self.model.jobs.rows.iter().any(bad) {
+                self.say("a job did not end well: look at it before you leave", true);
+            } else {
+                self.effects.push(Effect::Quit);
+            }
         }
         std::mem::take(&mut self.effects)
     }
@@ -413,7 +424,7 @@ impl App {
                     1 => self.effects.push(Effect::Quit),
                     2 => {
                         self.quit_when_idle = true;
-                        self.say("leaving when the last job is over", false);
+                        self.say("leaving when the last job is over; any key stays", false);
                     }
                     _ => {}
                 }
@@ -443,14 +454,17 @@ impl App {
             Step::Stay => {}
             Step::Effect(effect) => self.effects.push(effect),
             Step::Close => drop(self.layers.pop()),
+            Step::Say(words) => self.say(words, false),
             Step::Job(id) => {
-                if let Some(Layer::Wizard(wizard)) = self.layers.pop()
+                // An error of another job may lie over the wizard by now: it stays.
+                let at = self.layers.iter().rposition(|layer| matches!(layer, Layer::Wizard(_)));
+                if let Some(Layer::Wizard(wizard)) = at.map(|at| self.layers.remove(at))
                     && let Some(spec) = wizard.spec()
                 {
                     let started = Started { spec: spec.clone(), touches: touched(spec) };
                     self.model.jobs.started.insert(id, started);
                 }
-                self.layers.push(Layer::Job { id, scroll: 0 });
+                self.layers.insert(at.unwrap_or(self.layers.len()).min(self.layers.len()), Layer::Job { id, scroll: 0 });
             }
         }
     }

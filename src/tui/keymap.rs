@@ -101,6 +101,21 @@ const HELP: Binding = bind!("?", [Char('?')], Action::View(View::Help), "help", 
 const COPY: Binding = bind!("y", [Char('y')], Action::View(View::Copy), "copy", "copy to the terminal's clipboard (OSC 52)");
 const QUIT: Binding = bind!("q", [Char('q')], Action::App(AppAction::Quit), "quit", "leave; asks when jobs run");
 const INTERRUPT: Binding = bind!("Ctrl-C", [Ctrl('c')], Action::App(AppAction::Interrupt), "leave", "close what is open; leave");
+const INTERRUPT_LAYER: Binding = bind!("Ctrl-C", [Ctrl('c')], Action::App(AppAction::Interrupt), "close", "close this");
+const LINE_UP: Binding = bind!(
+    "↑ k",
+    [Code(KeyCode::Up), Char('k'), Code(KeyCode::Left), Char('h'), Code(KeyCode::BackTab)],
+    Action::View(View::Left),
+    "button",
+    "the button above"
+);
+const LINE_DOWN: Binding = bind!(
+    "↓ j",
+    [Code(KeyCode::Down), Char('j'), Code(KeyCode::Right), Char('l'), Code(KeyCode::Tab)],
+    Action::View(View::Right),
+    "button",
+    "the button below"
+);
 const SUSPEND: Binding = bind!(
     "Ctrl-Z",
     [Ctrl('z')],
@@ -183,13 +198,13 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         Context::Collections => vec![SNAPSHOT, RESTORE, MIGRATE, UPLOAD, DOWNLOAD],
         Context::Points => vec![RESTORE, DOWNLOAD, DELETE, SNAPSHOT, MIGRATE, UPLOAD],
         Context::Jobs => vec![OPEN, CANCEL, DISMISS],
-        Context::Form => vec![PLAN, FIELD_NEXT, FIELD_PREVIOUS, CHOICE_RIGHT, CHOICE_LEFT, CLOSE, INTERRUPT],
-        Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT],
-        Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT],
-        Context::Waiting => vec![CLOSE, INTERRUPT],
-        Context::Job => vec![HIDE, CANCEL, COPY, INTERRUPT],
-        Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT],
-        Context::Quit => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, CLOSE, INTERRUPT],
+        Context::Form => vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, INTERRUPT_LAYER],
+        Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT_LAYER],
+        Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
+        Context::Waiting => vec![CLOSE, INTERRUPT_LAYER],
+        Context::Job => vec![HIDE, CANCEL, COPY, INTERRUPT_LAYER],
+        Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
+        Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
         Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
     };
     match context {

@@ -111,6 +111,8 @@ pub enum Step {
     Effect(Effect),
     /// The wizard ends.
     Close,
+    /// The user is told something.
+    Say(&'static str),
     /// The wizard ends, its job goes on.
     Job(JobId),
 }
@@ -216,7 +218,9 @@ impl Wizard {
                 Step::Stay
             }
             (Page::Review { plan, .. }, Action::View(View::Copy)) => Step::Effect(Effect::Copy(plan.command.clone())),
-            (Page::Review { since, .. }, Action::View(View::Enter)) if now.mono.saturating_sub(*since) < SETTLE => Step::Stay,
+            (Page::Review { since, .. }, Action::View(View::Enter)) if now.mono.saturating_sub(*since) < SETTLE => {
+                Step::Say("the plan has just appeared: read it, then press Enter again")
+            }
             (Page::Review { yes: false, .. }, Action::View(View::Enter)) => self.back(),
             (Page::Review { .. }, Action::View(View::Enter)) => self.consent(ticket),
             (Page::Typing { .. }, Action::View(View::Enter)) => self.typed(ticket),

@@ -258,20 +258,43 @@ async fn failed_restores_say_what_is_there_now() {
     let a = Server::sandbox(None, seeded()).await;
     let b = Server::sandbox(None, vec![SeedCollection::new("kept", 7)]).await;
     let cli = Cli::for_servers(&[("a", &a), ("b", &b)]);
-    for (faults, words) in
-        [("upload:reset=1MB*1", "changed there"), ("upload:status=502*1", "proxy"), ("upload:status=500*1", "fault 500")]
-    {
+    for (faults, words) in [
+        ("upload:reset=1MB*1", "not proven that the server restored"),
+        ("upload:status=502*1", "proxy"),
+        ("upload:status=500*1", "fault 500"),
+    ] {
         b.faults().add_all(faults).unwrap();
         fails(&cli, &["restore", "a/x@latest", "--to", "b/new", "--yes", "--route", "stream"], 1, &["does not exist, as before"])
             .await;
         b.faults().clear();
-        let _ = words;
+        // Over what is there: the old data stays, and the way back is named.
+        b.faults().add_all(faults).unwrap();
+        let over = [
+            "restore",
+            "a/x@latest",
+            "--to",
+            "b/kept",
+            "--mode",
+            "in-place",
+            "--yes",
+            "--confirm",
+            "b/kept",
+            "--route",
+            "stream",
+        ];
+        fails(&cli, &over, 1, &[words, "b/kept has 7 points", "safety snapshot b/kept/"]).await;
+        assert_eq!(b.count("kept").await, 7);
+        b.faults().clear();
     }
     a.faults().add_all("download:reset=1MB*1").unwrap();
     fails(&cli, &["restore", "a/x@latest", "--to", "b/new", "--yes", "--route", "stream"], 1, &["does not exist, as before"])
         .await;
     std::fs::write(cli.path("junk.snapshot"), vec![7; 5_000]).unwrap();
-    fails(&cli, &["restore", "./junk.snapshot", "--to", "b/new", "--yes"], 1, &["does not exist, as before"]).await;
+    fails(&cli, &["restore", "./junk.snapshot", "--to", "b/new", "--yes"], 7, &["is not a snapshot"]).await;
+    assert_eq!(cli.run(&["snapshots", "download", "a/x@latest", "--to", "whole.snapshot"]).await.code, 0);
+    let whole = std::fs::read(cli.path("whole.snapshot")).unwrap();
+    std::fs::write(cli.path("cut.snapshot"), &whole[..whole.len() / 2]).unwrap();
+    fails(&cli, &["restore", "./cut.snapshot", "--to", "b/new", "--yes"], 4, &["it is cut", "nothing was sent"]).await;
     std::fs::write(cli.path("empty.snapshot"), "").unwrap();
     fails(&cli, &["restore", "./empty.snapshot", "--to", "b/new", "--yes"], 2, &["is empty"]).await;
     assert_eq!(b.count("kept").await, 7);

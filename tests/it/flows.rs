@@ -178,6 +178,42 @@ async fn a_server_that_must_not_fetch_is_streamed_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_comes_too_late_waits_for_the_truth() {
+    let a = Server::sandbox(None, vec![SeedCollection::new("x", 50)]).await;
+    let b = Server::sandbox(None, vec![SeedCollection::new("x", 10)]).await;
+    b.faults().add_all("recover:delay=1s").unwrap();
+    let world = World::open(&[("a", &a), ("b", &b)]);
+    let plan = world.plan(copy("a/x", "b/x", Route::Url)).await.unwrap();
+    let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Typed("b/x".into())).unwrap());
+    let phase = || world.services.jobs.rows()[0].sample.phase.clone();
+    let deadline = std::time::Duration::from_secs(30);
+    crate::support::wait_until("the target restores", deadline, async || phase().contains("the target fetches")).await;
+    world.services.jobs.cancel(handle.id);
+    let report = handle.wait().await.unwrap();
+    assert_eq!(report.verdict.as_ref().map(Verdict::word), Some("matches"), "{report:?}");
+    assert_eq!(b.count("x").await, 50);
+    assert_eq!(a.snapshots("x").await.len(), 0, "and it tidied up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_in_time_leaves_everything_as_it_was() {
+    let a = Server::sandbox(None, vec![SeedCollection { filler: 20_000_000, ..SeedCollection::new("x", 50) }]).await;
+    let b = Server::with(SandboxOptions { rate: Some(5_000_000), ..SandboxOptions::default() }, vec![]).await;
+    let world = World::open(&[("a", &a), ("b", &b)]);
+    let plan = world.plan(copy("a/x", "b/x", Route::Stream)).await.unwrap();
+    let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+    let moved = || world.services.jobs.rows()[0].sample.moved;
+    let deadline = std::time::Duration::from_secs(30);
+    crate::support::wait_until("bytes move", deadline, async || moved() > 0).await;
+    world.services.jobs.cancel(handle.id);
+    let problem = handle.wait().await.unwrap_err();
+    assert_eq!((problem.kind, problem.message.as_str()), (ProblemKind::Canceled, "canceled"));
+    assert_eq!(a.snapshots("x").await.len(), 0, "the copy's snapshot is deleted");
+    let answer = b.raw("GET", "/collections/x/exists", json!({})).await;
+    assert_eq!(answer["result"]["exists"], json!(false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_became_stale_does_nothing() {
     let a = Server::sandbox(None, vec![SeedCollection::new("x", 50)]).await;
     let b = Server::sandbox(None, vec![SeedCollection::new("x", 10)]).await;

@@ -53,7 +53,18 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
         // Versions go first; that something is wrong stays.
         all.iter_mut().filter(|(_, (_, role, _))| *role == Role::Good).for_each(|(_, (_, _, words))| words.clear());
     }
-    for (index, (state, (sign, role, words))) in all.into_iter().enumerate() {
+    // Where not all fit, the shown one must: those before it go first.
+    let entry_width = |entry: &(&InstanceState, (&str, Role, String))| width(entry.0.name.as_str()) + width(&entry.1.2) + 3;
+    let mut start = 0;
+    while start < app.model.current && all[start..=app.model.current].iter().map(entry_width).sum::<usize>() + used + 8 > room {
+        start += 1;
+    }
+    if start > 0 {
+        let words = format!(" +{start}");
+        used += width(&words);
+        spans.push(Span::styled(words, style(app, Role::Muted)));
+    }
+    for (index, (state, (sign, role, words))) in all.into_iter().enumerate().skip(start) {
         let text = format!(" {sign}{}{words} ", state.name);
         if used + width(&text) > room {
             let left = app.model.instances.len() - index;
@@ -152,7 +163,11 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let list = app.collections.get(app.model.current);
     let (filter, typing, offset) = list.map_or(("", false, 0), |list| (list.filter.as_str(), list.typing, list.offset));
     let all = app.model.collections().len();
-    let right = if state.collections.value().is_some() { count_text(visible.len(), all, filter, typing) } else { String::new() };
+    let right = match state.collections.value() {
+        Some(_) if state.collections.problem().is_some() => format!("! old · {}", count_text(visible.len(), all, filter, typing)),
+        Some(_) => count_text(visible.len(), all, filter, typing),
+        None => String::new(),
+    };
     let crumb = if narrow { "" } else { "1 " };
     let inner = pane_frame(app, frame, area, Pane::Collections, &format!("{crumb}Collections · {}", state.name), &right);
     if let Some(lines) = empty_reason(app, &state.collections, visible.is_empty(), filter) {
@@ -239,7 +254,11 @@ fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let visible = app.visible_points();
     let all = list.and_then(Loadable::value).map_or(0, |listing| listing.items.len());
     let right = match list.and_then(Loadable::value) {
-        Some(_) => count_text(visible.len(), all, &app.points.filter, app.points.typing),
+        Some(listing) => {
+            let partial = !listing.problems.is_empty() || list.is_some_and(|list| list.problem().is_some());
+            let count = count_text(visible.len(), all, &app.points.filter, app.points.typing);
+            if partial { format!("! not all nodes answered · {count}") } else { count }
+        }
         None => String::new(),
     };
     let inner = pane_frame(app, frame, area, Pane::Points, &title, &right);
