@@ -1,6 +1,6 @@
 //! Bad input: each gets a clear message, loses nothing, and leaves nothing half-written under a final name.
 
-use crate::support::{Cli, RealQdrant, Server, World, files, instance, say};
+use crate::support::{Cli, Ran, RealQdrant, Server, World, files, instance, say};
 use qsnap::domain::instance::Protection;
 use qsnap::sandbox::seed::SeedCollection;
 use serde_json::json;
@@ -11,7 +11,7 @@ fn seeded() -> Vec<SeedCollection> {
 }
 
 /// Runs a command; checks its exit code and that what, where, why and next are said.
-async fn fails(cli: &Cli, arguments: &[&str], code: i32, words: &[&str]) {
+async fn fails(cli: &Cli, arguments: &[&str], code: i32, words: &[&str]) -> Ran {
     let ran = cli.run(arguments).await;
     assert_eq!(ran.code, code, "{arguments:?}: {ran:?}");
     assert!(ran.stderr.contains("error: ") && ran.stderr.contains("hint: "), "{arguments:?}: {ran:?}");
@@ -19,6 +19,7 @@ async fn fails(cli: &Cli, arguments: &[&str], code: i32, words: &[&str]) {
         assert!(ran.stderr.contains(word), "{arguments:?}: `{word}` is not in {ran:?}");
     }
     assert!(!ran.stderr.contains('\u{1b}'), "no escape sequence: {ran:?}");
+    ran
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,7 +283,9 @@ async fn failed_restores_say_what_is_there_now() {
             "--route",
             "stream",
         ];
-        fails(&cli, &over, 1, &[words, "b/kept has 7 points", "safety snapshot b/kept/"]).await;
+        let ran = fails(&cli, &over, 1, &["b/kept has 7 points", "safety snapshot b/kept/"]).await;
+        // A server that refuses before it has read the body may cut the line before its answer is read.
+        assert!(ran.stderr.contains(words) || ran.stderr.contains("the stream broke after"), "{faults}: {ran:?}");
         assert_eq!(b.count("kept").await, 7);
         b.faults().clear();
     }
