@@ -78,10 +78,13 @@ async fn start(global: &Global, environment: &Environment) -> Result<(Config, [S
     };
     let prod = Sandbox::start(options(Some(PROD_KEY)), prod_collections()).await.map_err(failed)?;
     let staging = Sandbox::start(options(None), staging_collections()).await.map_err(failed)?;
-    let instances = vec![
+    let mut instances = vec![
         configured("prod-eu", &prod, Protection::Protected, KeySource::Inline(Secret::new(PROD_KEY)))?,
         configured("staging", &staging, Protection::Open, KeySource::None)?,
     ];
+    if global.read_only {
+        instances.iter_mut().for_each(|configured| configured.instance.protection = Protection::ReadOnly);
+    }
     let config = config(global, environment, instances, home.path());
     Ok((config, [prod, staging], home))
 }

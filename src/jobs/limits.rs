@@ -7,6 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Something a job needs while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
+    /// Alone on this collection or file. Sorts first: a job that waits for a collection holds no transfer.
+    Exclusive(String),
     /// One of `size` transfers on an instance.
     Slot {
         /// Whose slots.
@@ -14,8 +16,6 @@ pub enum Resource {
         /// How many there are; the first job decides.
         size: usize,
     },
-    /// Alone on this collection or file.
-    Exclusive(String),
 }
 
 impl Resource {

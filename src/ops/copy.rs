@@ -104,7 +104,7 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
         },
         needs: vec![
             Resource::Exclusive(target.to_string()),
-            Resource::Exclusive(format!("snapshot of {source}")),
+            Resource::Exclusive(source.to_string()),
             connection.slot(),
             inspected.connection.slot(),
         ],

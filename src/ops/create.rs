@@ -92,7 +92,7 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
         findings,
         command: format!("qsnap snapshots create {address}"),
         facts,
-        needs: vec![Resource::Exclusive(format!("snapshot of {address}"))],
+        needs: vec![Resource::Exclusive(address.to_string())],
         resolved: flow::Resolved::Create(Resolved { nodes }),
         spec: Spec::Create(spec),
     })

@@ -85,7 +85,7 @@ pub async fn plan(services: &Services, spec: DeleteSpec) -> Result<Plan, Problem
         findings,
         command: format!("qsnap snapshots delete {} --yes --confirm '{address}'", points.join(" ")),
         facts,
-        needs: vec![Resource::Exclusive(format!("snapshot of {address}"))],
+        needs: vec![Resource::Exclusive(address.to_string())],
         resolved: flow::Resolved::Delete(Resolved { located }),
         spec: Spec::Delete(spec),
     })

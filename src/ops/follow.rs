@@ -9,6 +9,9 @@ use std::time::Duration;
 /// How often telemetry is asked.
 const POLL: Duration = Duration::from_secs(2);
 
+/// How often in a row a server must be found idle before that is believed.
+const IDLE_POLLS: u32 = 2;
+
 /// How long a lost call is looked for before it is given up.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
@@ -59,10 +62,12 @@ async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &P
 }
 
 async fn until_idle(node: &dyn QdrantApi, name: &CollectionName, lost: &ApiError) -> ApiResult<()> {
-    let (mut waited, mut absent) = (Duration::ZERO, Duration::ZERO);
+    let (mut waited, mut absent, mut idle) = (Duration::ZERO, Duration::ZERO, 0);
     while waited < PATIENCE && absent < ABSENCE {
         match node.snapshot_activity(name).await {
-            Ok(Some(activity)) if activity.creating + activity.recovering > 0 => absent = Duration::ZERO,
+            Ok(Some(activity)) if activity.creating + activity.recovering > 0 => (absent, idle) = (Duration::ZERO, 0),
+            // Between receiving and recovering a server is idle for a moment, too.
+            Ok(Some(_)) if idle < IDLE_POLLS => idle += 1,
             Ok(Some(_)) => return Ok(()),
             // Servers before 1.16 have no counters: nothing tells when they are done.
             Ok(None) => return Err(lost.clone()),

@@ -185,6 +185,8 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     let mut needs = vec![Resource::Exclusive(target_text.clone()), target.connection.slot()];
     if let ResolvedSource::Snapshot(address, _) = &source {
         needs.push(services.connection(&address.instance).await?.slot());
+        // Nobody may delete the snapshot, or take one of the same second, while it is read.
+        needs.push(Resource::Exclusive(address.to_string()));
     }
     let consent = match (destroys || protection == crate::domain::instance::Protection::Protected, protection) {
         (true, _) => format!(" --yes --confirm '{target_text}'"),
