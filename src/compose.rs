@@ -6,6 +6,7 @@ use crate::domain::instance::Instance;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::SystemClock;
 use crate::jobs::manager::{JobEvent, JobManager};
+use crate::ops::interrupted::InterruptedStore;
 use crate::ops::journal::Journal;
 use crate::ops::proof::ProofStore;
 use crate::ops::services::{Connection, Connector, Services};
@@ -51,5 +52,6 @@ pub fn services(config: &Config) -> (Arc<Services>, mpsc::Receiver<JobEvent>) {
     let connector = Box::new(HttpConnector { configured: config.instances.clone() });
     let journal = Journal::new(&config.state_dir);
     let proofs = ProofStore::new(&config.state_dir);
-    (Arc::new(Services::new(connector, jobs, journal, proofs, Arc::new(SystemClock))), events)
+    let interrupted = InterruptedStore::new(&config.state_dir);
+    (Arc::new(Services::new(connector, jobs, journal, proofs, interrupted, Arc::new(SystemClock))), events)
 }

@@ -8,7 +8,7 @@ use crate::config::credentials::KeySource;
 use crate::config::load::{self, Environment};
 use crate::config::{Config, ConfiguredInstance, Origin};
 use crate::domain::ids::InstanceName;
-use crate::domain::instance::{Instance, Protection, Tls};
+use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::{SafeUrl, Secret};
 use crate::sandbox::seed::SeedCollection;
@@ -111,7 +111,7 @@ fn configured(name: &str, sandbox: &Sandbox, protection: Protection, key: KeySou
         tls: Tls::default(),
         protection,
         timeout: Duration::from_secs(15),
-        transfers: 2,
+        transfers: Transfers::default(),
     };
     Ok(ConfiguredInstance { instance, key, origin: Origin::Default })
 }

@@ -5,5 +5,6 @@
 pub mod api;
 pub mod error;
 pub mod http;
+pub mod ranges;
 pub mod retry;
 pub mod wire;

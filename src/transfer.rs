@@ -1,5 +1,19 @@
 //! L2: bytes from a source to a sink, hashed and counted on the way, in constant memory.
+//!
+//! A [`download`] lands in a file ([`landing`]), in [`parallel`] ranges where the server gives them; a
+//! [`pump`] feeds an upload from a file or from another server. What goes wrong on the way is decided by small
+//! pure parts: [`backoff`], [`growth`], [`spans`].
 
+pub mod backoff;
+pub mod disk;
+pub mod download;
+pub mod growth;
+pub mod hashing;
 pub mod landing;
 pub mod meter;
-pub mod stream;
+pub mod parallel;
+pub mod part;
+pub mod pump;
+pub mod source;
+pub mod spans;
+pub mod throttle;

@@ -21,6 +21,7 @@ pub mod layers;
 pub mod layout;
 pub mod model;
 pub mod panes;
+pub mod rates;
 pub mod runtime;
 pub mod selection;
 pub mod terminal;

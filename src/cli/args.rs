@@ -46,6 +46,9 @@ pub struct Global {
     /// The address whose data may be destroyed or changed; with --yes.
     #[arg(long, global = true, value_name = "INSTANCE/COLLECTION")]
     pub confirm: Vec<String>,
+    /// Limit of all transfers of an instance, in bytes per second, such as 50MB.
+    #[arg(long, global = true, value_name = "RATE", value_parser = crate::config::load::rate)]
+    pub limit_rate: Option<u64>,
     /// Change nothing anywhere.
     #[arg(long, global = true)]
     pub read_only: bool,

@@ -36,6 +36,7 @@ impl Global {
             read_only: self.read_only,
             color: self.color,
             ascii: self.ascii,
+            limit_rate: self.limit_rate,
         }
     }
 }

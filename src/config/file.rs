@@ -24,6 +24,9 @@ pub const INSTANCE_KEYS: &[&str] = &[
     "protection",
     "timeout",
     "transfers",
+    "streams",
+    "stall",
+    "limit-rate",
 ];
 
 /// The file.
@@ -67,6 +70,12 @@ pub struct FileInstance {
     pub timeout: Option<String>,
     /// Transfers at once.
     pub transfers: Option<usize>,
+    /// Parallel streams of one download, at most.
+    pub streams: Option<usize>,
+    /// No byte for so long is a fault, such as `"30s"`.
+    pub stall: Option<String>,
+    /// Bytes per second of all transfers together, such as `"50MB"`.
+    pub limit_rate: Option<String>,
 }
 
 impl std::fmt::Debug for FileInstance {
@@ -167,7 +176,7 @@ mod tests {
     fn the_lists_of_known_keys_are_complete() {
         let all = "color='never'\nascii=true\n[instances.a]\nurl='x'\nnodes=[]\napi-key='k'\napi-key-env='K'\n\
                    api-key-file='f'\napi-key-command='c'\nca-certificate='f'\nclient-certificate='f'\nclient-key='f'\n\
-                   protection='open'\ntimeout='1s'\ntransfers=1";
+                   protection='open'\ntimeout='1s'\ntransfers=1\nstreams=8\nstall='30s'\nlimit-rate='50MB'";
         parse(Path::new("c.toml"), all).unwrap();
         assert_eq!(all.matches('=').count(), TOP_KEYS.len() - 1 + INSTANCE_KEYS.len());
     }

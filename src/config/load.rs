@@ -4,7 +4,7 @@ use crate::config::credentials::KeySource;
 use crate::config::file::{self, FileConfig, FileInstance};
 use crate::config::{ColorChoice, Config, ConfiguredInstance, Origin, UNNAMED, paths};
 use crate::domain::ids::InstanceName;
-use crate::domain::instance::{Instance, Protection, Tls};
+use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::{SafeUrl, Secret};
 use std::collections::BTreeMap;
@@ -13,7 +13,6 @@ use std::time::Duration;
 
 const DEFAULT_URL: &str = "http://localhost:6333";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
-const DEFAULT_TRANSFERS: usize = 2;
 
 /// The environment, taken once; tests build their own instead of changing the process's.
 #[derive(Clone, Default)]
@@ -52,6 +51,8 @@ pub struct Overrides {
     pub color: Option<ColorChoice>,
     /// `--ascii`
     pub ascii: bool,
+    /// `--limit-rate`, bytes per second; for every instance
+    pub limit_rate: Option<u64>,
 }
 
 /// The configuration file that is read, or would be.
@@ -68,6 +69,11 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, 
     if overrides.read_only {
         for configured in &mut instances {
             configured.instance.protection = Protection::ReadOnly;
+        }
+    }
+    if let Some(rate) = overrides.limit_rate {
+        for configured in &mut instances {
+            configured.instance.transfers.limit_rate = Some(rate);
         }
     }
     let color = match (overrides.color, parsed.color) {
@@ -140,7 +146,7 @@ fn unnamed(
         tls: Tls::default(),
         protection: Protection::Open,
         timeout: DEFAULT_TIMEOUT,
-        transfers: DEFAULT_TRANSFERS,
+        transfers: Transfers::default(),
     };
     Ok(ConfiguredInstance { instance, key, origin })
 }
@@ -164,13 +170,9 @@ fn named(name: &str, file: &FileInstance, environment: &Environment, path: &Path
         return Err(wrong("client-certificate and client-key belong together".into()));
     }
     let timeout = match &file.timeout {
-        Some(text) => duration(text).map_err(wrong)?,
+        Some(text) => duration("timeout", text).map_err(wrong)?,
         None => DEFAULT_TIMEOUT,
     };
-    let transfers = file.transfers.unwrap_or(DEFAULT_TRANSFERS);
-    if transfers == 0 || transfers > 64 {
-        return Err(wrong("transfers must be between 1 and 64".into()));
-    }
     let instance = Instance {
         name,
         nodes,
@@ -181,9 +183,30 @@ fn named(name: &str, file: &FileInstance, environment: &Environment, path: &Path
         },
         protection: file.protection.unwrap_or_default(),
         timeout,
-        transfers,
+        transfers: transfers(file).map_err(wrong)?,
     };
     Ok(ConfiguredInstance { instance, key: key_source(file, environment).map_err(wrong)?, origin: Origin::File })
+}
+
+fn transfers(file: &FileInstance) -> Result<Transfers, String> {
+    let default = Transfers::default();
+    let within = |key: &str, value: Option<usize>, default: usize, most: usize| match value.unwrap_or(default) {
+        value if (1..=most).contains(&value) => Ok(value),
+        _ => Err(format!("{key} must be between 1 and {most}")),
+    };
+    Ok(Transfers {
+        at_once: within("transfers", file.transfers, default.at_once, 64)?,
+        streams: within("streams", file.streams, default.streams, 32)?,
+        stall: file.stall.as_deref().map_or(Ok(default.stall), |text| duration("stall", text))?,
+        first_wait: default.first_wait,
+        limit_rate: file.limit_rate.as_deref().map(rate).transpose()?,
+    })
+}
+
+/// A rate in bytes per second: at least 1 kB/s, below which nothing ever arrives.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let rate = crate::domain::size::parse(text)?;
+    if rate >= 1_000 { Ok(rate) } else { Err(format!("a limit of {rate} B/s is too small; write for example 50MB")) }
 }
 
 fn key_source(file: &FileInstance, environment: &Environment) -> Result<KeySource, String> {
@@ -206,12 +229,9 @@ fn key_source(file: &FileInstance, environment: &Environment) -> Result<KeySourc
     Ok(sources.pop().unwrap_or(KeySource::None))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+fn duration(key: &str, text: &str) -> Result<Duration, String> {
     let wrong = || {
-        format!(
-            "timeout `{}` is not a duration between 1s and 10m; write for example \"15s\"",
-            crate::domain::text::sanitise(text)
-        )
+        format!("{key} `{}` is not a duration between 1s and 10m; write for example \"15s\"", crate::domain::text::sanitise(text))
     };
     let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
     let length = Duration::try_from(span).map_err(|_| wrong())?;
@@ -279,6 +299,10 @@ mod tests {
             ("[instances.prod]\nurl = 'http://a'\ntimeout = '3 weeks'", "not a duration"),
             ("[instances.prod]\nurl = 'http://a'\ntransfers = 0", "between 1 and 64"),
             ("[instances.prod]\nurl = 'http://a'\nclient-key = 'x'", "belong together"),
+            ("[instances.prod]\nurl = 'http://a'\nstreams = 99", "between 1 and 32"),
+            ("[instances.prod]\nurl = 'http://a'\nstall = 'soon'", "stall `soon` is not a duration"),
+            ("[instances.prod]\nurl = 'http://a'\nlimit-rate = 'fast'", "not a size"),
+            ("[instances.prod]\nurl = 'http://a'\nlimit-rate = '5'", "too small"),
         ] {
             let problem = load_text(text, &[]).unwrap_err();
             assert!(problem.message.contains(words), "{text}: {problem}");

@@ -22,7 +22,11 @@ pub fn show(config: &Config) -> String {
         let _ = writeln!(out, "  key         {}", configured.key.describe());
         let _ = writeln!(out, "  protection  {}", instance.protection.word());
         let _ = writeln!(out, "  timeout     {} s", instance.timeout.as_secs());
-        let _ = writeln!(out, "  transfers   {}", instance.transfers);
+        let transfers = &instance.transfers;
+        let _ = writeln!(out, "  transfers   {} at once, {} streams each", transfers.at_once, transfers.streams);
+        let _ = writeln!(out, "  stall       {} s", transfers.stall.as_secs());
+        let limit = transfers.limit_rate.map_or_else(|| "none".to_owned(), |rate| crate::domain::size::rate(rate as f64));
+        let _ = writeln!(out, "  limit-rate  {limit}");
         for (label, path) in [
             ("ca          ", &instance.tls.ca_certificate),
             ("client cert ", &instance.tls.client_certificate),

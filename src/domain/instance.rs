@@ -41,6 +41,27 @@ pub struct Tls {
     pub client_key: Option<PathBuf>,
 }
 
+/// How bytes are moved from and to an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfers {
+    /// Transfers that may run at once.
+    pub at_once: usize,
+    /// Parallel streams of one download, at most.
+    pub streams: usize,
+    /// No byte for so long is a fault.
+    pub stall: Duration,
+    /// Wait before the first retry of a broken stream; it doubles with each that brings nothing.
+    pub first_wait: Duration,
+    /// Bytes per second of all transfers together; `None` for no limit.
+    pub limit_rate: Option<u64>,
+}
+
+impl Default for Transfers {
+    fn default() -> Self {
+        Self { at_once: 2, streams: 8, stall: Duration::from_secs(30), first_wait: Duration::from_millis(500), limit_rate: None }
+    }
+}
+
 /// An instance, ready to be connected to.
 #[derive(Debug, Clone)]
 pub struct Instance {
@@ -54,6 +75,6 @@ pub struct Instance {
     pub protection: Protection,
     /// Deadline of a short call. Slow calls (create, recover, transfers) have none.
     pub timeout: Duration,
-    /// Transfers that may run at once.
-    pub transfers: usize,
+    /// How bytes are moved.
+    pub transfers: Transfers,
 }

@@ -42,6 +42,8 @@ pub enum Outcome {
     Canceled {
         /// Whether every cleanup succeeded.
         cleaned: bool,
+        /// What was kept on purpose, and how to go on with it.
+        kept: Option<String>,
     },
 }
 
@@ -148,6 +150,7 @@ pub struct JobContext {
     gate: Arc<Mutex<Gate>>,
     committed: Arc<Notify>,
     next_cleanup: Arc<AtomicU64>,
+    resumable: Arc<Mutex<Option<String>>>,
 }
 
 /// Whether cancel or the work was first: one lock decides, so that a cancel never tears a section apart.
@@ -174,6 +177,7 @@ impl JobContext {
             gate: Arc::default(),
             committed: Arc::default(),
             next_cleanup: Arc::default(),
+            resumable: Arc::default(),
         }
     }
 
@@ -188,6 +192,15 @@ impl JobContext {
     /// Takes a cleanup back: its thing is gone, or is wanted now.
     pub fn keep(&self, id: CleanupId) {
         self.list().retain(|cleanup| cleanup.id != id.0);
+    }
+
+    /// Says that a cancel loses nothing: what is kept, and how to go on with it.
+    pub fn resumable(&self, words: String) {
+        *self.resumable.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    }
+
+    fn kept(&self) -> Option<String> {
+        self.resumable.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Runs a section that cancel must not interrupt.
@@ -343,7 +356,7 @@ impl JobManager {
                     self.enter(id, JobState::Queued(need.waits_for())).await;
                     tokio::select! {
                         permit = self.0.limits.take(need) => permit,
-                        () = cancel.cancelled() => return (Outcome::Canceled { cleaned: true }, Err(canceled())),
+                        () = cancel.cancelled() => return (Outcome::Canceled { cleaned: true, kept: None }, Err(canceled())),
                     }
                 }
             };
@@ -380,7 +393,13 @@ impl JobManager {
                     problem.message = format!("{}; left behind: {}", problem.message, left.join(", "));
                 }
                 let outcome = match problem.kind {
-                    ProblemKind::Canceled => Outcome::Canceled { cleaned: left.is_empty() },
+                    ProblemKind::Canceled => {
+                        let kept = context.kept();
+                        if let Some(kept) = &kept {
+                            problem.message = format!("{}; {kept}", problem.message);
+                        }
+                        Outcome::Canceled { cleaned: left.is_empty(), kept }
+                    }
                     _ => Outcome::Failed(problem.clone()),
                 };
                 (outcome, Err(problem))

@@ -81,6 +81,16 @@ impl Progress {
         self.0.moved.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// Counts bytes that were looked through but did not move, such as a local file that is hashed.
+    pub fn look_through(&self, n: u64) {
+        self.0.done.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Says that `n` bytes of this phase were there before it began.
+    pub fn resume(&self, n: u64) {
+        self.0.done.store(n, Ordering::Relaxed);
+    }
+
     /// A look at it.
     pub fn sample(&self) -> Sample {
         let phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);

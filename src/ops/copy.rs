@@ -73,7 +73,8 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
         ));
     }
     findings.extend(inspected.findings);
-    let (route, why) = first_route(spec.route, Some(connection.first()), inspected.connection.first());
+    let limited = services.limited(&[&source.instance, &target.instance]);
+    let (route, why) = first_route(spec.route, Some(connection.first()), inspected.connection.first(), limited);
     if route == Route::Url && connection.api_key.is_some() && source.instance != target.instance {
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
     }

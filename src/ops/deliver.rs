@@ -4,7 +4,7 @@
 //! target in constant memory. *upload*: a local file. Falls back from url to stream when the server says
 //! that URL recovery is off or that it cannot reach the source.
 
-use crate::domain::address::CollectionAddress;
+use crate::domain::address::{Address, CollectionAddress, Which, encode};
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
@@ -14,10 +14,9 @@ use crate::ops::follow::{Followed, follow};
 use crate::ops::services::{Connection, Services};
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
-use crate::transfer::stream::{RunningHash, from_file, observed, stall_guarded};
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
+use crate::transfer::disk::disk_problem;
+use crate::transfer::pump::{Body, Outlet, Pump};
+use crate::transfer::source::{Expected, NodeSnapshot};
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,14 +84,36 @@ impl Destination {
     fn scope(&self) -> SnapshotScope {
         SnapshotScope::Collection(self.address.collection.clone())
     }
+
+    fn outlet(&self, services: &Services) -> Result<Outlet, Problem> {
+        let line = services.line(&self.address.instance)?;
+        Ok(Outlet { throttle: line.throttle, stall: line.stall, shown: self.address.to_string() })
+    }
+}
+
+/// Until the last byte a cancel loses nothing; after it the server restores, whoever listens.
+fn seal_at_end(job: &JobContext) -> impl FnOnce() + Send + 'static {
+    let job = job.clone();
+    move || {
+        if job.seal() {
+            job.progress.phase("the server is restoring", None);
+        }
+    }
 }
 
 /// The route that a plan shows: what will be tried first, and why.
-pub(in crate::ops) fn first_route(asked: Route, source: Option<&dyn QdrantApi>, target: &dyn QdrantApi) -> (Route, String) {
+pub(in crate::ops) fn first_route(
+    asked: Route,
+    source: Option<&dyn QdrantApi>,
+    target: &dyn QdrantApi,
+    limited: bool,
+) -> (Route, String) {
     let Some(source) = source else { return (Route::Upload, "a local file".into()) };
     match asked {
+        Route::Url if limited => (Route::Url, "as asked; the rate limit does not hold for it".into()),
         Route::Url => (Route::Url, "as asked".into()),
         Route::Stream | Route::Upload => (Route::Stream, "as asked".into()),
+        Route::Auto if limited => (Route::Stream, "a rate limit is set, which only bytes through qsnap keep to".into()),
         Route::Auto if source.url().is_loopback() && !target.url().is_loopback() => {
             (Route::Stream, format!("{} is an address of this machine, which the target cannot reach", source.url()))
         }
@@ -110,14 +131,17 @@ pub(in crate::ops) async fn deliver(
 ) -> Result<Delivered, Problem> {
     match origin {
         Origin::File { path, size, sha256 } => {
-            let file = std::fs::File::open(path).map_err(|error| crate::transfer::landing::disk_problem("read", path, &error))?;
-            let body = from_file(file);
-            let (uploaded, looked) = upload(services, job, destination, body, *size, Some(sha256), None).await?;
+            let file = std::fs::File::open(path).map_err(|error| disk_problem("read", path, &error))?;
+            job.progress.phase("uploading", Some(*size));
+            let outlet = destination.outlet(services)?;
+            let pump = Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job));
+            let (uploaded, looked) = upload(services, job, destination, pump, *size, Some(sha256), None).await?;
             Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
         }
         Origin::Node { connection, node, address, snapshot } => {
             let source = connection.node(*node)?;
-            let (route, reason) = first_route(asked, Some(source.as_ref()), destination.node()?.as_ref());
+            let limited = services.limited(&[&address.instance, &destination.address.instance]);
+            let (route, reason) = first_route(asked, Some(source.as_ref()), destination.node()?.as_ref(), limited);
             let scope = SnapshotScope::Collection(address.collection.clone());
             let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
             if route == Route::Url {
@@ -134,17 +158,21 @@ pub(in crate::ops) async fn deliver(
                     Err(error) => return Err(error.into_problem(destination.address.to_string())),
                 }
             }
-            let download =
-                source.download(&scope, &snapshot.name).await.map_err(|error| error.into_problem(address.to_string()))?;
-            let size = download.length.unwrap_or(snapshot.size);
+            let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
+            let source = NodeSnapshot { node: source.clone(), scope, name: snapshot.name.clone(), shown };
+            let probed = Expected::probe(&source, snapshot.size, snapshot.sha256.clone()).await;
+            let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
+            let size = expected.size;
             if size != snapshot.size {
                 let message = format!("the source offers {size} bytes, its list says {}", snapshot.size);
                 return Err(Problem::new(ProblemKind::Difference, message, address.to_string())
                     .advise("take a new snapshot; this one changed or is cut"));
             }
-            let body = stall_guarded(download.body.map(|chunk| chunk.map_err(std::io::Error::other)).boxed());
+            job.progress.phase("streaming", Some(size));
+            let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services)?);
+            let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, seal_at_end(job));
             let (uploaded, looked) =
-                upload(services, job, destination, body, size, snapshot.sha256.as_deref(), Some(address)).await?;
+                upload(services, job, destination, pump, size, snapshot.sha256.as_deref(), Some(address)).await?;
             Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
         }
     }
@@ -207,47 +235,43 @@ fn cannot_fetch(error: &ApiError) -> bool {
     }
 }
 
-/// Uploads; `source` is the collection that is streamed from, for the message when the source breaks.
+/// Uploads what `pump` gives; `source` is the collection that is streamed from, for the message when it breaks.
 async fn upload(
     services: &Services,
     job: &JobContext,
     destination: &Destination,
-    body: BoxStream<'static, std::io::Result<Bytes>>,
+    (pump, body): (Pump, Body),
     size: u64,
     sha256: Option<&str>,
     source: Option<&CollectionAddress>,
 ) -> Result<((SnapshotName, CleanupId), bool), Problem> {
     let target = destination.node()?;
     let kept = SnapshotName::new(format!("qsnap-{}-{}-{}.snapshot", compact(services.clock.now()), std::process::id(), job.id.0));
-    let hash = RunningHash::default();
-    job.progress.phase(if source.is_some() { "streaming" } else { "uploading" }, Some(size));
-    // Until the last byte a cancel loses nothing; after it the server restores, whoever listens.
-    let sealing = job.clone();
-    let body = observed(body, job.progress.clone(), hash.clone(), move || {
-        if sealing.seal() {
-            sealing.progress.phase("the server is restoring", None);
-        }
-    });
     let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
     let name = &destination.address.collection;
     let scope = destination.scope();
-    let shown = format!("{}/{}", destination.address, crate::domain::address::encode(kept.raw()));
+    let shown = format!("{}/{}", destination.address, encode(kept.raw()));
     let cleanup =
         job.on_failure(format!("the uploaded file {shown}"), remove_upload(target.clone(), scope.clone(), kept.clone()));
     let sending = async {
         target.upload(&scope, upload).await.map_err(|mut error| {
             // The server restores only whole uploads: of one that broke before its end nothing has to be looked for.
-            if error.kind == ApiErrorKind::OutcomeUnknown && hash.look().0 < size {
+            if error.kind == ApiErrorKind::OutcomeUnknown && pump.sent() < size {
                 error.kind = if error.status.is_some() { ApiErrorKind::Proxy } else { ApiErrorKind::Cut };
             }
             error
         })
     };
-    let outcome = follow(target.as_ref(), name, &job.progress, sending).await;
+    let outcome = tokio::select! {
+        biased;
+        // The pump gives up only before the last byte: what the target got is not whole, and is not restored.
+        problem = pump.given_up() => return Err(problem),
+        outcome = follow(target.as_ref(), name, &job.progress, sending) => outcome,
+    };
     match outcome {
         Ok(Followed::Answered(())) => Ok(((kept, cleanup), false)),
         Ok(Followed::MustLook) => something_restored(destination).await.map(|()| ((kept, cleanup), true)),
-        Err(error) => Err(explain(error, destination, source, hash.look().0, size)),
+        Err(error) => Err(explain(error, destination, source, pump.sent(), size)),
     }
 }
 

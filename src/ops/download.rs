@@ -4,18 +4,25 @@ use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::snapshot::SnapshotScope;
+use crate::domain::text::sanitise;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::{Located, locate};
-use crate::ops::services::Services;
+use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
-use crate::qdrant::error::ApiError;
-use crate::transfer::landing::{Landing, Ready, Written, part_path};
-use crate::transfer::stream::next_chunk;
-use std::path::PathBuf;
+use crate::transfer::disk;
+use crate::transfer::download::{Job, kept_words};
+use crate::transfer::landing::{Ready, Written};
+use crate::transfer::part::{self, part_path};
+use crate::transfer::source::{Expected, NodeSnapshot};
+use std::path::{Path, PathBuf};
+use tokio_util::task::TaskTracker;
+
+/// How often a snapshot that is replaced while it is read is started again.
+const RESTARTS: u32 = 2;
 
 /// What to download, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +41,18 @@ pub struct DownloadSpec {
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Resolved {
     located: Located,
+    expected: Expected,
     file: PathBuf,
+}
+
+fn source_of(connection: &Connection, address: &CollectionAddress, located: &Located) -> Result<NodeSnapshot, Problem> {
+    let name = located.snapshot.name.clone();
+    Ok(NodeSnapshot {
+        node: connection.node(located.node)?.clone(),
+        scope: SnapshotScope::Collection(address.collection.clone()),
+        shown: Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string(),
+        name,
+    })
 }
 
 /// Reads what is needed.
@@ -42,24 +60,72 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
     let connection = services.connection(&spec.address.instance).await?;
     let located = locate(&connection, &spec.address, &spec.which).await?;
     let snapshot = &located.snapshot;
+    let source = source_of(&connection, &spec.address, &located)?;
+    let probed = Expected::probe(&source, snapshot.size, snapshot.sha256.clone()).await;
+    let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
     let names_folder = spec.target.as_os_str().to_string_lossy().ends_with('/');
     let file = if names_folder || spec.target.is_dir() {
         spec.target.join(snapshot.name.local_file_name())
     } else {
         spec.target.clone()
     };
-    let shown = crate::domain::text::sanitise(&file.display().to_string());
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let shown = sanitise(&file.display().to_string());
+    let exists = std::fs::symlink_metadata(&file).is_ok();
+    let mut findings = local_findings(&file, &shown, spec.overwrite);
+    findings.push(gates::checksum(snapshot.sha256.as_deref()));
+    findings.extend(gates::listed_size(snapshot.size, expected.size));
+    findings.push(gates::ranges(expected.ranged, connection.instance.transfers.streams));
+    findings.extend(left_findings(&file, &expected));
+    findings.extend(gates::room(disk::free(folder_of(&file)), needed(&file, expected.size)));
+    let mut facts = Facts::default();
+    facts.text("snapshot", format!("{} of {} bytes", snapshot.name, snapshot.size));
+    facts.text("version of the file", expected.etag.as_deref().unwrap_or("not told"));
+    facts.text("file exists", exists);
+    let overwrite_flag = if spec.overwrite { " --overwrite" } else { "" };
+    let to = quoted(&spec.target.display().to_string());
+    let title = format!("download {}/{}", spec.address, snapshot.name);
+    Ok(Plan {
+        operation: "download",
+        title,
+        risk: if exists && spec.overwrite { Risk::Changes } else { Risk::Safe },
+        consequence: if exists && spec.overwrite { format!("{shown} is replaced") } else { String::new() },
+        changes: None,
+        source: source.shown.clone(),
+        target: shown.clone(),
+        steps: vec![
+            Step::new("download", format!("{} to {shown}.part, hashed on the way", size::bytes(snapshot.size))),
+            Step::new("check", "compare size and sha256 with the listing"),
+            Step::new("publish", format!("give it its name {shown}")),
+        ],
+        findings,
+        command: format!("qsnap snapshots download {} --to {to}{overwrite_flag}", source.shown),
+        facts,
+        needs: vec![connection.slot(), Resource::Exclusive(shown)],
+        resolved: flow::Resolved::Download(Resolved { located, expected, file }),
+        spec: Spec::Download(spec),
+    })
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Bytes that must still find room: what an earlier try has reserved is not counted again.
+fn needed(file: &Path, size: u64) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let reserved = std::fs::symlink_metadata(part_path(file)).map_or(0, |meta| meta.blocks().saturating_mul(512));
+    size.saturating_sub(reserved)
+}
+
+/// What the target's place says.
+fn local_findings(file: &Path, shown: &str, overwrite: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let folder = folder_of(file);
     if !folder.is_dir() {
-        let folder = folder.display().to_string();
-        findings.push(Finding::block(
-            "folder",
-            format!("the folder {folder} does not exist"),
-            "create it, or choose another one",
-        ));
+        let message = format!("the folder {} does not exist", sanitise(&folder.display().to_string()));
+        findings.push(Finding::block("folder", message, "create it, or choose another one"));
     }
-    let present = std::fs::symlink_metadata(&file).ok();
+    let present = std::fs::symlink_metadata(file).ok();
     let exists = present.is_some();
     if present.is_some_and(|meta| !meta.is_file()) {
         findings.push(Finding::block(
@@ -68,7 +134,7 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
             "choose another name: a device, link or folder is never replaced",
         ));
     }
-    findings.push(match (exists, spec.overwrite) {
+    findings.push(match (exists, overwrite) {
         (true, false) => Finding::block(
             "file",
             format!("{shown} exists already"),
@@ -79,34 +145,32 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
         }
         (false, _) => Finding::good("file", format!("{shown} does not exist yet")),
     });
-    if part_path(&file).exists() {
-        findings.push(Finding::look("file", "an unfinished .part of an earlier try is there", "it is replaced"));
+    findings
+}
+
+/// What an earlier try left, and what becomes of it.
+fn left_findings(file: &Path, expected: &Expected) -> Option<Finding> {
+    if part::in_use(file) {
+        return Some(Finding::block("resume", "another qsnap is writing this file", "wait for it, or choose another name"));
     }
-    findings.push(gates::checksum(snapshot.sha256.as_deref()));
-    let source = Address::Snapshot(spec.address.clone(), Which::Named(snapshot.name.clone())).to_string();
-    let mut facts = Facts::default();
-    facts.text("snapshot", format!("{} of {} bytes", snapshot.name, snapshot.size));
-    facts.text("file exists", exists);
-    let overwrite_flag = if spec.overwrite { " --overwrite" } else { "" };
-    Ok(Plan {
-        operation: "download",
-        title: format!("download {}/{}", spec.address, snapshot.name),
-        risk: if exists && spec.overwrite { Risk::Changes } else { Risk::Safe },
-        consequence: if exists && spec.overwrite { format!("{shown} is replaced") } else { String::new() },
-        changes: None,
-        source: source.clone(),
-        target: shown.clone(),
-        steps: vec![
-            Step::new("download", format!("{} to {shown}.part, hashed on the way", size::bytes(snapshot.size))),
-            Step::new("check", "compare size and sha256 with the listing"),
-            Step::new("publish", format!("give it its name {shown}")),
-        ],
-        findings,
-        command: format!("qsnap snapshots download {source} --to {}{overwrite_flag}", quoted(&spec.target.display().to_string())),
-        facts,
-        needs: vec![connection.slot(), Resource::Exclusive(shown)],
-        resolved: flow::Resolved::Download(Resolved { located, file }),
-        spec: Spec::Download(spec),
+    if !part_path(file).exists() {
+        return None;
+    }
+    Some(match part::unfinished(file) {
+        Some(left) if expected.ranged && left.expected.same_bytes(expected) => Finding::good(
+            "resume",
+            format!(
+                "{} of {} are there from an earlier try; it goes on from there",
+                size::bytes(left.spans.total()),
+                size::bytes(expected.size)
+            ),
+        ),
+        Some(_) if expected.ranged => Finding::look(
+            "resume",
+            "an unfinished .part is there, of another version of this file",
+            "the snapshot changed on the server since: it starts from zero",
+        ),
+        _ => Finding::look("resume", "an unfinished .part of an earlier try is there", "it cannot be continued: it is replaced"),
     })
 }
 
@@ -128,30 +192,35 @@ pub(in crate::ops) async fn execute(
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a download", ""));
     };
     let mut steps = Steps::begin(services, job, "download", &plan.source, &plan.target)?;
-    let expected = resolved.located.snapshot.sha256.clone();
+    let tasks = TaskTracker::new();
     let part = part_path(&resolved.file);
-    let cleanup = job.on_failure(part.display().to_string(), {
-        let part = part.clone();
-        async move {
-            match std::fs::remove_file(&part) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(crate::transfer::landing::disk_problem("remove", &part, &error))
-                }
-                _ => Ok(()),
+    // What was broken off is saved by a thread of its own: nobody leaves before it is done.
+    let saving = tasks.clone();
+    let cleanup = job.on_failure(part.display().to_string(), async move {
+        saving.close();
+        saving.wait().await;
+        Ok(())
+    });
+    let (fetched, resolved, restarted) =
+        steps.run("download", &plan.source, fetch(services, spec, resolved, job, &tasks)).await?;
+    let (written, ready) = fetched;
+    let checked = steps.run("check", "", async { check(&resolved, &written) }).await;
+    let verdict = match checked {
+        Ok(verdict) => {
+            if restarted {
+                mention_restart(verdict)
+            } else {
+                verdict
             }
         }
-    });
-    let fetched = fetch(services, spec, &resolved, job);
-    let (written, ready) = steps.run("download", &plan.source, fetched).await?;
-    let checked = steps.run("check", "", async { check(&resolved, expected.as_deref(), &written) }).await;
-    let verdict = match checked {
-        Ok(verdict) => verdict,
         Err(problem) => {
             let corrupt = ready.keep_as_corrupt();
+            services.interrupted.end(&resolved.file);
             return Err(problem.advise(format!("the bytes are kept as {} for a look; download again", corrupt.display())));
         }
     };
     let published = job.commit(steps.run("publish", "", async { ready.publish(spec.overwrite) })).await?;
+    services.interrupted.end(&resolved.file);
     job.keep(cleanup);
     let (done, left_behind, seconds) = steps.end("ok");
     Ok(Report {
@@ -168,39 +237,68 @@ pub(in crate::ops) async fn execute(
         seconds,
         steps: done,
         left_behind,
-        created: vec![crate::domain::text::sanitise(&published.display().to_string())],
+        created: vec![sanitise(&published.display().to_string())],
     })
 }
 
+fn mention_restart(verdict: Verdict) -> Verdict {
+    let words = |reason: String| format!("{reason}; the snapshot was replaced on the server meanwhile, this is the newer one");
+    match verdict {
+        Verdict::Matches(reason) => Verdict::Matches(words(reason)),
+        Verdict::Differs(reason) => Verdict::Differs(words(reason)),
+        Verdict::CouldNotCheck(reason) => Verdict::CouldNotCheck(words(reason)),
+    }
+}
+
+type Fetched = ((Written, Ready), Resolved, bool);
+
+/// Fetches; a file that is replaced on the server meanwhile is looked up and started again.
 async fn fetch(
     services: &Services,
     spec: &DownloadSpec,
-    resolved: &Resolved,
+    mut resolved: Resolved,
     job: &JobContext,
-) -> Result<(Written, Ready), Problem> {
+    tasks: &TaskTracker,
+) -> Result<Fetched, Problem> {
     let connection = services.connection(&spec.address.instance).await?;
-    let problem = |error: ApiError| error.into_problem(spec.address.to_string());
-    let scope = SnapshotScope::Collection(spec.address.collection.clone());
-    let node = connection.node(resolved.located.node)?;
-    let mut download = node.download(&scope, &resolved.located.snapshot.name).await.map_err(problem)?;
-    let size = download.length.unwrap_or(resolved.located.snapshot.size);
-    job.progress.phase("downloading", Some(size));
-    let mut landing = Landing::open(&resolved.file)?;
-    while let Some(chunk) = next_chunk(&mut download.body, problem).await? {
-        let length = chunk.len() as u64;
-        landing.write(chunk).await?;
-        job.progress.add(length);
+    let line = services.line(&spec.address.instance)?;
+    let part = part_path(&resolved.file);
+    let mut restarts = 0;
+    loop {
+        let source = source_of(&connection, &spec.address, &resolved.located)?;
+        if resolved.expected.ranged {
+            job.resumable(kept_words(&part));
+            services.interrupted.begin(&spec.address, &resolved.located.snapshot.name, &resolved.file, spec.overwrite);
+        }
+        let expected = resolved.expected.clone();
+        let fetching = Job { source: &source, expected, line: &line, target: &resolved.file, progress: &job.progress, tasks };
+        match fetching.run().await {
+            Ok(fetched) => return Ok((fetched, resolved, restarts > 0)),
+            Err(problem) if problem.kind == ProblemKind::PlanStale && restarts < RESTARTS => {
+                restarts += 1;
+                job.progress.note("the snapshot was replaced on the server: starting again");
+                let which = Which::Named(resolved.located.snapshot.name.clone());
+                resolved.located = locate(&connection, &spec.address, &which).await?;
+                let listed = &resolved.located.snapshot;
+                let probed = Expected::probe(&source, listed.size, listed.sha256.clone()).await;
+                resolved.expected = probed.map_err(|error| error.into_problem(&source.shown))?;
+            }
+            Err(problem) if resolved.expected.ranged && part_path(&resolved.file).exists() => {
+                let advice = format!("{}; {}", problem.advice, kept_words(&part));
+                return Err(problem.advise(advice.trim_start_matches("; ")));
+            }
+            Err(problem) => return Err(problem),
+        }
     }
-    landing.finish().await
 }
 
-fn check(resolved: &Resolved, expected: Option<&str>, written: &Written) -> Result<Verdict, Problem> {
+fn check(resolved: &Resolved, written: &Written) -> Result<Verdict, Problem> {
     let snapshot = &resolved.located.snapshot;
     let differs = |message: String| Err(Problem::new(ProblemKind::Difference, message, snapshot.name.to_string()));
     if written.size != snapshot.size {
         return differs(format!("{} bytes arrived instead of {}", written.size, snapshot.size));
     }
-    match expected {
+    match snapshot.sha256.as_deref() {
         Some(sha256) if *sha256 == written.sha256 => Ok(Verdict::Matches(format!("sha256 {}…", &sha256[..16]))),
         Some(sha256) => differs(format!("sha256 is {} instead of {sha256}", written.sha256)),
         None if written.ends_as_tar => {
@@ -216,20 +314,22 @@ mod tests {
     use crate::domain::ids::SnapshotName;
     use crate::domain::snapshot::SnapshotInfo;
 
-    fn resolved(size: u64) -> Resolved {
-        let snapshot = SnapshotInfo { name: SnapshotName::new("x.snapshot"), size, taken_at: None, sha256: None };
-        Resolved { located: Located { node: 0, snapshot }, file: "x".into() }
+    fn resolved(size: u64, sha256: Option<&str>) -> Resolved {
+        let sha256 = sha256.map(str::to_owned);
+        let snapshot = SnapshotInfo { name: SnapshotName::new("x.snapshot"), size, taken_at: None, sha256 };
+        let expected = Expected { size, sha256: None, etag: None, ranged: false };
+        Resolved { located: Located { node: 0, snapshot }, expected, file: "x".into() }
     }
 
     #[test]
     fn nothing_wrong_passes_the_check() {
         let written = |size, ends_as_tar| Written { size, sha256: "a".repeat(64), ends_as_tar };
-        let right = "a".repeat(64);
-        assert!(matches!(check(&resolved(10), Some(&right), &written(10, false)), Ok(Verdict::Matches(_))));
-        assert!(check(&resolved(10), Some(&"b".repeat(64)), &written(10, true)).is_err());
-        assert!(check(&resolved(10), Some(&right), &written(9, true)).is_err());
-        assert!(matches!(check(&resolved(10), None, &written(10, true)), Ok(Verdict::CouldNotCheck(_))));
-        assert!(check(&resolved(10), None, &written(10, false)).is_err());
+        let (right, wrong) = ("a".repeat(64), "b".repeat(64));
+        assert!(matches!(check(&resolved(10, Some(&right)), &written(10, false)), Ok(Verdict::Matches(_))));
+        assert!(check(&resolved(10, Some(&wrong)), &written(10, true)).is_err());
+        assert!(check(&resolved(10, Some(&right)), &written(9, true)).is_err());
+        assert!(matches!(check(&resolved(10, None), &written(10, true)), Ok(Verdict::CouldNotCheck(_))));
+        assert!(check(&resolved(10, None), &written(10, false)).is_err());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::jobs::limits::Resource;
 use crate::jobs::manager::{JobContext, JobHandle};
 use crate::ops::report::Report;
 use crate::ops::services::Services;
-use crate::ops::{copy, create, delete, download, restore};
+use crate::ops::{copy, create, delete, discard, download, restore};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub enum Spec {
     Create(create::CreateSpec),
     /// Download one.
     Download(download::DownloadSpec),
+    /// Remove what an interrupted download left.
+    Discard(discard::DiscardSpec),
     /// Delete some.
     Delete(delete::DeleteSpec),
     /// Restore from a snapshot or file.
@@ -36,6 +38,7 @@ pub enum Spec {
 pub(in crate::ops) enum Resolved {
     Create(create::Resolved),
     Download(download::Resolved),
+    Discard,
     Delete(delete::Resolved),
     Restore(restore::Resolved),
     Copy(copy::Resolved),
@@ -276,6 +279,7 @@ pub async fn plan(services: &Services, spec: Spec) -> Result<Plan, Problem> {
     match spec {
         Spec::Create(spec) => create::plan(services, spec).await,
         Spec::Download(spec) => download::plan(services, spec).await,
+        Spec::Discard(spec) => discard::plan(services, spec).await,
         Spec::Delete(spec) => delete::plan(services, spec).await,
         Spec::Restore(spec) => restore::plan(services, spec).await,
         Spec::Copy(spec) => copy::plan(services, spec).await,
@@ -310,6 +314,7 @@ async fn execute(services: &Services, approved: Approved, job: &JobContext) -> R
     match plan.resolved.clone() {
         Resolved::Create(resolved) => create::execute(services, &plan, resolved, job).await,
         Resolved::Download(resolved) => download::execute(services, &plan, resolved, job).await,
+        Resolved::Discard => discard::execute(services, &plan, job).await,
         Resolved::Delete(resolved) => delete::execute(services, &plan, resolved, job).await,
         Resolved::Restore(resolved) => restore::execute(services, &plan, resolved, job).await,
         Resolved::Copy(resolved) => copy::execute(services, &plan, resolved, job).await,

@@ -2,7 +2,7 @@
 
 use crate::domain::collection::CollectionInfo;
 use crate::domain::ids::ShardId;
-use crate::domain::size::exact;
+use crate::domain::size::{bytes, exact};
 use crate::domain::version::{ServerVersion, VersionStep, version_step};
 use crate::ops::flow::Finding;
 use crate::qdrant::api::SnapshotActivity;
@@ -29,6 +29,43 @@ pub fn version(source: Option<ServerVersion>, target: Option<ServerVersion>) -> 
             "upgrade the target first; an older server may destroy what is there before it notices",
         ),
     }
+}
+
+/// Whether the file on the server has the size that the list says.
+pub fn listed_size(listed: u64, offered: u64) -> Option<Finding> {
+    (listed != offered).then(|| {
+        Finding::block(
+            "size",
+            format!("the server offers {} bytes, its list says {}", exact(offered), exact(listed)),
+            "it is being written or was replaced: refresh the list and try again",
+        )
+    })
+}
+
+/// Whether a download can be taken up where it broke.
+pub fn ranges(ranged: bool, streams: usize) -> Finding {
+    if ranged {
+        Finding::good("ranges", format!("the server gives ranges: up to {streams} streams, and a break costs nothing"))
+    } else {
+        Finding::look(
+            "ranges",
+            "the server gives no ranges (it keeps its snapshots in S3, or a proxy stands between): one stream",
+            "if it breaks it starts again from zero; the node's own address may serve better",
+        )
+    }
+}
+
+/// Whether the local disk has room.
+pub fn room(free: Option<u64>, needed: u64) -> Option<Finding> {
+    let (free, needed, fits) = match free {
+        Some(free) => (bytes(free), bytes(needed), free >= needed),
+        None => return Some(Finding::look("disk", "the free space there is not known", "a full disk pauses the download")),
+    };
+    Some(if fits {
+        Finding::good("disk", format!("{needed} needed, {free} free"))
+    } else {
+        Finding::block("disk", format!("{needed} needed, only {free} free"), "free some space, or choose another folder")
+    })
 }
 
 /// What the target's name is used for.

@@ -11,7 +11,7 @@ use crate::domain::point::{Point, PointId};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::ApiError;
-use crate::transfer::landing::hex;
+use crate::transfer::hashing::hex;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

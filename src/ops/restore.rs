@@ -23,7 +23,8 @@ use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
 use crate::ops::verify::{Expected, Verification, verify};
 use crate::qdrant::error::ApiErrorKind;
-use crate::transfer::stream::hash_file;
+use crate::transfer::disk::disk_problem;
+use crate::transfer::hashing::hash_file;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -176,7 +177,11 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         }
         ResolvedSource::File { .. } => None,
     };
-    let (route, why) = first_route(spec.route, source_node.as_deref(), target.connection.first());
+    let limited = match &source {
+        ResolvedSource::Snapshot(address, _) => services.limited(&[&address.instance, &spec.target.instance]),
+        ResolvedSource::File { .. } => false,
+    };
+    let (route, why) = first_route(spec.route, source_node.as_deref(), target.connection.first(), limited);
     findings.extend(key_finding(services, &source, &spec, route).await);
     let destroys = in_place && target.occupied.is_some();
     let steps = steps_of(&spec, &known, route, &why, target.occupied);
@@ -246,7 +251,7 @@ async fn resolve_source(
 ) -> Result<(ResolvedSource, Known), Problem> {
     match &spec.source {
         RestoreSource::File(path) => {
-            let meta = std::fs::metadata(path).map_err(|error| crate::transfer::landing::disk_problem("read", path, &error))?;
+            let meta = std::fs::metadata(path).map_err(|error| disk_problem("read", path, &error))?;
             let shown = crate::domain::text::sanitise(&path.display().to_string());
             if !meta.is_file() || meta.len() == 0 {
                 let what = if meta.is_file() { "is empty" } else { "is not a file" };

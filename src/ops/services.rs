@@ -7,9 +7,12 @@ use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobManager;
+use crate::ops::interrupted::InterruptedStore;
 use crate::ops::journal::Journal;
 use crate::ops::proof::ProofStore;
 use crate::qdrant::api::QdrantApi;
+use crate::transfer::source::Line;
+use crate::transfer::throttle::Throttle;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,7 +44,7 @@ impl Connection {
 
     /// A transfer slot of this instance.
     pub fn slot(&self) -> Resource {
-        Resource::Slot { pool: self.instance.name.to_string(), size: self.instance.transfers }
+        Resource::Slot { pool: self.instance.name.to_string(), size: self.instance.transfers.at_once }
     }
 }
 
@@ -59,12 +62,15 @@ pub struct Services {
     connector: Box<dyn Connector>,
     connections: BTreeMap<InstanceName, OnceCell<Arc<Connection>>>,
     instances: Vec<Instance>,
+    throttles: BTreeMap<InstanceName, Throttle>,
     /// Running work.
     pub jobs: JobManager,
     /// What was done, step by step.
     pub journal: Journal,
     /// What collections looked like when their snapshots were taken.
     pub proofs: ProofStore,
+    /// Downloads that can be continued.
+    pub interrupted: InterruptedStore,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -76,11 +82,14 @@ impl Services {
         jobs: JobManager,
         journal: Journal,
         proofs: ProofStore,
+        interrupted: InterruptedStore,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let instances = connector.instances();
         let connections = instances.iter().map(|instance| (instance.name.clone(), OnceCell::new())).collect();
-        Self { connector, connections, instances, jobs, journal, proofs, clock }
+        let throttles =
+            instances.iter().map(|instance| (instance.name.clone(), Throttle::new(instance.transfers.limit_rate))).collect();
+        Self { connector, connections, instances, throttles, jobs, journal, proofs, interrupted, clock }
     }
 
     /// All instances, in the order of the configuration.
@@ -97,6 +106,27 @@ impl Services {
     pub async fn connection(&self, name: &InstanceName) -> Result<Arc<Connection>, Problem> {
         let cell = self.connections.get(name).ok_or_else(|| self.unknown(name))?;
         cell.get_or_try_init(|| async { self.connector.connect(name).await.map(Arc::new) }).await.cloned()
+    }
+
+    /// The limit that all transfers of an instance share.
+    pub fn throttle(&self, name: &InstanceName) -> Result<&Throttle, Problem> {
+        self.throttles.get(name).ok_or_else(|| self.unknown(name))
+    }
+
+    /// How the way to an instance is used.
+    pub fn line(&self, name: &InstanceName) -> Result<Line, Problem> {
+        let transfers = &self.instance(name)?.transfers;
+        Ok(Line {
+            throttle: self.throttle(name)?.clone(),
+            streams: transfers.streams,
+            stall: transfers.stall,
+            first_wait: transfers.first_wait,
+        })
+    }
+
+    /// Whether a rate limit holds for one of these instances.
+    pub fn limited(&self, names: &[&InstanceName]) -> bool {
+        names.iter().any(|name| self.throttle(name).is_ok_and(|throttle| throttle.rate().is_some()))
     }
 
     /// Refuses changes to a read-only instance.

@@ -47,14 +47,31 @@ pub struct ScrollPage {
     pub next: Option<PointId>,
 }
 
+/// Which bytes of a file are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// The first byte.
+    pub from: u64,
+    /// One past the last byte; `None` for all to the end.
+    pub to: Option<u64>,
+    /// The version it must have (`If-Match`); any other is answered with an error of kind `Changed`.
+    pub etag: Option<String>,
+}
+
 /// An open download.
 pub struct Download {
     /// The bytes, raw.
     pub body: BoxStream<'static, ApiResult<Bytes>>,
+    /// Offset of the first byte that comes: 0 where the server ignores ranges, whatever was wanted.
+    pub from: u64,
     /// Bytes to come, where the server says so (not with S3 storage).
     pub length: Option<u64>,
-    /// Identifies the file's version; absent with S3 storage.
+    /// Size of the whole file, where the server says so.
+    pub total: Option<u64>,
+    /// Identifies the file's version; absent with S3 storage, and when it is weak.
     pub etag: Option<String>,
+    /// Whether parts of the file can be had: the server sends ranges and names the version.
+    pub ranged: bool,
 }
 
 /// An upload of a snapshot, which the node recovers from at once.
@@ -129,8 +146,9 @@ pub trait QdrantApi: Send + Sync {
     async fn snapshots(&self, scope: &SnapshotScope) -> ApiResult<Vec<SnapshotInfo>>;
     /// Takes a snapshot. No time limit: the server goes on even when the caller does not wait.
     async fn create_snapshot(&self, scope: &SnapshotScope) -> ApiResult<SnapshotInfo>;
-    /// Opens a download.
-    async fn download(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<Download>;
+    /// Opens a download. Local storage gives ranges and an ETag and honours `If-Match`; S3 storage gives the
+    /// whole file whatever is wanted (1.18.3).
+    async fn download(&self, scope: &SnapshotScope, name: &SnapshotName, wanted: &Wanted) -> ApiResult<Download>;
     /// Uploads and recovers, with `priority=snapshot`. No time limit, never repeated.
     async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()>;
     /// Recovers from a location, with `priority=snapshot`. No time limit, never repeated.

@@ -13,13 +13,13 @@ use crate::domain::secret::{SafeUrl, Secret};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::version::ServerVersion;
 use crate::qdrant::api::{
-    AliasAction, ApiResult, ClusterInfo, Download, QdrantApi, Recover, ScrollPage, SnapshotActivity, Upload,
+    AliasAction, ApiResult, ClusterInfo, Download, QdrantApi, Recover, ScrollPage, SnapshotActivity, Upload, Wanted,
 };
 use crate::qdrant::error::{ApiError, ApiErrorKind};
-use crate::qdrant::{retry, wire};
+use crate::qdrant::{ranges, retry, wire};
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_MATCH, RANGE, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Certificate, Client, Identity, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -35,14 +35,17 @@ const MAX_ERROR: usize = 64 << 10;
 /// The server closes idle connections after 5 s; a pool that keeps them longer meets resets.
 const POOL_IDLE: Duration = Duration::from_secs(3);
 
-/// How long a download may take to begin.
-const OPENING: Duration = Duration::from_secs(30);
+/// How long sent bytes may wait for their acknowledgement before a transfer's connection counts as dead. A server
+/// that is busy with its disk may close its window for a while: that is no fault before `stall` says so.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 
 /// One node.
 pub struct HttpNode {
     url: SafeUrl,
     calls: Client,
     transfers: Client,
+    /// How long a download may take to begin.
+    opening: Duration,
 }
 
 impl HttpNode {
@@ -66,16 +69,18 @@ impl HttpNode {
                 .pool_idle_timeout(POOL_IDLE)
                 .tcp_keepalive(Duration::from_secs(30))
                 .user_agent(concat!("qsnap/", env!("CARGO_PKG_VERSION")));
-            if let Some(deadline) = deadline {
-                builder = builder.timeout(deadline);
-            }
+            builder = match deadline {
+                Some(deadline) => builder.timeout(deadline),
+                None => builder.tcp_user_timeout((instance.transfers.stall * 2).max(UNACKNOWLEDGED)),
+            };
             if url.is_loopback() {
                 builder = builder.no_proxy();
             }
             builder = with_tls(builder, &instance.tls).map_err(wrong)?;
             builder.build().map_err(|error| wrong(format!("the HTTP client cannot be made: {}", root_cause(&error))))
         };
-        Ok(Self { url: url.clone(), calls: build(Some(instance.timeout))?, transfers: build(None)? })
+        let (calls, transfers) = (build(Some(instance.timeout))?, build(None)?);
+        Ok(Self { url: url.clone(), calls, transfers, opening: instance.timeout.max(instance.transfers.stall) })
     }
 
     fn path(&self, segments: &[&str]) -> reqwest::Url {
@@ -419,24 +424,32 @@ impl QdrantApi for HttpNode {
         self.parsed(what, wire::snapshot(result))
     }
 
-    async fn download(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<Download> {
+    async fn download(&self, scope: &SnapshotScope, name: &SnapshotName, wanted: &Wanted) -> ApiResult<Download> {
         let what = "download the snapshot";
         // `identity`: a compressed body has no length and costs the server a core.
-        let request =
+        let mut request =
             self.transfers.request(Method::GET, self.scope_path(scope, &[name.raw()])).header(ACCEPT_ENCODING, "identity");
+        if let Some(range) = ranges::header(wanted) {
+            request = request.header(RANGE, range);
+        }
+        if let Some(etag) = &wanted.etag {
+            request = request.header(IF_MATCH, etag);
+        }
         // The body has its own watch for stalls; a server that never answers must not hang the job either.
-        let opened = tokio::time::timeout(OPENING, self.send(what, request)).await;
+        let opened = tokio::time::timeout(self.opening, self.send(what, request)).await;
         let response = opened.unwrap_or_else(|_| {
-            let words = format!("no answer for {} s", OPENING.as_secs());
+            let words = format!("no answer for {}", crate::domain::time::duration(self.opening));
             Err(ApiError::new(ApiErrorKind::Timeout, what, &self.url, words))
         })?;
-        let etag = response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let served = ranges::served(response.status(), response.headers(), wanted)
+            .map_err(|words| ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words))?;
         let length = response.content_length();
         let url = self.url.clone();
         let body = response
             .bytes_stream()
             .map(move |chunk| chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error))));
-        Ok(Download { body: body.boxed(), length, etag })
+        let total = served.total.or(length);
+        Ok(Download { body: body.boxed(), from: served.from, length, total, etag: served.etag, ranged: served.ranged })
     }
 
     async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()> {

@@ -1,7 +1,8 @@
 //! Faults on demand.
 //!
-//! A fault is written `ROUTE:KIND[=VALUE][*TIMES]`, several are separated by commas, for example
-//! `download:reset=1000000*1,list:status=503*2,any:delay=50ms`.
+//! A fault is written `ROUTE:KIND[=VALUE][@AFTER][*TIMES]`, several are separated by commas, for example
+//! `download:reset=1000000*1,list:status=503@2*2,any:delay=50ms`. It lets AFTER requests pass and then meets
+//! TIMES of them.
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,6 +48,8 @@ pub enum Kind {
     IgnoreRange,
     /// The snapshot vanishes between list and download.
     Vanish,
+    /// All files become other versions, as if somebody had replaced them.
+    Replace,
 }
 
 /// One fault.
@@ -56,6 +59,8 @@ pub struct Fault {
     pub route: Route,
     /// What.
     pub kind: Kind,
+    /// Requests that pass before it begins.
+    pub after: u32,
     /// How often still; `None` for always.
     pub times: Option<u32>,
 }
@@ -89,6 +94,10 @@ impl Faults {
         let meets = |fault: &Fault| fault.times != Some(0) && (fault.route == route || fault.route == Route::Any);
         for fault in list.iter_mut().filter(|fault| meets(fault)) {
             if let Some(found) = pick(fault.kind) {
+                if fault.after > 0 {
+                    fault.after -= 1;
+                    continue;
+                }
                 if let Some(times) = &mut fault.times {
                     *times -= 1;
                 }
@@ -112,12 +121,17 @@ impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            |why: &str| format!("fault `{text}`: {why}; write ROUTE:KIND[=VALUE][*TIMES], for example download:reset=1000000*1");
+        let wrong = |why: &str| {
+            format!("fault `{text}`: {why}; write ROUTE:KIND[=VALUE][@AFTER][*TIMES], for example download:reset=1000000*1")
+        };
         let (route, rest) = text.split_once(':').ok_or_else(|| wrong("no route"))?;
         let (kind, times) = match rest.split_once('*') {
             Some((kind, times)) => (kind, Some(times.parse().map_err(|_| wrong("TIMES is not a number"))?)),
             None => (rest, None),
+        };
+        let (kind, after) = match kind.split_once('@') {
+            Some((kind, after)) => (kind, after.parse().map_err(|_| wrong("AFTER is not a number"))?),
+            None => (kind, 0),
         };
         let route = match route {
             "any" => Route::Any,
@@ -144,13 +158,14 @@ impl FromStr for Fault {
             "wrong-checksum" => Kind::WrongChecksum,
             "ignore-range" => Kind::IgnoreRange,
             "vanish" => Kind::Vanish,
+            "replace" => Kind::Replace,
             _ => {
                 return Err(wrong(
-                    "kinds are delay, throttle, reset, truncate, stall, status, wrong-checksum, ignore-range, vanish",
+                    "kinds are delay, throttle, reset, truncate, stall, status, wrong-checksum, ignore-range, vanish, replace",
                 ));
             }
         };
-        Ok(Self { route, kind, times })
+        Ok(Self { route, kind, after, times })
     }
 }
 
@@ -161,8 +176,10 @@ mod tests {
     #[test]
     fn faults_are_read_from_text() {
         let fault: Fault = "download:reset=1MB*2".parse().unwrap();
-        assert_eq!(fault, Fault { route: Route::Download, kind: Kind::Reset(1_000_000), times: Some(2) });
-        for bad in ["", "x", "download", "download:fly", "any:delay=fast", "any:reset=x", "any:status=503*many"] {
+        assert_eq!(fault, Fault { route: Route::Download, kind: Kind::Reset(1_000_000), after: 0, times: Some(2) });
+        for bad in
+            ["", "x", "download", "download:fly", "any:delay=fast", "any:reset=x", "any:status=503*many", "any:status=503@x"]
+        {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }
     }
@@ -174,5 +191,7 @@ mod tests {
         let status = |route| faults.take(route, |kind| if let Kind::Status(code) = kind { Some(code) } else { None });
         assert_eq!(status(Route::Download), None);
         assert_eq!([status(Route::List), status(Route::List), status(Route::List)], [Some(503), Some(503), None]);
+        faults.add_all("list:status=500@1*1").unwrap();
+        assert_eq!([status(Route::List), status(Route::List), status(Route::List)], [None, Some(500), None]);
     }
 }

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Response, StatusCode};
 use bytes::Bytes;
 use futures_util::stream;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
@@ -42,7 +43,11 @@ pub async fn send(node: &Node, name: &str, file: &KeptFile, headers: &HeaderMap)
     let ignore_range = faults.meets(Route::Download, Kind::IgnoreRange);
     let range = header("range").filter(|_| !ignore_range);
     let stamp = file.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let etag = format!("\"{stamp}:{:x}:{:x}\"", file.size, file.created.as_second());
+    if faults.meets(Route::Download, Kind::Replace) {
+        node.world.generation.fetch_add(1, Ordering::Relaxed);
+    }
+    let generation = node.world.generation.load(Ordering::Relaxed);
+    let etag = format!("\"{stamp}:{:x}:{:x}\"", file.size, file.created.as_second() + generation);
     let modified = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&file.created).unwrap_or_default();
     let mut response = Response::builder()
         .header("etag", &etag)
@@ -83,15 +88,25 @@ pub async fn send(node: &Node, name: &str, file: &KeptFile, headers: &HeaderMap)
 
 fn truncated(node: &Node, length: u64) -> u64 {
     let faults = &node.world.options.faults;
-    let cut = faults.take(Route::Download, |kind| if let Kind::Truncate(at) = kind { Some(at) } else { None });
-    cut.map_or(length, |at| at.min(length))
+    let cut = faults.take(Route::Download, |kind| match kind {
+        Kind::Truncate(at) if at < length => Some(at),
+        _ => None,
+    });
+    cut.unwrap_or(length)
 }
 
 /// A file's bytes as a body, at the sandbox's rate and with its faults.
 pub async fn body(node: &Node, path: &Path, from: u64, length: u64) -> Result<Body, Refusal> {
     let faults = &node.world.options.faults;
-    let reset = faults.take(Route::Download, |kind| if let Kind::Reset(at) = kind { Some(at) } else { None });
-    let stall = faults.take(Route::Download, |kind| if let Kind::Stall(at) = kind { Some(at) } else { None });
+    // A fault at a byte meets the first answer that is long enough to have that byte.
+    let reset = faults.take(Route::Download, |kind| match kind {
+        Kind::Reset(at) if at < length => Some(at),
+        _ => None,
+    });
+    let stall = faults.take(Route::Download, |kind| match kind {
+        Kind::Stall(at) if at < length => Some(at),
+        _ => None,
+    });
     let throttle = faults.take(Route::Download, |kind| if let Kind::Throttle(rate) = kind { Some(rate) } else { None });
     let pace = Pace::new(throttle.or(node.world.options.rate));
     let mut file = tokio::fs::File::open(path).await?;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Id of a point.
@@ -118,6 +119,8 @@ pub struct World {
     pub options: SandboxOptions,
     /// Fetches for `recover`.
     pub client: reqwest::Client,
+    /// Counts how often all files were replaced.
+    pub generation: AtomicI64,
     home: PathBuf,
     cluster: Mutex<Cluster>,
 }
@@ -139,6 +142,7 @@ impl World {
         Ok(Self {
             options,
             client,
+            generation: AtomicI64::new(0),
             // The sandbox removes it when it is dropped: its tasks may outlive it by a moment.
             home: tempfile::Builder::new().prefix("qsnap-sandbox-").tempdir()?.keep(),
             cluster: Mutex::new(Cluster { nodes: nodes.collect(), ..Cluster::default() }),

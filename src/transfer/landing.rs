@@ -1,17 +1,49 @@
-//! A file that becomes visible only when it is whole: `.part`, hash while writing, fsync, rename.
+//! A file that becomes visible only when it is whole: `.part`, hash as it grows, fsync, rename.
+//!
+//! Three threads: one writes what arrives, wherever in the file it belongs; one hashes the file from its
+//! beginning, from the chunks as they pass or from the disk where they came out of order; one syncs every
+//! few seconds and then saves which ranges are there. A full disk stops the first one until there is room.
 
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::text::sanitise;
+use crate::jobs::progress::Progress;
+use crate::transfer::disk::{self, disk_problem, sync_folder};
+use crate::transfer::hashing::{self, Digest};
+use crate::transfer::part::{self, Unfinished, corrupt_path, part_path};
+use crate::transfer::source::Expected;
+use crate::transfer::spans::Spans;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
-/// Chunks that may wait for the disk.
-const QUEUE: usize = 8;
+/// Chunks that may wait for the disk. A chunk is at most some 400 kB.
+const QUEUE: usize = 12;
+
+/// Chunks that may wait for the hash; those that find no room are read back from the disk.
+const HASH_QUEUE: usize = 12;
+
+/// How often the state is saved.
+const CHECKPOINT: Duration = Duration::from_secs(2);
+
+/// Bytes that are flushed while the next ones arrive, so that the last sync has little left to do.
+const FLUSH: u64 = 64 << 20;
+
+/// How often it is looked whether something has to be flushed or saved.
+const FLUSH_LOOK: Duration = Duration::from_millis(50);
+
+/// How often a full disk is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(500);
+
+/// How long a full disk is waited for.
+const FULL_PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,195 +56,563 @@ pub struct Written {
     pub ends_as_tar: bool,
 }
 
-/// A file on its way. Writing and hashing happen on a thread of their own.
-pub struct Landing {
-    part: PathBuf,
-    target: PathBuf,
-    chunks: Option<mpsc::Sender<Bytes>>,
-    writer: JoinHandle<std::io::Result<(File, Written)>>,
+/// What the threads need of a file; tests put a disk of their own in its place.
+pub(in crate::transfer) trait Medium: Send + Sync + 'static {
+    fn reserve(&self, size: u64) -> std::io::Result<()>;
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> std::io::Result<()>;
+    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<()>;
+    fn sync(&self) -> std::io::Result<()>;
 }
 
-/// The `.part` name beside a target.
-pub fn part_path(target: &Path) -> PathBuf {
-    let mut name = target.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    target.with_file_name(name)
+impl Medium for File {
+    fn reserve(&self, size: u64) -> std::io::Result<()> {
+        disk::reserve(self, size)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> std::io::Result<()> {
+        FileExt::write_all_at(self, bytes, at)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
+        FileExt::read_exact_at(self, buffer, at)
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        self.sync_data()
+    }
+}
+
+struct Shared<M> {
+    file: M,
+    target: PathBuf,
+    source: String,
+    expected: Expected,
+    spans: Mutex<Spans>,
+    hashed: AtomicU64,
+    /// All has arrived: hash to the end and sync. Otherwise the end of the queue means that it was broken off.
+    whole: AtomicBool,
+    paused: AtomicBool,
+    /// A sync failed. The kernel says so once and then forgets; what it dropped is not known, so that nothing
+    /// written since the last good sync may be counted as there.
+    unsynced: AtomicBool,
+    progress: Progress,
+}
+
+impl<M: Medium> Shared<M> {
+    fn spans(&self) -> MutexGuard<'_, Spans> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        if self.unsynced.load(Ordering::Acquire) {
+            return Err(std::io::Error::other("an earlier sync failed"));
+        }
+        self.file.sync().inspect_err(|_| self.unsynced.store(true, Ordering::Release))
+    }
+
+    /// Syncs, then saves what was there before the sync. A save that fails costs what a crash would have to
+    /// fetch again, nothing else.
+    fn checkpoint(&self) -> std::io::Result<()> {
+        let spans = self.spans().clone();
+        self.sync()?;
+        if self.expected.ranged {
+            let unfinished = Unfinished { source: self.source.clone(), expected: self.expected.clone(), spans };
+            let _ = part::save(&self.target, &unfinished);
+        }
+        Ok(())
+    }
+}
+
+trait Watched: Send + Sync {
+    fn spans(&self) -> Spans;
+    fn hashed(&self) -> u64;
+    fn paused(&self) -> bool;
+    fn whole(&self);
+}
+
+impl<M: Medium> Watched for Shared<M> {
+    fn spans(&self) -> Spans {
+        Self::spans(self).clone()
+    }
+
+    fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Relaxed)
+    }
+
+    fn paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    fn whole(&self) {
+        self.whole.store(true, Ordering::Release);
+    }
+}
+
+/// Where a landing belongs, and who waits for its threads.
+pub struct Site<'a> {
+    /// The final name.
+    pub target: &'a Path,
+    /// Address of the source, for the state.
+    pub source: &'a str,
+    /// What the file will be.
+    pub expected: &'a Expected,
+    /// Where a full disk is reported.
+    pub progress: &'a Progress,
+    /// Its tasks end only when the state of a broken-off file is saved.
+    pub tasks: &'a TaskTracker,
+}
+
+/// A file on its way.
+pub struct Landing {
+    target: PathBuf,
+    chunks: Option<mpsc::Sender<(u64, Bytes)>>,
+    shared: Arc<dyn Watched>,
+    writer: JoinHandle<std::io::Result<Written>>,
 }
 
 impl Landing {
-    /// Opens `<target>.part`, replacing what an earlier try left there.
-    pub fn open(target: &Path) -> Result<Self, Problem> {
-        let part = part_path(target);
-        let file = File::create(&part).map_err(|error| disk_problem("open", &part, &error))?;
+    /// Opens `<target>.part`. What an earlier try left is kept when it holds bytes of the same file.
+    pub fn open(site: &Site<'_>) -> Result<Self, Problem> {
+        let left = part::unfinished(site.target).filter(|left| site.expected.ranged && left.expected.same_bytes(site.expected));
+        let file = part::open(site.target, left.is_some())?;
+        let spans = left.map(|left| left.spans).unwrap_or_default();
+        Ok(Self::over(file, spans, site))
+    }
+
+    fn over<M: Medium>(file: M, spans: Spans, site: &Site<'_>) -> Self {
+        let shared = Arc::new(Shared {
+            file,
+            target: site.target.to_owned(),
+            source: site.source.to_owned(),
+            expected: site.expected.clone(),
+            spans: Mutex::new(spans),
+            hashed: AtomicU64::new(0),
+            whole: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            unsynced: AtomicBool::new(false),
+            progress: site.progress.clone(),
+        });
         let (chunks, receiver) = mpsc::channel(QUEUE);
-        let writer = tokio::task::spawn_blocking(move || write_all(file, receiver));
-        Ok(Self { part, target: target.to_owned(), chunks: Some(chunks), writer })
+        let threads = shared.clone();
+        let writer = site.tasks.spawn_blocking(move || run(&threads, receiver));
+        Self { target: site.target.to_owned(), chunks: Some(chunks), shared, writer }
     }
 
-    /// Hands a chunk to the disk; waits when the disk is slower than the network.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<(), Problem> {
-        let accepted = match &self.chunks {
-            Some(chunks) => chunks.send(chunk).await.is_ok(),
-            None => false,
-        };
-        if accepted {
-            return Ok(());
+    /// What is on disk.
+    pub fn spans(&self) -> Spans {
+        self.shared.spans()
+    }
+
+    /// Whether it waits for a full disk.
+    pub fn is_paused(&self) -> bool {
+        self.shared.paused()
+    }
+
+    /// A door for chunks; there may be several.
+    pub fn intake(&self) -> Intake {
+        Intake(self.chunks.clone())
+    }
+
+    /// Why the threads stopped taking chunks.
+    pub async fn failure(mut self) -> Problem {
+        self.chunks = None;
+        let part = part_path(&self.target);
+        match self.writer.await {
+            Ok(Err(error)) => disk_problem("write", &part, &error),
+            _ => Problem::new(ProblemKind::Failed, "the writer stopped", part.display().to_string()),
         }
-        self.chunks = None;
-        Err(match (&mut self.writer).await {
-            Ok(Err(error)) => disk_problem("write", &self.part, &error),
-            _ => Problem::new(ProblemKind::Failed, "the writer stopped", self.part.display().to_string()),
-        })
     }
 
-    /// Waits until all is on disk and synced. The name is still `.part`.
-    pub async fn finish(mut self) -> Result<(Written, Ready), Problem> {
+    /// Waits until all is hashed and synced. The name is still `.part`.
+    pub async fn finish(mut self, progress: &Progress) -> Result<(Written, Ready), Problem> {
+        self.shared.whole();
         self.chunks = None;
-        let failed = |error: std::io::Error| disk_problem("write", &self.part, &error);
-        let (file, written) = self.writer.await.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)?;
-        drop(file);
-        Ok((written, Ready { part: self.part, target: self.target }))
+        let size = self.shared.spans().total();
+        let failed = |error: std::io::Error| disk_problem("write", &part_path(&self.target), &error);
+        let mut hashed = self.shared.hashed();
+        if size.saturating_sub(hashed) > 64 << 20 {
+            progress.phase("hashing what is on disk", Some(size));
+            progress.resume(hashed);
+        }
+        let written = loop {
+            tokio::select! {
+                ended = &mut self.writer => break ended.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)?,
+                () = tokio::time::sleep(Duration::from_millis(100)) => {
+                    let now = self.shared.hashed();
+                    progress.look_through(now.saturating_sub(hashed));
+                    hashed = now;
+                }
+            }
+        };
+        Ok((written, Ready { target: self.target }))
+    }
+}
+
+/// Takes chunks for a [`Landing`].
+#[derive(Clone)]
+pub struct Intake(Option<mpsc::Sender<(u64, Bytes)>>);
+
+impl Intake {
+    /// Hands over what belongs at offset `at`; waits when the disk is slower than the network. False when the
+    /// threads have stopped: [`Landing::failure`] says why.
+    pub async fn write(&self, at: u64, chunk: Bytes) -> bool {
+        match &self.0 {
+            Some(chunks) => chunks.send((at, chunk)).await.is_ok(),
+            None => false,
+        }
     }
 }
 
 /// A whole file that waits for its final name.
 #[derive(Debug)]
 pub struct Ready {
-    part: PathBuf,
     target: PathBuf,
 }
 
 impl Ready {
     /// Gives it its final name. An existing file is replaced only when `overwrite` says so.
     pub fn publish(self, overwrite: bool) -> Result<PathBuf, Problem> {
+        let part = part_path(&self.target);
         let renamed = if overwrite {
-            std::fs::rename(&self.part, &self.target)
+            std::fs::rename(&part, &self.target)
         } else {
             // A link never replaces: no race with somebody who made the file meanwhile.
-            match std::fs::hard_link(&self.part, &self.target) {
-                Ok(()) => std::fs::remove_file(&self.part),
+            match std::fs::hard_link(&part, &self.target) {
+                Ok(()) => std::fs::remove_file(&part),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-                Err(_) if !self.target.exists() => std::fs::rename(&self.part, &self.target),
+                Err(_) if !self.target.exists() => std::fs::rename(&part, &self.target),
                 Err(error) => Err(error),
             }
         };
         renamed.map_err(|error| disk_problem("name", &self.target, &error))?;
+        part::forget(&self.target);
         sync_folder(&self.target);
         Ok(self.target)
     }
 
     /// Keeps it as `.corrupt`, for whoever wants to look; never under the final name.
     pub fn keep_as_corrupt(self) -> PathBuf {
-        let mut name = self.target.file_name().unwrap_or_default().to_os_string();
-        name.push(".corrupt");
-        let corrupt = self.target.with_file_name(name);
-        match std::fs::rename(&self.part, &corrupt) {
+        let (part, corrupt) = (part_path(&self.target), corrupt_path(&self.target));
+        part::forget(&self.target);
+        match std::fs::rename(&part, &corrupt) {
             Ok(()) => corrupt,
-            Err(_) => self.part,
+            Err(_) => part,
         }
     }
 }
 
-fn sync_folder(path: &Path) {
-    if let Some(folder) = path.parent().and_then(|folder| File::open(folder).ok()) {
-        let _ = folder.sync_all();
-    }
-}
-
-fn write_all(mut file: File, mut chunks: mpsc::Receiver<Bytes>) -> std::io::Result<(File, Written)> {
-    let mut hasher = Sha256::new();
-    let mut size = 0_u64;
-    let mut zeros = 0_u64;
-    while let Some(chunk) = chunks.blocking_recv() {
-        file.write_all(&chunk)?;
-        hasher.update(&chunk);
-        size += chunk.len() as u64;
-        let tail = chunk.iter().rev().take_while(|byte| **byte == 0).count() as u64;
-        zeros = if tail == chunk.len() as u64 { zeros + tail } else { tail };
-    }
-    file.sync_all()?;
-    let ends_as_tar = size >= 1024 && size.is_multiple_of(512) && zeros >= 1024;
-    Ok((file, Written { size, sha256: hex(&hasher.finalize()), ends_as_tar }))
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
+fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64, Bytes)>) -> std::io::Result<Written> {
+    // Whoever resumes after a crash before the first checkpoint should at least find the name of the file.
+    let begun = until_room(shared, &chunks, || shared.file.reserve(shared.expected.size)).and_then(|()| shared.checkpoint());
+    std::thread::scope(|threads| {
+        let (passing, to_hash) = sync_channel::<(u64, Bytes)>(HASH_QUEUE);
+        let (stop_saving, saving_stops) = channel::<()>();
+        let broken_off = || !shared.whole.load(Ordering::Acquire);
+        let closing = Arc::new(AtomicBool::new(false));
+        let closed = closing.clone();
+        let digest = threads.spawn(move || {
+            let read = |buffer: &mut [u8], at: u64| shared.file.read_exact_at(buffer, at);
+            let end_of_run = |at| shared.spans().run_end(at);
+            let gave_up = || closed.load(Ordering::Acquire) && broken_off();
+            hashing::follow(&to_hash, read, end_of_run, &shared.hashed, gave_up)
+        });
+        let saver = threads.spawn(move || keep_saving(shared, &saving_stops));
+        let written = begun.and_then(|()| {
+            while let Some((at, chunk)) = chunks.blocking_recv() {
+                until_room(shared, &chunks, || shared.file.write_all_at(&chunk, at))?;
+                let end = at + chunk.len() as u64;
+                // Before it is known as written: the hash takes it from here rather than from the disk.
+                let _ = passing.try_send((at, chunk));
+                shared.spans().insert(at, end);
+            }
+            Ok(())
+        });
+        // Nobody may wait for a queue that nobody empties.
+        chunks.close();
+        closing.store(true, Ordering::Release);
+        drop((passing, stop_saving));
+        let saved = saver.join().unwrap_or_else(|_| Err(std::io::Error::other("saving crashed")));
+        let written = written.and(saved);
+        if written.is_err() || broken_off() {
+            shared.whole.store(false, Ordering::Release);
+            let _ = digest.join();
+            leave(shared);
+            return written.and(Err(std::io::Error::from(ErrorKind::Interrupted)));
+        }
+        let synced = shared.sync();
+        let digest = digest.join().map_err(|_| std::io::Error::other("hashing crashed"))??;
+        synced?;
+        describe(shared, digest)
     })
 }
 
-/// A problem with a local file, with what to do about the usual causes.
-pub fn disk_problem(what: &str, path: &Path, error: &std::io::Error) -> Problem {
-    let words = error.to_string();
-    let words = words.split(" (os error").next().unwrap_or(&words).to_lowercase();
-    let advice = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "free some space, or choose another folder; nothing was left under the final name"
+/// Flushes and saves until `stops` closes; the first sync that fails is the result.
+fn keep_saving<M: Medium>(shared: &Shared<M>, stops: &Receiver<()>) -> std::io::Result<()> {
+    let (mut looks, mut flushed) = (0, shared.spans().total());
+    while stops.recv_timeout(FLUSH_LOOK) == Err(RecvTimeoutError::Timeout) {
+        looks += 1;
+        let written = shared.spans().total();
+        if FLUSH_LOOK * looks >= CHECKPOINT {
+            shared.checkpoint()?;
+            (looks, flushed) = (0, written);
+        } else if written - flushed >= FLUSH {
+            shared.sync()?;
+            flushed = written;
         }
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder that you may write to",
-        ErrorKind::NotFound => "check the path: the folder must exist",
-        ErrorKind::AlreadyExists => "choose another name or folder, or say that it may be overwritten (--overwrite)",
-        _ => "check the disk and the path",
-    };
-    Problem::new(ProblemKind::Failed, format!("cannot {what} the file: {words}"), sanitise(&path.display().to_string()))
-        .advise(advice)
+    }
+    Ok(())
+}
+
+fn describe<M: Medium>(shared: &Shared<M>, digest: Digest) -> std::io::Result<Written> {
+    let size = shared.spans().total();
+    let mut end = [1; 1024];
+    if size >= 1024 {
+        shared.file.read_exact_at(&mut end, size - 1024)?;
+    }
+    let ends_as_tar = size.is_multiple_of(512) && end.iter().all(|byte| *byte == 0);
+    Ok(Written { size: digest.size.max(size), sha256: digest.sha256, ends_as_tar })
+}
+
+/// A file that was broken off stays where it can be resumed, and goes where it cannot.
+fn leave<M: Medium>(shared: &Shared<M>) {
+    if shared.expected.ranged && !shared.spans().is_empty() {
+        let _ = shared.checkpoint();
+    } else {
+        let _ = part::discard(&shared.target);
+    }
+}
+
+/// Repeats `work` while the disk is full, until there is room, nobody waits any more, or patience ends.
+fn until_room<M: Medium>(
+    shared: &Shared<M>,
+    chunks: &mpsc::Receiver<(u64, Bytes)>,
+    work: impl Fn() -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let result = work();
+        let full = result.as_ref().is_err_and(disk::is_full);
+        if !full || waited >= FULL_PATIENCE || chunks.is_closed() {
+            if shared.paused.swap(false, Ordering::Relaxed) {
+                shared.progress.note("");
+            }
+            return result;
+        }
+        if !shared.paused.swap(true, Ordering::Relaxed) {
+            let missing = shared.expected.size.saturating_sub(shared.spans().total());
+            let missing = crate::domain::size::bytes(missing);
+            shared.progress.note(&format!("the disk is full: make room for {missing}, it goes on by itself"));
+        }
+        std::thread::sleep(FULL_RETRY);
+        waited += FULL_RETRY;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::hashing::hex;
+    use crate::transfer::part::unfinished;
+    use sha2::Digest as _;
 
-    async fn land(target: &Path, chunks: &[&[u8]]) -> (Written, Ready) {
-        let mut landing = Landing::open(target).unwrap();
-        for chunk in chunks {
-            landing.write(Bytes::copy_from_slice(chunk)).await.unwrap();
+    struct Place {
+        dir: tempfile::TempDir,
+        expected: Expected,
+        progress: Progress,
+        tasks: TaskTracker,
+    }
+
+    impl Place {
+        fn new(size: u64) -> Self {
+            let expected = Expected { size, sha256: None, etag: Some("\"v1\"".into()), ranged: true };
+            Self { dir: tempfile::tempdir().unwrap(), expected, progress: Progress::default(), tasks: TaskTracker::new() }
         }
-        landing.finish().await.unwrap()
+
+        fn target(&self) -> PathBuf {
+            self.dir.path().join("a.snapshot")
+        }
+
+        fn with<T>(&self, work: impl FnOnce(&Site<'_>) -> T) -> T {
+            let target = self.target();
+            let (expected, progress, tasks) = (&self.expected, &self.progress, &self.tasks);
+            work(&Site { target: &target, source: "prod/x/a.snapshot", expected, progress, tasks })
+        }
+
+        fn open(&self) -> Landing {
+            self.with(Landing::open).unwrap()
+        }
+
+        async fn broken_off(&self, landing: Landing) {
+            drop(landing);
+            self.tasks.close();
+            self.tasks.wait().await;
+            self.tasks.reopen();
+        }
+    }
+
+    async fn land(place: &Place, chunks: &[(u64, &[u8])]) -> (Written, Ready) {
+        let landing = place.open();
+        for (at, chunk) in chunks {
+            assert!(landing.intake().write(*at, Bytes::copy_from_slice(chunk)).await);
+        }
+        landing.finish(&place.progress).await.unwrap()
     }
 
     #[tokio::test]
     async fn a_file_is_visible_only_when_published() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = dir.path().join("a.snapshot");
-        let (written, ready) = land(&target, &[b"ab", b"c"]).await;
+        let place = Place::new(3);
+        let (written, ready) = land(&place, &[(0, b"ab"), (2, b"c")]).await;
         assert_eq!(written.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert!(!target.exists() && part_path(&target).exists());
+        assert!(!place.target().exists() && part_path(&place.target()).exists());
         ready.publish(false).unwrap();
-        assert!(target.exists() && !part_path(&target).exists());
+        let left: Vec<_> = std::fs::read_dir(place.dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["a.snapshot"], "neither part nor state is left");
     }
 
     #[tokio::test]
     async fn an_existing_file_survives() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = dir.path().join("a.snapshot");
-        std::fs::write(&target, "precious").unwrap();
-        let (_, ready) = land(&target, &[b"new"]).await;
+        let place = Place::new(3);
+        std::fs::write(place.target(), "precious").unwrap();
+        let (_, ready) = land(&place, &[(0, b"new")]).await;
         let problem = ready.publish(false).unwrap_err();
         assert!(problem.advice.contains("--overwrite"), "{problem:?}");
-        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
-        let (_, ready) = land(&target, &[b"new"]).await;
+        assert_eq!(std::fs::read_to_string(place.target()).unwrap(), "precious");
+        let (_, ready) = land(&place, &[(0, b"new")]).await;
         ready.publish(true).unwrap();
-        assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
+        assert_eq!(std::fs::read_to_string(place.target()).unwrap(), "new");
     }
 
     #[tokio::test]
-    async fn tar_ends_are_seen_across_chunks() {
-        let dir = tempfile::tempdir().unwrap();
-        let target = dir.path().join("a");
-        let (written, _) = land(&target, &[&[1; 512], &[0; 1000], &[0; 24]]).await;
+    async fn the_end_of_a_tar_is_seen() {
+        let block = [1; 512];
+        let (written, _) = land(&Place::new(1536), &[(0, &block), (512, &[0; 1000]), (1512, &[0; 24])]).await;
         assert!(written.ends_as_tar);
-        let (written, _) = land(&target, &[&[1; 512], &[0; 1000], &[0; 23], &[7]]).await;
+        let (written, _) = land(&Place::new(1536), &[(0, &block), (512, &[0; 1023]), (1535, &[7])]).await;
         assert!(!written.ends_as_tar);
-        let (written, _) = land(&target, &[&[0; 512]]).await;
+        let (written, _) = land(&Place::new(512), &[(0, &[0; 512])]).await;
         assert!(!written.ends_as_tar);
+    }
+
+    #[tokio::test]
+    async fn what_was_broken_off_goes_on_and_hashes_to_the_whole() {
+        let content: Vec<u8> = (0..400_000_u32).map(|n| (n % 251) as u8).collect();
+        let place = Place::new(content.len() as u64);
+        let landing = place.open();
+        for (at, end) in [(300_000, 350_000), (0, 100_000)] {
+            assert!(landing.intake().write(at as u64, Bytes::copy_from_slice(&content[at..end])).await);
+        }
+        place.broken_off(landing).await;
+        assert_eq!(unfinished(&place.target()).unwrap().spans.pairs(), [(0, 100_000), (300_000, 350_000)]);
+        let landing = place.open();
+        for (from, to) in landing.spans().missing(400_000).pairs() {
+            let chunk = Bytes::copy_from_slice(&content[*from as usize..*to as usize]);
+            assert!(landing.intake().write(*from, chunk).await);
+        }
+        let (written, ready) = landing.finish(&place.progress).await.unwrap();
+        assert_eq!((written.size, written.sha256), (400_000, hex(&sha2::Sha256::digest(&content))));
+        let published = ready.publish(false).unwrap();
+        assert!(std::fs::read(published).unwrap() == content);
+    }
+
+    #[tokio::test]
+    async fn bytes_of_another_version_are_not_mixed_in() {
+        let mut place = Place::new(1000);
+        let landing = place.open();
+        assert!(landing.intake().write(0, Bytes::from_static(&[1; 600])).await);
+        place.broken_off(landing).await;
+        place.expected.etag = Some("\"v2\"".into());
+        assert!(place.open().spans().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_resumed_is_not_left() {
+        let mut place = Place::new(1000);
+        place.expected.ranged = false;
+        let landing = place.open();
+        assert!(landing.intake().write(0, Bytes::from_static(&[1; 600])).await);
+        place.broken_off(landing).await;
+        assert_eq!(std::fs::read_dir(place.dir.path()).unwrap().count(), 0);
     }
 
     #[tokio::test]
     async fn a_missing_folder_is_explained() {
-        let problem = Landing::open(Path::new("/no/such/folder/x")).err().unwrap();
+        let place = Place::new(1);
+        let target = Path::new("/no/such/folder/x");
+        let problem = place.with(|site| Landing::open(&Site { target, ..*site })).err().unwrap();
         assert!(problem.advice.contains("must exist"), "{problem:?}");
+    }
+
+    /// A disk that is full until somebody makes room, or that fails.
+    struct Disk {
+        room: Arc<AtomicU64>,
+        loses: bool,
+        error: ErrorKind,
+        content: Mutex<Vec<u8>>,
+    }
+
+    impl Medium for Disk {
+        fn reserve(&self, _: u64) -> std::io::Result<()> {
+            Ok(())
+        }
+
+        fn write_all_at(&self, bytes: &[u8], at: u64) -> std::io::Result<()> {
+            let end = at + bytes.len() as u64;
+            if end > self.room.load(Ordering::Relaxed) {
+                return Err(self.error.into());
+            }
+            let mut content = self.content.lock().unwrap();
+            let length = content.len().max(end as usize);
+            content.resize(length, 0);
+            content[at as usize..end as usize].copy_from_slice(bytes);
+            Ok(())
+        }
+
+        fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
+            buffer.copy_from_slice(&self.content.lock().unwrap()[at as usize..at as usize + buffer.len()]);
+            Ok(())
+        }
+
+        fn sync(&self) -> std::io::Result<()> {
+            if self.loses { Err(ErrorKind::Other.into()) } else { Ok(()) }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_disk_lost_is_not_counted_as_there() {
+        let place = Place::new(200);
+        let disk =
+            Disk { room: Arc::new(AtomicU64::new(u64::MAX)), loses: true, error: ErrorKind::Other, content: Mutex::default() };
+        let landing = place.with(|site| Landing::over(disk, Spans::default(), site));
+        landing.intake().write(0, Bytes::from_static(&[1; 200])).await;
+        assert!(landing.finish(&place.progress).await.is_err());
+        assert_eq!(unfinished(&place.target()), None, "no state was saved");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_pauses_and_goes_on_when_there_is_room() {
+        let place = Place::new(200);
+        let room = Arc::new(AtomicU64::new(150));
+        let disk = Disk { room: room.clone(), loses: false, error: ErrorKind::StorageFull, content: Mutex::default() };
+        let landing = place.with(|site| Landing::over(disk, Spans::default(), site));
+        assert!(landing.intake().write(0, Bytes::from_static(&[1; 100])).await);
+        assert!(landing.intake().write(100, Bytes::from_static(&[2; 100])).await);
+        while !landing.is_paused() {
+            tokio::task::yield_now().await;
+        }
+        assert!(place.progress.sample().note.contains("the disk is full: make room for 100 B"), "{:?}", place.progress.sample());
+        room.store(1000, Ordering::Relaxed);
+        let (written, _) = landing.finish(&place.progress).await.unwrap();
+        assert_eq!(written.size, 200);
+        assert_eq!(place.progress.sample().note, "");
+    }
+
+    #[tokio::test]
+    async fn a_broken_disk_is_named() {
+        let place = Place::new(200);
+        let disk = Disk { room: Arc::default(), loses: false, error: ErrorKind::ReadOnlyFilesystem, content: Mutex::default() };
+        let landing = place.with(|site| Landing::over(disk, Spans::default(), site));
+        while landing.intake().write(0, Bytes::from_static(&[1; 100])).await {}
+        let problem = landing.failure().await;
+        assert!(problem.message.contains("cannot write the file: read-only"), "{problem}");
     }
 }

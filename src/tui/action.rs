@@ -76,8 +76,12 @@ pub enum Verb {
     Delete,
     /// Cancel a job.
     Cancel,
-    /// Forget a finished job.
+    /// Forget a finished job, or discard an interrupted download.
     Dismiss,
+    /// Lower the rate limit of the job's instances.
+    Slower,
+    /// Raise it.
+    Faster,
 }
 
 /// The program.

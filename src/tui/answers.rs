@@ -52,6 +52,7 @@ impl App {
                     }
                 }
             },
+            Data::Interrupted(list) => self.model.jobs.interrupted = list,
             Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
             Data::Copied(Err(why)) => self.say(&why, true),
         }
@@ -97,6 +98,8 @@ impl App {
             _ => {}
         }
         self.model.jobs.results.insert(id, result);
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::Interrupted(ticket));
         for name in started.map(|started| started.touches).unwrap_or_default() {
             self.refresh_instance(&name);
         }
@@ -169,7 +172,7 @@ impl App {
         let keys = point_keys(&self.visible_points());
         let height = self.pane_height(Pane::Points);
         self.points.settle(&keys, height);
-        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
+        let keys = self.model.jobs.keys();
         let height = self.pane_height(Pane::Jobs);
         self.job_list.settle(&keys, height);
     }

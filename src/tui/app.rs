@@ -3,18 +3,20 @@
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::CollectionName;
 use crate::domain::instance::Instance;
-use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
+use crate::domain::size;
+use crate::jobs::manager::{JobRow, JobState, Outcome};
 use crate::tui::Banner;
 use crate::tui::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::caps::Look;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Event, Now};
-use crate::tui::jobs::{Started, touched};
+use crate::tui::jobs::{JobKey, Started, touched};
 use crate::tui::keymap::{self, Context};
 use crate::tui::layers::{Layer, QUIT_CHOICES};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::panes::{ListState, Pane, PointKey};
+use crate::tui::rates;
 use crate::tui::selection::{collection_keys, point_keys};
 use crate::tui::wizard::{self, Kind, Step, Wizard};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -47,7 +49,7 @@ pub struct App {
     /// Selection among recovery points.
     pub points: ListState<PointKey>,
     /// Selection among jobs.
-    pub job_list: ListState<JobId>,
+    pub job_list: ListState<JobKey>,
     /// What lies over the base screen.
     pub layers: Vec<Layer>,
     /// The message.
@@ -89,6 +91,8 @@ impl App {
     /// What to ask first.
     pub fn start(&mut self) -> Vec<Effect> {
         self.refresh();
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::Interrupted(ticket));
         std::mem::take(&mut self.effects)
     }
 
@@ -302,7 +306,7 @@ impl App {
                 self.points.go(motion, &keys, height);
             }
             Pane::Jobs => {
-                let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
+                let keys = self.model.jobs.keys();
                 self.job_list.go(motion, &keys, height);
             }
         }
@@ -334,9 +338,10 @@ impl App {
             (Context::Filter, _) => self.set_typing(false),
             (_, Pane::Collections) => self.focus = Pane::Points,
             (_, Pane::Points) => self.operate(Verb::Restore),
-            (_, Pane::Jobs) => match self.job() {
-                Some(id) => self.layers.push(Layer::Job { id, scroll: 0 }),
-                None => self.say("there is no job yet", false),
+            (_, Pane::Jobs) => match (self.job(), self.interrupted().map(|left| left.spec.clone())) {
+                (Some(id), _) => self.layers.push(Layer::Job { id, scroll: 0 }),
+                (None, Some(spec)) => self.open_wizard(Kind::Resume(spec)),
+                (None, None) => self.say("there is no job yet", false),
             },
         }
     }
@@ -371,16 +376,38 @@ impl App {
         }
         match verb {
             Verb::Cancel => self.effects.extend(self.current_job().map(Effect::Cancel)),
-            Verb::Dismiss => self.effects.extend(self.current_job().map(Effect::Dismiss)),
+            Verb::Dismiss => match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.spec.target.clone()) {
+                Some(file) => self.open_wizard(Kind::Discard(file)),
+                None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
+            },
+            Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
             _ => {
                 if let Some(kind) = self.kind_for(verb) {
-                    let mut wizard = Wizard::new(kind, &self.model);
-                    let ticket = self.model.ticket();
-                    let step = wizard.begin(ticket);
-                    self.layers.push(Layer::Wizard(Box::new(wizard)));
-                    self.follow(step);
+                    self.open_wizard(kind);
                 }
             }
+        }
+    }
+
+    fn open_wizard(&mut self, kind: Kind) {
+        let mut wizard = Wizard::new(kind, &self.model);
+        let ticket = self.model.ticket();
+        let step = wizard.begin(ticket);
+        self.layers.push(Layer::Wizard(Box::new(wizard)));
+        self.follow(step);
+    }
+
+    /// One step of the rate limit, for every instance that the selected job moves bytes from or to.
+    fn change_rate(&mut self, faster: bool) {
+        let Some(id) = self.current_job() else { return };
+        let running = self.model.jobs.reading(id).rate;
+        for name in self.model.jobs.moves(id) {
+            let Some(state) = self.model.instance_mut(&name) else { continue };
+            let limit = rates::next(state.limit_rate, running, faster);
+            state.limit_rate = limit;
+            let words = limit.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", size::rate(rate as f64)));
+            self.say(&format!("{name}: {words}"), false);
+            self.effects.push(Effect::LimitRate(name, limit));
         }
     }
 
@@ -398,7 +425,7 @@ impl App {
             Verb::Restore => named
                 .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
                 .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
-            Verb::Cancel | Verb::Dismiss => None,
+            Verb::Cancel | Verb::Dismiss | Verb::Slower | Verb::Faster => None,
         }
     }
 

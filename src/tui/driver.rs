@@ -59,6 +59,15 @@ impl Driver {
             }
             Effect::Cancel(id) => self.services.jobs.cancel(id),
             Effect::Dismiss(id) => self.services.jobs.dismiss(id),
+            Effect::Interrupted(ticket) => self.answer(async move {
+                let listed = tokio::task::spawn_blocking(move || services.interrupted.list()).await;
+                Event::Data(ticket, Data::Interrupted(listed.unwrap_or_default()))
+            }),
+            Effect::LimitRate(name, rate) => {
+                if let Ok(throttle) = self.services.throttle(&name) {
+                    throttle.set(rate);
+                }
+            }
             Effect::Copy(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
         }
     }

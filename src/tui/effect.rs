@@ -23,6 +23,10 @@ pub enum Effect {
     Cancel(JobId),
     /// Forget a finished job.
     Dismiss(JobId),
+    /// Look for interrupted downloads.
+    Interrupted(Ticket),
+    /// Limit the transfers of an instance, in bytes per second; `None` for no limit.
+    LimitRate(InstanceName, Option<u64>),
     /// Put text on the terminal's clipboard.
     Copy(String),
     /// Stop the process as Ctrl-Z does.

@@ -5,6 +5,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::jobs::manager::{JobId, JobRow};
 use crate::ops::flow::Plan;
+use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
 use crate::ops::report::Report;
 use crossterm::event::KeyEvent;
@@ -58,6 +59,8 @@ pub enum Data {
     Plan(Box<Result<Plan, Problem>>),
     /// To `Effect::Start`.
     Started(Box<Result<JobId, Problem>>),
+    /// To `Effect::Interrupted`.
+    Interrupted(Vec<Interrupted>),
     /// To `Effect::Copy`.
     Copied(Result<(), String>),
 }

@@ -5,9 +5,11 @@ use crate::domain::problem::Problem;
 use crate::domain::{size, time};
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::ops::flow::Spec;
+use crate::ops::interrupted::Interrupted;
 use crate::ops::report::Report;
 use crate::transfer::meter::{Meter, Reading};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What the UI remembers of a job that it started.
 #[derive(Debug, Clone)]
@@ -26,8 +28,19 @@ pub struct Jobs {
     meters: BTreeMap<JobId, (Meter, Reading)>,
     /// Results.
     pub results: BTreeMap<JobId, Result<Report, Problem>>,
+    /// Downloads that were interrupted and can go on.
+    pub interrupted: Vec<Interrupted>,
     /// What was started.
     pub started: BTreeMap<JobId, Started>,
+}
+
+/// What one row of the pane stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobKey {
+    /// A job of this process.
+    Job(JobId),
+    /// An interrupted download, by the file it would become.
+    Interrupted(PathBuf),
 }
 
 const NO_READING: Reading = Reading { rate: None, left: None, percent: None };
@@ -48,6 +61,40 @@ impl Jobs {
                 .any(|(new, old)| new.id != old.id || new.state != old.state || new.sample != old.sample);
         self.rows = rows;
         changed
+    }
+
+    /// What the pane lists: jobs that run, interrupted downloads, jobs that are over.
+    pub fn keys(&self) -> Vec<JobKey> {
+        let jobs = |over: bool| {
+            self.rows.iter().filter(move |row| row.is_finished() == over).map(|row| JobKey::Job(row.id)).collect::<Vec<_>>()
+        };
+        let mut keys = jobs(false);
+        keys.extend(self.interrupted().map(|left| JobKey::Interrupted(left.spec.target.clone())));
+        keys.extend(jobs(true));
+        keys
+    }
+
+    /// Interrupted downloads that no job of this process goes on with.
+    pub fn interrupted(&self) -> impl Iterator<Item = &Interrupted> {
+        self.interrupted.iter().filter(|left| {
+            !self.rows.iter().filter(|row| !row.is_finished()).any(|row| match self.started.get(&row.id).map(|s| &s.spec) {
+                Some(Spec::Download(spec)) => spec.address == left.spec.address && spec.which == left.spec.which,
+                _ => false,
+            })
+        })
+    }
+
+    /// Instances whose rate limit holds for a job.
+    pub fn moves(&self, id: JobId) -> Vec<InstanceName> {
+        match self.started.get(&id).map(|started| &started.spec) {
+            Some(Spec::Download(spec)) => vec![spec.address.instance.clone()],
+            Some(spec @ (Spec::Restore(_) | Spec::Copy(_))) => {
+                let mut names = touched(spec);
+                names.dedup();
+                names
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A job by id.
@@ -75,6 +122,12 @@ impl Jobs {
     }
 }
 
+/// What the row of an interrupted download says.
+pub fn interrupted_text(left: &Interrupted) -> String {
+    let percent = if left.size == 0 { 0 } else { (u128::from(left.done) * 100 / u128::from(left.size)).min(99) };
+    format!("interrupted at {percent}% of {}, resume?", size::bytes(left.size))
+}
+
 /// What a row says of where the job stands.
 pub fn state_text(row: &JobRow, reading: &Reading) -> String {
     match &row.state {
@@ -84,8 +137,9 @@ pub fn state_text(row: &JobRow, reading: &Reading) -> String {
         JobState::Running => running_text(row, reading),
         JobState::Finished(Outcome::Succeeded { headline, .. }) => format!("{headline} · {}", time::duration(row.elapsed)),
         JobState::Finished(Outcome::Failed(problem)) => problem.to_string(),
-        JobState::Finished(Outcome::Canceled { cleaned: true }) => "canceled, cleaned up".into(),
-        JobState::Finished(Outcome::Canceled { cleaned: false }) => "canceled; something was left behind".into(),
+        JobState::Finished(Outcome::Canceled { cleaned: false, .. }) => "canceled; something was left behind".into(),
+        JobState::Finished(Outcome::Canceled { kept: Some(kept), .. }) => format!("canceled; {kept}"),
+        JobState::Finished(Outcome::Canceled { .. }) => "canceled, cleaned up".into(),
     }
 }
 
@@ -99,8 +153,13 @@ fn running_text(row: &JobRow, reading: &Reading) -> String {
     if let Some(total) = sample.total {
         parts.push(format!("{}/{}", size::bytes(sample.done), size::bytes(total)));
     }
-    parts.extend(reading.rate.filter(|rate| *rate > 0.0).map(size::rate));
-    parts.extend(reading.left.map(time::duration));
+    if sample.note.is_empty() {
+        parts.extend(reading.rate.filter(|rate| *rate > 0.0).map(size::rate));
+        parts.extend(reading.left.map(time::duration));
+    } else {
+        // What stops it matters more than how fast it was.
+        parts.push(sample.note.clone());
+    }
     parts.join(" ")
 }
 
@@ -109,7 +168,7 @@ pub fn touched(spec: &Spec) -> Vec<InstanceName> {
     use crate::ops::restore::RestoreSource;
     match spec {
         Spec::Create(spec) => vec![spec.address.instance.clone()],
-        Spec::Download(_) => vec![],
+        Spec::Download(_) | Spec::Discard(_) => vec![],
         Spec::Delete(spec) => vec![spec.address.instance.clone()],
         Spec::Restore(spec) => match &spec.source {
             RestoreSource::Snapshot(address, _) => vec![address.instance.clone(), spec.target.instance.clone()],

@@ -135,6 +135,10 @@ const MIGRATE: Binding =
 const DELETE: Binding = bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node");
 const CANCEL: Binding =
     bind!("x", [Char('x')], Action::Do(Verb::Cancel), "cancel", "cancel the job and clean up; again: without cleaning up");
+const SLOWER: Binding =
+    bind!("-", [Char('-')], Action::Do(Verb::Slower), "slower", "lower the rate limit of the instances the job moves bytes of");
+const FASTER: Binding =
+    bind!("+", [Char('+'), Char('=')], Action::Do(Verb::Faster), "faster", "raise that limit, up to no limit");
 const DISMISS: Binding = bind!(
     "Del",
     [Code(KeyCode::Delete), Code(KeyCode::Backspace)],
@@ -197,12 +201,12 @@ pub fn bindings(context: Context) -> Vec<Binding> {
     let mut list: Vec<Binding> = match context {
         Context::Collections => vec![SNAPSHOT, RESTORE, MIGRATE, UPLOAD, DOWNLOAD],
         Context::Points => vec![RESTORE, DOWNLOAD, DELETE, SNAPSHOT, MIGRATE, UPLOAD],
-        Context::Jobs => vec![OPEN, CANCEL, DISMISS],
+        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS],
         Context::Form => vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, INTERRUPT_LAYER],
         Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT_LAYER],
         Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
         Context::Waiting => vec![CLOSE, INTERRUPT_LAYER],
-        Context::Job => vec![HIDE, CANCEL, COPY, INTERRUPT_LAYER],
+        Context::Job => vec![HIDE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
         Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
         Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
         Context::Filter => vec![KEEP_FILTER, DROP_FILTER],

@@ -91,6 +91,8 @@ pub struct InstanceState {
     pub name: InstanceName,
     /// How careful to be.
     pub protection: Protection,
+    /// Limit of its transfers, in bytes per second.
+    pub limit_rate: Option<u64>,
     /// Whether it answers.
     pub view: Loadable<InstanceView>,
     /// Its collections.
@@ -119,6 +121,7 @@ impl Model {
         let states = instances.iter().map(|instance| InstanceState {
             name: instance.name.clone(),
             protection: instance.protection,
+            limit_rate: instance.transfers.limit_rate,
             view: Loadable::Never,
             collections: Loadable::Never,
             points: BTreeMap::new(),

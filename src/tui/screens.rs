@@ -4,7 +4,7 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::{InstanceName, SnapshotName};
-use crate::domain::instance::{Instance, Protection, Tls};
+use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::SnapshotInfo;
@@ -41,7 +41,7 @@ fn instance(name: &str, protection: Protection) -> Instance {
         tls: Tls::default(),
         protection,
         timeout: Duration::from_secs(15),
-        transfers: 2,
+        transfers: Transfers::default(),
     }
 }
 

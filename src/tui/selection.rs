@@ -4,9 +4,11 @@ use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::time;
 use crate::jobs::manager::JobId;
+use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, RecoveryPoint};
 use crate::tui::action::Verb;
 use crate::tui::app::App;
+use crate::tui::jobs::JobKey;
 use crate::tui::layers::Layer;
 use crate::tui::model::Loadable;
 use crate::tui::panes::{Pane, PointKey};
@@ -50,10 +52,23 @@ impl App {
         visible.get(self.points.position(&keys)?).copied()
     }
 
+    /// The selected row of the jobs.
+    pub fn job_key(&self) -> Option<JobKey> {
+        self.job_list.current(&self.model.jobs.keys()).cloned()
+    }
+
     /// The selected job.
     pub fn job(&self) -> Option<JobId> {
-        let keys: Vec<JobId> = self.model.jobs.rows.iter().map(|row| row.id).collect();
-        self.job_list.current(&keys).copied()
+        match self.job_key() {
+            Some(JobKey::Job(id)) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The selected interrupted download.
+    pub fn interrupted(&self) -> Option<&Interrupted> {
+        let Some(JobKey::Interrupted(file)) = self.job_key() else { return None };
+        self.model.jobs.interrupted.iter().find(|left| left.spec.target == file)
     }
 
     /// Why an operation is not possible now.
@@ -76,6 +91,13 @@ impl App {
             Verb::Cancel => {
                 let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_none_or(|row| row.is_finished());
                 over.then(|| "no running job is selected".to_owned())
+            }
+            Verb::Dismiss if self.layers.is_empty() && self.interrupted().is_some() => None,
+            Verb::Slower | Verb::Faster => {
+                let moving = self.current_job().is_some_and(|id| {
+                    self.model.jobs.row(id).is_some_and(|row| !row.is_finished()) && !self.model.jobs.moves(id).is_empty()
+                });
+                (!moving).then(|| "no running transfer is selected".to_owned())
             }
             Verb::Dismiss => {
                 let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_some_and(|row| row.is_finished());

@@ -18,6 +18,7 @@ use crate::ops::copy::CopySpec;
 use crate::ops::create::CreateSpec;
 use crate::ops::delete::DeleteSpec;
 use crate::ops::deliver::Route;
+use crate::ops::discard::DiscardSpec;
 use crate::ops::download::DownloadSpec;
 use crate::ops::flow::{Consent, Need, Plan, Risk, Spec};
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
@@ -28,6 +29,7 @@ use crate::tui::form::{self, Field};
 use crate::tui::keymap::Context;
 use crate::tui::model::Model;
 use crossterm::event::KeyEvent;
+use std::path::PathBuf;
 use std::time::Duration;
 use tui_input::Input;
 
@@ -49,6 +51,10 @@ pub enum Kind {
     Migrate(CollectionAddress),
     /// Delete a recovery point.
     Delete(CollectionAddress, SnapshotName),
+    /// Go on with an interrupted download.
+    Resume(DownloadSpec),
+    /// Remove what an interrupted download left: the file it would have become.
+    Discard(PathBuf),
 }
 
 /// Where the wizard stands.
@@ -147,6 +153,8 @@ impl Wizard {
             Kind::Restore(address, _) => format!("Restore {address}"),
             Kind::Migrate(address) => format!("Migrate {address}"),
             Kind::Delete(address, _) => format!("Delete a recovery point of {address}"),
+            Kind::Resume(spec) => format!("Resume the download from {}", spec.address),
+            Kind::Discard(_) => "Discard an interrupted download".into(),
         }
     }
 
@@ -347,7 +355,7 @@ pub fn scrolled(at: usize, motion: Motion) -> usize {
 fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
     let current = model.instance().map(|state| state.name.clone());
     match kind {
-        Kind::Snapshot(_) | Kind::Delete(..) => Vec::new(),
+        Kind::Snapshot(_) | Kind::Delete(..) | Kind::Resume(_) | Kind::Discard(_) => Vec::new(),
         Kind::Download(..) => vec![
             Field::text("to folder", "."),
             Field::choice(
@@ -465,6 +473,8 @@ fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
             let source = RestoreSource::Snapshot(address.clone(), which.clone());
             Spec::Restore(RestoreSpec { source, target: target()?, mode: mode(), route: route() })
         }
+        Kind::Resume(spec) => Spec::Download(spec.clone()),
+        Kind::Discard(file) => Spec::Discard(DiscardSpec { file: file.clone() }),
         Kind::Migrate(address) => Spec::Copy(CopySpec { source: address.clone(), target: target()?, route: route() }),
     })
 }
@@ -475,8 +485,9 @@ pub fn kind_of(spec: &Spec) -> Kind {
         Spec::Create(spec) => Kind::Snapshot(spec.address.clone()),
         Spec::Download(spec) => match &spec.which {
             Which::Named(name) => Kind::Download(spec.address.clone(), name.clone()),
-            Which::Latest => Kind::Snapshot(spec.address.clone()),
+            Which::Latest => Kind::Resume(spec.clone()),
         },
+        Spec::Discard(spec) => Kind::Discard(spec.file.clone()),
         Spec::Delete(spec) => {
             let name = spec.names.first().cloned().unwrap_or_else(|| SnapshotName::new(""));
             Kind::Delete(spec.address.clone(), name)
@@ -497,6 +508,8 @@ pub fn about(kind: &Kind) -> String {
         }
         Kind::Restore(address, which) => Address::Snapshot(address.clone(), which.clone()).to_string(),
         Kind::Snapshot(address) | Kind::Migrate(address) => address.to_string(),
+        Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),
+        Kind::Discard(file) => crate::domain::text::sanitise(&file.display().to_string()),
         Kind::Upload => "Qdrant restores what is uploaded at once: give the collection it should become".into(),
     }
 }

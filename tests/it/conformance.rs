@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use qsnap::domain::ids::{CollectionName, InstanceName, SnapshotName};
 use qsnap::domain::point::PointId;
 use qsnap::domain::snapshot::SnapshotScope;
-use qsnap::qdrant::api::{AliasAction, QdrantApi, Recover, Upload};
+use qsnap::qdrant::api::{AliasAction, QdrantApi, Recover, Upload, Wanted};
 use qsnap::qdrant::error::ApiErrorKind;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -90,9 +90,36 @@ async fn aliases(node: &dyn QdrantApi, name: &CollectionName) {
 }
 
 async fn bytes_of(node: &dyn QdrantApi, scope: &SnapshotScope, name: &SnapshotName) -> Vec<u8> {
-    let download = node.download(scope, name).await.unwrap();
+    let download = node.download(scope, name, &Wanted::default()).await.unwrap();
     let chunks: Vec<_> = download.body.map(|chunk| chunk.unwrap()).collect().await;
     chunks.concat()
+}
+
+/// Parts of a snapshot, by range and version.
+async fn ranges(node: &dyn QdrantApi, scope: &SnapshotScope, name: &SnapshotName, bytes: &[u8]) {
+    let size = bytes.len() as u64;
+    let part = async |from: u64, to: Option<u64>, etag: Option<&str>| {
+        let wanted = Wanted { from, to, etag: etag.map(str::to_owned) };
+        let download = node.download(scope, name, &wanted).await?;
+        let (first, length, total, etag) = (download.from, download.length, download.total, download.etag.clone());
+        assert!(download.ranged, "{wanted:?}");
+        let chunks: Vec<_> = download.body.map(|chunk| chunk.unwrap()).collect().await;
+        let body = chunks.concat();
+        assert_eq!((first, length, total), (from, Some(body.len() as u64), Some(size)), "{wanted:?}");
+        let end = to.unwrap_or(size).min(size) as usize;
+        assert!(body == bytes[from as usize..end], "{wanted:?}");
+        Ok::<_, qsnap::qdrant::error::ApiError>(etag.unwrap())
+    };
+    let etag = part(0, Some(1), None).await.unwrap();
+    for (from, to) in
+        [(0, None), (0, Some(size)), (1, None), (size / 2, Some(size / 2 + 700)), (size - 1, None), (9, Some(size * 2))]
+    {
+        assert_eq!(part(from, to, Some(&etag)).await.unwrap(), etag);
+    }
+    let other = format!("\"{}x\"", etag.trim_matches('"'));
+    assert_eq!(part(0, None, Some(&other)).await.unwrap_err().kind, ApiErrorKind::Changed);
+    assert_eq!(part(10, Some(20), Some(&other)).await.unwrap_err().kind, ApiErrorKind::Changed);
+    assert_eq!(part(size, None, Some(&etag)).await.unwrap_err().kind, ApiErrorKind::Changed);
 }
 
 fn upload(bytes: &[u8], file_name: &str, sha256: Option<String>) -> Upload {
@@ -107,11 +134,13 @@ async fn snapshots(server: &Server, node: &dyn QdrantApi, name: &CollectionName)
     let activity = node.snapshot_activity(name).await.unwrap();
     assert_eq!(activity.map(|activity| (activity.creating, activity.recovering)), Some((0, 0)));
     let bytes = bytes_of(node, &scope, &taken.name).await;
-    let digest = qsnap::transfer::landing::hex(&Sha256::digest(&bytes));
+    let digest = qsnap::transfer::hashing::hex(&Sha256::digest(&bytes));
     assert_eq!(taken.sha256.as_deref(), Some(digest.as_str()));
     assert_eq!(taken.size, bytes.len() as u64);
-    let missing = node.download(&scope, &SnapshotName::new("none.snapshot")).await.err().unwrap();
+    let none = SnapshotName::new("none.snapshot");
+    let missing = node.download(&scope, &none, &Wanted::default()).await.err().unwrap();
     assert_eq!(missing.kind, ApiErrorKind::NotFound);
+    ranges(node, &scope, &taken.name, &bytes).await;
 
     let beta = SnapshotScope::Collection(CollectionName::new("beta"));
     let wrong = node.upload(&beta, upload(&bytes, "w.snapshot", Some("0".repeat(64)))).await.unwrap_err();

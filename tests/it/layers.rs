@@ -9,7 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("qdrant", &["domain"]),
     ("jobs", &["domain"]),
-    ("transfer", &["domain", "jobs"]),
+    ("transfer", &["domain", "jobs", "qdrant"]),
     ("ops", &["domain", "jobs", "transfer", "qdrant"]),
     ("sandbox", &["domain"]),
     ("cli", &["domain", "config", "jobs", "transfer", "ops", "sandbox"]),

@@ -8,6 +8,8 @@ mod conformance;
 mod exchanges;
 mod flows;
 mod layers;
+mod line;
 mod memory;
 mod pty;
 mod support;
+mod transfers;

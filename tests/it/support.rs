@@ -3,7 +3,7 @@
 use qsnap::config::credentials::KeySource;
 use qsnap::config::{ColorChoice, Config, ConfiguredInstance, Origin};
 use qsnap::domain::ids::InstanceName;
-use qsnap::domain::instance::{Instance, Protection, Tls};
+use qsnap::domain::instance::{Instance, Protection, Tls, Transfers};
 use qsnap::domain::problem::Problem;
 use qsnap::domain::secret::{SafeUrl, Secret};
 use qsnap::ops::flow::{self, Consent, Need, Plan, Spec};
@@ -201,7 +201,7 @@ pub fn instance(name: &str, urls: &[String], key: Option<&str>, protection: Prot
             tls: Tls::default(),
             protection,
             timeout: Duration::from_secs(10),
-            transfers: 2,
+            transfers: Transfers::default(),
         },
         key: key.map_or(KeySource::None, |key| KeySource::Inline(Secret::new(key))),
         origin: Origin::File,

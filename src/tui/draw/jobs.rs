@@ -3,11 +3,12 @@
 use crate::domain::text::{fit_left, shorten_end, shorten_middle, width};
 use crate::domain::{size, time};
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
+use crate::ops::interrupted::Interrupted;
 use crate::tui::app::App;
 use crate::tui::draw::base::pane_frame;
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
 use crate::tui::glyphs;
-use crate::tui::jobs::state_text;
+use crate::tui::jobs::{JobKey, interrupted_text, state_text};
 use crate::tui::panes::Pane;
 use crate::tui::theme::Role;
 use ratatui::Frame;
@@ -31,26 +32,71 @@ fn sign(app: &App, row: &JobRow) -> (String, Role) {
 
 /// Pane 3.
 pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let active = app.model.jobs.active();
-    let right = match (active, app.model.jobs.rows.len()) {
+    let jobs = &app.model.jobs;
+    let (active, interrupted) = (jobs.active(), jobs.interrupted().count());
+    let mut right = match (active, jobs.rows.len()) {
         (0, 0) => String::new(),
         (0, done) => format!("{done} finished"),
         (active, _) => format!("{active} running"),
     };
+    if interrupted > 0 {
+        let gap = if right.is_empty() { "" } else { " · " };
+        right = format!("{interrupted} interrupted{gap}{right}");
+    }
+    if let Some(limit) = limits(app) {
+        right = format!("{limit} · {right}");
+    }
     let inner = pane_frame(app, frame, area, Pane::Jobs, "3 Jobs", &right);
-    if app.model.jobs.rows.is_empty() {
+    let keys = jobs.keys();
+    if keys.is_empty() {
         let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner };
         put(frame, inner, 0, Line::styled("nothing runs", style(app, Role::Muted)));
         return;
     }
-    let current = app.job();
-    let rows = app.model.jobs.rows.iter().skip(app.job_list.offset).take(usize::from(inner.height));
-    for (line, row) in rows.enumerate() {
-        put(frame, inner, line as u16, job_line(app, row, usize::from(inner.width), current == Some(row.id)));
+    let current = app.job_key();
+    let shown = keys.iter().skip(app.job_list.offset).take(usize::from(inner.height));
+    for (line, key) in shown.enumerate() {
+        let selected = current.as_ref() == Some(key) && app.focus == Pane::Jobs;
+        let drawn = match key {
+            JobKey::Job(id) => jobs.row(*id).map(|row| job_line(app, row, usize::from(inner.width))),
+            JobKey::Interrupted(file) => jobs
+                .interrupted()
+                .find(|left| left.spec.target == *file)
+                .map(|left| interrupted_line(app, left, usize::from(inner.width))),
+        };
+        let drawn = drawn.unwrap_or_default();
+        put(frame, inner, line as u16, if selected { drawn.patch_style(style(app, Role::Selected)) } else { drawn });
     }
 }
 
-fn job_line<'a>(app: &App, row: &JobRow, columns: usize, selected: bool) -> Line<'a> {
+/// The rate limits of what runs.
+fn limits(app: &App) -> Option<String> {
+    let jobs = &app.model.jobs;
+    let running = jobs.rows.iter().filter(|row| !row.is_finished()).flat_map(|row| jobs.moves(row.id));
+    let mut names: Vec<_> = running.collect();
+    names.sort();
+    names.dedup();
+    let limited = app.model.instances.iter().filter(|state| names.contains(&state.name));
+    let words: Vec<String> =
+        limited.filter_map(|state| Some(format!("{} ≤ {}", state.name, size::rate(state.limit_rate? as f64)))).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn interrupted_line<'a>(app: &App, left: &Interrupted, columns: usize) -> Line<'a> {
+    let title_columns = (columns * 2 / 5).clamp(12, 48);
+    let title = fit_left(&format!("download {}", left.spec.address), title_columns.saturating_sub(2));
+    let rest = columns.saturating_sub(width(&title) + 3);
+    let text = interrupted_text(left);
+    Line::from(vec![
+        Span::styled("!", style(app, Role::Look)),
+        Span::raw(" "),
+        Span::raw(title),
+        Span::raw(" "),
+        Span::styled(fit_left(&shorten_end(&text, rest), rest), style(app, Role::Look)),
+    ])
+}
+
+fn job_line<'a>(app: &App, row: &JobRow, columns: usize) -> Line<'a> {
     let (sign, role) = sign(app, row);
     let text = state_text(row, app.model.jobs.reading(row.id));
     let title_columns = (columns * 2 / 5).clamp(12, 48);
@@ -64,10 +110,11 @@ fn job_line<'a>(app: &App, row: &JobRow, columns: usize, selected: bool) -> Line
         spans.push(Span::raw(format!("▕{}▏ ", glyphs::bar(row.sample.done, total, gauge_columns))));
         rest -= gauge_columns + 3;
     }
-    let tail_role = if matches!(role, Role::Danger | Role::Look) { role } else { Role::Text };
+    let troubled = row.state == JobState::Running && !row.sample.note.is_empty() && row.sample.total.is_some();
+    let tail_role = if troubled { Role::Look } else { role };
+    let tail_role = if matches!(tail_role, Role::Danger | Role::Look) { tail_role } else { Role::Text };
     spans.push(Span::styled(fit_left(&shorten_end(&text, rest), rest), style(app, tail_role)));
-    let line = Line::from(spans);
-    if selected && app.focus == Pane::Jobs { line.patch_style(style(app, Role::Selected)) } else { line }
+    Line::from(spans)
 }
 
 /// One job, with its steps and verdict.
@@ -120,6 +167,12 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
     }
     if !sample.note.is_empty() {
         rows.push(Row::new(Role::Muted, sample.note.clone()));
+    }
+    for name in app.model.jobs.moves(row.id) {
+        let limit = app.model.instances.iter().find(|state| state.name == name).and_then(|state| state.limit_rate);
+        if let Some(limit) = limit {
+            rows.push(Row::new(Role::Muted, format!("{name}: at most {} (- and + change it)", size::rate(limit as f64))));
+        }
     }
     rows.push(Row::gap());
     rows.push(Row::new(Role::Muted, format!("running for {}", time::duration(row.elapsed))));

@@ -1,0 +1,328 @@
+//! Feeding an upload: from a file, or from another server without touching the disk.
+//!
+//! A task reads ahead into a bounded queue, hashes, and keeps to the limits of both sides. When the source
+//! breaks, it is opened again where it broke while the upload stays open. The last chunk is held back until
+//! the hash is known to be right: a target restores only whole uploads, so that wrong bytes restore nothing.
+
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size;
+use crate::jobs::progress::Progress;
+use crate::qdrant::api::{Download, Wanted};
+use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::transfer::backoff::Backoff;
+use crate::transfer::disk::disk_problem;
+use crate::transfer::hashing::hex;
+use crate::transfer::parallel::count_down;
+use crate::transfer::source::{Expected, Line, Source, changed, next_chunk};
+use crate::transfer::throttle::Throttle;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Chunks that may wait for the target. With chunks of at most 400 kB this stays far below the memory budget.
+const QUEUE: usize = 16;
+
+/// Read size of local files.
+const STEP: usize = 256 << 10;
+
+#[derive(Debug, Default)]
+struct State {
+    size: u64,
+    /// Bytes that were put into the queue.
+    offered: AtomicU64,
+    /// Bytes that the upload took from it.
+    sent: AtomicU64,
+    failure: Mutex<Option<Problem>>,
+    given_up: CancellationToken,
+}
+
+impl State {
+    fn fail(&self, problem: Problem) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(problem);
+        self.given_up.cancel();
+    }
+}
+
+/// How the target's side is used, and what it is called.
+#[derive(Debug, Clone)]
+pub struct Outlet {
+    /// Its limit.
+    pub throttle: Throttle,
+    /// Taking nothing for so long is a fault.
+    pub stall: Duration,
+    /// Its address.
+    pub shown: String,
+}
+
+/// What an upload sends.
+pub type Body = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// A running pump; it stops when dropped.
+pub struct Pump {
+    state: Arc<State>,
+    outlet: Outlet,
+    _task: AbortOnDropHandle<()>,
+}
+
+type Outcome = Result<(), Problem>;
+
+impl Pump {
+    /// From a source. Progress counts what the target took; `at_end` runs when it took the last byte.
+    pub fn from_source(
+        source: Arc<dyn Source>,
+        expected: Expected,
+        line: Line,
+        outlet: Outlet,
+        progress: &Progress,
+        at_end: impl FnOnce() + Send + 'static,
+    ) -> (Self, Body) {
+        let notes = progress.clone();
+        Self::start(expected.size, outlet, progress, at_end, move |feed| async move {
+            Relay { source: source.as_ref(), expected: &expected, line: &line, notes: &notes }.run(feed).await
+        })
+    }
+
+    /// From a local file of `size` bytes.
+    pub fn from_file(
+        file: File,
+        path: PathBuf,
+        size: u64,
+        outlet: Outlet,
+        progress: &Progress,
+        at_end: impl FnOnce() + Send + 'static,
+    ) -> (Self, Body) {
+        Self::start(size, outlet, progress, at_end, move |feed| read_file(file, path, size, feed))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "reads ahead of the upload; ends with the pump")]
+    fn start<F: Future<Output = Outcome> + Send + 'static>(
+        size: u64,
+        outlet: Outlet,
+        progress: &Progress,
+        at_end: impl FnOnce() + Send + 'static,
+        work: impl FnOnce(Feed) -> F,
+    ) -> (Self, Body) {
+        let (chunks, receiver) = mpsc::channel(QUEUE);
+        let state = Arc::new(State { size, ..State::default() });
+        let work = work(Feed { chunks: chunks.clone(), throttle: outlet.throttle.clone(), state: state.clone() });
+        let failing = state.clone();
+        let task = tokio::spawn(async move {
+            if let Err(problem) = work.await {
+                failing.fail(problem);
+                // An error in the body, and not its end: the request breaks off.
+                let _ = chunks.send(Err(std::io::Error::other("the source failed"))).await;
+            }
+        });
+        let body = body(receiver, state.clone(), progress.clone(), at_end);
+        (Self { state, outlet, _task: AbortOnDropHandle::new(task) }, body)
+    }
+
+    /// Bytes that the upload took.
+    pub fn sent(&self) -> u64 {
+        self.state.sent.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the target has taken nothing for too long though something is there for it. What the
+    /// machines between buffer counts as taken, so that this says nothing of the last megabytes.
+    async fn stalled(&self) -> Problem {
+        let (mut seen, mut since) = (self.sent(), tokio::time::Instant::now());
+        while since.elapsed() < self.outlet.stall {
+            tokio::time::sleep(self.outlet.stall / 8).await;
+            let (sent, offered) = (self.sent(), self.state.offered.load(Ordering::Relaxed));
+            if sent != seen || offered == sent {
+                (seen, since) = (sent, tokio::time::Instant::now());
+            }
+        }
+        let words = format!("the target took no byte for {}", crate::domain::time::duration(self.outlet.stall));
+        Problem::new(ProblemKind::Unreachable, words, &self.outlet.shown)
+            .advise("it restores only whole uploads, so nothing changed there; look at its load and disk, then try again")
+    }
+
+    /// Waits until the pump gives up: the source is lost, the hash is wrong, or the target takes nothing.
+    pub async fn given_up(&self) -> Problem {
+        tokio::select! {
+            () = self.state.given_up.cancelled() => {}
+            problem = self.stalled() => return problem,
+        }
+        let failure = self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        failure.unwrap_or_else(|| Problem::new(ProblemKind::Failed, "the transfer stopped", ""))
+    }
+}
+
+fn body(
+    receiver: mpsc::Receiver<std::io::Result<Bytes>>,
+    state: Arc<State>,
+    progress: Progress,
+    at_end: impl FnOnce() + Send + 'static,
+) -> Body {
+    let begin = (receiver, state, progress, Some(at_end));
+    stream::unfold(begin, |(mut receiver, state, progress, mut at_end)| async move {
+        match receiver.recv().await {
+            Some(item) => {
+                if let Ok(chunk) = &item {
+                    state.sent.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                    progress.add(chunk.len() as u64);
+                }
+                Some((item, (receiver, state, progress, at_end)))
+            }
+            None => {
+                // A pump that was stopped ends its body early, and that is no end.
+                if let Some(at_end) = at_end.take().filter(|_| state.sent.load(Ordering::Relaxed) >= state.size) {
+                    at_end();
+                }
+                None
+            }
+        }
+    })
+    .boxed()
+}
+
+/// The queue to the target.
+struct Feed {
+    chunks: mpsc::Sender<std::io::Result<Bytes>>,
+    throttle: Throttle,
+    state: Arc<State>,
+}
+
+impl Feed {
+    async fn send(&self, chunk: Bytes) {
+        let length = chunk.len() as u64;
+        self.throttle.pass(length).await;
+        self.state.offered.fetch_add(length, Ordering::Relaxed);
+        if self.chunks.send(Ok(chunk)).await.is_err() {
+            // The request is over; its own error says why.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Reads a source in order, opening it again where it broke.
+struct Relay<'a> {
+    source: &'a dyn Source,
+    expected: &'a Expected,
+    line: &'a Line,
+    notes: &'a Progress,
+}
+
+impl Relay<'_> {
+    async fn run(&self, feed: Feed) -> Outcome {
+        let size = self.expected.size;
+        let mut hasher = Sha256::new();
+        let mut backoff = Backoff::new(self.line.first_wait, size);
+        let mut answer: Option<Download> = None;
+        let mut noted = false;
+        let (mut at, mut held) = (0, Bytes::new());
+        while at < size {
+            let chunk = match self.next(&mut answer, at).await {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind == ApiErrorKind::Changed => return Err(changed(self.source)),
+                Err(error) => {
+                    answer = None;
+                    let wait = if self.expected.ranged { backoff.next_wait(&error) } else { None };
+                    let Some(wait) = wait else { return Err(self.broken(at, error)) };
+                    count_down(self.notes, wait, backoff.tries(), &error.message, || {}).await;
+                    noted = true;
+                    continue;
+                }
+            };
+            backoff.progressed(chunk.len() as u64);
+            if std::mem::take(&mut noted) {
+                self.notes.note("");
+            }
+            self.line.throttle.pass(chunk.len() as u64).await;
+            hasher.update(&chunk);
+            at += chunk.len() as u64;
+            let before = std::mem::replace(&mut held, chunk);
+            if !before.is_empty() {
+                feed.send(before).await;
+            }
+        }
+        if let Some(sha256) = &self.expected.sha256 {
+            let found = hex(&hasher.finalize());
+            if found != *sha256 {
+                let words = format!("the source sent other bytes than it lists: sha256 is {found} instead of {sha256}");
+                return Err(Problem::new(ProblemKind::Difference, words, self.source.shown())
+                    .advise("the target was not given the last bytes, so it restored nothing; take a new snapshot"));
+            }
+        }
+        if !held.is_empty() {
+            feed.send(held).await;
+        }
+        Ok(())
+    }
+
+    /// The next bytes from offset `at`.
+    async fn next(&self, answer: &mut Option<Download>, at: u64) -> Result<Bytes, ApiError> {
+        let cut = |words: &str| ApiError::new(ApiErrorKind::Cut, "read the snapshot", self.source.shown(), words);
+        let open = match answer {
+            Some(open) => open,
+            None => {
+                let etag = self.expected.etag.clone();
+                let opened = self.source.open(&Wanted { from: at, to: None, etag }).await?;
+                if self.expected.ranged && opened.etag != self.expected.etag {
+                    return Err(ApiError::new(ApiErrorKind::Changed, "read the snapshot", self.source.shown(), "it changed"));
+                }
+                if let Some(total) = opened.total.filter(|total| *total != self.expected.size) {
+                    return Err(cut(&format!("the answer has {total} bytes, the file {}", self.expected.size)));
+                }
+                if opened.from != at {
+                    return Err(cut("the server gives no ranges any more"));
+                }
+                answer.insert(opened)
+            }
+        };
+        match next_chunk(&mut open.body, self.line.stall, self.source.shown()).await? {
+            Some(chunk) if at + chunk.len() as u64 > self.expected.size => {
+                Err(ApiError::new(ApiErrorKind::Changed, "read the snapshot", self.source.shown(), "it is longer than listed"))
+            }
+            Some(chunk) => Ok(chunk),
+            None => Err(cut("the connection ended before the file did")),
+        }
+    }
+
+    fn broken(&self, at: u64, error: ApiError) -> Problem {
+        let resumes = if self.expected.ranged { "" } else { ", and its server gives no ranges to go on from there" };
+        let (at, size) = (size::bytes(at), size::bytes(self.expected.size));
+        let kind = error.clone().into_problem("").kind;
+        let words = format!("the source broke after {at} of {size}{resumes}: {}", error.message);
+        Problem::new(kind, words, self.source.shown())
+            .advise("the target restores only whole uploads, so nothing changed there; try again")
+    }
+}
+
+async fn read_file(file: File, path: PathBuf, size: u64, feed: Feed) -> Outcome {
+    let (chunks, mut read) = mpsc::channel(2);
+    let reading = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
+        let mut file = file.take(size);
+        loop {
+            let mut buffer = vec![0; STEP];
+            let n = file.read(&mut buffer)?;
+            buffer.truncate(n);
+            if n == 0 || chunks.blocking_send(Bytes::from(buffer)).is_err() {
+                return Ok(());
+            }
+        }
+    });
+    let mut at = 0;
+    while let Some(chunk) = read.recv().await {
+        at += chunk.len() as u64;
+        feed.send(chunk).await;
+    }
+    let read = reading.await.map_err(std::io::Error::other).and_then(|read| read);
+    read.map_err(|error| disk_problem("read", &path, &error))?;
+    if at < size {
+        let words = format!("the file became shorter while it was read: {at} instead of {size} bytes");
+        return Err(Problem::new(ProblemKind::Failed, words, path.display().to_string()).advise("who writes it? Try again then"));
+    }
+    Ok(())
+}
