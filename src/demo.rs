@@ -85,6 +85,7 @@ async fn start(global: &Global, environment: &Environment) -> Result<(Config, [S
     if global.read_only {
         instances.iter_mut().for_each(|configured| configured.instance.protection = Protection::ReadOnly);
     }
+    instances.iter_mut().for_each(|configured| configured.instance.transfers.limit_rate = global.limit_rate);
     let config = config(global, environment, instances, home.path());
     Ok((config, [prod, staging], home))
 }

@@ -140,7 +140,7 @@ impl<M: Medium> Watched for Shared<M> {
     }
 
     fn paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
+        self.paused.load(Ordering::Acquire)
     }
 
     fn whole(&self) {
@@ -393,15 +393,18 @@ fn until_room<M: Medium>(
         let result = work();
         let full = result.as_ref().is_err_and(disk::is_full);
         if !full || waited >= FULL_PATIENCE || chunks.is_closed() {
-            if shared.paused.swap(false, Ordering::Relaxed) {
+            if shared.paused.load(Ordering::Relaxed) {
                 shared.progress.note("");
+                shared.paused.store(false, Ordering::Release);
             }
             return result;
         }
-        if !shared.paused.swap(true, Ordering::Relaxed) {
+        if !shared.paused.load(Ordering::Relaxed) {
             let missing = shared.expected.size.saturating_sub(shared.spans().total());
             let missing = crate::domain::size::bytes(missing);
             shared.progress.note(&format!("the disk is full: make room for {missing}, it goes on by itself"));
+            // After the note: whoever sees the pause sees why.
+            shared.paused.store(true, Ordering::Release);
         }
         std::thread::sleep(FULL_RETRY);
         waited += FULL_RETRY;

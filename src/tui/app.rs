@@ -312,9 +312,14 @@ impl App {
         }
     }
 
+    /// Where things are in a window of this size.
+    pub fn areas(&self, window: Rect) -> layout::Areas {
+        layout::areas(window, self.banner == Banner::Demo, self.model.jobs.rows.len())
+    }
+
     /// Rows that a pane can show.
     pub fn pane_height(&self, pane: Pane) -> usize {
-        let areas = layout::areas(Rect::new(0, 0, self.size.0, self.size.1), self.banner == Banner::Demo);
+        let areas = self.areas(Rect::new(0, 0, self.size.0, self.size.1));
         let area = match pane {
             Pane::Collections => areas.collections,
             Pane::Points => areas.points,

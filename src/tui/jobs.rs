@@ -125,7 +125,7 @@ impl Jobs {
 /// What the row of an interrupted download says.
 pub fn interrupted_text(left: &Interrupted) -> String {
     let percent = if left.size == 0 { 0 } else { (u128::from(left.done) * 100 / u128::from(left.size)).min(99) };
-    format!("interrupted at {percent}% of {}, resume?", size::bytes(left.size))
+    format!("interrupted at {percent}%, resume?")
 }
 
 /// What a row says of where the job stands.
@@ -150,16 +150,16 @@ fn running_text(row: &JobRow, reading: &Reading) -> String {
         return format!("{} · {}{note}", sample.phase, time::duration(sample.phase_time));
     }
     let mut parts = vec![format!("{:>2}%", reading.percent.unwrap_or(0))];
+    if !sample.note.is_empty() {
+        // What stops it matters more than how far and how fast it was.
+        parts.push(sample.note.clone());
+        return parts.join(" ");
+    }
     if let Some(total) = sample.total {
         parts.push(format!("{}/{}", size::bytes(sample.done), size::bytes(total)));
     }
-    if sample.note.is_empty() {
-        parts.extend(reading.rate.filter(|rate| *rate > 0.0).map(size::rate));
-        parts.extend(reading.left.map(time::duration));
-    } else {
-        // What stops it matters more than how fast it was.
-        parts.push(sample.note.clone());
-    }
+    parts.extend(reading.rate.filter(|rate| *rate > 0.0).map(size::rate));
+    parts.extend(reading.left.map(time::duration));
     parts.join(" ")
 }
 

@@ -42,10 +42,12 @@ pub fn too_small(area: Rect) -> bool {
     area.width < SMALLEST.0 || area.height < SMALLEST.1
 }
 
-/// Divides the window.
-pub fn areas(area: Rect, banner: bool) -> Areas {
+/// Divides the window, for so many jobs: their pane grows with them, up to a third of the window.
+pub fn areas(area: Rect, banner: bool, jobs: usize) -> Areas {
     let narrow = area.width < 80;
-    let job_rows = if narrow { 0 } else { (area.height / 5).clamp(4, 10) };
+    let smallest = (area.height / 5).clamp(4, 10);
+    let wanted = u16::try_from(jobs.saturating_add(2)).unwrap_or(u16::MAX);
+    let job_rows = if narrow { 0 } else { wanted.clamp(smallest, (area.height / 3).clamp(smallest, 12)) };
     let rows = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(u16::from(banner)),
@@ -99,7 +101,7 @@ mod tests {
         for width in (1..=200).step_by(9) {
             for height in (1..=60).step_by(4) {
                 let area = Rect::new(0, 0, width, height);
-                let areas = areas(area, true);
+                let areas = areas(area, true, usize::from(width) % 7);
                 for part in [areas.header, areas.collections, areas.points, areas.jobs, areas.footer] {
                     assert_eq!(part.intersection(area), part, "{width}x{height}");
                 }

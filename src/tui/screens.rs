@@ -1,332 +1,25 @@
 //! Whole screens as snapshots, and the picture in the README. Everything here is fixed: times, names,
 //! versions. A visible change shows as a changed snapshot in `tests/snapshots`.
 
-use crate::domain::address::CollectionAddress;
-use crate::domain::collection::CollectionStatus;
-use crate::domain::ids::{InstanceName, SnapshotName};
-use crate::domain::instance::{Instance, Protection, Tls, Transfers};
+mod fixture;
+
+use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::ids::SnapshotName;
+use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::SafeUrl;
-use crate::domain::snapshot::SnapshotInfo;
-use crate::domain::version::ServerVersion;
-use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
-use crate::jobs::progress::Sample;
-use crate::ops::flow::tests::plan_of;
-use crate::ops::flow::{Consent, Finding, Plan, Risk, Step};
-use crate::ops::list::{CollectionView, InstanceView, Listing, ProofState, RecoveryPoint};
-use crate::ops::report::{PointCounts, Report, SampleCounts, StepRecord, Verdict};
+use crate::jobs::manager::JobId;
+use crate::ops::download::DownloadSpec;
+use crate::ops::flow::{Consent, Finding, Risk, Spec};
+use crate::ops::interrupted::Interrupted;
+use crate::tui::Banner;
 use crate::tui::app::App;
-use crate::tui::caps::Look;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event, Now, Ticket};
-use crate::tui::{Banner, draw, glyphs};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use jiff::Timestamp;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use crate::tui::jobs::Started;
+use fixture::*;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use std::time::Duration;
-
-const LOOK: Look = Look { color: true, unicode: true, animation: true, ssh: false, usable: true };
-
-fn wall() -> Timestamp {
-    "2026-11-22T03:12:00Z".parse().unwrap()
-}
-
-fn instance(name: &str, protection: Protection) -> Instance {
-    Instance {
-        name: InstanceName::new(name).unwrap(),
-        nodes: vec![SafeUrl::parse_node(&format!("https://{name}.example:6333")).unwrap()],
-        tls: Tls::default(),
-        protection,
-        timeout: Duration::from_secs(15),
-        transfers: Transfers::default(),
-    }
-}
-
-/// An app that is driven by keys and answers from fixtures.
-struct Ui {
-    app: App,
-    mono: Duration,
-    effects: Vec<Effect>,
-}
-
-impl Ui {
-    fn new(columns: u16, rows: u16) -> Self {
-        let instances = [
-            instance("prod-eu", Protection::Protected),
-            instance("staging", Protection::Open),
-            instance("lab", Protection::ReadOnly),
-        ];
-        let now = Now { mono: Duration::from_secs(10), wall: wall() };
-        let mut app = App::new(&instances, LOOK, Banner::None, (columns, rows), now);
-        let effects = app.start();
-        let mut ui = Self { app, mono: now.mono, effects };
-        ui.answer();
-        // A tick after the rest, so that the selected collection's points are asked for and answered.
-        ui.send(Event::Tick);
-        ui
-    }
-
-    fn send(&mut self, event: Event) {
-        self.mono += Duration::from_secs(1);
-        let now = Now { mono: self.mono, wall: wall() };
-        self.effects.extend(self.app.update(event, now));
-        self.answer();
-    }
-
-    /// Answers every question that was asked, until none is left.
-    fn answer(&mut self) {
-        let mut kept = Vec::new();
-        while !self.effects.is_empty() {
-            for effect in std::mem::take(&mut self.effects) {
-                let (ticket, data) = match effect {
-                    Effect::Instance(ticket, name) => (ticket, Data::Instance(name.clone(), Box::new(view_of(&name)))),
-                    Effect::Collections(ticket, name) => (ticket, Data::Collections(name.clone(), collections_of(&name))),
-                    Effect::Points(ticket, address) => (ticket, Data::Points(address.clone(), Ok(points_of(&address)))),
-                    other => {
-                        kept.push(other);
-                        continue;
-                    }
-                };
-                let now = Now { mono: self.mono, wall: wall() };
-                let more = self.app.update(Event::Data(ticket, data), now);
-                self.effects.extend(more);
-            }
-        }
-        self.effects = kept;
-    }
-
-    fn keys(&mut self, keys: &str) -> &mut Self {
-        for word in keys.split(' ') {
-            let code = match word {
-                "enter" => KeyCode::Enter,
-                "esc" => KeyCode::Esc,
-                "left" => KeyCode::Left,
-                "right" => KeyCode::Right,
-                "down" => KeyCode::Down,
-                "tab" => KeyCode::Tab,
-                other => {
-                    for c in other.chars() {
-                        self.send(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
-                    }
-                    continue;
-                }
-            };
-            self.send(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-        }
-        self.send(Event::Tick);
-        self
-    }
-
-    /// Gives the plan that was asked for last.
-    fn plan(&mut self, plan: Result<Plan, Problem>) {
-        let asked = self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Plan(ticket, _) => Some(*ticket),
-            _ => None,
-        });
-        self.send(Event::Data(asked.unwrap(), Data::Plan(Box::new(plan))));
-    }
-
-    fn buffer(&mut self) -> Buffer {
-        let (columns, rows) = self.app.size;
-        let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
-        let app = &self.app;
-        terminal
-            .draw(|frame| {
-                draw::draw(app, frame);
-                if !app.look.unicode {
-                    glyphs::to_ascii(frame.buffer_mut());
-                }
-            })
-            .unwrap();
-        terminal.backend().buffer().clone()
-    }
-
-    /// The text, and below it one letter for each style.
-    fn screen(&mut self) -> String {
-        let buffer = self.buffer();
-        let (mut text, mut map) = (String::new(), String::new());
-        for y in 0..buffer.area.height {
-            let (mut line, mut styles) = (String::new(), String::new());
-            let mut covered = 0;
-            for x in 0..buffer.area.width {
-                let cell = &buffer[(x, y)];
-                styles.push(style_letter(cell.fg, cell.modifier));
-                // The cell after a wide character holds nothing of its own.
-                if x >= covered {
-                    line.push_str(cell.symbol());
-                    covered = x + unicode_width::UnicodeWidthStr::width(cell.symbol()) as u16;
-                }
-            }
-            text.push_str(line.trim_end());
-            text.push('\n');
-            map.push_str(styles.trim_end_matches('.'));
-            map.push('\n');
-        }
-        format!("{text}--- styles ---\n{}", map.trim_end())
-    }
-}
-
-fn style_letter(color: Color, modifier: Modifier) -> char {
-    let letter = match color {
-        Color::Cyan => 'c',
-        Color::Green => 'g',
-        Color::Yellow => 'y',
-        Color::Red => 'r',
-        _ if modifier.contains(Modifier::REVERSED) => 'R',
-        _ if modifier.contains(Modifier::DIM) => 'd',
-        _ if modifier.contains(Modifier::BOLD) => 'b',
-        _ => '.',
-    };
-    if modifier.contains(Modifier::REVERSED) { letter.to_ascii_uppercase() } else { letter }
-}
-
-fn view_of(name: &InstanceName) -> Result<InstanceView, Problem> {
-    let dead = name.as_str() == "lab";
-    let problem = Problem::new(
-        ProblemKind::Unreachable,
-        "cannot ask for the version: no answer in time",
-        "lab at https://lab.example:6333",
-    )
-    .advise("the server is slow or half-dead: look at its log and load, or raise timeout in the configuration");
-    Ok(InstanceView {
-        name: name.clone(),
-        nodes: vec![format!("https://{name}.example:6333")],
-        version: (!dead).then(|| ServerVersion::parse("1.18.3").unwrap()),
-        protection: if name.as_str() == "prod-eu" { Protection::Protected } else { Protection::Open },
-        problem: dead.then_some(problem),
-    })
-}
-
-fn collections_of(name: &InstanceName) -> Result<Listing<CollectionView>, Problem> {
-    if name.as_str() == "lab" {
-        return Err(Problem::new(
-            ProblemKind::Unreachable,
-            "cannot list collections: no answer in time",
-            "lab at https://lab.example:6333",
-        )
-        .advise("the server is slow or half-dead: look at its log and load, or raise timeout in the configuration"));
-    }
-    let view = |collection: &str, points: u64, newest: Option<&str>, status: &str| CollectionView {
-        address: CollectionAddress::parse(&format!("{name}/{collection}")).unwrap(),
-        status: Some(CollectionStatus::parse(status)),
-        points: Some(points),
-        vectors: "768-d Cosine".into(),
-        aliases: if collection == "products" { vec!["shop".into()] } else { vec![] },
-        newest: newest.map(|text| text.parse().unwrap()),
-        recovery_points: Some(if newest.is_some() { 4 } else { 0 }),
-    };
-    Ok(Listing {
-        items: vec![
-            view("products", 4_200_000, Some("2026-11-22T03:00:00Z"), "green"),
-            view("drafts", 12, None, "green"),
-            view("events", 22_000_000, Some("2026-11-22T02:31:00Z"), "yellow"),
-            view("a-very-long-collection-name-2026", 910_000, Some("2026-11-21T23:40:00Z"), "green"),
-            view("日本語の商品", 9_100, Some("2026-11-13T03:00:00Z"), "red"),
-        ],
-        problems: vec![],
-    })
-}
-
-fn points_of(address: &CollectionAddress) -> Listing<RecoveryPoint> {
-    let point = |taken: &str, size: u64, proof: ProofState| {
-        let at: Timestamp = taken.parse().unwrap();
-        let stamp = crate::domain::time::second(at).replace([' ', ':'], "-");
-        RecoveryPoint {
-            address: address.clone(),
-            node: 0,
-            node_url: "https://prod-eu.example:6333".into(),
-            snapshot: SnapshotInfo {
-                name: SnapshotName::new(format!("{}-7462152614201081-{stamp}.snapshot", address.collection.raw())),
-                size,
-                taken_at: Some(at),
-                sha256: Some("5b".repeat(32)),
-            },
-            proof,
-        }
-    };
-    let proven = ProofState::Proven("2026-11-21T09:00:00Z".parse().unwrap());
-    let items = match address.collection.raw() {
-        "drafts" => vec![],
-        _ => vec![
-            point("2026-11-22T03:00:00Z", 18_000_000_000, ProofState::Recorded),
-            point("2026-11-22T02:00:00Z", 17_980_000_000, ProofState::Recorded),
-            point("2026-11-21T03:00:00Z", 17_900_000_000, proven),
-            point("2026-11-20T03:00:00Z", 17_700_000_000, ProofState::None),
-        ],
-    };
-    Listing { items, problems: vec![] }
-}
-
-fn job(id: u64, title: &str, state: JobState, done: u64, total: Option<u64>, phase: &str) -> JobRow {
-    let sample =
-        Sample { done, total, moved: done, phase: phase.into(), note: String::new(), phase_time: Duration::from_secs(72) };
-    JobRow { id: JobId(id), title: title.into(), state, sample, elapsed: Duration::from_secs(75) }
-}
-
-fn jobs(done: u64) -> Vec<JobRow> {
-    let verified = Outcome::Succeeded { headline: "verified: 910 000 points, 100 of 100 samples equal".into(), good: true };
-    vec![
-        job(1, "copy staging/users → prod-eu/users", JobState::Finished(verified), 0, None, ""),
-        job(2, "restore → staging/products", JobState::Running, 0, None, "the server is restoring"),
-        job(3, "download prod-eu/events", JobState::Running, done, Some(61_400_000_000), "downloading"),
-    ]
-}
-
-fn with_jobs(columns: u16, rows: u16) -> Ui {
-    let mut ui = Ui::new(columns, rows);
-    for seconds in 0..4 {
-        let mut rows = jobs(31_600_000_000 + seconds * 118_000_000);
-        rows.iter_mut().for_each(|row| row.elapsed += Duration::from_secs(seconds));
-        ui.send(Event::Jobs(rows));
-    }
-    ui
-}
-
-fn migrate_plan() -> Plan {
-    let mut plan = plan_of(Risk::Destroys, Some(Protection::Open));
-    plan.operation = "copy";
-    plan.title = "copy prod-eu/products → staging/products".into();
-    plan.consequence = "the 3 200 000 points of staging/products are replaced; prod-eu/products is only read".into();
-    plan.steps = vec![
-        Step::new("snapshot", "count prod-eu/products, read a proof sample, take a snapshot"),
-        Step::new("safety snapshot", "take a snapshot of staging/products as it is now, and keep it"),
-        Step::new("restore", "into staging/products by url (the target fetches from the source; else through qsnap)"),
-        Step::new("verify", "count staging/products and compare the sample with prod-eu/products"),
-    ];
-    plan.findings = vec![
-        Finding::good("version", "1.18.3 to 1.18.3"),
-        Finding::good("source", "prod-eu/products: 4 200 000 points, 768-d Cosine"),
-        Finding::look(
-            "target",
-            "staging/products exists with 3 200 000 points",
-            "a safety snapshot of it is taken first and kept",
-        ),
-    ];
-    plan.command = "qsnap copy prod-eu/products staging/products --yes --confirm 'staging/products'".into();
-    plan
-}
-
-fn report() -> Report {
-    Report {
-        operation: "copy",
-        source: "prod-eu/products".into(),
-        target: "staging/products".into(),
-        route: Some("stream"),
-        route_reason: Some("url did not work: remote URLs is disabled".into()),
-        mode: Some("in-place"),
-        verdict: Some(Verdict::Differs("of the sample 3 changed and 1 are missing".into())),
-        points: Some(PointCounts { expected: Some(4_200_000), found: 4_200_000 }),
-        samples: Some(SampleCounts { same: 96, changed: 3, missing: 1 }),
-        bytes: 18_000_000_000,
-        seconds: 152.5,
-        steps: vec![StepRecord { name: "restore".into(), seconds: 150.25, result: "ok".into() }],
-        left_behind: vec!["safety snapshot staging/products/products-1-2026-11-22-03-00-00.snapshot".into()],
-        created: vec![],
-    }
-}
 
 macro_rules! assert_screen {
     ($ui:expr, $name:literal) => {{
@@ -434,6 +127,43 @@ fn jobs_in_detail_and_the_question_before_leaving() {
     let mut ui = with_jobs(80, 24);
     ui.keys("q");
     assert_screen!(ui, "quit_80x24");
+}
+
+fn interrupted(name: &str) -> Interrupted {
+    let spec = DownloadSpec {
+        address: CollectionAddress::parse("prod-eu/products").unwrap(),
+        which: Which::Named(SnapshotName::new(name)),
+        target: format!("/backups/{name}").into(),
+        overwrite: false,
+    };
+    Interrupted { spec, size: 18_000_000_000, done: 7_900_000_000 }
+}
+
+#[test]
+fn transfers_in_trouble_say_what_and_interrupted_ones_ask() {
+    let download = || Spec::Download(DownloadSpec { which: Which::Latest, ..interrupted("other.snapshot").spec });
+    for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
+        let mut ui = with_jobs(columns, rows);
+        ui.app.model.jobs.started.insert(JobId(3), Started { spec: download(), touches: vec![] });
+        ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")])));
+        let mut rows = jobs(31_600_000_000);
+        rows[2].sample.note = "retry 2, in 4s: connection reset by peer".into();
+        ui.send(Event::Jobs(rows));
+        ui.keys("3 -");
+        assert_eq!(ui.limits(), [Some(1_000_000_000)], "a step below what no limit is");
+        let screen = ui.screen();
+        insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_snapshot!(format!("jobs_troubled_{name}"), screen);
+        });
+    }
+    let mut ui = Ui::new(80, 24);
+    ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")])));
+    ui.keys("3 enter");
+    let asked = ui.effects.iter().find_map(|effect| match effect {
+        Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+        _ => None,
+    });
+    assert_eq!(asked, Some(Spec::Download(interrupted("products-7.snapshot").spec)), "Enter plans the same download");
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod exchanges;
 mod flows;
 mod layers;
 mod line;
+#[path = "../bench/measure.rs"]
+mod measure;
 mod memory;
 mod pty;
 mod support;

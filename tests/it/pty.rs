@@ -1,7 +1,8 @@
 //! The real program in a real pseudo-terminal: only what the terminal itself decides.
 
-use crate::support::QSNAP;
+use crate::support::{QSNAP, Server};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use qsnap::sandbox::seed::SeedCollection;
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,14 +16,17 @@ struct Pty {
     writer: Box<dyn Write + Send>,
     parser: Arc<Mutex<vt100::Parser>>,
     bytes: Arc<Mutex<Vec<u8>>>,
-    home: TempDir,
+    home: Arc<TempDir>,
 }
 
 impl Pty {
     fn start(arguments: &[&str], columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
+        Self::start_at(Arc::new(tempfile::tempdir().unwrap()), arguments, columns, rows, environment)
+    }
+
+    fn start_at(home: Arc<TempDir>, arguments: &[&str], columns: u16, rows: u16, environment: &[(&str, &str)]) -> Self {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let home = tempfile::tempdir().unwrap();
         let mut command = CommandBuilder::new(QSNAP);
         command.args(arguments);
         command.env_clear();
@@ -201,6 +205,48 @@ fn quitting_with_a_running_job_asks_and_cleans_up() {
     pty.assert_restored();
     let left = crate::support::files(pty.home.path());
     assert!(!left.iter().any(|name| name.ends_with(".snapshot")), "only what can go on is left: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_download_is_offered_again_and_goes_on() {
+    let mut seed = SeedCollection::new("products", 50);
+    (seed.filler, seed.snapshot_ages) = (12_000_000, vec![60]);
+    let server = Server::sandbox(None, vec![seed]).await;
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, format!("[instances.prod]\nurl = '{}'\nlimit-rate = '3MB'\n", server.url())).unwrap();
+    let arguments = ["--config", config.to_str().unwrap()];
+    let start = || Pty::start_at(home.clone(), &arguments, 80, 24, &[]);
+    let left = |ending| crate::support::files(home.path()).into_iter().find(|name| name.ends_with(ending));
+    let remembered = |name: String| {
+        let state = std::fs::read_to_string(home.path().join(name)).unwrap_or_default();
+        serde_json::from_str::<serde_json::Value>(&state).is_ok_and(|state| state["spans"][0][1].as_u64() > Some(0))
+    };
+    tokio::task::block_in_place(|| {
+        let mut pty = start();
+        pty.until("its points", |pty| pty.screen().matches("node").count() >= 1);
+        pty.keys("2d");
+        pty.wait("to folder");
+        pty.keys("\r");
+        pty.wait("[ Start ]");
+        std::thread::sleep(Duration::from_millis(400));
+        pty.keys("\r");
+        pty.until("some of it is remembered", |_| left(".part.state").is_some_and(remembered));
+        pty.signal(rustix::process::Signal::KILL);
+        pty.end();
+        let mut pty = start();
+        pty.wait("resume?");
+        pty.keys("3\r");
+        pty.wait("resume: ");
+        std::thread::sleep(Duration::from_millis(400));
+        pty.keys("\r");
+        pty.wait("verified: sha256");
+        assert_eq!((left(".part"), left(".part.state")), (None, None));
+        pty.keys("\u{1b}");
+        pty.until("no offer any more", |pty| !pty.screen().contains("resume?"));
+        pty.keys("q");
+        assert_eq!(pty.end(), 0);
+    });
 }
 
 #[test]

@@ -9,7 +9,6 @@ use crate::tui::Banner;
 use crate::tui::app::App;
 use crate::tui::draw::jobs;
 use crate::tui::draw::text::{Row, put, style, wrap};
-use crate::tui::layout;
 use crate::tui::model::{InstanceState, Loadable};
 use crate::tui::panes::Pane;
 use crate::tui::theme::Role;
@@ -20,7 +19,7 @@ use ratatui::widgets::Block;
 
 /// Draws the base screen but for the footer.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
-    let areas = layout::areas(frame.area(), app.banner == Banner::Demo);
+    let areas = app.areas(frame.area());
     header(app, frame, areas.header);
     if app.banner == Banner::Demo {
         let words = " DEMO  two sandboxes with made-up data; everything works, leaving removes it all";

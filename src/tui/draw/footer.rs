@@ -1,19 +1,17 @@
 //! The message line and the hints. Hints come from the key table, like the help.
 
 use crate::domain::text::{shorten_end, width};
-use crate::tui::Banner;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::draw::text::{put, style};
 use crate::tui::keymap::{self, Binding, Context};
-use crate::tui::layout;
 use crate::tui::theme::Role;
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
 /// Draws both lines.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
-    let areas = layout::areas(frame.area(), app.banner == Banner::Demo);
+    let areas = app.areas(frame.area());
     if let Some(toast) = &app.toast {
         let role = if toast.look { Role::Look } else { Role::Text };
         let columns = usize::from(areas.toast.width);
