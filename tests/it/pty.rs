@@ -243,7 +243,8 @@ async fn a_killed_download_is_offered_again_and_goes_on() {
         pty.wait("verified: sha256");
         assert_eq!((left(".part"), left(".part.state")), (None, None));
         pty.keys("\u{1b}");
-        pty.until("no offer any more", |pty| !pty.screen().contains("resume?"));
+        pty.until("the job's layer is closed", |pty| !pty.screen().contains("Esc hide"));
+        assert!(!pty.screen().contains("resume?"), "no offer any more");
         pty.keys("q");
         assert_eq!(pty.end(), 0);
     });
