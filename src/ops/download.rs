@@ -233,7 +233,7 @@ pub(in crate::ops) async fn execute(
         verdict: Some(verdict),
         points: None,
         samples: None,
-        bytes: written.size,
+        bytes: job.progress.sample().moved,
         seconds,
         steps: done,
         left_behind,

@@ -94,7 +94,7 @@ pub struct Report {
     pub points: Option<PointCounts>,
     /// Sample.
     pub samples: Option<SampleCounts>,
-    /// Bytes that moved.
+    /// Bytes that moved now: of a download that was taken up again, the rest.
     pub bytes: u64,
     /// How long all of it took.
     pub seconds: f64,
