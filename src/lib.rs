@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod cli;
 pub mod compose;
 pub mod config;

@@ -6,14 +6,15 @@ use std::path::Path;
 /// What each module may name.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("archive", &["domain"]),
     ("config", &["domain"]),
     ("qdrant", &["domain"]),
     ("jobs", &["domain"]),
-    ("transfer", &["domain", "jobs", "qdrant"]),
-    ("ops", &["domain", "jobs", "transfer", "qdrant"]),
+    ("transfer", &["archive", "domain", "jobs", "qdrant"]),
+    ("ops", &["archive", "domain", "jobs", "transfer", "qdrant"]),
     ("sandbox", &["domain"]),
-    ("cli", &["domain", "config", "jobs", "transfer", "ops", "sandbox"]),
-    ("tui", &["domain", "config", "jobs", "transfer", "ops"]),
+    ("cli", &["archive", "domain", "config", "jobs", "transfer", "ops", "sandbox"]),
+    ("tui", &["archive", "domain", "config", "jobs", "transfer", "ops"]),
 ];
 
 /// Files at the root put everything together.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::too_many_lines, reason = "tests")]
 
+mod archive;
 mod assets;
 mod bad_input;
 mod conformance;

@@ -1,0 +1,237 @@
+//! What a snapshot told about itself.
+
+use crate::archive::damage::Damage;
+use crate::archive::layout::Purpose;
+use crate::archive::shape::{SegmentShape, Shape};
+use crate::archive::tree::Tree;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Which kind of snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Of a collection.
+    Collection,
+    /// Of a shard, as Qdrant keeps it.
+    Shard,
+    /// Of a shard, as Qdrant streams it.
+    ShardStream,
+    /// Changed files of a shard only: restores on top of what it was made against, and nowhere else.
+    Partial,
+    /// Of all collections of a node.
+    Full,
+    /// No snapshot that is known.
+    Unknown,
+}
+
+impl Kind {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Collection => "collection snapshot",
+            Self::Shard => "shard snapshot",
+            Self::ShardStream => "streamed shard snapshot",
+            Self::Partial => "partial shard snapshot",
+            Self::Full => "full snapshot",
+            Self::Unknown => "not a Qdrant snapshot",
+        }
+    }
+}
+
+/// How much of it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Every header, from the first byte to the last.
+    Whole,
+    /// The last entries only: the configuration, without the segments.
+    End,
+}
+
+/// Bytes in the file, and bytes once unpacked with holes counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Sizes {
+    /// In the file.
+    pub stored: u64,
+    /// Unpacked.
+    pub unpacked: u64,
+}
+
+impl Sizes {
+    /// Adds others.
+    pub fn add(&mut self, other: Self) {
+        self.stored = self.stored.saturating_add(other.stored);
+        self.unpacked = self.unpacked.saturating_add(other.unpacked);
+    }
+}
+
+/// What a map holds, as a list: the keys stand in the values too.
+fn values<K, V: Serialize, S: serde::Serializer>(map: &BTreeMap<K, V>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(map.values())
+}
+
+/// A segment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Segment {
+    /// Its id, which is its name.
+    pub id: String,
+    /// Offset of its first header in the file.
+    pub offset: u64,
+    /// Files.
+    pub files: u64,
+    /// Sizes by purpose.
+    pub sizes: BTreeMap<Purpose, Sizes>,
+    /// Vectors whose storage has files; the unnamed one is "".
+    pub vectors_stored: BTreeSet<String>,
+    /// `segment.json`, where it is there and can be read.
+    pub shape: Option<SegmentShape>,
+    /// Why `segment.json` cannot be read.
+    pub shape_problem: Option<String>,
+    /// `segment.json` is there.
+    pub has_shape: bool,
+    /// `version.info` is there.
+    pub has_version: bool,
+    /// The id tracker's mappings are there.
+    pub has_mappings: bool,
+    /// The id tracker's versions are there.
+    pub has_versions: bool,
+    /// It is of a partial snapshot.
+    pub has_manifest: bool,
+    /// Point ids it has room for, deleted ones included: an upper bound, not a count.
+    pub ids: Option<u64>,
+    /// Its archive is damaged so that nothing behind that could be read.
+    pub broken_off: bool,
+}
+
+/// A shard.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Shard {
+    /// Number; a shard snapshot does not tell it.
+    pub id: Option<u32>,
+    /// Segments by id.
+    #[serde(serialize_with = "values")]
+    pub segments: BTreeMap<String, Segment>,
+    /// The write-ahead log.
+    pub wal: Sizes,
+    /// There is a log.
+    pub has_wal: bool,
+    /// `shard_config.json` is there.
+    pub has_config: bool,
+    /// `replica_state.json` is there.
+    pub has_state: bool,
+    /// Whether the node held a replica of its own.
+    pub is_local: Option<bool>,
+    /// Peers and the state of their replicas, at that time.
+    pub replicas: BTreeMap<String, String>,
+    /// Small files that tell of versions.
+    pub hints: Vec<String>,
+}
+
+impl Shard {
+    /// A shard that another node holds: only its description is here.
+    pub fn is_stub(&self) -> bool {
+        self.segments.is_empty() && !self.has_wal && self.is_local != Some(true)
+    }
+
+    /// Points at most, deleted ones included; unknown where a segment does not tell.
+    pub fn ids(&self) -> Option<u64> {
+        self.segments.values().map(|segment| segment.ids).sum()
+    }
+}
+
+/// Which shards a key names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShardKey {
+    /// The key.
+    pub key: String,
+    /// Its shards.
+    pub shards: Vec<u32>,
+}
+
+/// A collection.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Collection {
+    /// From the file's name; renamed files have none.
+    pub name: Option<String>,
+    /// Peer that made it, from the file's name.
+    pub peer: Option<u64>,
+    /// When, from the file's name. RFC 3339.
+    pub taken_at: Option<String>,
+    /// What `config.json` says.
+    pub shape: Option<Shape>,
+    /// All of `config.json`, for comparing.
+    pub config: Value,
+    /// Why `config.json` cannot be read.
+    pub config_problem: Option<String>,
+    /// Shard keys; none for automatic sharding.
+    pub keys: Vec<ShardKey>,
+    /// Indexed payload fields and their types.
+    pub payload_schema: BTreeMap<String, String>,
+    /// `shard_key_mapping.json` was written as a map, as before 1.13.
+    pub keys_as_map: bool,
+    /// `shard_key_mapping.json` is there.
+    pub has_keys: bool,
+    /// `payload_index.json` is there.
+    pub has_payload_index: bool,
+    /// `version.info` is there.
+    pub has_version: bool,
+    /// Shards by number.
+    #[serde(serialize_with = "values")]
+    pub shards: BTreeMap<Option<u32>, Shard>,
+    /// Directories were written, as before 1.12.
+    pub has_directories: bool,
+    /// Some entry has holes.
+    pub has_holes: bool,
+    /// Its archive is damaged so that nothing behind that could be read.
+    pub broken_off: bool,
+}
+
+impl Collection {
+    /// Sizes by purpose, of all shards.
+    pub fn sizes(&self) -> BTreeMap<Purpose, Sizes> {
+        let mut sums: BTreeMap<Purpose, Sizes> = BTreeMap::new();
+        for shard in self.shards.values() {
+            for segment in shard.segments.values() {
+                for (purpose, sizes) in &segment.sizes {
+                    sums.entry(*purpose).or_default().add(*sizes);
+                }
+            }
+            if shard.has_wal {
+                sums.entry(Purpose::Wal).or_default().add(shard.wal);
+            }
+        }
+        sums
+    }
+
+    /// Points at most, deleted ones included.
+    pub fn ids(&self) -> Option<u64> {
+        let present = self.shards.values().filter(|shard| !shard.is_stub());
+        present.map(Shard::ids).sum()
+    }
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Contents {
+    /// Which kind.
+    pub kind: Kind,
+    /// How much was read.
+    pub scope: Scope,
+    /// Bytes of the file, where that is known.
+    pub size: Option<u64>,
+    /// Entries that were seen, nested ones included.
+    pub entries: u64,
+    /// All that is in it, with holes filled in.
+    pub sizes: Sizes,
+    /// One, or those of a full snapshot.
+    pub collections: Vec<Collection>,
+    /// Aliases; only a full snapshot has them.
+    pub aliases: BTreeMap<String, String>,
+    /// Where it is damaged, in the order of the file.
+    pub damage: Vec<Damage>,
+    /// Entries by folder.
+    #[serde(skip)]
+    pub tree: Tree,
+}

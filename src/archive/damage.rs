@@ -1,0 +1,33 @@
+//! Why an archive cannot be read to its end.
+
+use serde::Serialize;
+use std::io;
+
+/// The first place where an archive is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// Which entry, as a path through the archives; empty when it is none.
+    pub entry: String,
+    /// Offset in the file where that entry, or what should be one, starts.
+    pub offset: u64,
+    /// What is wrong, in words.
+    pub what: String,
+}
+
+/// Why a walk stopped.
+#[derive(Debug)]
+pub enum Stop {
+    /// The archive is damaged, or none, or larger than anything sane.
+    Damage(Damage),
+    /// The bytes could not be had: this says nothing about the archive.
+    Source(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// Shorthand of a walk.
+pub type Walked<T> = Result<T, Stop>;

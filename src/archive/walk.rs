@@ -1,0 +1,347 @@
+//! Going through a tar entry by entry, with hard limits, and saying exactly where it stops being one.
+
+use crate::archive::bytes::{Bytes, Expanded, Limited, fill};
+use crate::archive::damage::{Damage, Stop, Walked};
+use crate::archive::header::{self, BLOCK, EntryKind};
+use crate::domain::text::one_line;
+
+/// Longest name of an entry. Qdrant's are below 200 bytes.
+const MAX_NAME: u64 = 1024;
+
+/// Longest block of attributes that describes an entry.
+const MAX_ATTRIBUTES: u64 = 64 << 10;
+
+/// Most parts of a sparse file. Qdrant's files have 32 MiB: alternating pages of 4 KiB are 4 096 parts.
+const MAX_SPANS: usize = 1 << 18;
+
+/// Entries, over all nested archives. 200 shards of 50 segments of 60 files stay below.
+const MAX_ENTRIES: u64 = 800_000;
+
+/// What all nested walks share.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Entries so far.
+    pub entries: u64,
+}
+
+/// An entry whose body comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Name without `./`, checked: relative, without `..`, without control characters.
+    pub path: String,
+    /// Whether it is a directory.
+    pub directory: bool,
+    /// Offset of its header within this archive, plus where the archive starts.
+    pub offset: u64,
+    /// Bytes it takes in the archive.
+    pub stored: u64,
+    /// Bytes of the file; more than are stored where it has holes.
+    pub size: u64,
+    spans: Option<Vec<(u64, u64)>>,
+}
+
+impl Entry {
+    /// Whether it has holes.
+    pub fn sparse(&self) -> bool {
+        self.spans.is_some()
+    }
+}
+
+/// A walk through one tar.
+pub struct Walk<'a> {
+    bytes: &'a mut dyn Bytes,
+    counters: &'a mut Counters,
+    /// Where the archive starts in the file, as far as that can be said.
+    base: u64,
+    at: u64,
+    /// Path through the archives that leads here.
+    within: String,
+    last: String,
+    /// Bytes of the current body and its padding that were not passed yet.
+    body: u64,
+    padding: u64,
+    ended: bool,
+    needs_end: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// Starts at the first byte of a tar. `within` names the entry that is this tar, and ends in `/`.
+    pub fn new(bytes: &'a mut dyn Bytes, counters: &'a mut Counters, within: &str, base: u64) -> Self {
+        let (within, last) = (within.to_owned(), String::new());
+        Self { bytes, counters, base, at: 0, within, last, body: 0, padding: 0, ended: false, needs_end: true }
+    }
+
+    /// Takes the end of the bytes for the end of the archive too: Qdrant writes the archive of a segment without end
+    /// blocks (1.16.3 and 1.18.3).
+    pub fn without_end_blocks(mut self) -> Self {
+        self.needs_end = false;
+        self
+    }
+
+    fn damage(&self, path: &str, at: u64, what: impl Into<String>) -> Stop {
+        let entry = format!("{}{path}", self.within);
+        Stop::Damage(Damage { entry, offset: self.base + at, what: what.into() })
+    }
+
+    fn block(&mut self) -> Walked<Option<[u8; BLOCK as usize]>> {
+        let mut block = [0; BLOCK as usize];
+        let n = fill(self.bytes, &mut block)?;
+        self.at += n as u64;
+        Ok((n == block.len()).then_some(block))
+    }
+
+    /// What the first bytes are when they are no tar.
+    fn not_a_tar(block: &[u8]) -> &'static str {
+        match block {
+            [0x1f, 0x8b, ..] => "this is a gzip file: unpack it first (gunzip)",
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => "this is a zstd file: unpack it first (unzstd)",
+            [b'P', b'K', ..] => "this is a zip file",
+            [b'<', ..] => "this is an HTML or XML page: a proxy or a bucket answered instead of the server",
+            [b'{', ..] => "this is JSON: a server's answer was stored instead of a snapshot",
+            _ => "this is no tar archive",
+        }
+    }
+
+    /// Entries so far, over all nested archives.
+    pub fn entries(&self) -> u64 {
+        self.counters.entries
+    }
+
+    /// Offset after the last byte that was looked at.
+    pub fn at(&self) -> u64 {
+        self.base + self.at
+    }
+
+    /// The next entry, or none when the archive ended as it should. A body that was not read is passed over.
+    ///
+    /// # Errors
+    /// [`Stop`]
+    pub fn next(&mut self) -> Walked<Option<Entry>> {
+        if self.ended {
+            return Ok(None);
+        }
+        self.pass_body()?;
+        let (mut long_name, mut long_size) = (None, None);
+        loop {
+            let start = self.at;
+            let Some(block) = self.block()? else {
+                if !self.needs_end && self.at == start && start > 0 && long_name.is_none() && long_size.is_none() {
+                    self.ended = true;
+                    return Ok(None);
+                }
+                let what = match (self.at, self.at == start) {
+                    (0, _) => "it is empty".to_owned(),
+                    (_, true) => format!("it ends after {}, without end blocks", self.last_entry()),
+                    (..) => format!("it ends after {}, in the middle of a header", self.last_entry()),
+                };
+                return Err(self.damage("", start, what));
+            };
+            if block.iter().all(|byte| *byte == 0) {
+                return self.end(start).map(|()| None);
+            }
+            let decoded = header::decode(&block).map_err(|what| {
+                let first = start == 0 && self.last.is_empty();
+                let what = match first && !block.starts_with(b"./") && what.contains("no tar header") {
+                    true => Self::not_a_tar(&block).to_owned(),
+                    false if self.last.is_empty() => what,
+                    false => format!("after {}: {what}", self.last_entry()),
+                };
+                self.damage("", start, what)
+            })?;
+            self.counters.entries += 1;
+            if self.counters.entries > MAX_ENTRIES {
+                return Err(self.damage("", start, format!("it has more than {MAX_ENTRIES} entries")));
+            }
+            self.padding = (BLOCK - decoded.stored % BLOCK) % BLOCK;
+            self.body = decoded.stored;
+            match decoded.kind {
+                EntryKind::LongName => long_name = Some(self.attributes(start, MAX_NAME)?),
+                EntryKind::Pax => {
+                    let attributes = self.attributes(start, MAX_ATTRIBUTES)?;
+                    let what = |what| self.damage("", start, what);
+                    (long_name, long_size) = pax(&attributes, long_name, long_size).map_err(what)?;
+                }
+                EntryKind::Aside => self.pass_body()?,
+                EntryKind::File | EntryKind::Sparse | EntryKind::Directory => {
+                    let path = long_name.unwrap_or_else(|| decoded.path.clone());
+                    let path = clean(&path).map_err(|what| self.damage(&shown(&path), start, what))?;
+                    let mut entry = Entry {
+                        path,
+                        directory: decoded.kind == EntryKind::Directory,
+                        offset: self.base + start,
+                        stored: decoded.stored,
+                        size: decoded.size,
+                        spans: None,
+                    };
+                    if let Some(size) = long_size {
+                        (entry.stored, entry.size) = (size, size);
+                        self.body = size;
+                        self.padding = (BLOCK - size % BLOCK) % BLOCK;
+                    }
+                    if decoded.kind == EntryKind::Sparse {
+                        entry.spans = Some(self.spans(&entry, decoded.spans, decoded.extended, start)?);
+                    }
+                    self.last.clone_from(&entry.path);
+                    return Ok(Some(entry));
+                }
+            }
+        }
+    }
+
+    fn last_entry(&self) -> String {
+        if self.last.is_empty() { "nothing".into() } else { format!("{}{}", self.within, self.last) }
+    }
+
+    /// Two blocks of zeros end an archive; what Qdrant pads behind them does not matter.
+    fn end(&mut self, start: u64) -> Walked<()> {
+        match self.block()? {
+            Some(block) if block.iter().all(|byte| *byte == 0) => {
+                self.ended = true;
+                Ok(())
+            }
+            Some(_) => Err(self.damage("", start, format!("after {} a single block of zeros stands in it", self.last_entry()))),
+            None => Err(self.damage("", start, format!("it ends after {}, with half of its end blocks", self.last_entry()))),
+        }
+    }
+
+    fn pass_body(&mut self) -> Walked<()> {
+        let wanted = self.body.saturating_add(self.padding);
+        let passed = self.bytes.skip(wanted)?;
+        self.at += passed;
+        let missing = wanted - passed;
+        (self.body, self.padding) = (0, 0);
+        if missing > 0 {
+            let what = format!("it is cut: {} are missing here", crate::domain::size::bytes(missing));
+            return Err(self.damage(&self.last.clone(), self.at, what));
+        }
+        Ok(())
+    }
+
+    fn attributes(&mut self, start: u64, most: u64) -> Walked<Vec<u8>> {
+        if self.body > most {
+            return Err(self.damage("", start, format!("the name or attributes of an entry take {} bytes", self.body)));
+        }
+        let mut text = vec![0; self.body as usize];
+        let n = fill(self.bytes, &mut text)?;
+        self.at += n as u64;
+        self.body -= n as u64;
+        self.pass_body()?;
+        while text.last() == Some(&0) {
+            text.pop();
+        }
+        Ok(text)
+    }
+
+    fn spans(&mut self, entry: &Entry, mut spans: Vec<(u64, u64)>, mut more: bool, start: u64) -> Walked<Vec<(u64, u64)>> {
+        while more {
+            if spans.len() > MAX_SPANS {
+                return Err(self.damage(&entry.path, start, format!("it has more than {MAX_SPANS} sparse parts")));
+            }
+            let Some(block) = self.block()? else {
+                return Err(self.damage(&entry.path, start, "it is cut in its list of sparse parts"));
+            };
+            more = header::decode_spans(&block, &mut spans).map_err(|what| self.damage(&entry.path, start, what))?;
+        }
+        let (mut end, mut total) = (0_u64, 0_u64);
+        for (offset, length) in &spans {
+            let after = offset.checked_add(*length).filter(|after| *offset >= end && *after <= entry.size);
+            let Some(after) = after else {
+                return Err(self.damage(&entry.path, start, "its sparse parts overlap or lie outside"));
+            };
+            end = after;
+            total += length;
+        }
+        if total != entry.stored {
+            return Err(self.damage(&entry.path, start, "its sparse parts are not what is stored"));
+        }
+        Ok(spans)
+    }
+
+    /// The body of the entry that came last, if it is no larger than `most`.
+    ///
+    /// # Errors
+    /// [`Stop`]
+    pub fn read(&mut self, entry: &Entry, most: u64) -> Walked<Vec<u8>> {
+        if entry.size > most {
+            let what = format!("it takes {}, which cannot be right", crate::domain::size::bytes(entry.size));
+            return Err(self.damage(&entry.path, entry.offset - self.base, what));
+        }
+        let mut content = vec![0; entry.size as usize];
+        let n = self.inside(entry, |bytes, _, _| Ok(fill(bytes, &mut content)?))?;
+        if (n as u64) < entry.size {
+            // Says where, as for every other cut.
+            self.pass_body()?;
+        }
+        content.truncate(n);
+        Ok(content)
+    }
+
+    /// Lends the body of the entry that came last, holes filled in, with the counters and the offset where it
+    /// starts.
+    ///
+    /// # Errors
+    /// [`Stop`], or what `work` gives.
+    pub fn inside<T>(&mut self, entry: &Entry, work: impl FnOnce(&mut dyn Bytes, &mut Counters, u64) -> Walked<T>) -> Walked<T> {
+        let start = self.base + self.at;
+        let mut body = Limited::new(self.bytes, self.body);
+        let result = match entry.spans.clone() {
+            Some(spans) => work(&mut Expanded::new(&mut body, spans, entry.size), self.counters, start),
+            None => work(&mut body, self.counters, start),
+        };
+        let read = self.body - body.left();
+        self.at += read;
+        self.body -= read;
+        result
+    }
+}
+
+/// Takes name and size out of attributes: `LENGTH KEY=VALUE\n` each.
+fn pax(attributes: &[u8], name: Option<Vec<u8>>, size: Option<u64>) -> Result<(Option<Vec<u8>>, Option<u64>), String> {
+    let (mut name, mut size) = (name, size);
+    let wrong = || "its attributes cannot be read".to_owned();
+    let mut rest = attributes;
+    while !rest.is_empty() {
+        let space = rest.iter().position(|byte| *byte == b' ').ok_or_else(wrong)?;
+        let length = std::str::from_utf8(&rest[..space]).ok().and_then(|text| text.parse::<usize>().ok()).ok_or_else(wrong)?;
+        if length <= space || length > rest.len() {
+            return Err(wrong());
+        }
+        let record = &rest[space + 1..length];
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        let equals = record.iter().position(|byte| *byte == b'=').ok_or_else(wrong)?;
+        let (key, value) = (&record[..equals], &record[equals + 1..]);
+        match key {
+            b"path" => name = Some(value.to_vec()),
+            b"size" => size = Some(std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).ok_or_else(wrong)?),
+            _ if key.starts_with(b"GNU.sparse.") => {
+                return Err("it is sparse in the way of pax, which Qdrant does not unpack".into());
+            }
+            _ => {}
+        }
+        rest = &rest[length..];
+    }
+    Ok((name, size))
+}
+
+fn shown(path: &[u8]) -> String {
+    one_line(&String::from_utf8_lossy(path), 120)
+}
+
+/// A name that stays where it belongs.
+fn clean(path: &[u8]) -> Result<String, String> {
+    if path.len() as u64 > MAX_NAME {
+        return Err(format!("its name takes {} bytes", path.len()));
+    }
+    let path = std::str::from_utf8(path).map_err(|_| "its name is not UTF-8".to_owned())?;
+    if path.starts_with('/') {
+        return Err("its name is absolute: unpacked, it would land elsewhere".into());
+    }
+    if path.split('/').any(|part| part == "..") {
+        return Err("its name has `..`: unpacked, it would land elsewhere".into());
+    }
+    if path.chars().any(crate::domain::text::is_hostile) {
+        return Err("its name has control characters".into());
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    Ok(parts.join("/"))
+}
