@@ -4,6 +4,7 @@
 pub mod args;
 pub mod commands;
 pub mod exit;
+pub mod inspect;
 pub mod listing;
 pub mod operate;
 pub mod printer;

@@ -9,6 +9,7 @@ pub mod download;
 pub mod flow;
 pub mod follow;
 pub mod gates;
+pub mod inspect;
 pub mod interrupted;
 pub mod journal;
 pub mod list;

@@ -14,6 +14,7 @@ pub mod meter;
 pub mod parallel;
 pub mod part;
 pub mod pump;
+pub mod remote;
 pub mod source;
 pub mod spans;
 pub mod throttle;

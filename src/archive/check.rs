@@ -259,3 +259,15 @@ impl Rules {
         }
     }
 }
+
+impl Check {
+    /// Adds what was found by other means, such as a wrong hash.
+    pub fn add_damage(&mut self, what: String, advice: &str) {
+        if self.whole {
+            self.verdict = format!("damaged: {what}");
+        }
+        self.whole = false;
+        let flaw = Flaw { severity: Severity::Damage, entry: String::new(), offset: None, what, advice: advice.to_owned() };
+        self.flaws.insert(0, flaw);
+    }
+}

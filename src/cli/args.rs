@@ -96,9 +96,30 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Copy a collection to another instance or name.
     Copy(CopyArgs),
+    /// Tell what is in a snapshot, without a server and without the whole download.
+    Inspect(InspectArgs),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Inspect.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, or a local file.
+    pub point: String,
+    /// List everything in it with sizes. Reads all headers, by ranges where it is remote.
+    #[arg(long)]
+    pub tree: bool,
+    /// Check that it is whole: every shard, every segment, every file that a restore needs.
+    #[arg(long)]
+    pub check: bool,
+    /// Read every byte too, and compare the sha256 with the listed one. Implies --check.
+    #[arg(long)]
+    pub checksum: bool,
+    /// Show what is different in another one: configuration, schema, sizes, shards.
+    #[arg(long, value_name = "POINT")]
+    pub diff: Option<String>,
 }
 
 /// Work with snapshots.

@@ -6,7 +6,7 @@ use crate::cli::printer::Printer;
 use crate::cli::prompt;
 use crate::cli::reporter::{Reporter, TICK};
 use crate::domain::problem::Problem;
-use crate::jobs::manager::JobId;
+use crate::jobs::manager::{JobHandle, JobId};
 use crate::ops::flow::{self, Need, Plan, Spec};
 use crate::ops::report::Report;
 use crate::ops::services::Services;
@@ -101,6 +101,34 @@ async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: 
     let consent = prompt::consent(printer, global, &plan);
     let approved = plan.approve(&consent)?;
     let handle = flow::start(services, approved);
+    let Watched { result, stopped } = watch(services, global, printer, handle).await?;
+    match (result, stopped) {
+        (Err(problem), Some(signal)) => {
+            printer.problem(&problem);
+            Ok(Ended::Stopped(signal))
+        }
+        (result, _) => result.map(|report| Ended::Reported(Box::new(report))),
+    }
+}
+
+/// How a job ended.
+pub struct Watched<T> {
+    /// Its result.
+    pub result: Result<T, Problem>,
+    /// The signal that canceled it.
+    pub stopped: Option<u8>,
+}
+
+/// Waits for a job with its progress on stderr; a signal cancels it.
+///
+/// # Errors
+/// When signals cannot be watched.
+pub async fn watch<T>(
+    services: &Services,
+    global: &Global,
+    printer: Printer,
+    handle: JobHandle<T>,
+) -> Result<Watched<T>, Problem> {
     let id = handle.id;
     let mut reporter = Reporter::new(global, printer);
     let mut stop = Stop::new()?;
@@ -118,13 +146,7 @@ async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: 
         }
     };
     reporter.finish();
-    match (result, stopped) {
-        (Err(problem), Some(signal)) => {
-            printer.problem(&problem);
-            Ok(Ended::Stopped(signal))
-        }
-        (result, _) => result.map(|report| Ended::Reported(Box::new(report))),
-    }
+    Ok(Watched { result, stopped })
 }
 
 fn show(services: &Services, reporter: &mut Reporter, id: JobId) {

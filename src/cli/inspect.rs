@@ -1,0 +1,198 @@
+//! `qsnap inspect`: what is in a snapshot.
+
+use crate::archive::check::{Check, Severity};
+use crate::archive::differences::{Difference, differences};
+use crate::archive::tree::Row;
+use crate::cli::args::{Global, InspectArgs, Output};
+use crate::cli::exit::ExitStatus;
+use crate::cli::operate::{Watched, watch};
+use crate::cli::printer::Printer;
+use crate::domain::address::Address;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::{size, text};
+use crate::ops::inspect::{self, Depth, InspectSpec, Inspected};
+use crate::ops::restore::RestoreSource;
+use crate::ops::services::Services;
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Runs it.
+pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, args: InspectArgs) -> ExitStatus {
+    let wanted = match (args.checksum, args.check || args.tree) {
+        (true, _) => Depth::Bytes,
+        (false, true) => Depth::Headers,
+        (false, false) => Depth::End,
+    };
+    let mut found = Vec::new();
+    for text in std::iter::once(&args.point).chain(&args.diff) {
+        let point = match point(text) {
+            Ok(point) => point,
+            Err(problem) => return crate::cli::commands::fail(printer, &problem),
+        };
+        // A comparison of what both ends tell is worth little.
+        let depth = if args.diff.is_some() { wanted.max(Depth::Headers) } else { wanted };
+        match one(services, global, printer, InspectSpec { point, depth }).await {
+            Ok(inspected) => found.push(inspected),
+            Err(status) => return status,
+        }
+    }
+    let compared = match &found[..] {
+        [first, second] => Some(differences(&first.contents, &second.contents)),
+        _ => None,
+    };
+    match printer.output {
+        Output::Json => printer.json(&document(&found, compared.as_deref(), args.tree)),
+        Output::Table => match (&compared, &found[..]) {
+            (Some(compared), [first, second]) => printer.text(&side_by_side(first, second, compared)),
+            _ => found.iter().for_each(|inspected| printer.text(&lines(inspected, args.tree))),
+        },
+    }
+    if found.iter().any(Inspected::damaged) { ExitStatus::Difference } else { ExitStatus::Done }
+}
+
+fn point(text: &str) -> Result<RestoreSource, Problem> {
+    let usage = |why: String| Problem::new(ProblemKind::Usage, why, "").advise("`qsnap inspect --help` shows how it is written");
+    match Address::parse(text).map_err(usage)? {
+        Address::File(path) => Ok(RestoreSource::File(path)),
+        Address::Snapshot(address, which) => Ok(RestoreSource::Snapshot(address, which)),
+        // `.tar` of a shard stream lies around without a path before it.
+        Address::Instance(_) if std::path::Path::new(text).is_file() => Ok(RestoreSource::File(text.into())),
+        other => Err(usage(format!(
+            "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest or a file"
+        ))),
+    }
+}
+
+async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: InspectSpec) -> Result<Inspected, ExitStatus> {
+    let title = match &spec.point {
+        RestoreSource::File(path) => format!("inspect {}", text::sanitise(&path.display().to_string())),
+        RestoreSource::Snapshot(address, which) => {
+            format!("inspect {}", Address::Snapshot(address.clone(), which.clone()))
+        }
+    };
+    let shared = services.clone();
+    let work = move |job| async move { inspect::inspect(&shared, &spec, &job).await };
+    let handle = services.jobs.spawn(title, Vec::new(), work);
+    match watch(services, global, printer, handle).await {
+        Ok(Watched { result: Ok(inspected), .. }) => Ok(inspected),
+        Ok(Watched { result: Err(problem), stopped: Some(signal) }) => {
+            printer.problem(&problem);
+            Err(ExitStatus::Stopped(signal))
+        }
+        Ok(Watched { result: Err(problem), stopped: None }) | Err(problem) => Err(crate::cli::commands::fail(printer, &problem)),
+    }
+}
+
+fn lines(inspected: &Inspected, tree: bool) -> String {
+    let mut out = vec![inspected.point.clone()];
+    let labels = inspect::summary(inspected);
+    let mut before = "";
+    for (label, words) in &labels {
+        let shown = if *label == before { "" } else { label };
+        before = label;
+        out.push(format!("  {shown:<11} {words}"));
+    }
+    if let Some(check) = &inspected.check {
+        out.push(format!("  {:<11} {}", "check", check.verdict));
+        out.extend(flaws(check));
+    } else {
+        out.push(format!("  {:<11} not done: --check reads all headers", "check"));
+    }
+    if inspected.requests > 0 {
+        out.push(format!("  {:<11} {} in {} requests", "read", size::bytes(inspected.fetched), inspected.requests));
+    }
+    if tree {
+        out.push(String::new());
+        out.push(tree_table(inspected));
+    }
+    out.join("\n")
+}
+
+fn flaws(check: &Check) -> Vec<String> {
+    let mut out = Vec::new();
+    for flaw in &check.flaws {
+        let sign = if flaw.severity == Severity::Damage { "✗" } else { "!" };
+        let at = flaw.offset.map(|offset| format!(" (at byte {offset})")).unwrap_or_default();
+        let entry = if flaw.entry.is_empty() { String::new() } else { format!("{}: ", flaw.entry) };
+        out.push(format!("    {sign} {entry}{}{at}", flaw.what));
+        if !flaw.advice.is_empty() {
+            out.push(format!("      {}", flaw.advice));
+        }
+    }
+    out
+}
+
+fn tree_table(inspected: &Inspected) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["IN THE FILE", "UNPACKED", "NAME"]);
+    for row in inspected.contents.tree.rows(&|_, _| true) {
+        let name = format!("{}{}{}", "  ".repeat(row.depth), row.name, if row.is_folder() { "/" } else { "" });
+        table.add_row([size::bytes(row.node.sizes.stored), size::bytes(row.node.sizes.unpacked), name]);
+    }
+    for column in 0..2 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+    let mut out: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    if inspected.contents.tree.unnamed > 0 {
+        out.push(format!("… and {} more entries", size::exact(inspected.contents.tree.unnamed)));
+    }
+    out.join("\n")
+}
+
+fn side_by_side(first: &Inspected, second: &Inspected, compared: &[Difference]) -> String {
+    if compared.is_empty() {
+        return format!("{}\n{}\nno difference in configuration, schema, sizes or shards", first.point, second.point);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["WHAT", "FIRST", "SECOND"]);
+    for difference in compared {
+        table.add_row([&difference.what, &difference.first, &difference.second]);
+    }
+    let rows: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    let verdict = |inspected: &Inspected| inspected.check.as_ref().map(|check| check.verdict.clone()).unwrap_or_default();
+    format!(
+        "first:  {}\n        {}\nsecond: {}\n        {}\n\n{}",
+        first.point,
+        verdict(first),
+        second.point,
+        verdict(second),
+        rows.join("\n")
+    )
+}
+
+fn one_document(inspected: &Inspected, tree: bool) -> Value {
+    let contents = &inspected.contents;
+    let mut document = json!({"point": inspected.point, "kind": contents.kind, "scope": contents.scope, "size": contents.size,
+        "entries": contents.entries, "sizes": contents.sizes, "collections": contents.collections, "aliases": contents.aliases,
+        "damage": contents.damage, "check": inspected.check, "written_by": inspected.bounds,
+        "sha256": inspected.hashed.as_ref().map(|hashed| &hashed.sha256),
+        "listed_sha256": inspected.hashed.as_ref().and_then(|hashed| hashed.expected.as_ref()),
+        "fetched": inspected.fetched, "requests": inspected.requests});
+    let by_purpose = |collection: &crate::archive::contents::Collection| json!(collection.sizes());
+    document["sizes_by_purpose"] = contents.collections.iter().map(by_purpose).collect();
+    document["points_at_most"] = contents.collections.iter().map(|collection| json!(collection.ids())).collect();
+    if tree {
+        let entry = |row: Row<'_>| {
+            json!({"path": row.path, "folder": row.is_folder(), "stored": row.node.sizes.stored,
+                "unpacked": row.node.sizes.unpacked, "sparse": row.node.sparse})
+        };
+        document["tree"] = contents.tree.rows(&|_, _| true).into_iter().map(entry).collect();
+        document["tree_left_out"] = json!(contents.tree.unnamed);
+    }
+    document
+}
+
+fn document(found: &[Inspected], compared: Option<&[Difference]>, tree: bool) -> Value {
+    match (compared, found) {
+        (Some(compared), [first, second]) => json!({"version": 1, "first": one_document(first, tree),
+            "second": one_document(second, tree), "differences": compared}),
+        _ => {
+            let mut document = found.first().map_or(Value::Null, |inspected| one_document(inspected, tree));
+            document["version"] = json!(1);
+            document
+        }
+    }
+}

@@ -1,0 +1,411 @@
+//! What is in a snapshot: on a node by byte ranges, in a local file, or read through once. Changes nothing.
+
+use crate::archive::bytes::{Bytes, FileBytes};
+use crate::archive::check::{self, Check};
+use crate::archive::contents::{Contents, Kind, Scope};
+use crate::archive::inspect as archive;
+use crate::archive::tail;
+use crate::archive::versions::{Bounds, bounds};
+use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size;
+use crate::domain::snapshot::SnapshotScope;
+use crate::domain::text::{one_line, sanitise};
+use crate::jobs::manager::{JobContext, JobOutput};
+use crate::jobs::progress::Progress;
+use crate::ops::resolve::locate;
+use crate::ops::restore::RestoreSource;
+use crate::ops::services::Services;
+use crate::qdrant::error::ApiError;
+use crate::transfer::hashing::hash_file;
+use crate::transfer::pump::{Outlet, Pump};
+use crate::transfer::remote::{Cost, Ranges, Through, read_range};
+use crate::transfer::source::{Expected, Line, NodeSnapshot, Source};
+use crate::transfer::throttle::Throttle;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How much of the end is read first, and then when that does not tell. The configuration of a collection with a
+/// dozen vectors starts 5 kB before the end.
+const ENDS: [u64; 2] = [64 << 10, 1 << 20];
+
+/// Nothing takes longer than this to be taken: the reader is this process.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How much is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// What the end tells: the configuration. A local file is read whole, which costs nothing.
+    End,
+    /// Every header, by ranges.
+    Headers,
+    /// Every byte, with its hash.
+    Bytes,
+}
+
+/// What to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InspectSpec {
+    /// A snapshot on a node or a local file.
+    pub point: RestoreSource,
+    /// How much of it.
+    pub depth: Depth,
+}
+
+/// A hash, and what it was compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashed {
+    /// sha256 in hex.
+    pub sha256: String,
+    /// What the server lists, or the side file beside it says.
+    pub expected: Option<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspected {
+    /// Its address.
+    pub point: String,
+    /// What is in it.
+    pub contents: Contents,
+    /// Whether it is whole; only when all headers were read.
+    pub check: Option<Check>,
+    /// Versions that can have written it.
+    pub bounds: Bounds,
+    /// Its hash, when every byte was read.
+    pub hashed: Option<Hashed>,
+    /// Bytes that were read over the network.
+    pub fetched: u64,
+    /// Requests that this took.
+    pub requests: u64,
+}
+
+impl Inspected {
+    fn new(point: String, contents: Contents, hashed: Option<Hashed>, cost: &Cost) -> Self {
+        let mut check = (contents.scope == Scope::Whole).then(|| check::check(&contents));
+        let wrong = hashed.as_ref().and_then(|hashed| hashed.expected.as_ref().filter(|expected| **expected != hashed.sha256));
+        if let (Some(check), Some(expected)) = (&mut check, wrong) {
+            let what = format!("its sha256 is not the listed one, {}…", expected.get(..16).unwrap_or(expected));
+            let advice = "these are other bytes than the server made: do not restore them";
+            check.add_damage(what, advice);
+        }
+        let bounds = bounds(&contents);
+        Self { point, contents, check, bounds, hashed, fetched: cost.bytes(), requests: cost.requests() }
+    }
+
+    /// Whether something is known to be damaged.
+    pub fn damaged(&self) -> bool {
+        self.check.as_ref().is_some_and(|check| !check.whole)
+    }
+}
+
+impl JobOutput for Inspected {
+    fn headline(&self) -> (String, bool) {
+        match &self.check {
+            Some(check) => (check.verdict.clone(), check.whole),
+            None => (self.contents.kind.words().to_owned(), true),
+        }
+    }
+}
+
+/// Looks at it.
+///
+/// # Errors
+/// When it cannot be read. Damage is no error: it is what was found.
+pub async fn inspect(services: &Services, spec: &InspectSpec, job: &JobContext) -> Result<Inspected, Problem> {
+    let stop = CancellationToken::new();
+    // The blocking reader ends with whoever waits for it.
+    let _guard = stop.clone().drop_guard();
+    look(services, spec, &job.progress, &stop).await
+}
+
+/// The same without a job: `stop` ends it.
+///
+/// # Errors
+/// As [`inspect`].
+pub async fn look(
+    services: &Services,
+    spec: &InspectSpec,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<Inspected, Problem> {
+    match &spec.point {
+        RestoreSource::File(path) => file(path.clone(), spec.depth, progress.clone(), stop.clone()).await,
+        RestoreSource::Snapshot(address, which) => {
+            let point = Remote::find(services, address, which).await?;
+            match spec.depth {
+                Depth::End => point.end(progress).await,
+                Depth::Headers => point.headers(progress, stop).await,
+                Depth::Bytes => point.through(progress, stop).await,
+            }
+        }
+    }
+}
+
+struct Remote {
+    source: Arc<NodeSnapshot>,
+    expected: Expected,
+    line: Line,
+    name: String,
+}
+
+impl Remote {
+    async fn find(services: &Services, address: &CollectionAddress, which: &Which) -> Result<Self, Problem> {
+        let connection = services.connection(&address.instance).await?;
+        let located = locate(&connection, address, which).await?;
+        let name = located.snapshot.name.clone();
+        let source = NodeSnapshot {
+            node: connection.node(located.node)?.clone(),
+            scope: SnapshotScope::Collection(address.collection.clone()),
+            shown: Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string(),
+            name: name.clone(),
+        };
+        let probed = Expected::probe(&source, located.snapshot.size, located.snapshot.sha256).await;
+        let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
+        let line = services.line(&address.instance)?;
+        Ok(Self { source: Arc::new(source), expected, line, name: name.raw().to_owned() })
+    }
+
+    fn need_ranges(&self) -> Result<(), Problem> {
+        if self.expected.ranged {
+            return Ok(());
+        }
+        let words = "the server gives no byte ranges of this snapshot (it keeps it in S3, or a proxy is between)";
+        let all = size::bytes(self.expected.size);
+        Err(Problem::new(ProblemKind::Failed, words, &self.source.shown)
+            .advise(format!("read it through: `--checksum` (in the inspector: c) moves all {all} once, to nowhere")))
+    }
+
+    async fn end(&self, progress: &Progress) -> Result<Inspected, Problem> {
+        self.need_ranges()?;
+        progress.phase("reading the end", None);
+        let (size, cost) = (self.expected.size, Cost::default());
+        for length in ENDS {
+            let span = (size.saturating_sub(length), size);
+            let read = read_range(self.source.as_ref(), &self.expected, &self.line, &cost, span).await;
+            let bytes = read.map_err(|error| error.into_problem(&self.source.shown))?;
+            if let Some(mut contents) = tail::inspect_end(&bytes, Some(&self.name)) {
+                contents.size = Some(size);
+                return Ok(Inspected::new(self.source.shown.clone(), contents, None, &cost));
+            }
+        }
+        let words = "its last megabyte does not tell what it is: it was made by 1.11 or older, or it is damaged";
+        Err(Problem::new(ProblemKind::Failed, words, &self.source.shown)
+            .advise("`--check` (in the inspector: t) reads all of its headers"))
+    }
+
+    async fn headers(&self, progress: &Progress, stop: &CancellationToken) -> Result<Inspected, Problem> {
+        self.need_ranges()?;
+        progress.phase("reading headers", Some(self.expected.size));
+        let cost = Arc::new(Cost::default());
+        let source: Arc<dyn Source> = self.source.clone();
+        let ranges = Ranges::new(source, self.expected.clone(), self.line.clone(), cost.clone(), stop.clone());
+        let (contents, ()) = self.walk(ranges, progress, stop, |_| Ok(())).await?;
+        Ok(Inspected::new(self.source.shown.clone(), contents, None, &cost))
+    }
+
+    async fn through(&self, progress: &Progress, stop: &CancellationToken) -> Result<Inspected, Problem> {
+        progress.phase("reading through", Some(self.expected.size));
+        let outlet = Outlet { throttle: Throttle::new(None), stall: NEVER, shown: "qsnap".into() };
+        // The hash is compared here, where a difference is a finding and not the end of the reading.
+        let listed = self.expected.sha256.clone();
+        let unlisted = Expected { sha256: None, ..self.expected.clone() };
+        let source: Arc<dyn Source> = self.source.clone();
+        let (pump, body) = Pump::from_source(source, unlisted, self.line.clone(), outlet, progress, || ());
+        let through = Through::new(body, progress.clone(), stop.clone());
+        let walked = self.walk(through, progress, stop, Through::finish);
+        let (contents, digest) = tokio::select! {
+            read = walked => read?,
+            problem = pump.given_up() => return Err(problem),
+        };
+        let cost = Cost::default();
+        let hashed = Hashed { sha256: digest.sha256, expected: listed };
+        let mut inspected = Inspected::new(self.source.shown.clone(), contents, Some(hashed), &cost);
+        (inspected.fetched, inspected.requests) = (digest.size, 1);
+        Ok(inspected)
+    }
+
+    async fn walk<B: Bytes + Send + 'static, T: Send + 'static>(
+        &self,
+        bytes: B,
+        progress: &Progress,
+        stop: &CancellationToken,
+        after: impl FnOnce(&mut B) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<(Contents, T), Problem> {
+        let (name, shown) = (self.name.clone(), self.source.shown.clone());
+        let (mut contents, rest) = walk(bytes, name, shown, progress.clone(), stop.clone(), after).await?;
+        contents.size = Some(self.expected.size);
+        Ok((contents, rest))
+    }
+}
+
+/// Goes through an archive on a thread that may block.
+async fn walk<B: Bytes + Send + 'static, T: Send + 'static>(
+    mut bytes: B,
+    name: String,
+    shown: String,
+    progress: Progress,
+    stop: CancellationToken,
+    after: impl FnOnce(&mut B) -> std::io::Result<T> + Send + 'static,
+) -> Result<(Contents, T), Problem> {
+    let work = move || {
+        let mut watch = |entries: u64, at: u64| {
+            if stop.is_cancelled() {
+                return Err(std::io::Error::other("stopped"));
+            }
+            progress.resume(at);
+            progress.note(&format!("{} entries", size::exact(entries)));
+            Ok(())
+        };
+        let contents = archive::inspect(&mut bytes, Some(&name), &mut watch)?;
+        Ok((contents, after(&mut bytes)?))
+    };
+    let read: std::io::Result<(Contents, T)> =
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    read.map_err(|error| problem(error, &shown))
+}
+
+/// An error of the server's, where one is inside; else the system's.
+fn problem(error: std::io::Error, shown: &str) -> Problem {
+    let words = one_line(&error.to_string(), 120);
+    match error.into_inner().and_then(|inner| inner.downcast::<ApiError>().ok()) {
+        Some(api) => api.into_problem(shown),
+        None => Problem::new(ProblemKind::Failed, format!("cannot be read: {words}"), shown)
+            .advise("this says nothing about the snapshot itself; try again"),
+    }
+}
+
+async fn file(path: PathBuf, depth: Depth, progress: Progress, stop: CancellationToken) -> Result<Inspected, Problem> {
+    let shown = sanitise(&path.display().to_string());
+    let unreadable = |error: std::io::Error| {
+        let words = format!("cannot be read: {}", one_line(&error.to_string(), 120));
+        let kind = if error.kind() == std::io::ErrorKind::NotFound { ProblemKind::NotFound } else { ProblemKind::Failed };
+        Problem::new(kind, words, &shown).advise("give the path of a .snapshot file, or an address: instance/collection@latest")
+    };
+    let bytes = FileBytes::open(&path).map_err(unreadable)?;
+    let file_size = bytes.size();
+    progress.phase("reading headers", Some(file_size));
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (mut contents, ()) = walk(bytes, name, shown.clone(), progress.clone(), stop, |_| Ok(())).await?;
+    contents.size = Some(file_size);
+    let hashed = if depth == Depth::Bytes { Some(hash(path, progress).await?) } else { None };
+    Ok(Inspected::new(shown, contents, hashed, &Cost::default()))
+}
+
+async fn hash(path: PathBuf, progress: Progress) -> Result<Hashed, Problem> {
+    progress.phase("hashing", progress.sample().total);
+    let (_, sha256, _) = hash_file(&path, &progress).await?;
+    Ok(Hashed { sha256, expected: side_file(&path) })
+}
+
+/// The checksum that Qdrant keeps beside a snapshot, where somebody copied it along.
+fn side_file(path: &Path) -> Option<String> {
+    let mut name = path.file_name()?.to_os_string();
+    name.push(".checksum");
+    let text = std::fs::read(path.with_file_name(name)).ok().filter(|bytes| bytes.len() < 200)?;
+    let text = String::from_utf8(text).ok()?.trim().to_ascii_lowercase();
+    (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
+}
+
+/// What it is, in lines for people: label and text.
+pub fn summary(inspected: &Inspected) -> Vec<(&'static str, String)> {
+    let contents = &inspected.contents;
+    let mut lines = vec![("kind", contents.kind.words().to_owned())];
+    let mut say = |label, text: String| lines.push((label, text));
+    if let Some(size) = contents.size {
+        let unpacked = contents.sizes.unpacked;
+        let holes = if contents.scope == Scope::Whole && unpacked > size {
+            format!(", {} unpacked: the rest is holes", size::bytes(unpacked))
+        } else {
+            String::new()
+        };
+        say("size", format!("{}{holes}", size::bytes(size)));
+    }
+    if let Some(hashed) = &inspected.hashed {
+        let compared = match &hashed.expected {
+            Some(expected) if *expected == hashed.sha256 => "as listed",
+            Some(_) => "NOT as listed",
+            None => "nothing to compare with",
+        };
+        say("sha256", format!("{} ({compared})", hashed.sha256));
+    }
+    for collection in &contents.collections {
+        let name = collection.name.clone().unwrap_or_else(|| "not in the file's name".into());
+        if contents.kind != Kind::Full || collection.shape.is_none() {
+            let taken = collection.taken_at.as_ref().map(|at| format!(", taken {at}")).unwrap_or_default();
+            say("collection", format!("{name}{taken}"));
+        } else {
+            say("collection", name);
+        }
+        shape_lines(contents, collection, &mut say);
+    }
+    for (alias, of) in &contents.aliases {
+        say("alias", format!("{alias} → {of}"));
+    }
+    let bound = &inspected.bounds;
+    let version = match (&bound.at_least, &bound.at_most) {
+        (None, None) => "not stored in it".to_owned(),
+        (Some(low), None) => format!("{low} or newer"),
+        (None, Some(high)) => format!("{high} or older"),
+        (Some(low), Some(high)) => format!("between {low} and {high}"),
+    };
+    say("written by", format!("Qdrant {version}"));
+    lines
+}
+
+fn shape_lines(
+    contents: &Contents,
+    collection: &crate::archive::contents::Collection,
+    say: &mut impl FnMut(&'static str, String),
+) {
+    if let Some(shape) = &collection.shape {
+        for vector in shape.vectors_in_words() {
+            say("vector", vector);
+        }
+        let sharding = if shape.custom_sharding { "by keys" } else { "automatic" };
+        let copies =
+            if shape.replication_factor > 1 { format!(", {} replicas", shape.replication_factor) } else { String::new() };
+        say("shards", format!("{}, {sharding}{copies}", shape.shard_number));
+        if shape.on_disk_payload {
+            say("payload", "on disk".into());
+        }
+    }
+    for key in collection.keys.iter().take(50) {
+        let shards = key.shards.iter().take(20).map(u32::to_string).collect::<Vec<_>>().join(", ");
+        say("shard key", format!("{} → {shards}", key.key));
+    }
+    let schema: Vec<String> = collection.payload_schema.iter().map(|(field, kind)| format!("{field} {kind}")).collect();
+    if !schema.is_empty() {
+        say("indexes", schema.join(", "));
+    }
+    if contents.scope == Scope::End {
+        return;
+    }
+    match collection.ids() {
+        Some(ids) => say("points", format!("at most {} (an estimate: deleted ones are in it)", size::exact(ids))),
+        None => say("points", "not known from the files".into()),
+    }
+    for shard in collection.shards.values().take(100) {
+        let id = shard.id.map_or_else(|| "of this file".to_owned(), |id| id.to_string());
+        if shard.is_stub() {
+            say("shard", format!("{id}: a stub, another node held it"));
+            continue;
+        }
+        let mut indexes: Vec<String> = shard
+            .segments
+            .values()
+            .filter_map(|segment| segment.shape.as_ref())
+            .flat_map(|shape| shape.vectors.iter().map(|vector| format!("{} in {}", vector.index, vector.storage)))
+            .collect();
+        indexes.sort();
+        indexes.dedup();
+        let states: Vec<String> = shard.replicas.values().cloned().collect();
+        let states = if states.is_empty() { String::new() } else { format!(", replicas {}", states.join(", ")) };
+        say("shard", format!("{id}: {} segments ({}){states}", shard.segments.len(), indexes.join(", ")));
+    }
+    for (purpose, sizes) in collection.sizes() {
+        say("holds", format!("{} {}, {} unpacked", purpose.words(), size::bytes(sizes.stored), size::bytes(sizes.unpacked)));
+    }
+}
