@@ -13,6 +13,7 @@ pub mod header;
 pub mod inspect;
 pub mod layout;
 pub mod shape;
+pub mod summary;
 pub mod tail;
 pub mod tree;
 pub mod versions;

@@ -15,6 +15,7 @@ pub mod event;
 pub mod form;
 pub mod frame;
 pub mod glyphs;
+pub mod inspector;
 pub mod jobs;
 pub mod keymap;
 pub mod layers;

@@ -1,6 +1,7 @@
 //! Two snapshots side by side: configuration, schema, size, shards.
 
 use crate::archive::contents::{Collection, Contents};
+use crate::archive::summary::moment;
 use crate::domain::size;
 use serde::Serialize;
 use serde_json::Value;
@@ -47,8 +48,8 @@ pub fn differences(first: &Contents, second: &Contents) -> Vec<Difference> {
 }
 
 fn collection(prefix: &str, a: &Collection, b: &Collection, compare: &mut dyn FnMut(String, String, String)) {
-    let optional = |value: &Option<String>| value.clone().unwrap_or_else(|| NONE.to_owned());
-    compare(format!("{prefix}taken"), optional(&a.taken_at), optional(&b.taken_at));
+    let taken = |of: &Collection| of.taken_at.as_ref().map_or_else(|| NONE.to_owned(), |at| moment(at));
+    compare(format!("{prefix}taken"), taken(a), taken(b));
     let peer = |of: &Collection| of.peer.map_or_else(|| NONE.to_owned(), |peer| peer.to_string());
     compare(format!("{prefix}peer"), peer(a), peer(b));
     let ids = |of: &Collection| of.ids().map_or_else(|| NONE.to_owned(), |ids| format!("≤ {}", size::exact(ids)));

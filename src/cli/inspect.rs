@@ -100,7 +100,7 @@ fn lines(inspected: &Inspected, tree: bool) -> String {
         out.push(format!("  {:<11} not done: --check reads all headers", "check"));
     }
     if inspected.requests > 0 {
-        out.push(format!("  {:<11} {} in {} requests", "read", size::bytes(inspected.fetched), inspected.requests));
+        out.push(format!("  {:<11} {}", "read", inspect::cost(inspected)));
     }
     if tree {
         out.push(String::new());

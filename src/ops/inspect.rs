@@ -2,7 +2,7 @@
 
 use crate::archive::bytes::{Bytes, FileBytes};
 use crate::archive::check::{self, Check};
-use crate::archive::contents::{Contents, Kind, Scope};
+use crate::archive::contents::{Contents, Scope};
 use crate::archive::inspect as archive;
 use crate::archive::tail;
 use crate::archive::versions::{Bounds, bounds};
@@ -309,103 +309,22 @@ fn side_file(path: &Path) -> Option<String> {
     (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
 }
 
+/// What reading it cost, in words.
+pub fn cost(inspected: &Inspected) -> String {
+    let requests = if inspected.requests == 1 { "one request".to_owned() } else { format!("{} requests", inspected.requests) };
+    format!("{} in {requests}", size::bytes(inspected.fetched))
+}
+
 /// What it is, in lines for people: label and text.
 pub fn summary(inspected: &Inspected) -> Vec<(&'static str, String)> {
-    let contents = &inspected.contents;
-    let mut lines = vec![("kind", contents.kind.words().to_owned())];
-    let mut say = |label, text: String| lines.push((label, text));
-    if let Some(size) = contents.size {
-        let unpacked = contents.sizes.unpacked;
-        let holes = if contents.scope == Scope::Whole && unpacked > size {
-            format!(", {} unpacked: the rest is holes", size::bytes(unpacked))
-        } else {
-            String::new()
-        };
-        say("size", format!("{}{holes}", size::bytes(size)));
-    }
+    let mut lines = crate::archive::summary::lines(&inspected.contents, &inspected.bounds);
     if let Some(hashed) = &inspected.hashed {
         let compared = match &hashed.expected {
             Some(expected) if *expected == hashed.sha256 => "as listed",
             Some(_) => "NOT as listed",
-            None => "nothing to compare with",
+            None => "nothing to compare it with",
         };
-        say("sha256", format!("{} ({compared})", hashed.sha256));
+        lines.push(("sha256", format!("{} ({compared})", hashed.sha256)));
     }
-    for collection in &contents.collections {
-        let name = collection.name.clone().unwrap_or_else(|| "not in the file's name".into());
-        if contents.kind != Kind::Full || collection.shape.is_none() {
-            let taken = collection.taken_at.as_ref().map(|at| format!(", taken {at}")).unwrap_or_default();
-            say("collection", format!("{name}{taken}"));
-        } else {
-            say("collection", name);
-        }
-        shape_lines(contents, collection, &mut say);
-    }
-    for (alias, of) in &contents.aliases {
-        say("alias", format!("{alias} → {of}"));
-    }
-    let bound = &inspected.bounds;
-    let version = match (&bound.at_least, &bound.at_most) {
-        (None, None) => "not stored in it".to_owned(),
-        (Some(low), None) => format!("{low} or newer"),
-        (None, Some(high)) => format!("{high} or older"),
-        (Some(low), Some(high)) => format!("between {low} and {high}"),
-    };
-    say("written by", format!("Qdrant {version}"));
     lines
-}
-
-fn shape_lines(
-    contents: &Contents,
-    collection: &crate::archive::contents::Collection,
-    say: &mut impl FnMut(&'static str, String),
-) {
-    if let Some(shape) = &collection.shape {
-        for vector in shape.vectors_in_words() {
-            say("vector", vector);
-        }
-        let sharding = if shape.custom_sharding { "by keys" } else { "automatic" };
-        let copies =
-            if shape.replication_factor > 1 { format!(", {} replicas", shape.replication_factor) } else { String::new() };
-        say("shards", format!("{}, {sharding}{copies}", shape.shard_number));
-        if shape.on_disk_payload {
-            say("payload", "on disk".into());
-        }
-    }
-    for key in collection.keys.iter().take(50) {
-        let shards = key.shards.iter().take(20).map(u32::to_string).collect::<Vec<_>>().join(", ");
-        say("shard key", format!("{} → {shards}", key.key));
-    }
-    let schema: Vec<String> = collection.payload_schema.iter().map(|(field, kind)| format!("{field} {kind}")).collect();
-    if !schema.is_empty() {
-        say("indexes", schema.join(", "));
-    }
-    if contents.scope == Scope::End {
-        return;
-    }
-    match collection.ids() {
-        Some(ids) => say("points", format!("at most {} (an estimate: deleted ones are in it)", size::exact(ids))),
-        None => say("points", "not known from the files".into()),
-    }
-    for shard in collection.shards.values().take(100) {
-        let id = shard.id.map_or_else(|| "of this file".to_owned(), |id| id.to_string());
-        if shard.is_stub() {
-            say("shard", format!("{id}: a stub, another node held it"));
-            continue;
-        }
-        let mut indexes: Vec<String> = shard
-            .segments
-            .values()
-            .filter_map(|segment| segment.shape.as_ref())
-            .flat_map(|shape| shape.vectors.iter().map(|vector| format!("{} in {}", vector.index, vector.storage)))
-            .collect();
-        indexes.sort();
-        indexes.dedup();
-        let states: Vec<String> = shard.replicas.values().cloned().collect();
-        let states = if states.is_empty() { String::new() } else { format!(", replicas {}", states.join(", ")) };
-        say("shard", format!("{id}: {} segments ({}){states}", shard.segments.len(), indexes.join(", ")));
-    }
-    for (purpose, sizes) in collection.sizes() {
-        say("holds", format!("{} {}, {} unpacked", purpose.words(), size::bytes(sizes.stored), size::bytes(sizes.unpacked)));
-    }
 }

@@ -11,6 +11,7 @@ use crate::domain::version::ServerVersion;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress::Progress;
+use crate::ops::content;
 use crate::ops::create;
 use crate::ops::deliver::{Delivered, Destination, Origin, Route, deliver, first_route};
 use crate::ops::download::quoted;
@@ -162,11 +163,16 @@ pub(in crate::ops) async fn inspect_target(
 /// Reads what is needed.
 pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Problem> {
     let mut findings = Vec::new();
-    let (source, known) = resolve_source(services, &spec, &mut findings).await?;
+    let (source, mut known) = resolve_source(services, &spec, &mut findings).await?;
+    let content = content::read(services, &spec.source).await;
+    // The snapshot's own shape: the collection may have changed since.
+    known.info = content.info().or(known.info);
+    findings.extend(gates::sharding(known.info.as_ref()));
     let in_place = spec.mode == Mode::InPlace;
     let target = inspect_target(services, &spec.target, in_place, known.info.as_ref()).await?;
     let target_version =
         target.connection.first().version().await.map_err(|error| error.into_problem(spec.target.instance.to_string()))?;
+    findings.extend(content.findings(target_version));
     findings.insert(0, gates::version(known.version, target_version));
     findings.extend(target.findings);
     let mut facts = target.facts;
@@ -226,14 +232,6 @@ async fn key_finding(services: &Services, source: &ResolvedSource, spec: &Restor
     hands_over.then(|| gates::key_handed_over(address.instance.as_str(), spec.target.instance.as_str()))
 }
 
-/// Whether a file begins with a tar header: anything else must not be sent to a server.
-fn starts_as_tar(path: &std::path::Path) -> bool {
-    use std::io::Read;
-    let mut header = [0; 512];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    read.is_ok() && &header[257..262] == b"ustar"
-}
-
 /// What is known of the source.
 struct Known {
     shown: String,
@@ -257,15 +255,6 @@ async fn resolve_source(
                 let what = if meta.is_file() { "is empty" } else { "is not a file" };
                 return Err(Problem::new(ProblemKind::Usage, what, shown).advise("name a .snapshot file"));
             }
-            findings.push(if starts_as_tar(path) {
-                Finding::good("archive", "it begins as a snapshot does; its end is checked before anything is sent")
-            } else {
-                Finding::block(
-                    "archive",
-                    format!("{shown} is not a snapshot: it does not begin as a tar archive"),
-                    "name a .snapshot file of Qdrant",
-                )
-            });
             findings.push(Finding::look(
                 "proof",
                 "whether a proof was recorded is known once the file is hashed",
@@ -296,7 +285,6 @@ async fn resolve_source(
                 let ago = time::ago(services.clock.now(), taken_at);
                 findings.push(gates::loss_window(&time::second(taken_at), &ago, proof.map(|proof| proof.points_max), now));
             }
-            findings.extend(gates::sharding(info.as_ref()));
             if let Ok(cluster) = node.collection_cluster(&address.collection).await {
                 findings.push(gates::complete(&cluster.missing_here(), connection.nodes.len()));
             }

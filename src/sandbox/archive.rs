@@ -23,6 +23,44 @@ pub struct ShardPicture {
     /// The local data; `None` for a stub.
     pub replica: Option<Replica>,
     replica_state: Value,
+    /// What `segment.json` says of vectors: dense and sparse ones by name, the unnamed one as "".
+    vectors: Vectors,
+}
+
+#[derive(Clone, Default)]
+struct Vectors {
+    dense: Map<String, Value>,
+    sparse: Map<String, Value>,
+}
+
+impl Vectors {
+    fn of(config: &Value) -> Self {
+        let params = &config["params"];
+        let stored = |vector: &Value| {
+            json!({"size": vector["size"], "distance": vector["distance"], "storage_type": "InRamChunkedMmap",
+                "index": {"type": "plain", "options": {}}, "quantization_config": null})
+        };
+        let dense = match &params["vectors"] {
+            one if one["size"].is_u64() => Map::from_iter([(String::new(), stored(one))]),
+            Value::Object(named) => named.iter().map(|(name, vector)| (name.clone(), stored(vector))).collect(),
+            _ => Map::new(),
+        };
+        let sparse = params["sparse_vectors"].as_object().into_iter().flatten();
+        let sparse =
+            sparse.map(|(name, _)| (name.clone(), json!({"index": {"index_type": "MutableRam"}, "storage_type": "mmap"})));
+        Self { dense, sparse: sparse.collect() }
+    }
+
+    /// Folders of their storages; the first takes the filler.
+    fn folders(&self) -> Vec<String> {
+        let folder = |name: &String| if name.is_empty() { "vector_storage".to_owned() } else { format!("vector_storage-{name}") };
+        let folders: Vec<String> = self.dense.keys().chain(self.sparse.keys()).map(folder).collect();
+        if folders.is_empty() { vec!["vector_storage".to_owned()] } else { folders }
+    }
+
+    fn filler(&self) -> String {
+        format!("{}/{FILLER}", self.folders()[0])
+    }
 }
 
 /// A collection as a node sees it at one moment.
@@ -38,6 +76,7 @@ pub struct Picture {
 impl Picture {
     /// Takes the picture; cheap, points are shared.
     pub fn take(cluster: &Cluster, collection: &Collection, node: usize) -> Self {
+        let vectors = Vectors::of(&collection.config);
         let shards = collection.shards.iter().enumerate().map(|(id, shard)| {
             let peers: Map<String, Value> =
                 shard.replicas.keys().map(|index| (cluster.nodes[*index].peer.to_string(), json!("Active"))).collect();
@@ -46,6 +85,7 @@ impl Picture {
                 segment: collection.segments[id].clone(),
                 replica: shard.replicas.get(&node).cloned(),
                 replica_state: json!({"is_local": shard.replicas.contains_key(&node), "this_peer_id": cluster.nodes[node].peer, "peers": peers}),
+                vectors: vectors.clone(),
             }
         });
         Self {
@@ -107,10 +147,10 @@ fn write_shard(
     if let Some(replica) = &shard.replica {
         let inside = format!("{prefix}segments/{}", shard.segment);
         match layout {
-            ShardLayout::Stored => append_nested(tar, &format!("{inside}.tar"), replica)?,
-            ShardLayout::Streamed => append_segment(tar, &format!("{inside}/files/"), replica, None)?,
+            ShardLayout::Stored => append_nested(tar, &format!("{inside}.tar"), shard, replica)?,
+            ShardLayout::Streamed => append_segment(tar, &format!("{inside}/files/"), shard, replica, None)?,
             ShardLayout::Partial => {
-                append_segment(tar, &format!("{inside}/files/"), replica, Some(&segment_manifest(shard, replica)))?
+                append_segment(tar, &format!("{inside}/files/"), shard, replica, Some(&segment_manifest(shard, replica)))?
             }
         }
         if wal_dir {
@@ -128,15 +168,16 @@ fn write_shard(
 
 /// `{segment_id, segment_version, file_versions}` of the partial API.
 pub fn segment_manifest(shard: &ShardPicture, replica: &Replica) -> Value {
-    let names = segment_files(replica).into_iter().map(|(name, _)| (name, json!(replica.version)));
-    let versions: Map<String, Value> = names.chain([(FILLER.to_owned(), json!(0))]).collect();
+    let names = segment_files(shard, replica).into_iter().map(|(name, _)| (name, json!(replica.version)));
+    let versions: Map<String, Value> = names.chain([(shard.vectors.filler(), json!(0))]).collect();
     json!({"segment_id": shard.segment, "segment_version": replica.version, "file_versions": versions})
 }
 
-const FILLER: &str = "vector_storage/vectors/chunk_0.mmap";
+/// The large file of a vector storage.
+const FILLER: &str = "vectors/chunk_0.mmap";
 
 /// The files of a segment but for the filler.
-fn segment_files(replica: &Replica) -> Vec<(String, Vec<u8>)> {
+fn segment_files(shard: &ShardPicture, replica: &Replica) -> Vec<(String, Vec<u8>)> {
     let mut lines = Vec::new();
     for (key, point) in replica.points.iter() {
         let line = json!({"id": key, "vector": point.vector, "payload": point.payload});
@@ -144,25 +185,30 @@ fn segment_files(replica: &Replica) -> Vec<(String, Vec<u8>)> {
         lines.push(b'\n');
     }
     let segment = json!({"initial_version": null, "version": replica.version,
-        "config": {"vector_data": {}, "payload_storage_type": {"type": "mmap"}}});
-    vec![
+        "config": {"vector_data": shard.vectors.dense, "sparse_vector_data": shard.vectors.sparse,
+            "payload_storage_type": {"type": "mmap"}}});
+    let mut files: Vec<(String, Vec<u8>)> =
+        shard.vectors.folders().into_iter().map(|folder| (format!("{folder}/vectors/config.json"), b"{}".to_vec())).collect();
+    files.extend([
         ("payload_storage/points.ndjson".into(), lines),
         ("mutable_id_tracker.mappings".into(), vec![0; replica.points.len() * 13]),
         ("mutable_id_tracker.versions".into(), vec![0; replica.points.len() * 8]),
         ("segment.json".into(), segment.to_string().into_bytes()),
         ("version.info".into(), b"0.6.0".to_vec()),
-    ]
+    ]);
+    files
 }
 
 fn append_segment(
     tar: &mut tar::Builder<File>,
     prefix: &str,
+    shard: &ShardPicture,
     replica: &Replica,
     manifest: Option<&Value>,
 ) -> std::io::Result<()> {
-    tar.get_mut().write_all(filler_header(&format!("{prefix}{FILLER}"), replica.filler)?.as_bytes())?;
+    tar.get_mut().write_all(filler_header(&format!("{prefix}{}", shard.vectors.filler()), replica.filler)?.as_bytes())?;
     write_filler(tar.get_mut(), replica.filler)?;
-    for (name, content) in segment_files(replica) {
+    for (name, content) in segment_files(shard, replica) {
         append(tar, &format!("{prefix}{name}"), &content)?;
     }
     match manifest {
@@ -171,13 +217,13 @@ fn append_segment(
     }
 }
 
-fn append_nested(tar: &mut tar::Builder<File>, name: &str, replica: &Replica) -> std::io::Result<()> {
+fn append_nested(tar: &mut tar::Builder<File>, name: &str, shard: &ShardPicture, replica: &Replica) -> std::io::Result<()> {
     let mut rest = tar::Builder::new(Vec::new());
-    for (file, content) in segment_files(replica) {
+    for (file, content) in segment_files(shard, replica) {
         append(&mut rest, &format!("snapshot/files/{file}"), &content)?;
     }
     let rest = rest.into_inner()?;
-    let inner = filler_header(&format!("snapshot/files/{FILLER}"), replica.filler)?;
+    let inner = filler_header(&format!("snapshot/files/{}", shard.vectors.filler()), replica.filler)?;
     let total = 512 + padded(replica.filler) + rest.len() as u64;
     let out = tar.get_mut();
     out.write_all(filler_header(name, total)?.as_bytes())?;

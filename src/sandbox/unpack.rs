@@ -129,8 +129,8 @@ fn read_file(segment: &mut Segment, name: &str, content: &mut impl Read) -> Resu
                 segment.points.insert(line.id, line.point);
             }
         }
-        "vector_storage/vectors/chunk_0.mmap" => {
-            segment.filler = std::io::copy(content, &mut std::io::sink()).map_err(malformed)?;
+        _ if name.starts_with("vector_storage") && name.ends_with("/vectors/chunk_0.mmap") => {
+            segment.filler += std::io::copy(content, &mut std::io::sink()).map_err(malformed)?;
         }
         _ => {}
     }

@@ -74,6 +74,14 @@ pub enum Verb {
     Migrate,
     /// Delete a recovery point.
     Delete,
+    /// Look into a recovery point.
+    Inspect,
+    /// Mark a recovery point, to compare it with another.
+    Mark,
+    /// In the inspector: read all headers.
+    Tree,
+    /// In the inspector: read every byte.
+    Through,
     /// Cancel a job.
     Cancel,
     /// Forget a finished job, or discard an interrupted download.

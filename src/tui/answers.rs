@@ -41,6 +41,13 @@ impl App {
                     wizard.planned(ticket, *result, now);
                 }
             }
+            Data::Inspected(result) => {
+                if let Some(Layer::Inspector(inspector)) =
+                    self.layers.iter_mut().rev().find(|layer| matches!(layer, Layer::Inspector(_)))
+                {
+                    inspector.answer(ticket, *result);
+                }
+            }
             Data::Started(result) => match self.wizard_mut() {
                 Some(wizard) => {
                     let step = wizard.started(ticket, *result);

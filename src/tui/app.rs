@@ -5,11 +5,13 @@ use crate::domain::ids::CollectionName;
 use crate::domain::instance::Instance;
 use crate::domain::size;
 use crate::jobs::manager::{JobRow, JobState, Outcome};
+use crate::ops::inspect::Depth;
 use crate::tui::Banner;
 use crate::tui::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::caps::Look;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Event, Now};
+use crate::tui::inspector::{Inspector, Point};
 use crate::tui::jobs::{JobKey, Started, touched};
 use crate::tui::keymap::{self, Context};
 use crate::tui::layers::{Layer, QUIT_CHOICES};
@@ -50,6 +52,8 @@ pub struct App {
     pub points: ListState<PointKey>,
     /// Selection among jobs.
     pub job_list: ListState<JobKey>,
+    /// Recovery points that are marked, to be compared.
+    pub marked: Vec<Point>,
     /// What lies over the base screen.
     pub layers: Vec<Layer>,
     /// The message.
@@ -76,6 +80,7 @@ impl App {
             collections: instances.iter().map(|_| ListState::default()).collect(),
             points: ListState::default(),
             job_list: ListState::default(),
+            marked: Vec::new(),
             layers: Vec::new(),
             toast: None,
             size,
@@ -109,7 +114,7 @@ impl App {
 
     /// Whether something moves, so that ticks are wanted.
     pub fn moves(&self) -> bool {
-        self.model.jobs.active() > 0
+        self.model.jobs.active() > 0 || self.layers.iter().any(|layer| matches!(layer, Layer::Inspector(i) if i.reads()))
     }
 
     /// Takes an event; gives what the world should do.
@@ -137,7 +142,17 @@ impl App {
                 self.dirty = true;
                 self.data(ticket, data);
             }
-            Event::Tick => self.ticks = self.ticks.wrapping_add(1),
+            Event::Tick => {
+                self.ticks = self.ticks.wrapping_add(1);
+                for layer in &mut self.layers {
+                    if let Layer::Inspector(inspector) = layer
+                        && inspector.reads()
+                    {
+                        inspector.sample();
+                        self.dirty = true;
+                    }
+                }
+            }
             Event::Resumed => {
                 self.dirty = true;
                 if self.model.jobs.active() > 0 {
@@ -355,7 +370,8 @@ impl App {
         let had_filter = self.filter_mut().is_some_and(|filter| !std::mem::take(filter).is_empty());
         let was_typing = self.context() == Context::Filter;
         self.set_typing(false);
-        if !had_filter && !was_typing {
+        let had_marks = self.focus == Pane::Points && !std::mem::take(&mut self.marked).is_empty();
+        if !had_filter && !was_typing && !had_marks {
             self.focus = Pane::Collections;
         }
     }
@@ -386,10 +402,52 @@ impl App {
                 None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
             },
             Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
+            Verb::Inspect => self.inspect(),
+            Verb::Mark => self.mark(),
+            Verb::Tree => self.read_on(Depth::Headers),
+            Verb::Through => self.read_on(Depth::Bytes),
             _ => {
                 if let Some(kind) = self.kind_for(verb) {
                     self.open_wizard(kind);
                 }
+            }
+        }
+    }
+
+    fn selected_point(&self) -> Option<Point> {
+        // On the collections the newest recovery point is meant.
+        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
+        point.map(|point| (point.address.clone(), point.snapshot.name.clone()))
+    }
+
+    fn inspect(&mut self) {
+        let points = match (self.marked.len(), self.selected_point()) {
+            (2, _) => self.marked.clone(),
+            (_, Some(point)) => vec![point],
+            (_, None) => return self.say("its recovery points are not listed yet", true),
+        };
+        let inspector = Inspector::new(points);
+        let depth = inspector.first_depth();
+        self.layers.push(Layer::Inspector(Box::new(inspector)));
+        self.read_on(depth);
+    }
+
+    fn read_on(&mut self, depth: Depth) {
+        let (now, model) = (self.model.now.mono, &mut self.model);
+        if let Some(Layer::Inspector(inspector)) = self.layers.last_mut() {
+            self.effects.extend(inspector.read(depth, now, || model.ticket()));
+        }
+    }
+
+    fn mark(&mut self) {
+        let Some(point) = self.selected_point() else { return };
+        match self.marked.iter().position(|marked| *marked == point) {
+            Some(at) => drop(self.marked.remove(at)),
+            None if self.marked.len() == 2 => self.say("two are marked: i compares them, Esc unmarks them", true),
+            None => {
+                self.marked.push(point);
+                let words = if self.marked.len() == 2 { "i compares the two" } else { "mark another one to compare the two" };
+                self.say(words, false);
             }
         }
     }
@@ -430,7 +488,7 @@ impl App {
             Verb::Restore => named
                 .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
                 .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
-            Verb::Cancel | Verb::Dismiss | Verb::Slower | Verb::Faster => None,
+            _ => None,
         }
     }
 
@@ -446,6 +504,12 @@ impl App {
             (Layer::Wizard(wizard), action) => {
                 let step = wizard.act(action, ticket, now);
                 self.follow(step);
+            }
+            (Layer::Inspector(_), Action::View(View::Help)) => {
+                self.layers.push(Layer::Help { of: Context::Inspector, scroll: 0 });
+            }
+            (Layer::Inspector(inspector), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {
+                inspector.act(action)
             }
             (Layer::Quit { choice }, Action::View(View::Left)) => *choice = choice.saturating_sub(1),
             (Layer::Quit { choice }, Action::View(View::Right)) => *choice = (*choice + 1).min(QUIT_CHOICES.len() - 1),
@@ -477,6 +541,7 @@ impl App {
                 Ok(report) => Some(report.lines().join("\n")),
                 Err(problem) => Some(format!("{problem}\n{}", problem.advice)),
             },
+            Layer::Inspector(inspector) => Some(inspector.command()),
             _ => None,
         }
     }

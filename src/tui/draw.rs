@@ -3,6 +3,7 @@
 pub mod base;
 pub mod dialogs;
 pub mod footer;
+pub mod inspector;
 pub mod jobs;
 pub mod text;
 pub mod wizard;
@@ -35,6 +36,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             Layer::Text { title, lines, scroll } => dialogs::text(app, frame, title, lines, *scroll),
             Layer::Quit { choice } => dialogs::quit(app, frame, *choice),
             Layer::Wizard(wizard) => wizard::draw(app, frame, wizard),
+            Layer::Inspector(inspector) => inspector::draw(app, frame, inspector),
             Layer::Job { id, scroll } => jobs::detail(app, frame, *id, *scroll),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::jobs::manager::JobId;
 use crate::ops::flow;
+use crate::ops::inspect;
 use crate::ops::list;
 use crate::ops::services::Services;
 use crate::tui::effect::Effect;
@@ -44,6 +45,10 @@ impl Driver {
             Effect::Plan(ticket, spec) => self.answer(async move {
                 let result = flow::plan(&services, *spec).await;
                 Event::Data(ticket, Data::Plan(Box::new(result)))
+            }),
+            Effect::Inspect(ticket, spec, progress, stop) => self.answer(async move {
+                let result = inspect::look(&services, &spec, &progress, &stop).await;
+                Event::Data(ticket, Data::Inspected(Box::new(result)))
             }),
             Effect::Start(ticket, plan, consent) => {
                 let events = self.events.clone();

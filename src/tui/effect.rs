@@ -3,8 +3,11 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::InstanceName;
 use crate::jobs::manager::JobId;
+use crate::jobs::progress::Progress;
 use crate::ops::flow::{Consent, Plan, Spec};
+use crate::ops::inspect::InspectSpec;
 use crate::tui::event::Ticket;
+use tokio_util::sync::CancellationToken;
 
 /// A wish; the driver carries it out and answers with an event.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub enum Effect {
     Points(Ticket, CollectionAddress),
     /// Compute a plan.
     Plan(Ticket, Box<Spec>),
+    /// Look into a recovery point, counting progress, until it is stopped.
+    Inspect(Ticket, Box<InspectSpec>, Progress, CancellationToken),
     /// Approve and start a plan. A refusal comes back as data.
     Start(Ticket, Box<Plan>, Consent),
     /// Cancel a job.

@@ -5,6 +5,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::jobs::manager::{JobId, JobRow};
 use crate::ops::flow::Plan;
+use crate::ops::inspect::Inspected;
 use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
 use crate::ops::report::Report;
@@ -57,6 +58,8 @@ pub enum Data {
     Points(CollectionAddress, Result<Listing<RecoveryPoint>, Problem>),
     /// To `Effect::Plan`.
     Plan(Box<Result<Plan, Problem>>),
+    /// To `Effect::Inspect`.
+    Inspected(Box<Result<Inspected, Problem>>),
     /// To `Effect::Start`.
     Started(Box<Result<JobId, Problem>>),
     /// To `Effect::Interrupted`.

@@ -20,6 +20,8 @@ pub enum Context {
     Typing,
     /// Waiting for the server.
     Waiting,
+    /// What is in a recovery point.
+    Inspector,
     /// One job.
     Job,
     /// Help, errors, and other texts.
@@ -147,6 +149,39 @@ const DISMISS: Binding = bind!(
     "take a finished job off the list"
 );
 
+const INSPECT: Binding = bind!(
+    "i",
+    [Char('i')],
+    Action::Do(Verb::Inspect),
+    "inspect",
+    "look into the recovery point without downloading it; with two marked, compare them"
+);
+const MARK: Binding =
+    bind!("Space", [Char(' ')], Action::Do(Verb::Mark), "mark", "mark the recovery point, to compare two with i; again: unmark");
+const TREE: Binding =
+    bind!("t", [Char('t')], Action::Do(Verb::Tree), "tree and check", "read all headers: the tree, and whether it is whole");
+const THROUGH: Binding = bind!(
+    "c",
+    [Char('c')],
+    Action::Do(Verb::Through),
+    "checksum",
+    "read every byte once, to nowhere, and compare the sha256 with the listed one"
+);
+const OTHER_HALF: Binding = bind!(
+    "Tab",
+    [Code(KeyCode::Tab), Code(KeyCode::BackTab)],
+    Action::View(View::Next),
+    "other half",
+    "move between the summary and the tree"
+);
+const UNFOLD: Binding =
+    bind!("→ l", [Code(KeyCode::Right), Char('l')], Action::View(View::Right), "unfold", "show what is in the folder");
+const FOLD: Binding =
+    bind!("← h", [Code(KeyCode::Left), Char('h')], Action::View(View::Left), "fold", "hide it; or go to the folder above");
+const TURN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "fold", "fold or unfold the folder");
+const LEAVE: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "close", "close this; what is read is stopped");
+
 const FIELD_NEXT: Binding =
     bind!("Tab ↓", [Code(KeyCode::Tab), Code(KeyCode::Down)], Action::View(View::Next), "next field", "go to the next field");
 const FIELD_PREVIOUS: Binding = bind!(
@@ -199,13 +234,16 @@ pub fn bindings(context: Context) -> Vec<Binding> {
     let base =
         [FILTER, NEXT, RIGHT, REFRESH, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
     let mut list: Vec<Binding> = match context {
-        Context::Collections => vec![SNAPSHOT, RESTORE, MIGRATE, UPLOAD, DOWNLOAD],
-        Context::Points => vec![RESTORE, DOWNLOAD, DELETE, SNAPSHOT, MIGRATE, UPLOAD],
+        Context::Collections => vec![SNAPSHOT, RESTORE, MIGRATE, UPLOAD, DOWNLOAD, INSPECT],
+        Context::Points => vec![RESTORE, DOWNLOAD, INSPECT, DELETE, SNAPSHOT, MIGRATE, UPLOAD, MARK],
         Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS],
         Context::Form => vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, INTERRUPT_LAYER],
         Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT_LAYER],
         Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
         Context::Waiting => vec![CLOSE, INTERRUPT_LAYER],
+        Context::Inspector => {
+            vec![LEAVE, TREE, THROUGH, OTHER_HALF, UNFOLD, FOLD, TURN, COPY_COMMAND, HELP, INTERRUPT_LAYER]
+        }
         Context::Job => vec![HIDE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
         Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
         Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
@@ -217,7 +255,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
             list.extend(MOTIONS);
             list.extend([HELP, QUIT]);
         }
-        Context::Review | Context::Job | Context::Text => list.extend(MOTIONS),
+        Context::Review | Context::Job | Context::Inspector | Context::Text => list.extend(MOTIONS),
         _ => {}
     }
     list
@@ -232,7 +270,7 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 11] = [
+    const ALL: [Context; 12] = [
         Context::Collections,
         Context::Points,
         Context::Jobs,
@@ -241,6 +279,7 @@ mod tests {
         Context::Typing,
         Context::Waiting,
         Context::Job,
+        Context::Inspector,
         Context::Text,
         Context::Quit,
         Context::Filter,

@@ -1,6 +1,7 @@
 //! What lies over the base screen. The top layer gets the input; everything below is still drawn and updated.
 
 use crate::jobs::manager::JobId;
+use crate::tui::inspector::Inspector;
 use crate::tui::keymap::Context;
 use crate::tui::wizard::Wizard;
 
@@ -30,6 +31,8 @@ pub enum Layer {
     },
     /// A wizard.
     Wizard(Box<Wizard>),
+    /// What is in a recovery point.
+    Inspector(Box<Inspector>),
     /// One job.
     Job {
         /// Which.
@@ -49,6 +52,7 @@ impl Layer {
             Self::Help { .. } | Self::Text { .. } => Context::Text,
             Self::Quit { .. } => Context::Quit,
             Self::Wizard(wizard) => wizard.context(),
+            Self::Inspector(_) => Context::Inspector,
             Self::Job { .. } => Context::Job,
         }
     }

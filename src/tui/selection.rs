@@ -85,7 +85,9 @@ impl App {
         let frozen = || read_only.then(|| "the instance is read-only".to_owned());
         match verb {
             Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
-            Verb::Download | Verb::Restore => no_point(),
+            Verb::Download | Verb::Restore | Verb::Inspect => no_point(),
+            Verb::Mark => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
+            Verb::Tree | Verb::Through => None,
             Verb::Delete => no_point().or_else(frozen),
             Verb::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
             Verb::Cancel => {

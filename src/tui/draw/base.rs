@@ -254,9 +254,10 @@ fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let all = list.and_then(Loadable::value).map_or(0, |listing| listing.items.len());
     let right = match list.and_then(Loadable::value) {
         Some(listing) => {
+            let marked = if app.marked.is_empty() { String::new() } else { format!("{} marked · ", app.marked.len()) };
             let partial = !listing.problems.is_empty() || list.is_some_and(|list| list.problem().is_some());
             let count = count_text(visible.len(), all, &app.points.filter, app.points.typing);
-            if partial { format!("! not all nodes answered · {count}") } else { count }
+            if partial { format!("! not all nodes answered · {marked}{count}") } else { format!("{marked}{count}") }
         }
         None => String::new(),
     };
@@ -295,6 +296,8 @@ fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
     let taken = point.snapshot.taken_at.map_or_else(|| shorten_middle(&point.snapshot.name.to_string(), 16), time::minute);
     let nodes = app.model.instance().and_then(|state| state.view.value()).map_or(1, |view| view.nodes.len());
     let place = if nodes > 1 { format!("node {}", point.node) } else { "node".to_owned() };
+    let marked = app.marked.iter().any(|(address, name)| *address == point.address && *name == point.snapshot.name);
+    let place = if marked { format!("{place} ●") } else { place };
     let proof = match point.proof {
         ProofState::None => "–",
         ProofState::Recorded => "recorded",

@@ -31,7 +31,7 @@ fn first_key(binding: &Binding) -> &'static str {
 
 fn hints<'a>(app: &App, context: Context, columns: usize) -> Line<'a> {
     let all = keymap::bindings(context);
-    let base = matches!(context, Context::Collections | Context::Points | Context::Jobs);
+    let base = matches!(context, Context::Collections | Context::Points | Context::Jobs | Context::Inspector);
     let is_last = |binding: &&Binding| base && matches!(binding.label, "?" | "q");
     let last: Vec<&Binding> = all.iter().filter(is_last).collect();
     let mut room = columns.saturating_sub(last.iter().map(|binding| entry_width(binding)).sum::<usize>() + 1);

@@ -102,6 +102,11 @@ pub fn frame_box(app: &App, frame: &mut Frame<'_>, columns: u16, rows: u16, titl
             }
         }
     }
+    frame_at(app, frame, place, title)
+}
+
+/// A framed box at a place; gives the inside.
+pub fn frame_at(app: &App, frame: &mut Frame<'_>, place: Rect, title: &str) -> Rect {
     frame.render_widget(Clear, place);
     let room = usize::from(place.width.saturating_sub(4));
     let title = Span::styled(format!(" {} ", shorten_end(title, room.saturating_sub(2))), style(app, Role::Title));

@@ -1,0 +1,154 @@
+//! What a recovery point's own bytes say to a plan: a server finds damage only after it has removed the live data, or
+//! not at all, so that it is looked for before a byte moves.
+
+use crate::archive::check::{Flaw, Severity};
+use crate::archive::contents::{Collection, Kind};
+use crate::archive::layout::Purpose;
+use crate::domain::collection::{CollectionInfo, CollectionStatus};
+use crate::domain::problem::Problem;
+use crate::domain::version::ServerVersion;
+use crate::jobs::progress::Progress;
+use crate::ops::flow::Finding;
+use crate::ops::inspect::{self, Depth, InspectSpec, Inspected};
+use crate::ops::restore::RestoreSource;
+use crate::ops::services::Services;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Longest a plan waits for the headers of a remote snapshot. A gigabyte takes some dozens of requests; what a long
+/// line cannot do in this time is left to `qsnap inspect --check`.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Damage that a plan lists one by one.
+const LISTED: usize = 3;
+
+const CHECK: &str = "content";
+
+/// What was found.
+pub enum Content {
+    /// All headers were read.
+    Read(Box<Inspected>),
+    /// They were not, and why not.
+    Unread(Problem),
+    /// It took too long.
+    TooLong,
+}
+
+/// Reads all headers, if that does not take too long.
+pub async fn read(services: &Services, point: &RestoreSource) -> Content {
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let spec = InspectSpec { point: point.clone(), depth: Depth::Headers };
+    let progress = Progress::default();
+    match tokio::time::timeout(PATIENCE, inspect::look(services, &spec, &progress, &stop)).await {
+        Ok(Ok(inspected)) => Content::Read(Box::new(inspected)),
+        Ok(Err(problem)) => Content::Unread(problem),
+        Err(_) => Content::TooLong,
+    }
+}
+
+impl Content {
+    fn collection(&self) -> Option<&Collection> {
+        match self {
+            Self::Read(inspected) if inspected.contents.kind == Kind::Collection => inspected.contents.collections.first(),
+            _ => None,
+        }
+    }
+
+    /// The collection as it was when the snapshot was taken.
+    pub fn info(&self) -> Option<CollectionInfo> {
+        let collection = self.collection()?;
+        let params = collection.config.get("params").filter(|params| params.is_object())?;
+        Some(CollectionInfo {
+            status: CollectionStatus::Other(String::new()),
+            optimizer_error: None,
+            points: None,
+            params: params.clone(),
+            payload_schema: collection.payload_schema.clone().into_iter().collect(),
+        })
+    }
+
+    /// What it says, for a target of this version.
+    pub fn findings(&self, target: Option<ServerVersion>) -> Vec<Finding> {
+        match self {
+            Self::TooLong => vec![unchecked("reading its headers takes longer than a plan should")],
+            Self::Unread(problem) => vec![unchecked(&problem.message)],
+            Self::Read(inspected) => read_findings(inspected, target),
+        }
+    }
+}
+
+fn unchecked(why: &str) -> Finding {
+    let advice = "`qsnap inspect POINT --check` looks for damage; a server notices it too late or not at all";
+    Finding::look(CHECK, format!("what is in it was not checked: {why}"), advice)
+}
+
+fn read_findings(inspected: &Inspected, target: Option<ServerVersion>) -> Vec<Finding> {
+    let Some(check) = &inspected.check else { return vec![unchecked("only its end was read")] };
+    let contents = &inspected.contents;
+    let mut findings = Vec::new();
+    let damage: Vec<&Flaw> = check.flaws.iter().filter(|flaw| flaw.severity == Severity::Damage).collect();
+    for flaw in damage.iter().take(LISTED) {
+        let advice = if flaw.advice.is_empty() { "choose another recovery point" } else { &flaw.advice };
+        findings.push(Finding::block(CHECK, flaw_words(flaw), advice));
+    }
+    if damage.len() > LISTED {
+        let words = format!("{} more damaged places", damage.len() - LISTED);
+        findings.push(Finding::block(CHECK, words, "`qsnap inspect POINT --check` lists them"));
+    }
+    if !damage.is_empty() {
+        return findings;
+    }
+    match contents.kind {
+        Kind::Collection => {
+            let words = format!("{} entries, every shard and segment has what a restore needs", contents.entries);
+            findings.push(Finding::good(CHECK, words));
+        }
+        other => {
+            let advice = match other {
+                Kind::Full => "a server takes it at its start only; single collections can be unpacked from it with tar",
+                Kind::Partial => "it fits only on top of what it was made against",
+                _ => "choose a collection snapshot; qsnap does not restore single shards yet",
+            };
+            findings.push(Finding::block(CHECK, format!("it is a {}", other.words()), advice));
+        }
+    }
+    findings.extend(rocks(inspected, target));
+    findings.extend(newer(inspected, target));
+    let known = |flaw: &&Flaw| !flaw.what.contains("RocksDB") && contents.kind == Kind::Collection;
+    findings.extend(check.flaws.iter().filter(known).map(|flaw| Finding::look(CHECK, flaw_words(flaw), flaw.advice.clone())));
+    findings
+}
+
+fn flaw_words(flaw: &Flaw) -> String {
+    let at = flaw.offset.map(|offset| format!(" (at byte {offset})")).unwrap_or_default();
+    if flaw.entry.is_empty() { format!("{}{at}", flaw.what) } else { format!("{}: {}{at}", flaw.entry, flaw.what) }
+}
+
+/// 1.18 and newer lose the points of segments that RocksDB holds, or refuse them.
+fn rocks(inspected: &Inspected, target: Option<ServerVersion>) -> Option<Finding> {
+    let holds = |collection: &Collection| collection.sizes().contains_key(&Purpose::RocksDb);
+    inspected.contents.collections.iter().any(holds).then(|| {
+        let words = "its segments hold RocksDB data of 1.15 or older";
+        match target {
+            Some(version) if !version.at_least(1, 18) => Finding::good("format", format!("{words}, which {version} still reads")),
+            _ => Finding::block(
+                "format",
+                format!("{words}: 1.18 and newer lose its points or refuse it"),
+                "restore it on 1.16 or 1.17, take a snapshot there, and restore that",
+            ),
+        }
+    })
+}
+
+/// A server that is older than what wrote the snapshot.
+fn newer(inspected: &Inspected, target: Option<ServerVersion>) -> Option<Finding> {
+    let (bound, target) = (inspected.bounds.at_least?, target?);
+    (!target.at_least(bound.version.0, bound.version.1)).then(|| {
+        Finding::block(
+            "format",
+            format!("it was written by {bound} or newer, the target is {target}"),
+            "upgrade the target first; an older server may destroy what is there before it notices",
+        )
+    })
+}
