@@ -1,7 +1,7 @@
 //! Two snapshots side by side: configuration, schema, size, shards.
 
 use crate::archive::contents::{Collection, Contents};
-use crate::archive::summary::moment;
+use crate::archive::summary::{moment, segments};
 use crate::domain::size;
 use serde::Serialize;
 use serde_json::Value;
@@ -57,7 +57,7 @@ fn collection(prefix: &str, a: &Collection, b: &Collection, compare: &mut dyn Fn
     let shards = |of: &Collection| {
         let shard = |shard: &crate::archive::contents::Shard| {
             let id = shard.id.map_or_else(|| NONE.to_owned(), |id| id.to_string());
-            if shard.is_stub() { format!("{id} stub") } else { format!("{id} ({} segments)", shard.segments.len()) }
+            if shard.is_stub() { format!("{id} stub") } else { format!("{id} ({})", segments(shard.segments.len())) }
         };
         of.shards.values().map(shard).collect::<Vec<_>>().join(", ")
     };

@@ -71,7 +71,7 @@ fn inside(collection: &Collection, lines: &mut Vec<Line>) {
         None => ("points", "not told by the files".into()),
     });
     lines.extend(collection.shards.values().take(MOST).map(|one| ("shard", shard(one))));
-    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for shape in collection.shards.values().flat_map(|shard| shard.segments.values()).filter_map(|segment| segment.shape.as_ref())
     {
         for vector in &shape.vectors {
@@ -79,7 +79,6 @@ fn inside(collection: &Collection, lines: &mut Vec<Line>) {
             *kinds.entry(format!("{name}{} index, {} storage", vector.index, vector.storage)).or_default() += 1;
         }
     }
-    let segments = |n: u64| if n == 1 { "1 segment".to_owned() } else { format!("{n} segments") };
     lines.extend(kinds.into_iter().take(MOST).map(|(kind, n)| ("stored as", format!("{kind} ({})", segments(n)))));
     for (purpose, sizes) in collection.sizes() {
         let unpacked = match sizes.unpacked {
@@ -102,6 +101,10 @@ fn shard(shard: &Shard) -> String {
     if shard.is_stub() {
         return format!("{id}a stub, the data was on another node{replicas}");
     }
-    let n = shard.segments.len();
-    format!("{id}{n} {}{replicas}", if n == 1 { "segment" } else { "segments" })
+    format!("{id}{}{replicas}", segments(shard.segments.len()))
+}
+
+/// So many of them.
+pub(in crate::archive) fn segments(n: usize) -> String {
+    if n == 1 { "1 segment".to_owned() } else { format!("{n} segments") }
 }

@@ -131,8 +131,8 @@ impl<'a> Walk<'a> {
                 }
                 let what = match (self.at, self.at == start) {
                     (0, _) => "it is empty".to_owned(),
-                    (_, true) => format!("it ends after {}, without end blocks", self.last_entry()),
-                    (..) => format!("it ends after {}, in the middle of a header", self.last_entry()),
+                    (_, true) => format!("it is cut: no end blocks follow {}", self.last_entry()),
+                    (..) => format!("it is cut in the header that follows {}", self.last_entry()),
                 };
                 return Err(self.damage("", start, what));
             };
@@ -189,7 +189,7 @@ impl<'a> Walk<'a> {
     }
 
     fn last_entry(&self) -> String {
-        if self.last.is_empty() { "nothing".into() } else { format!("{}{}", self.within, self.last) }
+        if self.last.is_empty() { "its beginning".into() } else { format!("{}{}", self.within, self.last) }
     }
 
     /// Two blocks of zeros end an archive; what Qdrant pads behind them does not matter.
@@ -200,7 +200,7 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             Some(_) => Err(self.damage("", start, format!("after {} a single block of zeros stands in it", self.last_entry()))),
-            None => Err(self.damage("", start, format!("it ends after {}, with half of its end blocks", self.last_entry()))),
+            None => Err(self.damage("", start, format!("it is cut in its end blocks, which follow {}", self.last_entry()))),
         }
     }
 

@@ -104,7 +104,7 @@ fn lines(inspected: &Inspected, tree: bool) -> String {
     }
     if tree {
         out.push(String::new());
-        out.push(tree_table(inspected));
+        out.push(tree_lines(inspected));
     }
     out.join("\n")
 }
@@ -123,23 +123,20 @@ fn flaws(check: &Check) -> Vec<String> {
     out
 }
 
-fn tree_table(inspected: &Inspected) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["IN THE FILE", "UNPACKED", "NAME"]);
+/// Lines of the tree. They are many: no table is laid out.
+fn tree_lines(inspected: &Inspected) -> String {
+    use std::fmt::Write as _;
+    let mut out = format!("{:>12}  {:>10}  NAME\n", "IN THE FILE", "UNPACKED");
     for row in inspected.contents.tree.rows(&|_, _| true) {
-        let name = format!("{}{}{}", "  ".repeat(row.depth), row.name, if row.is_folder() { "/" } else { "" });
-        table.add_row([size::bytes(row.node.sizes.stored), size::bytes(row.node.sizes.unpacked), name]);
+        let sizes = row.node.sizes;
+        let (stored, unpacked) = (size::bytes(sizes.stored), size::bytes(sizes.unpacked));
+        let (indent, slash) = ("  ".repeat(row.depth), if row.is_folder() { "/" } else { "" });
+        let _ = writeln!(out, "{stored:>12}  {unpacked:>10}  {indent}{}{slash}", row.name);
     }
-    for column in 0..2 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(comfy_table::CellAlignment::Right);
-        }
-    }
-    let mut out: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     if inspected.contents.tree.unnamed > 0 {
-        out.push(format!("… and {} more entries", size::exact(inspected.contents.tree.unnamed)));
+        let _ = writeln!(out, "… and {} more entries", size::exact(inspected.contents.tree.unnamed));
     }
-    out.join("\n")
+    out
 }
 
 fn side_by_side(first: &Inspected, second: &Inspected, compared: &[Difference]) -> String {

@@ -167,6 +167,54 @@ fn transfers_in_trouble_say_what_and_interrupted_ones_ask() {
 }
 
 #[test]
+fn the_inspector_says_what_is_in_a_recovery_point() {
+    for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
+        let snapshot = |ui: &mut Ui, what: &str| {
+            let screen = ui.screen();
+            insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
+                insta::assert_snapshot!(format!("inspect_{what}_{name}"), screen);
+            });
+        };
+        let mut ui = Ui::new(columns, rows);
+        ui.keys("2 i");
+        snapshot(&mut ui, "asking");
+        ui.inspected(vec![Ok(inspected("rich-two-shards.snapshot", false))]);
+        ui.keys("down right down");
+        snapshot(&mut ui, "whole");
+        ui.keys("t");
+        ui.inspected(vec![Ok(inspected("rich-two-shards.snapshot", true))]);
+        ui.keys("tab");
+        snapshot(&mut ui, "damaged");
+        let mut ui = Ui::new(columns, rows);
+        ui.keys("2 space down space i");
+        let both = vec![Ok(inspected("plain.snapshot", false)), Ok(inspected("rich-two-shards.snapshot", false))];
+        ui.inspected(both);
+        snapshot(&mut ui, "two");
+    }
+}
+
+#[test]
+fn a_late_answer_and_a_problem_do_not_confuse_the_inspector() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("2 i t");
+    let refused = Problem::new(ProblemKind::Failed, "the server gives no byte ranges", "prod-eu/products").advise("press c");
+    ui.inspected(vec![Err(refused)]);
+    let screen = ui.screen();
+    assert!(screen.contains("no byte ranges") && screen.contains("press c"), "{screen}");
+    // The first question was given up when the second was asked.
+    let first = ui.effects.iter().find_map(|effect| match effect {
+        Effect::Inspect(ticket, _, _, stop) => Some((*ticket, stop.is_cancelled())),
+        _ => None,
+    });
+    let (ticket, stopped) = first.unwrap();
+    assert!(stopped, "an older reading is stopped");
+    ui.send(Event::Data(ticket, Data::Inspected(Box::new(Ok(inspected("plain.snapshot", false))))));
+    assert!(ui.screen().contains("no byte ranges"), "an answer to an older question changes nothing");
+    ui.keys("esc");
+    assert!(ui.app.layers.is_empty());
+}
+
+#[test]
 fn a_stale_plan_comes_back_with_the_reason() {
     let mut ui = Ui::new(80, 24);
     ui.keys("m enter");

@@ -250,7 +250,7 @@ fn names_that_lead_elsewhere_and_doubles_are_damage() {
 fn other_files_are_told_apart() {
     for (bytes, what) in [
         (&b""[..], "empty"),
-        (&[0x1f, 0x8b, 8, 0][..], "in the middle of a header"),
+        (&[0x1f, 0x8b, 8, 0][..], "cut in the header"),
         (&[&[0x1f, 0x8b, 8, 0][..], &[7; 600]].concat()[..], "gzip"),
         (&[&b"<html><h1>502 Bad Gateway"[..], &[b' '; 600]].concat()[..], "HTML"),
         (&[&b"{\"status\":"[..], &[b' '; 600]].concat()[..], "JSON"),

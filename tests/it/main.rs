@@ -8,6 +8,7 @@ mod bad_input;
 mod conformance;
 mod exchanges;
 mod flows;
+mod inspect;
 mod layers;
 mod line;
 #[path = "../bench/measure.rs"]

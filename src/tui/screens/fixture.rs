@@ -1,5 +1,7 @@
 //! What the screens show: an app that is driven by keys and answered from fixed data.
 
+use crate::archive;
+use crate::archive::bytes::StreamBytes;
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::{InstanceName, SnapshotName};
@@ -12,12 +14,13 @@ use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::jobs::progress::Sample;
 use crate::ops::flow::tests::plan_of;
 use crate::ops::flow::{Finding, Plan, Risk, Step};
+use crate::ops::inspect::Inspected;
 use crate::ops::list::{CollectionView, InstanceView, Listing, ProofState, RecoveryPoint};
 use crate::ops::report::{PointCounts, Report, SampleCounts, StepRecord, Verdict};
 use crate::tui::app::App;
 use crate::tui::caps::Look;
 use crate::tui::effect::Effect;
-use crate::tui::event::{Data, Event, Now};
+use crate::tui::event::{Data, Event, Now, Ticket};
 use crate::tui::{Banner, draw, glyphs};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
@@ -105,6 +108,7 @@ impl Ui {
                 "left" => KeyCode::Left,
                 "right" => KeyCode::Right,
                 "down" => KeyCode::Down,
+                "space" => KeyCode::Char(' '),
                 "tab" => KeyCode::Tab,
                 other => {
                     for c in other.chars() {
@@ -126,6 +130,19 @@ impl Ui {
             _ => None,
         });
         self.send(Event::Data(asked.unwrap(), Data::Plan(Box::new(plan))));
+    }
+
+    /// Answers what the inspector reads, in the order in which it asks.
+    pub(super) fn inspected(&mut self, answers: Vec<Result<Inspected, Problem>>) {
+        let asked = |effect: &Effect| match effect {
+            Effect::Inspect(ticket, ..) => Some(*ticket),
+            _ => None,
+        };
+        let tickets: Vec<Ticket> = self.effects.iter().filter_map(asked).collect();
+        let last = tickets.len() - answers.len();
+        for (ticket, answer) in tickets.into_iter().skip(last).zip(answers) {
+            self.send(Event::Data(ticket, Data::Inspected(Box::new(answer))));
+        }
     }
 
     pub(super) fn buffer(&mut self) -> Buffer {
@@ -334,4 +351,19 @@ pub(super) fn report() -> Report {
         left_behind: vec!["safety snapshot staging/products/products-1-2026-11-22-03-00-00.snapshot".into()],
         created: vec![],
     }
+}
+
+/// What the inspector reads of a real snapshot.
+pub(super) fn inspected(file: &str, damaged: bool) -> Inspected {
+    let path = format!("{}/tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"));
+    let mut bytes = std::fs::read(path).unwrap();
+    if damaged {
+        bytes.truncate(40_000);
+    }
+    let name = Some("products-7462152614201081-2026-11-22-03-00-00.snapshot");
+    let mut contents = archive::inspect::inspect(&mut StreamBytes(bytes.as_slice()), name, &mut |_, _| Ok(())).unwrap();
+    contents.size = Some(bytes.len() as u64);
+    let check = Some(archive::check::check(&contents));
+    let bounds = archive::versions::bounds(&contents);
+    Inspected { point: String::new(), contents, check, bounds, hashed: None, fetched: 61_440, requests: 7 }
 }
