@@ -5,6 +5,7 @@
 pub mod api;
 pub mod error;
 pub mod http;
+pub mod link;
 pub mod ranges;
 pub mod retry;
 pub mod wire;

@@ -106,7 +106,7 @@ pub enum Command {
 /// Inspect.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, or a local file.
+    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a local file, or an http(s) link such as a presigned one.
     pub point: String,
     /// List everything in it with sizes. Reads all headers, by ranges where it is remote.
     #[arg(long)]

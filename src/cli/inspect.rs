@@ -8,13 +8,15 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
 use crate::domain::address::Address;
+use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::{size, text};
-use crate::ops::inspect::{self, Depth, InspectSpec, Inspected};
-use crate::ops::restore::RestoreSource;
+use crate::domain::secret::SafeUrl;
+use crate::domain::size;
+use crate::ops::inspect::{self, Depth, InspectSpec, Inspected, Point};
 use crate::ops::services::Services;
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs it.
@@ -26,7 +28,7 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
     };
     let mut found = Vec::new();
     for text in std::iter::once(&args.point).chain(&args.diff) {
-        let point = match point(text) {
+        let point = match point(services, text) {
             Ok(point) => point,
             Err(problem) => return crate::cli::commands::fail(printer, &problem),
         };
@@ -51,26 +53,28 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
     if found.iter().any(Inspected::damaged) { ExitStatus::Difference } else { ExitStatus::Done }
 }
 
-fn point(text: &str) -> Result<RestoreSource, Problem> {
+fn point(services: &Services, text: &str) -> Result<Point, Problem> {
     let usage = |why: String| Problem::new(ProblemKind::Usage, why, "").advise("`qsnap inspect --help` shows how it is written");
-    match Address::parse(text).map_err(usage)? {
-        Address::File(path) => Ok(RestoreSource::File(path)),
-        Address::Snapshot(address, which) => Ok(RestoreSource::Snapshot(address, which)),
-        // `.tar` of a shard stream lies around without a path before it.
-        Address::Instance(_) if std::path::Path::new(text).is_file() => Ok(RestoreSource::File(text.into())),
-        other => Err(usage(format!(
-            "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest or a file"
+    if text.starts_with("http://") || text.starts_with("https://") {
+        let url = url::Url::parse(text).map_err(|error| usage(format!("the link cannot be read: {error}")))?;
+        return Ok(Point::Link(SafeUrl::new(url)));
+    }
+    // A path such as `backups/x/y.snapshot` looks like an address: it is one if there is such an instance.
+    let is_file = Path::new(text).is_file();
+    let known = |name: &InstanceName| services.instance(name).is_ok();
+    match Address::parse(text) {
+        Ok(Address::File(path)) => Ok(Point::File(path)),
+        Ok(Address::Snapshot(address, which)) if !is_file || known(&address.instance) => Ok(Point::Snapshot(address, which)),
+        _ if is_file => Ok(Point::File(text.into())),
+        Ok(other) => Err(usage(format!(
+            "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a file or a link"
         ))),
+        Err(why) => Err(usage(why)),
     }
 }
 
 async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: InspectSpec) -> Result<Inspected, ExitStatus> {
-    let title = match &spec.point {
-        RestoreSource::File(path) => format!("inspect {}", text::sanitise(&path.display().to_string())),
-        RestoreSource::Snapshot(address, which) => {
-            format!("inspect {}", Address::Snapshot(address.clone(), which.clone()))
-        }
-    };
+    let title = format!("inspect {}", spec.point);
     let shared = services.clone();
     let work = move |job| async move { inspect::inspect(&shared, &spec, &job).await };
     let handle = services.jobs.spawn(title, Vec::new(), work);

@@ -38,7 +38,7 @@ pub enum Content {
 pub async fn read(services: &Services, point: &RestoreSource) -> Content {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
-    let spec = InspectSpec { point: point.clone(), depth: Depth::Headers };
+    let spec = InspectSpec { point: point.into(), depth: Depth::Headers };
     let progress = Progress::default();
     match tokio::time::timeout(PATIENCE, inspect::look(services, &spec, &progress, &stop)).await {
         Ok(Ok(inspected)) => Content::Read(Box::new(inspected)),

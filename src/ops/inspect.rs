@@ -8,6 +8,7 @@ use crate::archive::tail;
 use crate::archive::versions::{Bounds, bounds};
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::secret::SafeUrl;
 use crate::domain::size;
 use crate::domain::snapshot::SnapshotScope;
 use crate::domain::text::{one_line, sanitise};
@@ -17,10 +18,11 @@ use crate::ops::resolve::locate;
 use crate::ops::restore::RestoreSource;
 use crate::ops::services::Services;
 use crate::qdrant::error::ApiError;
+use crate::qdrant::link::Link;
 use crate::transfer::hashing::hash_file;
 use crate::transfer::pump::{Outlet, Pump};
 use crate::transfer::remote::{Cost, Ranges, Through, read_range};
-use crate::transfer::source::{Expected, Line, NodeSnapshot, Source};
+use crate::transfer::source::{Expected, Line, Linked, NodeSnapshot, Source};
 use crate::transfer::throttle::Throttle;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,11 +47,41 @@ pub enum Depth {
     Bytes,
 }
 
+/// Anything that can be looked into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Point {
+    /// A snapshot on a node.
+    Snapshot(CollectionAddress, Which),
+    /// A local file.
+    File(PathBuf),
+    /// A file behind a link, such as a presigned one of a bucket.
+    Link(SafeUrl),
+}
+
+impl From<&RestoreSource> for Point {
+    fn from(source: &RestoreSource) -> Self {
+        match source {
+            RestoreSource::File(path) => Self::File(path.clone()),
+            RestoreSource::Snapshot(address, which) => Self::Snapshot(address.clone(), which.clone()),
+        }
+    }
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(&sanitise(&path.display().to_string())),
+            Self::Snapshot(address, which) => write!(f, "{}", Address::Snapshot(address.clone(), which.clone())),
+            Self::Link(url) => write!(f, "{url}"),
+        }
+    }
+}
+
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InspectSpec {
-    /// A snapshot on a node or a local file.
-    pub point: RestoreSource,
+    /// Where it is.
+    pub point: Point,
     /// How much of it.
     pub depth: Depth,
 }
@@ -131,21 +163,20 @@ pub async fn look(
     progress: &Progress,
     stop: &CancellationToken,
 ) -> Result<Inspected, Problem> {
-    match &spec.point {
-        RestoreSource::File(path) => file(path.clone(), spec.depth, progress.clone(), stop.clone()).await,
-        RestoreSource::Snapshot(address, which) => {
-            let point = Remote::find(services, address, which).await?;
-            match spec.depth {
-                Depth::End => point.end(progress).await,
-                Depth::Headers => point.headers(progress, stop).await,
-                Depth::Bytes => point.through(progress, stop).await,
-            }
-        }
+    let remote = match &spec.point {
+        Point::File(path) => return file(path.clone(), spec.depth, progress.clone(), stop.clone()).await,
+        Point::Snapshot(address, which) => Remote::find(services, address, which).await?,
+        Point::Link(url) => Remote::link(url.clone()).await?,
+    };
+    match spec.depth {
+        Depth::End => remote.end(progress).await,
+        Depth::Headers => remote.headers(progress, stop).await,
+        Depth::Bytes => remote.through(progress, stop).await,
     }
 }
 
 struct Remote {
-    source: Arc<NodeSnapshot>,
+    source: Arc<dyn Source>,
     expected: Expected,
     line: Line,
     name: String,
@@ -168,13 +199,29 @@ impl Remote {
         Ok(Self { source: Arc::new(source), expected, line, name: name.raw().to_owned() })
     }
 
+    async fn link(url: SafeUrl) -> Result<Self, Problem> {
+        let shown = url.to_string();
+        let name = url.expose().path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default().to_owned();
+        let source = Linked { link: Link::new(url)?, shown: shown.clone() };
+        let expected = Expected::probe(&source, 0, None).await.map_err(|error| error.into_problem(&shown))?;
+        if expected.size == 0 {
+            let words = "the answer says no size, or the file is empty";
+            return Err(Problem::new(ProblemKind::Failed, words, shown).advise("download it and inspect the file"));
+        }
+        Ok(Self { source: Arc::new(source), expected, line: Line::default(), name })
+    }
+
+    fn shown(&self) -> String {
+        self.source.shown().to_owned()
+    }
+
     fn need_ranges(&self) -> Result<(), Problem> {
         if self.expected.ranged {
             return Ok(());
         }
         let words = "the server gives no byte ranges of this snapshot (it keeps it in S3, or a proxy is between)";
         let all = size::bytes(self.expected.size);
-        Err(Problem::new(ProblemKind::Failed, words, &self.source.shown)
+        Err(Problem::new(ProblemKind::Failed, words, self.source.shown())
             .advise(format!("read it through: `--checksum` (in the inspector: c) moves all {all} once, to nowhere")))
     }
 
@@ -185,14 +232,14 @@ impl Remote {
         for length in ENDS {
             let span = (size.saturating_sub(length), size);
             let read = read_range(self.source.as_ref(), &self.expected, &self.line, &cost, span).await;
-            let bytes = read.map_err(|error| error.into_problem(&self.source.shown))?;
+            let bytes = read.map_err(|error| error.into_problem(self.source.shown()))?;
             if let Some(mut contents) = tail::inspect_end(&bytes, Some(&self.name)) {
                 contents.size = Some(size);
-                return Ok(Inspected::new(self.source.shown.clone(), contents, None, &cost));
+                return Ok(Inspected::new(self.shown(), contents, None, &cost));
             }
         }
         let words = "its last megabyte does not tell what it is: it was made by 1.11 or older, or it is damaged";
-        Err(Problem::new(ProblemKind::Failed, words, &self.source.shown)
+        Err(Problem::new(ProblemKind::Failed, words, self.source.shown())
             .advise("`--check` (in the inspector: t) reads all of its headers"))
     }
 
@@ -200,10 +247,9 @@ impl Remote {
         self.need_ranges()?;
         progress.phase("reading headers", Some(self.expected.size));
         let cost = Arc::new(Cost::default());
-        let source: Arc<dyn Source> = self.source.clone();
-        let ranges = Ranges::new(source, self.expected.clone(), self.line.clone(), cost.clone(), stop.clone());
+        let ranges = Ranges::new(self.source.clone(), self.expected.clone(), self.line.clone(), cost.clone(), stop.clone());
         let (contents, ()) = self.walk(ranges, progress, stop, |_| Ok(())).await?;
-        Ok(Inspected::new(self.source.shown.clone(), contents, None, &cost))
+        Ok(Inspected::new(self.shown(), contents, None, &cost))
     }
 
     async fn through(&self, progress: &Progress, stop: &CancellationToken) -> Result<Inspected, Problem> {
@@ -212,8 +258,7 @@ impl Remote {
         // The hash is compared here, where a difference is a finding and not the end of the reading.
         let listed = self.expected.sha256.clone();
         let unlisted = Expected { sha256: None, ..self.expected.clone() };
-        let source: Arc<dyn Source> = self.source.clone();
-        let (pump, body) = Pump::from_source(source, unlisted, self.line.clone(), outlet, progress, || ());
+        let (pump, body) = Pump::from_source(self.source.clone(), unlisted, self.line.clone(), outlet, progress, || ());
         let through = Through::new(body, progress.clone(), stop.clone());
         let walked = self.walk(through, progress, stop, Through::finish);
         let (contents, digest) = tokio::select! {
@@ -222,7 +267,7 @@ impl Remote {
         };
         let cost = Cost::default();
         let hashed = Hashed { sha256: digest.sha256, expected: listed };
-        let mut inspected = Inspected::new(self.source.shown.clone(), contents, Some(hashed), &cost);
+        let mut inspected = Inspected::new(self.shown(), contents, Some(hashed), &cost);
         (inspected.fetched, inspected.requests) = (digest.size, 1);
         Ok(inspected)
     }
@@ -234,7 +279,7 @@ impl Remote {
         stop: &CancellationToken,
         after: impl FnOnce(&mut B) -> std::io::Result<T> + Send + 'static,
     ) -> Result<(Contents, T), Problem> {
-        let (name, shown) = (self.name.clone(), self.source.shown.clone());
+        let (name, shown) = (self.name.clone(), self.shown());
         let (mut contents, rest) = walk(bytes, name, shown, progress.clone(), stop.clone(), after).await?;
         contents.size = Some(self.expected.size);
         Ok((contents, rest))

@@ -221,7 +221,21 @@ impl HttpNode {
     }
 }
 
-fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind {
+/// The body of a successful answer, if it is what was wanted.
+pub(in crate::qdrant) fn body_of(response: Response, wanted: &Wanted, what: &'static str, url: &SafeUrl) -> ApiResult<Download> {
+    let served = ranges::served(response.status(), response.headers(), wanted)
+        .map_err(|words| ApiError::new(ApiErrorKind::NotQdrant, what, url, words))?;
+    let length = response.content_length();
+    let url = url.clone();
+    let body = response
+        .bytes_stream()
+        .map(move |chunk| chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error))));
+    let total = served.total.or(length);
+    Ok(Download { body: body.boxed(), from: served.from, length, total, etag: served.etag, ranged: served.ranged })
+}
+
+/// What a refusal's status and body mean.
+pub(in crate::qdrant) fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind {
     if status.is_redirection() {
         return ApiErrorKind::NotQdrant;
     }
@@ -243,7 +257,7 @@ fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind {
 }
 
 /// The innermost cause: `connection refused` says more than `error sending request`, and has no URL in it.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(in crate::qdrant) fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -441,15 +455,7 @@ impl QdrantApi for HttpNode {
             let words = format!("no answer for {}", crate::domain::time::duration(self.opening));
             Err(ApiError::new(ApiErrorKind::Timeout, what, &self.url, words))
         })?;
-        let served = ranges::served(response.status(), response.headers(), wanted)
-            .map_err(|words| ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words))?;
-        let length = response.content_length();
-        let url = self.url.clone();
-        let body = response
-            .bytes_stream()
-            .map(move |chunk| chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error))));
-        let total = served.total.or(length);
-        Ok(Download { body: body.boxed(), from: served.from, length, total, etag: served.etag, ranged: served.ranged })
+        body_of(response, wanted, what, &self.url)
     }
 
     async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()> {

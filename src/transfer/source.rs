@@ -1,10 +1,12 @@
 //! Where bytes come from, and how the way there is used.
 
 use crate::domain::ids::SnapshotName;
+use crate::domain::instance::Transfers;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::SnapshotScope;
 use crate::qdrant::api::{ApiResult, Download, QdrantApi, Wanted};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::qdrant::link::Link;
 use crate::qdrant::retry;
 use crate::transfer::throttle::Throttle;
 use async_trait::async_trait;
@@ -45,6 +47,25 @@ impl Source for NodeSnapshot {
     }
 }
 
+/// A file behind a link.
+pub struct Linked {
+    /// The link.
+    pub link: Link,
+    /// Its address, without what may be a secret.
+    pub shown: String,
+}
+
+#[async_trait]
+impl Source for Linked {
+    async fn open(&self, wanted: &Wanted) -> ApiResult<Download> {
+        self.link.open(wanted).await
+    }
+
+    fn shown(&self) -> &str {
+        &self.shown
+    }
+}
+
 /// How the way to an instance is used.
 #[derive(Debug, Clone)]
 pub struct Line {
@@ -56,6 +77,14 @@ pub struct Line {
     pub stall: Duration,
     /// Wait before the first retry.
     pub first_wait: Duration,
+}
+
+impl Default for Line {
+    /// A way without limits of its own.
+    fn default() -> Self {
+        let usual = Transfers::default();
+        Self { throttle: Throttle::new(None), streams: usual.streams, stall: usual.stall, first_wait: usual.first_wait }
+    }
 }
 
 /// What is known of a file before it is fetched.

@@ -7,8 +7,7 @@ use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::Problem;
 use crate::jobs::progress::{Progress, Sample};
-use crate::ops::inspect::{Depth, InspectSpec, Inspected};
-use crate::ops::restore::RestoreSource;
+use crate::ops::inspect::{self, Depth, InspectSpec, Inspected};
 use crate::tui::action::{Action, Motion, View};
 use crate::tui::effect::Effect;
 use crate::tui::event::Ticket;
@@ -102,7 +101,7 @@ impl Inspector {
             let stop = CancellationToken::new();
             let progress = Progress::default();
             let spec = InspectSpec {
-                point: RestoreSource::Snapshot(looked.point.0.clone(), Which::Named(looked.point.1.clone())),
+                point: inspect::Point::Snapshot(looked.point.0.clone(), Which::Named(looked.point.1.clone())),
                 depth,
             };
             let ticket = ticket();

@@ -26,6 +26,13 @@ async fn a_remote_snapshot_is_read_by_ranges() {
     assert_eq!(tree["points_at_most"][0], 200);
     assert!(tree["tree"].as_array().unwrap().iter().any(|row| row["path"].as_str().unwrap().contains("chunk_0.mmap")));
     assert!(tree["fetched"].as_u64().unwrap() < 300_000, "{}", tree["fetched"]);
+    // The same by its link, whose query may be a secret.
+    let link = format!("{}/collections/x/snapshots/{}?X-Signature=hush", server.url(), server.snapshots("x").await[0]);
+    let linked = cli.run(&["inspect", &link, "--check", "--output", "json"]).await;
+    assert!(linked.code == 0 && !linked.stdout.contains("hush"), "{linked:?}");
+    assert_eq!(linked.json()["check"]["whole"], true);
+    let gone = cli.run(&["inspect", &link.replace("/x-", "/y-")]).await;
+    assert!(gone.code == 1 && gone.stderr.contains("still valid") && !gone.stderr.contains("hush"), "{gone:?}");
     let read = cli.run(&["inspect", "a/x@latest", "--checksum", "--output", "json"]).await.json();
     assert_eq!(read["sha256"], read["listed_sha256"]);
     assert_eq!(read["fetched"], read["size"]);
