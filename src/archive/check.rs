@@ -223,7 +223,7 @@ impl Rules {
             return;
         }
         let rocks = segment.sizes.contains_key(&Purpose::RocksDb);
-        if !rocks {
+        if !rocks && !segment.is_empty() {
             if !segment.has_mappings {
                 damage("mutable_id_tracker.mappings", "there are no id mappings", LOST);
             }

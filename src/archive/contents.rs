@@ -97,12 +97,27 @@ pub struct Segment {
     pub has_mappings: bool,
     /// The id tracker's versions are there.
     pub has_versions: bool,
+    /// It has files that are only written once there are points.
+    pub has_points: bool,
     /// It is of a partial snapshot.
     pub has_manifest: bool,
-    /// Point ids it has room for, deleted ones included: an upper bound, not a count.
-    pub ids: Option<u64>,
+    /// Versions of points that it keeps, one for each id.
+    pub versions: Option<u64>,
     /// Its archive is damaged so that nothing behind that could be read.
     pub broken_off: bool,
+}
+
+impl Segment {
+    /// Whether nothing was ever put into it: it has no id tracker then.
+    pub fn is_empty(&self) -> bool {
+        let tracked = self.has_mappings || self.has_versions || self.sizes.contains_key(&Purpose::RocksDb);
+        !tracked && !self.has_points
+    }
+
+    /// Points at most, deleted ones included: not a count. Unknown where RocksDB has the ids.
+    pub fn ids(&self) -> Option<u64> {
+        if self.is_empty() { Some(0) } else { self.versions }
+    }
 }
 
 /// A shard.
@@ -137,7 +152,7 @@ impl Shard {
 
     /// Points at most, deleted ones included; unknown where a segment does not tell.
     pub fn ids(&self) -> Option<u64> {
-        self.segments.values().map(|segment| segment.ids).sum()
+        self.segments.values().map(Segment::ids).sum()
     }
 }
 

@@ -369,6 +369,7 @@ impl Reader<'_> {
         }
         let purpose = layout::purpose(file);
         segment.files += 1;
+        segment.has_points |= layout::tells_of_points(file, entry.stored, entry.sparse());
         segment.sizes.entry(purpose).or_default().add(Sizes { stored: entry.stored, unpacked: entry.size });
         match file {
             "segment.json" => {
@@ -392,13 +393,14 @@ impl Reader<'_> {
             "mutable_id_tracker.versions" | "id_tracker.versions" => {
                 segment.has_versions = true;
                 // One version of eight bytes for each point id (1.16.3 and 1.18.3: 400 bytes for 50 points).
-                segment.ids = Some(entry.size / 8);
+                segment.versions = Some(entry.size / 8);
             }
             _ if purpose == Purpose::Vectors => {
-                let vector = layout::vector_of(file).unwrap_or_default();
-                if !segment.vectors_stored.contains(vector) {
-                    self.remember(within, entry, 100 + vector.len())?;
-                    segment.vectors_stored.insert(vector.to_owned());
+                for vector in layout::vectors_of(file) {
+                    if !segment.vectors_stored.contains(vector) {
+                        self.remember(within, entry, 100 + vector.len())?;
+                        segment.vectors_stored.insert(vector.to_owned());
+                    }
                 }
             }
             _ => {}

@@ -149,11 +149,28 @@ pub fn purpose(file: &str) -> Purpose {
     }
 }
 
-/// The vector whose storage a file belongs to: `vector_storage-NAME/…`, or `vector_storage/…` for the unnamed one.
-pub fn vector_of(file: &str) -> Option<&str> {
-    let (first, _) = file.split_once('/')?;
-    let rest = first.strip_prefix("vector_storage")?;
-    if rest.is_empty() { Some("") } else { rest.strip_prefix('-') }
+/// The vectors that a file can belong to the storage of: `vector_storage/…` is that of the unnamed one, and
+/// `vector_storage-a/b/…` that of `a`, or of `a/b`, because a name may have slashes (1.16.3).
+pub fn vectors_of(file: &str) -> Vec<&str> {
+    let Some(rest) = file.strip_prefix("vector_storage") else { return Vec::new() };
+    match rest.strip_prefix('-') {
+        Some(named) => named.match_indices('/').take(4).map(|(at, _)| &named[..at]).collect(),
+        None if rest.starts_with('/') => vec![""],
+        None => Vec::new(),
+    }
+}
+
+/// Whether a file is only written once there are points: measured on 1.16.3, where an empty segment has neither
+/// these nor an id tracker. `holes` says that the file has holes, `stored` what is left of it.
+pub fn tells_of_points(file: &str, stored: u64, holes: bool) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    stored > 0
+        && match purpose(file) {
+            Purpose::Vectors => name.starts_with("chunk_") || name.starts_with("matrix"),
+            Purpose::VectorIndex => name.starts_with("graph"),
+            Purpose::Payload => name.starts_with("page_") && holes,
+            _ => false,
+        }
 }
 
 #[cfg(test)]
@@ -193,8 +210,9 @@ mod tests {
         ] {
             assert_eq!(purpose(in_segment(path)), expected, "{path}");
         }
-        assert_eq!(vector_of("vector_storage-a-b/x"), Some("a-b"));
-        assert_eq!(vector_of("vector_storage/x"), Some(""));
-        assert_eq!(vector_of("vector_index/x"), None);
+        assert_eq!(vectors_of("vector_storage-a-b/x"), ["a-b"]);
+        assert_eq!(vectors_of("vector_storage-a b/c/vectors/x"), ["a b", "a b/c", "a b/c/vectors"]);
+        assert_eq!(vectors_of("vector_storage/x"), [""]);
+        assert!(vectors_of("vector_index/x").is_empty());
     }
 }

@@ -61,7 +61,11 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
         }
     }
     let missing: Vec<u32> = missing.unwrap_or_default().into_iter().collect();
-    if nodes.is_empty() || !missing.is_empty() {
+    if nodes.is_empty() && missing.is_empty() {
+        // A collection with shard keys has no shard before its first key: any node can tell its configuration.
+        nodes.push(0);
+    }
+    if !missing.is_empty() {
         findings.push(Finding::block(
             "shards",
             format!("shards {missing:?} live on nodes that are not configured: the snapshots would not hold them"),

@@ -3,6 +3,8 @@
 use crate::archive::fixture;
 use crate::support::{Cli, QSNAP, RealQdrant, Server, say};
 use qsnap::sandbox::seed::SeedCollection;
+use serde_json::{Value, json};
+use std::time::Duration;
 
 fn seeded() -> Vec<SeedCollection> {
     vec![SeedCollection { filler: 3_000_000, shards: 2, snapshot_ages: vec![60, 7200], ..SeedCollection::new("x", 200) }]
@@ -188,5 +190,59 @@ async fn archives_that_are_made_to_hurt_do_not() {
         say(&format!("{what}: {} MiB, {:.1} s", ran.peak_kib >> 10, ran.seconds));
         assert!(ran.code == 4 || ran.code == 0, "{what}: {ran:?}");
         assert!(ran.peak_kib < 64 << 10, "{what}: {ran:?}");
+    }
+}
+
+/// Shapes whose segments look different: empty, indexed, on disk, quantized, sparse, payload only, odd names.
+#[tokio::test(flavor = "multi_thread")]
+async fn any_shape_of_a_real_server_is_whole() {
+    let Some(server) = RealQdrant::start(None).await else { return };
+    let cli = Cli::for_servers(&[("a", &server)]);
+    let dense = |extra: Value| {
+        let mut vector = json!({"size": 8, "distance": "Dot"});
+        vector.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        vector
+    };
+    let index_soon = json!({"indexing_threshold": 10, "memmap_threshold": 10});
+    let one: Value = (0..8).map(|n| json!(0.1 * f64::from(n))).collect();
+    let sparse = json!({"indices": [1, 7], "values": [0.5, 1.0]});
+    for (name, config, vector) in [
+        ("empty", json!({"vectors": dense(json!({}))}), Value::Null),
+        ("indexed", json!({"vectors": dense(json!({})), "optimizers_config": index_soon}), one.clone()),
+        (
+            "on-disk",
+            json!({"vectors": dense(json!({"on_disk": true})), "on_disk_payload": true, "optimizers_config": index_soon}),
+            one.clone(),
+        ),
+        (
+            "quantized",
+            json!({"vectors": dense(json!({"datatype": "float16"})), "quantization_config": {"scalar": {"type": "int8"}}, "optimizers_config": index_soon}),
+            one.clone(),
+        ),
+        ("sparse", json!({"vectors": {}, "sparse_vectors": {"words": {"index": {"on_disk": true}}}}), json!({"words": sparse})),
+        ("payload-only", json!({"vectors": {}}), json!({})),
+        (
+            "odd names",
+            json!({"vectors": {"a b/c": dense(json!({})), "unused": dense(json!({}))}, "shard_number": 3}),
+            json!({"a b/c": one}),
+        ),
+        ("keyed", json!({"vectors": dense(json!({})), "sharding_method": "custom"}), Value::Null),
+    ] {
+        let path = format!("/collections/{}", name.replace(' ', "%20"));
+        server.raw("PUT", &path, config).await;
+        if !vector.is_null() {
+            let point = |id| json!({"id": id, "vector": vector, "payload": {"city": "x", "n": id}});
+            let points: Value = (0..600).map(point).collect();
+            server.raw("PUT", &format!("{path}/points?wait=true"), json!({"points": points})).await;
+        }
+        let green = async || server.raw("GET", &path, Value::Null).await["result"]["status"] == "green";
+        crate::support::wait_until("the optimizer rests", Duration::from_secs(60), green).await;
+        let address = format!("a/{}", name.replace(' ', "%20"));
+        assert_eq!(cli.run(&["snapshots", "create", &address]).await.code, 0, "{name}");
+        let ran = cli.run(&["inspect", &format!("{address}@latest"), "--check", "--output", "json"]).await;
+        assert_eq!(ran.code, 0, "{name}: {ran:?}");
+        let points = ran.json()["points_at_most"][0].as_u64();
+        let expected = if vector.is_null() { 0 } else { 600 };
+        assert!(points >= Some(expected) && points < Some(expected + 400), "{name}: {points:?}");
     }
 }
