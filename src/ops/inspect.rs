@@ -33,6 +33,9 @@ use tokio_util::sync::CancellationToken;
 /// dozen vectors starts 5 kB before the end.
 const ENDS: [u64; 2] = [64 << 10, 1 << 20];
 
+/// Entries between two notes of progress.
+const NOTED: u64 = 16;
+
 /// Nothing takes longer than this to be taken: the reader is this process.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -301,7 +304,9 @@ async fn walk<B: Bytes + Send + 'static, T: Send + 'static>(
                 return Err(std::io::Error::other("stopped"));
             }
             progress.resume(at);
-            progress.note(&format!("{} entries", size::exact(entries)));
+            if entries % NOTED == 0 {
+                progress.note(&format!("{} entries", size::exact(entries)));
+            }
             Ok(())
         };
         let contents = archive::inspect(&mut bytes, Some(&name), &mut watch)?;
