@@ -194,9 +194,9 @@ impl JobContext {
         self.list().retain(|cleanup| cleanup.id != id.0);
     }
 
-    /// Says that a cancel loses nothing: what is kept, and how to go on with it.
-    pub fn resumable(&self, words: String) {
-        *self.resumable.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+    /// Says that a cancel loses nothing: what is kept, and how to go on with it. `None` when it does after all.
+    pub fn resumable(&self, words: Option<String>) {
+        *self.resumable.lock().unwrap_or_else(PoisonError::into_inner) = words;
     }
 
     fn kept(&self) -> Option<String> {

@@ -5,7 +5,7 @@
 //! that URL recovery is off or that it cannot reach the source.
 
 use crate::domain::address::{Address, CollectionAddress, Which, encode};
-use crate::domain::ids::SnapshotName;
+use crate::domain::ids::{InstanceName, SnapshotName};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
@@ -17,6 +17,7 @@ use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::disk::disk_problem;
 use crate::transfer::pump::{Body, Outlet, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
+use crate::transfer::throttle::Throttle;
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,9 +86,13 @@ impl Destination {
         SnapshotScope::Collection(self.address.collection.clone())
     }
 
-    fn outlet(&self, services: &Services) -> Result<Outlet, Problem> {
+    /// `source` is the instance that the bytes come from, where they come from one.
+    fn outlet(&self, services: &Services, source: Option<&InstanceName>) -> Result<Outlet, Problem> {
         let line = services.line(&self.address.instance)?;
-        Ok(Outlet { throttle: line.throttle, stall: line.stall, shown: self.address.to_string() })
+        // Bytes that come from the same instance were counted against its limit when they came.
+        let counted = source == Some(&self.address.instance);
+        let throttle = if counted { Throttle::new(None) } else { line.throttle };
+        Ok(Outlet { throttle, stall: line.stall, shown: self.address.to_string(), wants_end: true })
     }
 }
 
@@ -133,7 +138,7 @@ pub(in crate::ops) async fn deliver(
         Origin::File { path, size, sha256 } => {
             let file = std::fs::File::open(path).map_err(|error| disk_problem("read", path, &error))?;
             job.progress.phase("uploading", Some(*size));
-            let outlet = destination.outlet(services)?;
+            let outlet = destination.outlet(services, None)?;
             let pump = Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job));
             let (uploaded, looked) = upload(services, job, destination, pump, *size, Some(sha256), None).await?;
             Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
@@ -169,7 +174,7 @@ pub(in crate::ops) async fn deliver(
                     .advise("take a new snapshot; this one changed or is cut"));
             }
             job.progress.phase("streaming", Some(size));
-            let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services)?);
+            let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services, Some(&address.instance))?);
             let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, seal_at_end(job));
             let (uploaded, looked) =
                 upload(services, job, destination, pump, size, snapshot.sha256.as_deref(), Some(address)).await?;

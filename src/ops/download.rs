@@ -75,7 +75,7 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
     findings.push(gates::checksum(snapshot.sha256.as_deref()));
     findings.extend(gates::listed_size(snapshot.size, expected.size));
     findings.push(gates::ranges(expected.ranged, connection.instance.transfers.streams));
-    findings.extend(left_findings(&file, &expected));
+    findings.extend(left_findings(&file, &source.shown, &expected));
     findings.extend(gates::room(disk::free(folder_of(&file)), needed(&file, expected.size)));
     let mut facts = Facts::default();
     facts.text("snapshot", format!("{} of {} bytes", snapshot.name, snapshot.size));
@@ -149,7 +149,7 @@ fn local_findings(file: &Path, shown: &str, overwrite: bool) -> Vec<Finding> {
 }
 
 /// What an earlier try left, and what becomes of it.
-fn left_findings(file: &Path, expected: &Expected) -> Option<Finding> {
+fn left_findings(file: &Path, source: &str, expected: &Expected) -> Option<Finding> {
     if part::in_use(file) {
         return Some(Finding::block("resume", "another qsnap is writing this file", "wait for it, or choose another name"));
     }
@@ -157,7 +157,7 @@ fn left_findings(file: &Path, expected: &Expected) -> Option<Finding> {
         return None;
     }
     Some(match part::unfinished(file) {
-        Some(left) if expected.ranged && left.expected.same_bytes(expected) => Finding::good(
+        Some(left) if expected.ranged && left.holds(source, expected) => Finding::good(
             "resume",
             format!(
                 "{} of {} are there from an earlier try; it goes on from there",
@@ -165,12 +165,23 @@ fn left_findings(file: &Path, expected: &Expected) -> Option<Finding> {
                 size::bytes(expected.size)
             ),
         ),
-        Some(_) if expected.ranged => Finding::look(
+        Some(left) if left.source != source && !left.spans.is_empty() => Finding::block(
+            "resume",
+            format!("an unfinished download of {} lies there: {}", sanitise(&left.source), size::bytes(left.spans.total())),
+            "finish that one, choose another name, or remove its .part and .part.state",
+        ),
+        Some(left) if left.source == source && expected.ranged && !left.spans.is_empty() => Finding::look(
             "resume",
             "an unfinished .part is there, of another version of this file",
             "the snapshot changed on the server since: it starts from zero",
         ),
-        _ => Finding::look("resume", "an unfinished .part of an earlier try is there", "it cannot be continued: it is replaced"),
+        Some(_) => Finding::look("resume", "a .part of an earlier try is there", "it cannot be continued: it is replaced"),
+        None if std::fs::metadata(part_path(file)).is_ok_and(|meta| meta.len() == 0) => return None,
+        None => Finding::block(
+            "resume",
+            format!("{} is there, and not known as an unfinished download", sanitise(&part_path(file).display().to_string())),
+            "another program may be writing it: remove it, or choose another name or folder",
+        ),
     })
 }
 
@@ -267,11 +278,16 @@ async fn fetch(
     loop {
         let source = source_of(&connection, &spec.address, &resolved.located)?;
         if resolved.expected.ranged {
-            job.resumable(kept_words(&part));
+            job.resumable(Some(kept_words(&part)));
             services.interrupted.begin(&spec.address, &resolved.located.snapshot.name, &resolved.file, spec.overwrite);
         }
         let expected = resolved.expected.clone();
-        let fetching = Job { source: &source, expected, line: &line, target: &resolved.file, progress: &job.progress, tasks };
+        let on_fallback = || {
+            job.resumable(None);
+            services.interrupted.end(&resolved.file);
+        };
+        let (target, progress) = (resolved.file.as_path(), &job.progress);
+        let fetching = Job { source: &source, expected, line: &line, target, progress, tasks, on_fallback: &on_fallback };
         match fetching.run().await {
             Ok(fetched) => return Ok((fetched, resolved, restarts > 0)),
             Err(problem) if problem.kind == ProblemKind::PlanStale && restarts < RESTARTS => {

@@ -257,7 +257,7 @@ impl Remote {
 
     async fn through(&self, progress: &Progress, stop: &CancellationToken) -> Result<Inspected, Problem> {
         progress.phase("reading through", Some(self.expected.size));
-        let outlet = Outlet { throttle: Throttle::new(None), stall: NEVER, shown: "qsnap".into() };
+        let outlet = Outlet { throttle: Throttle::new(None), stall: NEVER, shown: "qsnap".into(), wants_end: false };
         // The hash is compared here, where a difference is a finding and not the end of the reading.
         let listed = self.expected.sha256.clone();
         let unlisted = Expected { sha256: None, ..self.expected.clone() };
@@ -304,7 +304,7 @@ async fn walk<B: Bytes + Send + 'static, T: Send + 'static>(
                 return Err(std::io::Error::other("stopped"));
             }
             progress.resume(at);
-            if entries % NOTED == 0 {
+            if entries.is_multiple_of(NOTED) {
                 progress.note(&format!("{} entries", size::exact(entries)));
             }
             Ok(())

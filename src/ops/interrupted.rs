@@ -13,6 +13,9 @@ use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// A note so young may be of a download that has not made its file yet.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// A note is one line; more is not ours.
 const MAX_NOTE: u64 = 64 << 10;
 
@@ -89,7 +92,11 @@ impl InterruptedStore {
         std::fs::File::open(path).ok()?.take(MAX_NOTE).read_to_string(&mut text).ok()?;
         let note: Note = serde_json::from_str(&text).ok()?;
         if !part_path(&note.file).exists() {
-            let _ = std::fs::remove_file(path);
+            // Not while its disk is not mounted, and not a note whose download is about to begin.
+            let old = path.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok()) > Some(FRESH);
+            if old && note.file.parent().is_some_and(Path::exists) {
+                let _ = std::fs::remove_file(path);
+            }
             return None;
         }
         let left = part::unfinished(&note.file).filter(|_| !part::in_use(&note.file))?;
@@ -123,10 +130,15 @@ mod tests {
         let listed = store.list();
         assert_eq!((listed.len(), listed[0].done, listed[0].size), (1, 8, 20));
         assert_eq!(listed[0].spec.which, Which::Named(SnapshotName::new("a.snapshot")));
-        let lock = part::open(&file, true).unwrap();
+        let lock = part::open(&file, |_| true).unwrap();
         assert!(store.list().is_empty(), "another process is at it");
         drop(lock);
         part::discard(&file).unwrap();
+        assert!(store.list().is_empty());
+        let note = std::fs::read_dir(dir.path().join("transfers")).unwrap().next();
+        let note = note.expect("a young note stays: its download may be about to begin").unwrap().path();
+        let long_ago = std::time::SystemTime::now() - 2 * FRESH;
+        std::fs::File::options().write(true).open(note).unwrap().set_modified(long_ago).unwrap();
         assert!(store.list().is_empty());
         assert_eq!(std::fs::read_dir(dir.path().join("transfers")).unwrap().count(), 0, "its note is gone");
     }

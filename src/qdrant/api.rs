@@ -64,6 +64,8 @@ pub struct Download {
     pub body: BoxStream<'static, ApiResult<Bytes>>,
     /// Offset of the first byte that comes: 0 where the server ignores ranges, whatever was wanted.
     pub from: u64,
+    /// One past the last byte that comes, where it is a part.
+    pub to: Option<u64>,
     /// Bytes to come, where the server says so (not with S3 storage).
     pub length: Option<u64>,
     /// Size of the whole file, where the server says so.

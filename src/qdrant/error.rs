@@ -71,12 +71,21 @@ impl ApiError {
         }
     }
 
+    /// Whether it is an answer of the 4xx kind, but for "too many requests".
+    pub fn refuses(&self) -> bool {
+        self.status.is_some_and(|status| (400..500).contains(&status) && status != 429)
+    }
+
     /// Whether the same call may succeed a little later, if it is safe to repeat.
     pub fn is_temporary(&self) -> bool {
+        // What the client did wrong stays wrong, whoever says so.
+        if self.refuses() {
+            return false;
+        }
         match self.kind {
             ApiErrorKind::Unreachable | ApiErrorKind::RateLimited | ApiErrorKind::Cut | ApiErrorKind::Timeout => true,
             ApiErrorKind::Server => self.status == Some(503),
-            ApiErrorKind::Proxy => self.status != Some(413),
+            ApiErrorKind::Proxy => true,
             _ => false,
         }
     }

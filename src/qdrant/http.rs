@@ -231,13 +231,20 @@ pub(in crate::qdrant) fn body_of(response: Response, wanted: &Wanted, what: &'st
         .bytes_stream()
         .map(move |chunk| chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error))));
     let total = served.total.or(length);
-    Ok(Download { body: body.boxed(), from: served.from, length, total, etag: served.etag, ranged: served.ranged })
+    Ok(Download { body: body.boxed(), from: served.from, to: served.to, length, total, etag: served.etag, ranged: served.ranged })
 }
 
 /// What a refusal's status and body mean.
 pub(in crate::qdrant) fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind {
     if status.is_redirection() {
         return ApiErrorKind::NotQdrant;
+    }
+    // Says that the file is another one now, whoever says it and in whatever form.
+    if matches!(status.as_u16(), 412 | 416) {
+        return ApiErrorKind::Changed;
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return ApiErrorKind::RateLimited;
     }
     if wire::looks_like_html(body) || status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::BAD_GATEWAY {
         return ApiErrorKind::Proxy;
@@ -248,8 +255,6 @@ pub(in crate::qdrant) fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind
         404 => ApiErrorKind::NotFound,
         408 => ApiErrorKind::Timeout,
         409 => ApiErrorKind::Conflict,
-        412 | 416 => ApiErrorKind::Changed,
-        429 => ApiErrorKind::RateLimited,
         504 => ApiErrorKind::Proxy,
         500..=599 => ApiErrorKind::Server,
         _ => ApiErrorKind::Rejected,

@@ -2,13 +2,15 @@
 
 use crate::qdrant::api::Wanted;
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, HeaderMap};
+use reqwest::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap};
 
 /// What a download's headers say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
     /// Offset of the first byte of the body.
     pub from: u64,
+    /// One past the last byte of the body, where a part comes.
+    pub to: Option<u64>,
     /// Size of the whole file.
     pub total: Option<u64>,
     /// A strong ETag.
@@ -34,8 +36,11 @@ pub fn served(status: StatusCode, headers: &HeaderMap, wanted: &Wanted) -> Resul
     let etag = text(ETAG).filter(|etag| !etag.starts_with("W/")).map(str::to_owned);
     if status != StatusCode::PARTIAL_CONTENT {
         let offers = text(ACCEPT_RANGES).is_some_and(|unit| unit.trim().eq_ignore_ascii_case("bytes"));
-        let ranged = offers && etag.is_some() && wanted.from == 0;
-        return Ok(Served { from: 0, total: None, etag, ranged });
+        // A server that was asked for a part and sent more has just shown that it gives none, whatever it says.
+        let length = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let all = wanted.from == 0 && wanted.to.is_none_or(|to| length == Some(to));
+        let ranged = offers && etag.is_some() && all;
+        return Ok(Served { from: 0, to: None, total: None, etag, ranged });
     }
     let range = text(CONTENT_RANGE).unwrap_or_default();
     let Some((from, to, total)) = content_range(range) else {
@@ -46,7 +51,7 @@ pub fn served(status: StatusCode, headers: &HeaderMap, wanted: &Wanted) -> Resul
         return Err(format!("other bytes came than were asked for: {from} to {to} instead of {} to {expected}", wanted.from));
     }
     let ranged = etag.is_some();
-    Ok(Served { from, total: Some(total), etag, ranged })
+    Ok(Served { from, to: Some(to), total: Some(total), etag, ranged })
 }
 
 /// `bytes 0-499/1234` as first byte, one past the last, and total.
@@ -103,5 +108,7 @@ mod tests {
         assert!(!whole(&[("etag", "\"a\"")], 0).ranged, "no ranges");
         let ignored = whole(&[("accept-ranges", "bytes"), ("etag", "\"a\"")], 7);
         assert_eq!((ignored.from, ignored.ranged), (0, false), "the range was ignored");
+        let probe = served(StatusCode::OK, &headers(&[("accept-ranges", "bytes"), ("etag", "\"a\"")]), &wanted(0, Some(1)));
+        assert!(!probe.unwrap().ranged, "it offers ranges and gives none");
     }
 }

@@ -16,6 +16,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// a server that is overloaded (429, 5xx) or a proxy that lost its way may recover.
 pub fn may_recover(error: &ApiError) -> bool {
     match error.kind {
+        _ if error.refuses() => false,
         ApiErrorKind::Server => true,
         ApiErrorKind::Timeout => true,
         _ => error.is_temporary(),
@@ -85,6 +86,22 @@ mod tests {
         let mut error = ApiError::new(kind, "download", "http://h", "x");
         error.status = status;
         error
+    }
+
+    #[test]
+    fn what_a_client_did_wrong_is_never_tried_again() {
+        for (kind, status, again) in [
+            (ApiErrorKind::Proxy, 502, true),
+            (ApiErrorKind::Proxy, 403, false),
+            (ApiErrorKind::Timeout, 408, false),
+            (ApiErrorKind::RateLimited, 429, true),
+            (ApiErrorKind::Server, 500, true),
+            (ApiErrorKind::NotFound, 404, false),
+        ] {
+            let mut error = ApiError::new(kind, "x", "http://h", "y");
+            error.status = Some(status);
+            assert_eq!(may_recover(&error), again, "{status}");
+        }
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! A file from a source to the disk, whatever the line does: ranges in parallel where the server gives them,
 //! one stream and a new start where it gives none.
 
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress::Progress;
 use crate::qdrant::api::Wanted;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::backoff::Backoff;
 use crate::transfer::landing::{Landing, Ready, Site, Written};
 use crate::transfer::parallel::{self, Fault, count_down, fault_problem};
+use crate::transfer::part;
 use crate::transfer::source::{Expected, Line, Source, changed, next_chunk};
 use std::path::Path;
 use tokio_util::task::TaskTracker;
+
+/// Bytes that are worth keeping when the server stops giving ranges; fewer are fetched again at once.
+const PRECIOUS: u64 = 1 << 20;
 
 /// What to fetch, and where to.
 pub struct Job<'a> {
@@ -26,6 +30,8 @@ pub struct Job<'a> {
     pub progress: &'a Progress,
     /// Ends when what was broken off is saved.
     pub tasks: &'a TaskTracker,
+    /// Called when it turns out that nothing of it can be kept after all.
+    pub on_fallback: &'a (dyn Fn() + Sync),
 }
 
 impl Job<'_> {
@@ -51,9 +57,20 @@ impl Job<'_> {
             let stopped = landing.failure().await;
             match fault {
                 Fault::Disk => return Err(stopped),
+                // A broken line or a restarted proxy must not cost what is there.
+                Fault::NoRanges if part::unfinished(self.target).is_some_and(|left| left.spans.total() >= PRECIOUS) => {
+                    let words = "the server stopped giving ranges, so that what is there cannot be continued now";
+                    return Err(Problem::new(ProblemKind::Failed, words, self.source.shown()).advise(
+                        "try again later, or from the node's own address; discard what is there to start in one stream",
+                    ));
+                }
                 Fault::NoRanges => {
+                    (self.on_fallback)();
                     note = "the server stopped giving ranges: started again in one stream".to_owned();
                     self.expected.ranged = false;
+                }
+                Fault::Source(error) if !self.expected.ranged && error.kind == ApiErrorKind::Changed => {
+                    return Err(changed(self.source));
                 }
                 Fault::Source(error) if !self.expected.ranged => match backoff.next_wait(&error) {
                     Some(wait) => {
@@ -83,7 +100,14 @@ impl Job<'_> {
         let mut answer = self.source.open(&wanted).await.map_err(Fault::Source)?;
         let intake = landing.intake();
         let mut at = 0;
-        while let Some(chunk) = next_chunk(&mut answer.body, self.line.stall, self.source.shown()).await.map_err(Fault::Source)? {
+        loop {
+            let chunk = match next_chunk(&mut answer.body, self.line.stall, self.source.shown()).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                // All is there: how the connection ends does not matter.
+                Err(_) if at == self.expected.size => break,
+                Err(error) => return Err(Fault::Source(error)),
+            };
             let length = chunk.len() as u64;
             self.line.throttle.pass(length).await;
             if at + length > self.expected.size {

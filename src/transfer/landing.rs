@@ -30,7 +30,10 @@ const QUEUE: usize = 12;
 /// Chunks that may wait for the hash; those that find no room are read back from the disk.
 const HASH_QUEUE: usize = 12;
 
-/// How often the state is saved.
+/// When the state is saved first; then after twice as long each time.
+const FIRST_CHECKPOINT: Duration = Duration::from_millis(200);
+
+/// How often the state is saved at last.
 const CHECKPOINT: Duration = Duration::from_secs(2);
 
 /// Bytes that are flushed while the next ones arrive, so that the last sync has little left to do.
@@ -115,10 +118,10 @@ impl<M: Medium> Shared<M> {
     fn checkpoint(&self) -> std::io::Result<()> {
         let spans = self.spans().clone();
         self.sync()?;
-        if self.expected.ranged {
-            let unfinished = Unfinished { source: self.source.clone(), expected: self.expected.clone(), spans };
-            let _ = part::save(&self.target, &unfinished);
-        }
+        // Without ranges nothing of it can be used again; that it is ours is told all the same.
+        let spans = if self.expected.ranged { spans } else { Spans::default() };
+        let unfinished = Unfinished { source: self.source.clone(), expected: self.expected.clone(), spans };
+        let _ = part::save(&self.target, &unfinished);
         Ok(())
     }
 }
@@ -127,7 +130,7 @@ trait Watched: Send + Sync {
     fn spans(&self) -> Spans;
     fn hashed(&self) -> u64;
     fn paused(&self) -> bool;
-    fn whole(&self);
+    fn whole(&self, whole: bool);
 }
 
 impl<M: Medium> Watched for Shared<M> {
@@ -143,8 +146,8 @@ impl<M: Medium> Watched for Shared<M> {
         self.paused.load(Ordering::Acquire)
     }
 
-    fn whole(&self) {
-        self.whole.store(true, Ordering::Release);
+    fn whole(&self, whole: bool) {
+        self.whole.store(whole, Ordering::Release);
     }
 }
 
@@ -173,8 +176,8 @@ pub struct Landing {
 impl Landing {
     /// Opens `<target>.part`. What an earlier try left is kept when it holds bytes of the same file.
     pub fn open(site: &Site<'_>) -> Result<Self, Problem> {
-        let left = part::unfinished(site.target).filter(|left| site.expected.ranged && left.expected.same_bytes(site.expected));
-        let file = part::open(site.target, left.is_some())?;
+        let wanted = |left: &Unfinished| site.expected.ranged && left.holds(site.source, site.expected);
+        let (file, left) = part::open(site.target, wanted)?;
         let spans = left.map(|left| left.spans).unwrap_or_default();
         Ok(Self::over(file, spans, site))
     }
@@ -225,7 +228,9 @@ impl Landing {
 
     /// Waits until all is hashed and synced. The name is still `.part`.
     pub async fn finish(mut self, progress: &Progress) -> Result<(Written, Ready), Problem> {
-        self.shared.whole();
+        self.shared.whole(true);
+        // Whoever stops waiting takes the word back: nobody hashes for hours what was canceled.
+        let waits = Waits(Some(self.shared.clone()));
         self.chunks = None;
         let size = self.shared.spans().total();
         let failed = |error: std::io::Error| disk_problem("write", &part_path(&self.target), &error);
@@ -244,7 +249,8 @@ impl Landing {
                 }
             }
         };
-        Ok((written, Ready { target: self.target }))
+        waits.no_longer();
+        Ok((written, Ready { target: self.target, _locked: self.shared }))
     }
 }
 
@@ -263,27 +269,48 @@ impl Intake {
     }
 }
 
-/// A whole file that waits for its final name.
-#[derive(Debug)]
+/// Somebody waits for the end of the hash.
+struct Waits(Option<Arc<dyn Watched>>);
+
+impl Waits {
+    fn no_longer(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.0 {
+            shared.whole(false);
+        }
+    }
+}
+
+/// A whole file that waits for its final name. It stays locked until it has one.
 pub struct Ready {
     target: PathBuf,
+    _locked: Arc<dyn Watched>,
+}
+
+/// Renames, but never over what is there.
+fn rename_to_free(from: &Path, to: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(std::io::Error::from) {
+        // File systems that cannot: a link never replaces either.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            std::fs::hard_link(from, to)?;
+            let _ = std::fs::remove_file(from);
+            Ok(())
+        }
+        renamed => renamed,
+    }
 }
 
 impl Ready {
     /// Gives it its final name. An existing file is replaced only when `overwrite` says so.
     pub fn publish(self, overwrite: bool) -> Result<PathBuf, Problem> {
         let part = part_path(&self.target);
-        let renamed = if overwrite {
-            std::fs::rename(&part, &self.target)
-        } else {
-            // A link never replaces: no race with somebody who made the file meanwhile.
-            match std::fs::hard_link(&part, &self.target) {
-                Ok(()) => std::fs::remove_file(&part),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-                Err(_) if !self.target.exists() => std::fs::rename(&part, &self.target),
-                Err(error) => Err(error),
-            }
-        };
+        let renamed = if overwrite { std::fs::rename(&part, &self.target) } else { rename_to_free(&part, &self.target) };
         renamed.map_err(|error| disk_problem("name", &self.target, &error))?;
         part::forget(&self.target);
         sync_folder(&self.target);
@@ -341,6 +368,10 @@ fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64, Bytes)>) 
         }
         let synced = shared.sync();
         let digest = digest.join().map_err(|_| std::io::Error::other("hashing crashed"))??;
+        if broken_off() {
+            leave(shared);
+            return Err(std::io::Error::from(ErrorKind::Interrupted));
+        }
         synced?;
         describe(shared, digest)
     })
@@ -348,13 +379,13 @@ fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64, Bytes)>) 
 
 /// Flushes and saves until `stops` closes; the first sync that fails is the result.
 fn keep_saving<M: Medium>(shared: &Shared<M>, stops: &Receiver<()>) -> std::io::Result<()> {
-    let (mut looks, mut flushed) = (0, shared.spans().total());
+    let (mut looks, mut flushed, mut due) = (0, shared.spans().total(), FIRST_CHECKPOINT);
     while stops.recv_timeout(FLUSH_LOOK) == Err(RecvTimeoutError::Timeout) {
         looks += 1;
         let written = shared.spans().total();
-        if FLUSH_LOOK * looks >= CHECKPOINT {
+        if FLUSH_LOOK * looks >= due {
             shared.checkpoint()?;
-            (looks, flushed) = (0, written);
+            (looks, flushed, due) = (0, written, (due * 2).min(CHECKPOINT));
         } else if written - flushed >= FLUSH {
             shared.sync()?;
             flushed = written;
@@ -378,7 +409,7 @@ fn leave<M: Medium>(shared: &Shared<M>) {
     if shared.expected.ranged && !shared.spans().is_empty() {
         let _ = shared.checkpoint();
     } else {
-        let _ = part::discard(&shared.target);
+        let _ = part::remove(&shared.target);
     }
 }
 

@@ -57,6 +57,9 @@ struct Fetch<'a> {
     noted: AtomicBool,
 }
 
+/// After so long without another loss, streams that an outage took may come back.
+const QUIET: Duration = Duration::from_secs(30);
+
 /// Part of the file that one stream is at.
 struct Claim {
     at: u64,
@@ -85,6 +88,7 @@ pub async fn fetch(
     };
     let mut growth = Growth::new(line.streams);
     let mut most = line.streams;
+    let mut lowered: Option<std::time::Instant> = None;
     let mut streams = FuturesUnordered::new();
     let mut next = 0;
     let begun = progress::now();
@@ -103,10 +107,16 @@ pub async fn fetch(
             Some(ended) = streams.next() => match ended {
                 Ok(()) => {}
                 // One stream too many for this server: the others take over its range.
-                Err(fault) if !streams.is_empty() && tolerable(&fault) => most = streams.len(),
+                Err(fault) if !streams.is_empty() && tolerable(&fault) => {
+                    most = streams.len();
+                    lowered = Some(progress::now());
+                }
                 Err(fault) => return Err(fault),
             },
             _ = ticks.tick() => {
+                if lowered.is_some_and(|since| since.elapsed() > QUIET) {
+                    (most, lowered) = (line.streams, None);
+                }
                 let held = line.throttle.is_holding() || landing.is_paused() || fetch.noted.load(Relaxed);
                 fetch.wanted.store(growth.look(begun.elapsed(), fetch.arrived.load(Relaxed), held), Relaxed);
             }
@@ -162,17 +172,18 @@ impl Fetch<'_> {
             }
             let Some(mut claim) = self.claim(running_on) else { return Ok(()) };
             while let Err(fault) = self.run(&mut claim, running_on, &mut backoff).await {
-                let wait = match &fault {
-                    Fault::Source(error) => backoff.next_wait(error),
-                    _ => None,
+                // One answer without the range may be another node's, or a proxy's that has just started.
+                let error = match &fault {
+                    Fault::Source(error) => Some(error.clone()),
+                    Fault::NoRanges => Some(self.no_ranges()),
+                    Fault::Changed | Fault::Disk => None,
                 };
-                let Some(wait) = wait else {
+                let wait = error.as_ref().and_then(|error| backoff.next_wait(error));
+                let (Some(wait), Some(error)) = (wait, error) else {
                     self.todo().insert(claim.at, claim.end);
                     return Err(fault);
                 };
-                if let Fault::Source(error) = &fault {
-                    self.wait(wait, backoff.tries(), error).await;
-                }
+                self.wait(wait, backoff.tries(), &error).await;
             }
         }
     }
@@ -196,7 +207,7 @@ impl Fetch<'_> {
             return Err(Fault::Source(ApiError::new(ApiErrorKind::Cut, "read the snapshot", self.source.shown(), words)));
         }
         // A server that ignores the range of the first block sends the whole file; that is as good.
-        let open_ended = answer.length != Some(claim.end - claim.at);
+        let open_ended = answer.to.is_none_or(|to| to > claim.end);
         loop {
             if claim.at == claim.end && !(open_ended && self.extend(claim)) {
                 break;
@@ -226,6 +237,11 @@ impl Fetch<'_> {
             let _ = next_chunk(&mut answer.body, self.line.stall, "").await;
         }
         Ok(())
+    }
+
+    fn no_ranges(&self) -> ApiError {
+        let words = "the server sent the whole file in place of a part";
+        ApiError::new(ApiErrorKind::Cut, "read the snapshot", self.source.shown(), words)
     }
 
     async fn wait(&self, wait: Duration, tries: u32, error: &ApiError) {

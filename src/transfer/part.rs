@@ -11,6 +11,7 @@ use crate::transfer::spans::Spans;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -38,6 +39,15 @@ pub struct Unfinished {
     pub expected: Expected,
     /// What of it is there.
     pub spans: Spans,
+}
+
+impl Unfinished {
+    /// Whether its bytes are bytes of this file. A hash tells of the content wherever it lies; without one the size
+    /// and ETag of two files of different sources may be equal.
+    pub fn holds(&self, source: &str, expected: &Expected) -> bool {
+        let hashed = self.expected.sha256.is_some() && expected.sha256.is_some();
+        self.expected.same_bytes(expected) && (hashed || self.source == source)
+    }
 }
 
 fn beside(target: &Path, ending: &str) -> PathBuf {
@@ -98,8 +108,8 @@ pub fn forget(target: &Path) {
     let _ = std::fs::remove_file(state_path(target));
 }
 
-/// Removes bytes and state.
-pub fn discard(target: &Path) -> Result<(), Problem> {
+/// Removes bytes and state. Whoever calls this has them open, or knows that nobody has.
+pub fn remove(target: &Path) -> Result<(), Problem> {
     let part = part_path(target);
     forget(target);
     match std::fs::remove_file(&part) {
@@ -108,21 +118,50 @@ pub fn discard(target: &Path) -> Result<(), Problem> {
     }
 }
 
-/// Opens the part, for this process alone. A link in its place is refused: it could lead anywhere.
-pub fn open(target: &Path, keep: bool) -> Result<File, Problem> {
+/// Removes bytes and state, unless some process is at them.
+pub fn discard(target: &Path) -> Result<(), Problem> {
+    if in_use(target) { Err(busy(&part_path(target))) } else { remove(target) }
+}
+
+fn busy(path: &Path) -> Problem {
+    Problem::new(ProblemKind::Failed, "another qsnap is writing this file", path.display().to_string())
+        .advise("wait for it, or choose another name or folder")
+}
+
+/// How often somebody else may take the name away while it is opened.
+const CONTESTED: u32 = 8;
+
+/// Opens the part, for this process alone, with what an earlier try left if that is `wanted`. A link in its place is
+/// refused: it could lead anywhere. What is not wanted is never emptied but unlinked: the name may have become that of
+/// a file that was published meanwhile.
+pub fn open(target: &Path, wanted: impl Fn(&Unfinished) -> bool) -> Result<(File, Option<Unfinished>), Problem> {
     let path = part_path(target);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(no_follow());
-    let file = options.open(&path).map_err(|error| disk_problem("open", &path, &error))?;
-    if let Err(TryLockError::WouldBlock) = file.try_lock() {
-        return Err(Problem::new(ProblemKind::Failed, "another qsnap is writing this file", path.display().to_string())
-            .advise("wait for it, or choose another name or folder"));
+    let failed = |error: std::io::Error| disk_problem("open", &path, &error);
+    for _ in 0..CONTESTED {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).custom_flags(no_follow());
+        let file = options.open(&path).map_err(failed)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(busy(&path));
+        }
+        // Locked, but still what the name means?
+        let mine = file.metadata().map_err(failed)?;
+        let named = std::fs::symlink_metadata(&path).ok();
+        if named.is_none_or(|named| (named.dev(), named.ino()) != (mine.dev(), mine.ino())) {
+            continue;
+        }
+        // A second name: a kill in the middle of publishing left both, and the other one is a good file.
+        let alone = mine.nlink() == 1;
+        let left = if alone { unfinished(target).filter(&wanted) } else { None };
+        if left.is_some() || (alone && mine.len() == 0) {
+            if left.is_none() {
+                forget(target);
+            }
+            return Ok((file, left));
+        }
+        remove(target)?;
     }
-    if !keep {
-        forget(target);
-        file.set_len(0).map_err(|error| disk_problem("empty", &path, &error))?;
-    }
-    Ok(file)
+    Err(busy(&path))
 }
 
 /// Whether some process has it open as [`open`] does.
@@ -177,11 +216,50 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("a.snapshot");
         assert!(!in_use(&target));
-        let first = open(&target, true).unwrap();
+        let first = open(&target, |_| true).unwrap();
         assert!(in_use(&target));
-        assert!(open(&target, true).unwrap_err().message.contains("another qsnap"));
+        assert!(open(&target, |_| true).unwrap_err().message.contains("another qsnap"));
         drop(first);
-        open(&target, true).unwrap();
+        open(&target, |_| true).unwrap();
+    }
+
+    #[test]
+    fn a_published_file_is_never_emptied_through_its_second_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a.snapshot");
+        std::fs::write(&target, [7; 100]).unwrap();
+        // A kill between the two steps of publishing.
+        std::fs::hard_link(&target, part_path(&target)).unwrap();
+        save(&target, &left(Spans::of(0, 100))).unwrap();
+        let (file, left) = open(&target, |_| true).unwrap();
+        assert_eq!((left, file.metadata().unwrap().len()), (None, 0));
+        std::io::Write::write_all(&mut &file, b"other bytes").unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), [7; 100]);
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_unlinked_and_not_emptied() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("a.snapshot");
+        std::fs::write(part_path(&target), [7; 100]).unwrap();
+        save(&target, &left(Spans::of(0, 100))).unwrap();
+        let reader = File::open(part_path(&target)).unwrap();
+        let (file, kept) = open(&target, |_| false).unwrap();
+        assert_eq!((kept, file.metadata().unwrap().len()), (None, 0));
+        assert_eq!(reader.metadata().unwrap().len(), 100, "whoever had it open still has its bytes");
+        assert!(discard(&target).is_err(), "somebody is at it");
+        drop(file);
+        discard(&target).unwrap();
+    }
+
+    #[test]
+    fn without_a_hash_only_the_same_source_counts() {
+        let ours = left(Spans::of(0, 40));
+        assert!(ours.holds("prod/x/a.snapshot", &ours.expected) && ours.holds("other/x/a.snapshot", &ours.expected));
+        let mut unhashed = ours.clone();
+        unhashed.expected.sha256 = None;
+        assert!(unhashed.holds("prod/x/a.snapshot", &unhashed.expected));
+        assert!(!unhashed.holds("other/x/a.snapshot", &unhashed.expected));
     }
 
     #[test]
@@ -191,7 +269,7 @@ mod tests {
         std::fs::write(&precious, "x").unwrap();
         let target = dir.path().join("a.snapshot");
         std::os::unix::fs::symlink(&precious, part_path(&target)).unwrap();
-        assert!(open(&target, false).is_err());
+        assert!(open(&target, |_| false).is_err());
         assert_eq!(std::fs::read_to_string(&precious).unwrap(), "x");
     }
 }

@@ -62,6 +62,8 @@ pub struct Outlet {
     pub stall: Duration,
     /// Its address.
     pub shown: String,
+    /// Whether what has no listed hash must at least end as a tar does before its last bytes are handed over.
+    pub wants_end: bool,
 }
 
 /// What an upload sends.
@@ -86,9 +88,9 @@ impl Pump {
         progress: &Progress,
         at_end: impl FnOnce() + Send + 'static,
     ) -> (Self, Body) {
-        let notes = progress.clone();
+        let (notes, wants_end) = (progress.clone(), outlet.wants_end);
         Self::start(expected.size, outlet, progress, at_end, move |feed| async move {
-            Relay { source: source.as_ref(), expected: &expected, line: &line, notes: &notes }.run(feed).await
+            Relay { source: source.as_ref(), expected: &expected, line: &line, notes: &notes, wants_end }.run(feed).await
         })
     }
 
@@ -206,12 +208,33 @@ impl Feed {
     }
 }
 
+/// Counts bytes, and the zeros at their end.
+#[derive(Default)]
+struct End {
+    size: u64,
+    zeros: u64,
+}
+
+impl End {
+    fn take(&mut self, chunk: &[u8]) {
+        let zeros = chunk.iter().rev().take_while(|byte| **byte == 0).count();
+        self.zeros = if zeros == chunk.len() { self.zeros + zeros as u64 } else { zeros as u64 };
+        self.size += chunk.len() as u64;
+    }
+
+    /// Whole blocks, of which the last two are zeros.
+    fn is_of_a_tar(&self) -> bool {
+        self.size >= 1024 && self.size.is_multiple_of(512) && self.zeros >= 1024
+    }
+}
+
 /// Reads a source in order, opening it again where it broke.
 struct Relay<'a> {
     source: &'a dyn Source,
     expected: &'a Expected,
     line: &'a Line,
     notes: &'a Progress,
+    wants_end: bool,
 }
 
 impl Relay<'_> {
@@ -222,6 +245,7 @@ impl Relay<'_> {
         let mut answer: Option<Download> = None;
         let mut noted = false;
         let (mut at, mut held) = (0, Bytes::new());
+        let mut end = End::default();
         while at < size {
             let chunk = match self.next(&mut answer, at).await {
                 Ok(chunk) => chunk,
@@ -241,6 +265,7 @@ impl Relay<'_> {
             }
             self.line.throttle.pass(chunk.len() as u64).await;
             hasher.update(&chunk);
+            end.take(&chunk);
             at += chunk.len() as u64;
             let before = std::mem::replace(&mut held, chunk);
             if !before.is_empty() {
@@ -254,6 +279,10 @@ impl Relay<'_> {
                 return Err(Problem::new(ProblemKind::Difference, words, self.source.shown())
                     .advise("the target was not given the last bytes, so it restored nothing; take a new snapshot"));
             }
+        }
+        if self.expected.sha256.is_none() && self.wants_end && !end.is_of_a_tar() {
+            return Err(Problem::new(ProblemKind::Difference, "the archive has no end: it is cut", self.source.shown())
+                .advise("the target was not given the last bytes, so it restored nothing; take a new snapshot"));
         }
         if !held.is_empty() {
             feed.send(held).await;

@@ -113,7 +113,10 @@ fn download_cells(size: usize) -> Vec<Cell> {
         cells.push(cell(format!("{broken},download:delay=30ms"), Complete));
         cells.push(cell(format!("{broken},download:throttle=60MB"), Complete));
         cells.push(cell(format!("{broken},download:ignore-range"), Complete));
-        cells.push(cell(format!("{broken},download:ignore-range@3"), Complete));
+        // What is there is not thrown away because a server stops giving ranges.
+        let must = if at < 1 << 20 { Complete } else { Fail(ProblemKind::Failed) };
+        cells.push(cell(format!("{broken},download:ignore-range@3"), must));
+        cells.push(cell(format!("{broken},download:ignore-range@3*1"), Complete));
         cells.push(cell(format!("{broken},download:replace@3*1"), Complete));
         cells.push(cell(format!("{broken},any:wrong-checksum"), Fail(ProblemKind::Difference)));
         cells.push(cell(format!("{broken},download:vanish@3"), Fail(ProblemKind::NotFound)));
@@ -338,7 +341,7 @@ async fn killed_again_and_again(server: &Server, name: &str, seed: u64) {
     let cli = Cli::for_servers(&[("a", server)]);
     let target = cli.path("f.snapshot");
     let arguments = ["snapshots", "download", "a/x@latest", "--to", "f.snapshot", "-q", "--limit-rate", "12MB"];
-    let (mut state, mut kills) = (seed, 0);
+    let (mut state, mut kills, mut remembered) = (seed, 0, 0);
     let code = loop {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let moment = Duration::from_millis(60 + (state >> 33) % 400);
@@ -347,11 +350,15 @@ async fn killed_again_and_again(server: &Server, name: &str, seed: u64) {
         }
         kills += 1;
         assert!(!target.exists(), "nothing has the final name before it is whole");
+        let kept = qsnap::transfer::part::unfinished(&target).map_or(0, |left| left.spans.total());
+        assert!(kept >= remembered, "a kill costs nothing that was remembered: {kept} after {remembered}");
+        remembered = kept;
         if kills == 12 {
             break cli.run(&arguments[..arguments.len() - 2]).await.code.into();
         }
     };
     assert_eq!(code, Some(0), "{name}, seed {seed}, after {kills} kills");
+    assert!(kills < 12 || remembered > 0, "{name}, seed {seed}: nothing was ever remembered");
     assert!(std::fs::read(&target).unwrap() == bytes, "{name}, seed {seed}, after {kills} kills: other bytes");
     let left: Vec<String> = files(cli.home.path()).into_iter().filter(|name| name.starts_with("f.")).collect();
     assert_eq!(left, ["f.snapshot"]);
