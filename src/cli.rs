@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod compare;
 pub mod exit;
 pub mod inspect;
 pub mod listing;

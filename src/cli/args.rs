@@ -96,11 +96,25 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Copy a collection to another instance or name.
     Copy(CopyArgs),
+    /// Compare two collections: shape, counts, and points by a sample or all of them.
+    Compare(CompareArgs),
     /// Tell what is in a snapshot, without a server and without the whole download.
     Inspect(InspectArgs),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// Compare.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// INSTANCE/COLLECTION.
+    pub first: String,
+    /// INSTANCE/COLLECTION.
+    pub second: String,
+    /// Read every point of both, with payload and vectors.
+    #[arg(long)]
+    pub deep: bool,
 }
 
 /// Inspect.

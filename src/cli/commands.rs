@@ -3,7 +3,7 @@
 use crate::cli::args::{Command, CopyArgs, Global, ModeArg, RestoreArgs, RouteArg, SandboxArgs, Snapshots};
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
-use crate::cli::{inspect, listing, operate};
+use crate::cli::{compare, inspect, listing, operate};
 use crate::config::load::Overrides;
 use crate::config::{Config, show};
 use crate::domain::address::{Address, CollectionAddress, Which};
@@ -78,6 +78,7 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
         }
         Command::Restore(args) => operate::operate(services, global, printer, vec![restore(args)]).await,
         Command::Copy(args) => operate::operate(services, global, printer, vec![copy(&args)]).await,
+        Command::Compare(args) => compare::run(services, global, printer, args).await,
         Command::Inspect(args) => inspect::run(services, global, printer, args).await,
         Command::Demo | Command::Sandbox(_) | Command::Config(_) => fail(printer, &usage("this command needs no server")),
     }

@@ -320,9 +320,11 @@ impl Ready {
     /// Keeps it as `.corrupt`, for whoever wants to look; never under the final name.
     pub fn keep_as_corrupt(self) -> PathBuf {
         let (part, corrupt) = (part_path(&self.target), corrupt_path(&self.target));
-        part::forget(&self.target);
         match std::fs::rename(&part, &corrupt) {
-            Ok(()) => corrupt,
+            Ok(()) => {
+                part::forget(&self.target);
+                corrupt
+            }
             Err(_) => part,
         }
     }

@@ -111,11 +111,12 @@ pub fn forget(target: &Path) {
 /// Removes bytes and state. Whoever calls this has them open, or knows that nobody has.
 pub fn remove(target: &Path) -> Result<(), Problem> {
     let part = part_path(target);
-    forget(target);
+    // The state last: a kill in between leaves no bytes that nobody knows.
     match std::fs::remove_file(&part) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(disk_problem("remove", &part, &error)),
-        _ => Ok(()),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(disk_problem("remove", &part, &error)),
+        _ => forget(target),
     }
+    Ok(())
 }
 
 /// Removes bytes and state, unless some process is at them.

@@ -5,6 +5,7 @@
 mod archive;
 mod assets;
 mod bad_input;
+mod compare;
 mod conformance;
 mod exchanges;
 mod flows;
