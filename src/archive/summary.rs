@@ -1,6 +1,6 @@
 //! What a snapshot is, in lines for people: label and text.
 
-use crate::archive::contents::{Collection, Contents, Scope, Shard};
+use crate::archive::contents::{Collection, Contents, Kind, Scope, Shard};
 use crate::archive::versions::Bounds;
 use crate::domain::size;
 use std::collections::BTreeMap;
@@ -33,7 +33,9 @@ pub fn lines(contents: &Contents, bounds: &Bounds) -> Vec<Line> {
         (None, Some(high)) => format!("Qdrant {high} or older"),
         (Some(low), Some(high)) => format!("Qdrant {low} to {high}"),
     };
-    lines.push(("written by", version));
+    if contents.kind != Kind::Unknown {
+        lines.push(("written by", version));
+    }
     lines
 }
 

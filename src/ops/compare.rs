@@ -262,41 +262,55 @@ fn shape_differences(a: &CollectionInfo, b: &CollectionInfo) -> Vec<String> {
     found
 }
 
+/// What came of one point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Same,
+    Changed,
+    Missing,
+}
+
 /// Random points of `from`, looked up in `other`.
-async fn sample(from: &Side, other: &Side) -> Result<Points, Problem> {
+async fn sample(from: &Side, other: &Side) -> Result<Vec<(PointId, Found)>, Problem> {
     let sampled = match from.node.sample(&from.name, SAMPLE).await {
         Ok(points) => points,
         // Before 1.11 there is no query API: the first points serve.
         Err(_) => from.node.scroll(&from.name, None, SAMPLE).await.map_err(from.problem())?.points,
     };
-    let ours: BTreeMap<PointId, String> = sampled.iter().map(|point| (point.id.clone(), proof::digest(point))).collect();
-    let ids: Vec<PointId> = ours.keys().cloned().collect();
+    let ids: Vec<PointId> = sampled.iter().map(|point| point.id.clone()).collect();
     let theirs = proof::digests(other.node.as_ref(), &other.name, &ids).await.map_err(other.problem())?;
-    let mut points = Points::default();
-    for (id, digest) in ours {
-        match theirs.get(&id) {
-            Some(found) if *found == digest => points.same += 1,
-            Some(_) => points.changed.add(id),
-            None => points.only_in_first.add(id),
-        }
-    }
-    Ok(points)
+    let judged = sampled.into_iter().map(|point| {
+        let found = match theirs.get(&point.id) {
+            Some(digest) if *digest == proof::digest(&point) => Found::Same,
+            Some(_) => Found::Changed,
+            None => Found::Missing,
+        };
+        (point.id, found)
+    });
+    Ok(judged.collect())
 }
 
-/// What the samples of both sides found together. A point that both drew counts twice among the same.
-fn both_ways(from_first: Points, from_second: Points) -> Points {
-    let mut changed = from_first.changed;
-    for id in from_second.changed.first {
-        if !changed.first.contains(&id) {
-            changed.add(id);
+/// What the samples of both sides found together; a point that both drew counts once.
+fn both_ways(from_first: Vec<(PointId, Found)>, from_second: Vec<(PointId, Found)>) -> Points {
+    let mut points = Points::default();
+    let mut shared: BTreeMap<PointId, Found> = BTreeMap::new();
+    for (sampled, missing) in [(from_first, &mut points.only_in_first), (from_second, &mut points.only_in_second)] {
+        for (id, found) in BTreeMap::from_iter(sampled) {
+            if found == Found::Missing {
+                missing.add(id);
+            } else {
+                shared.insert(id, found);
+            }
         }
     }
-    Points {
-        same: from_first.same + from_second.same,
-        only_in_first: from_first.only_in_first,
-        only_in_second: from_second.only_in_first,
-        changed,
+    for (id, found) in shared {
+        if found == Found::Same {
+            points.same += 1;
+        } else {
+            points.changed.add(id);
+        }
     }
+    points
 }
 
 /// Every point, by ranges of ids.
@@ -415,6 +429,16 @@ mod tests {
         assert_eq!((many.count, many.first.len()), (30, NAMED));
         assert_eq!(many.words(), "30 (ids 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, …)");
         assert_eq!(Ids::default().words(), "0");
+    }
+
+    #[test]
+    fn a_point_that_both_drew_counts_once() {
+        let id = PointId::Number;
+        let first = vec![(id(2), Found::Same), (id(1), Found::Missing), (id(5), Found::Changed)];
+        let second = vec![(id(2), Found::Same), (id(5), Found::Changed), (id(9), Found::Missing)];
+        let points = both_ways(first, second);
+        assert_eq!((points.same, &points.changed, &points.only_in_first), (1, &ids(&[5]), &ids(&[1])));
+        assert_eq!(points.only_in_second, ids(&[9]));
     }
 
     #[test]
