@@ -13,6 +13,7 @@ pub mod landing;
 pub mod meter;
 pub mod parallel;
 pub mod part;
+pub mod publish;
 pub mod pump;
 pub mod remote;
 pub mod source;

@@ -15,8 +15,9 @@ use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
 use crate::transfer::disk;
 use crate::transfer::download::{Job, kept_words};
-use crate::transfer::landing::{Ready, Written};
+use crate::transfer::landing::{PRECIOUS, Written};
 use crate::transfer::part::{self, part_path};
+use crate::transfer::publish::Ready;
 use crate::transfer::source::{Expected, NodeSnapshot};
 use std::path::{Path, PathBuf};
 use tokio_util::task::TaskTracker;
@@ -165,6 +166,14 @@ fn left_findings(file: &Path, source: &str, expected: &Expected) -> Option<Findi
                 size::bytes(expected.size)
             ),
         ),
+        Some(left) if !expected.ranged && left.holds(source, expected) && left.spans.total() >= PRECIOUS => Finding::block(
+            "resume",
+            format!(
+                "the server gives no ranges now, so that the {} that are there cannot be continued",
+                size::bytes(left.spans.total())
+            ),
+            "try again later, or from the node's own address; to start anew remove the .part and its .part.state",
+        ),
         Some(left) if left.source != source && !left.spans.is_empty() => Finding::block(
             "resume",
             format!("an unfinished download of {} lies there: {}", sanitise(&left.source), size::bytes(left.spans.total())),
@@ -280,6 +289,9 @@ async fn fetch(
         if resolved.expected.ranged {
             job.resumable(Some(kept_words(&part)));
             services.interrupted.begin(&spec.address, &resolved.located.snapshot.name, &resolved.file, spec.overwrite);
+        } else {
+            job.resumable(None);
+            services.interrupted.end(&resolved.file);
         }
         let expected = resolved.expected.clone();
         let on_fallback = || {
@@ -295,6 +307,7 @@ async fn fetch(
                 job.progress.note("the snapshot was replaced on the server: starting again");
                 let which = Which::Named(resolved.located.snapshot.name.clone());
                 resolved.located = locate(&connection, &spec.address, &which).await?;
+                let source = source_of(&connection, &spec.address, &resolved.located)?;
                 let listed = &resolved.located.snapshot;
                 let probed = Expected::probe(&source, listed.size, listed.sha256.clone()).await;
                 resolved.expected = probed.map_err(|error| error.into_problem(&source.shown))?;

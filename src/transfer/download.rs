@@ -6,15 +6,13 @@ use crate::jobs::progress::Progress;
 use crate::qdrant::api::Wanted;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::backoff::Backoff;
-use crate::transfer::landing::{Landing, Ready, Site, Written};
+use crate::transfer::landing::{Landing, PRECIOUS, Site, Written};
 use crate::transfer::parallel::{self, Fault, count_down, fault_problem};
 use crate::transfer::part;
+use crate::transfer::publish::Ready;
 use crate::transfer::source::{Expected, Line, Source, changed, next_chunk};
 use std::path::Path;
 use tokio_util::task::TaskTracker;
-
-/// Bytes that are worth keeping when the server stops giving ranges; fewer are fetched again at once.
-const PRECIOUS: u64 = 1 << 20;
 
 /// What to fetch, and where to.
 pub struct Job<'a> {
@@ -130,5 +128,8 @@ impl Job<'_> {
 
 /// What is said of a file that was broken off.
 pub fn kept_words(part: &Path) -> String {
-    format!("what arrived is kept in {}; the same download goes on from there", part.display())
+    format!(
+        "what arrived is kept in {}; the same download goes on from there",
+        crate::domain::text::sanitise(&part.display().to_string())
+    )
 }

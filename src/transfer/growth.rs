@@ -32,6 +32,8 @@ enum Stage {
 pub struct Growth {
     most: usize,
     streams: usize,
+    /// How many ran before the last step.
+    fewer: usize,
     /// Rate with the number of streams before the last doubling.
     before: Option<f64>,
     stage: Stage,
@@ -41,7 +43,7 @@ pub struct Growth {
 impl Growth {
     /// One stream, at most `most`.
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), streams: 1, before: None, stage: Stage::Settling, since: Duration::ZERO }
+        Self { most: most.max(1), streams: 1, fewer: 1, before: None, stage: Stage::Settling, since: Duration::ZERO }
     }
 
     /// Streams that should run.
@@ -76,14 +78,16 @@ impl Growth {
     }
 
     fn judge(&mut self, at: Duration, rate: f64) {
-        let worth = self.before.is_none_or(|before| rate >= before * WORTH);
+        // From 8 to 9 nobody can win as much as from 4 to 8.
+        let gain = 1.0 + (WORTH - 1.0) * (self.streams as f64 / self.fewer as f64 - 1.0).min(1.0);
+        let worth = self.before.is_none_or(|before| rate >= before * gain);
         if !worth {
-            self.streams = (self.streams / 2).max(1);
+            self.streams = self.fewer;
             self.turn(at, Stage::Content);
         } else if rate >= FAST * self.streams as f64 || self.streams == self.most {
             self.turn(at, Stage::Content);
         } else {
-            self.before = Some(rate);
+            (self.before, self.fewer) = (Some(rate), self.streams);
             self.streams = (self.streams * 2).min(self.most);
             self.turn(at, Stage::Settling);
         }
@@ -108,6 +112,7 @@ mod tests {
     fn a_line_that_is_capped_by_connection_gets_all_streams() {
         assert_eq!(run(&mut Growth::new(8), 0, 5, |streams| streams as f64 * 10e6), 8);
         assert_eq!(run(&mut Growth::new(5), 0, 5, |streams| streams as f64 * 10e6), 5);
+        assert_eq!(run(&mut Growth::new(9), 0, 6, |streams| streams as f64 * 10e6), 9);
     }
 
     #[test]

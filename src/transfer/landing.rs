@@ -6,9 +6,10 @@
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress::Progress;
-use crate::transfer::disk::{self, disk_problem, sync_folder};
+use crate::transfer::disk::{self, disk_problem};
 use crate::transfer::hashing::{self, Digest};
-use crate::transfer::part::{self, Unfinished, corrupt_path, part_path};
+use crate::transfer::part::{self, Unfinished, part_path};
+use crate::transfer::publish::{Held, Ready};
 use crate::transfer::source::Expected;
 use crate::transfer::spans::Spans;
 use bytes::Bytes;
@@ -42,6 +43,9 @@ const FLUSH: u64 = 64 << 20;
 /// How often it is looked whether something has to be flushed or saved.
 const FLUSH_LOOK: Duration = Duration::from_millis(50);
 
+/// Bytes that are worth keeping when the server gives no ranges; fewer are fetched again at once.
+pub const PRECIOUS: u64 = 1 << 20;
+
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(500);
 
@@ -65,6 +69,8 @@ pub(in crate::transfer) trait Medium: Send + Sync + 'static {
     fn write_all_at(&self, bytes: &[u8], at: u64) -> std::io::Result<()>;
     fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<()>;
     fn sync(&self) -> std::io::Result<()>;
+    /// Whether `path` still means it.
+    fn is(&self, path: &Path) -> bool;
 }
 
 impl Medium for File {
@@ -82,6 +88,10 @@ impl Medium for File {
 
     fn sync(&self) -> std::io::Result<()> {
         self.sync_data()
+    }
+
+    fn is(&self, path: &Path) -> bool {
+        part::is_named(self, path)
     }
 }
 
@@ -106,6 +116,10 @@ impl<M: Medium> Shared<M> {
         self.spans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_named(&self) -> bool {
+        self.file.is(&part_path(&self.target))
+    }
+
     fn sync(&self) -> std::io::Result<()> {
         if self.unsynced.load(Ordering::Acquire) {
             return Err(std::io::Error::other("an earlier sync failed"));
@@ -121,7 +135,10 @@ impl<M: Medium> Shared<M> {
         // Without ranges nothing of it can be used again; that it is ours is told all the same.
         let spans = if self.expected.ranged { spans } else { Spans::default() };
         let unfinished = Unfinished { source: self.source.clone(), expected: self.expected.clone(), spans };
-        let _ = part::save(&self.target, &unfinished);
+        // Beside a file of somebody else our state would be a lie.
+        if self.is_named() {
+            let _ = part::save(&self.target, &unfinished);
+        }
         Ok(())
     }
 }
@@ -131,6 +148,7 @@ trait Watched: Send + Sync {
     fn hashed(&self) -> u64;
     fn paused(&self) -> bool;
     fn whole(&self, whole: bool);
+    fn is_named(&self) -> bool;
 }
 
 impl<M: Medium> Watched for Shared<M> {
@@ -148,6 +166,10 @@ impl<M: Medium> Watched for Shared<M> {
 
     fn whole(&self, whole: bool) {
         self.whole.store(whole, Ordering::Release);
+    }
+
+    fn is_named(&self) -> bool {
+        Shared::is_named(self)
     }
 }
 
@@ -176,6 +198,12 @@ pub struct Landing {
 impl Landing {
     /// Opens `<target>.part`. What an earlier try left is kept when it holds bytes of the same file.
     pub fn open(site: &Site<'_>) -> Result<Self, Problem> {
+        let precious = |left: &Unfinished| left.holds(site.source, site.expected) && left.spans.total() >= PRECIOUS;
+        if !site.expected.ranged && part::unfinished(site.target).is_some_and(|left| precious(&left)) {
+            let words = "the server gives no ranges now, so that what is there cannot be continued";
+            return Err(Problem::new(ProblemKind::Failed, words, site.source)
+                .advise("try again later, or from the node's own address; to start anew remove the .part and its .part.state"));
+        }
         let wanted = |left: &Unfinished| site.expected.ranged && left.holds(site.source, site.expected);
         let (file, left) = part::open(site.target, wanted)?;
         let spans = left.map(|left| left.spans).unwrap_or_default();
@@ -235,7 +263,8 @@ impl Landing {
         let size = self.shared.spans().total();
         let failed = |error: std::io::Error| disk_problem("write", &part_path(&self.target), &error);
         let mut hashed = self.shared.hashed();
-        if size.saturating_sub(hashed) > 64 << 20 {
+        let shown = size.saturating_sub(hashed) > 64 << 20;
+        if shown {
             progress.phase("hashing what is on disk", Some(size));
             progress.resume(hashed);
         }
@@ -244,13 +273,15 @@ impl Landing {
                 ended = &mut self.writer => break ended.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)?,
                 () = tokio::time::sleep(Duration::from_millis(100)) => {
                     let now = self.shared.hashed();
-                    progress.look_through(now.saturating_sub(hashed));
+                    if shown {
+                        progress.look_through(now.saturating_sub(hashed));
+                    }
                     hashed = now;
                 }
             }
         };
         waits.no_longer();
-        Ok((written, Ready { target: self.target, _locked: self.shared }))
+        Ok((written, Ready::new(self.target, Box::new(Locked(self.shared)))))
     }
 }
 
@@ -269,6 +300,15 @@ impl Intake {
     }
 }
 
+/// The lock of a part, as long as it waits for its name.
+struct Locked(Arc<dyn Watched>);
+
+impl Held for Locked {
+    fn is_named(&self) -> bool {
+        self.0.is_named()
+    }
+}
+
 /// Somebody waits for the end of the hash.
 struct Waits(Option<Arc<dyn Watched>>);
 
@@ -282,50 +322,6 @@ impl Drop for Waits {
     fn drop(&mut self) {
         if let Some(shared) = &self.0 {
             shared.whole(false);
-        }
-    }
-}
-
-/// A whole file that waits for its final name. It stays locked until it has one.
-pub struct Ready {
-    target: PathBuf,
-    _locked: Arc<dyn Watched>,
-}
-
-/// Renames, but never over what is there.
-fn rename_to_free(from: &Path, to: &Path) -> std::io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(std::io::Error::from) {
-        // File systems that cannot: a link never replaces either.
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
-            std::fs::hard_link(from, to)?;
-            let _ = std::fs::remove_file(from);
-            Ok(())
-        }
-        renamed => renamed,
-    }
-}
-
-impl Ready {
-    /// Gives it its final name. An existing file is replaced only when `overwrite` says so.
-    pub fn publish(self, overwrite: bool) -> Result<PathBuf, Problem> {
-        let part = part_path(&self.target);
-        let renamed = if overwrite { std::fs::rename(&part, &self.target) } else { rename_to_free(&part, &self.target) };
-        renamed.map_err(|error| disk_problem("name", &self.target, &error))?;
-        part::forget(&self.target);
-        sync_folder(&self.target);
-        Ok(self.target)
-    }
-
-    /// Keeps it as `.corrupt`, for whoever wants to look; never under the final name.
-    pub fn keep_as_corrupt(self) -> PathBuf {
-        let (part, corrupt) = (part_path(&self.target), corrupt_path(&self.target));
-        match std::fs::rename(&part, &corrupt) {
-            Ok(()) => {
-                part::forget(&self.target);
-                corrupt
-            }
-            Err(_) => part,
         }
     }
 }
@@ -348,6 +344,10 @@ fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64, Bytes)>) 
         let saver = threads.spawn(move || keep_saving(shared, &saving_stops));
         let written = begun.and_then(|()| {
             while let Some((at, chunk)) = chunks.blocking_recv() {
+                // What the disk dropped once has to be fetched again: nothing is won by going on.
+                if shared.unsynced.load(Ordering::Acquire) {
+                    return Err(std::io::Error::other("an earlier sync failed"));
+                }
                 until_room(shared, &chunks, || shared.file.write_all_at(&chunk, at))?;
                 let end = at + chunk.len() as u64;
                 // Before it is known as written: the hash takes it from here rather than from the disk.
@@ -361,7 +361,8 @@ fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64, Bytes)>) 
         closing.store(true, Ordering::Release);
         drop((passing, stop_saving));
         let saved = saver.join().unwrap_or_else(|_| Err(std::io::Error::other("saving crashed")));
-        let written = written.and(saved);
+        // Why a sync failed says more than that it did.
+        let written = saved.and(written);
         if written.is_err() || broken_off() {
             shared.whole.store(false, Ordering::Release);
             let _ = digest.join();
@@ -411,7 +412,9 @@ fn leave<M: Medium>(shared: &Shared<M>) {
     if shared.expected.ranged && !shared.spans().is_empty() {
         let _ = shared.checkpoint();
     } else {
-        let _ = part::remove(&shared.target);
+        if shared.is_named() {
+            let _ = part::remove(&shared.target);
+        }
     }
 }
 
@@ -425,20 +428,21 @@ fn until_room<M: Medium>(
     loop {
         let result = work();
         let full = result.as_ref().is_err_and(disk::is_full);
-        if !full || waited >= FULL_PATIENCE || chunks.is_closed() {
+        // A queue that is closed while all has arrived still waits for its last chunks to be written.
+        let abandoned = chunks.is_closed() && !shared.whole.load(Ordering::Acquire);
+        if !full || waited >= FULL_PATIENCE || abandoned {
             if shared.paused.load(Ordering::Relaxed) {
                 shared.progress.note("");
                 shared.paused.store(false, Ordering::Release);
             }
             return result;
         }
-        if !shared.paused.load(Ordering::Relaxed) {
-            let missing = shared.expected.size.saturating_sub(shared.spans().total());
-            let missing = crate::domain::size::bytes(missing);
-            shared.progress.note(&format!("the disk is full: make room for {missing}, it goes on by itself"));
-            // After the note: whoever sees the pause sees why.
-            shared.paused.store(true, Ordering::Release);
-        }
+        // At each try: a retry of some stream may have said something else meanwhile.
+        let missing = shared.expected.size.saturating_sub(shared.spans().total());
+        let missing = crate::domain::size::bytes(missing);
+        shared.progress.note(&format!("the disk is full: make room for {missing}, it goes on by itself"));
+        // After the note: whoever sees the pause sees why.
+        shared.paused.store(true, Ordering::Release);
         std::thread::sleep(FULL_RETRY);
         waited += FULL_RETRY;
     }
@@ -608,6 +612,10 @@ mod tests {
             Ok(())
         }
 
+        fn is(&self, _: &Path) -> bool {
+            true
+        }
+
         fn sync(&self) -> std::io::Result<()> {
             if self.loses { Err(ErrorKind::Other.into()) } else { Ok(()) }
         }
@@ -640,6 +648,50 @@ mod tests {
         let (written, _) = landing.finish(&place.progress).await.unwrap();
         assert_eq!(written.size, 200);
         assert_eq!(place.progress.sample().note, "");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_is_full_at_the_end_pauses_too() {
+        let place = Place::new(200);
+        let room = Arc::new(AtomicU64::new(150));
+        let disk = Disk { room: room.clone(), loses: false, error: ErrorKind::StorageFull, content: Mutex::default() };
+        let landing = place.with(|site| Landing::over(disk, Spans::default(), site));
+        let shared = landing.shared.clone();
+        assert!(landing.intake().write(0, Bytes::from_static(&[1; 100])).await);
+        assert!(landing.intake().write(100, Bytes::from_static(&[2; 100])).await);
+        let finishing = landing.finish(&place.progress);
+        let making_room = async {
+            while !shared.paused() {
+                tokio::task::yield_now().await;
+            }
+            room.store(1000, Ordering::Relaxed);
+        };
+        let (finished, ()) = tokio::join!(finishing, making_room);
+        assert_eq!(finished.unwrap().0.size, 200);
+    }
+
+    #[tokio::test]
+    async fn what_somebody_put_in_its_place_is_not_published() {
+        let place = Place::new(3);
+        let landing = place.open();
+        assert!(landing.intake().write(0, Bytes::from_static(b"abc")).await);
+        let (_, ready) = landing.finish(&place.progress).await.unwrap();
+        std::fs::remove_file(part_path(&place.target())).unwrap();
+        std::fs::write(part_path(&place.target()), "WRONG").unwrap();
+        let problem = ready.publish(false).unwrap_err();
+        assert!(problem.message.contains("removed or replaced"), "{problem}");
+        assert!(!place.target().exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_precious_is_not_thrown_away_for_want_of_ranges() {
+        let mut place = Place::new(4 << 20);
+        let landing = place.open();
+        assert!(landing.intake().write(0, Bytes::from(vec![1; 2 << 20])).await);
+        place.broken_off(landing).await;
+        place.expected.ranged = false;
+        assert!(place.with(Landing::open).is_err());
+        assert_eq!(unfinished(&place.target()).unwrap().spans.total(), 2 << 20);
     }
 
     #[tokio::test]

@@ -88,7 +88,7 @@ pub async fn fetch(
     };
     let mut growth = Growth::new(line.streams);
     let mut most = line.streams;
-    let mut lowered: Option<std::time::Instant> = None;
+    let mut lowered: Option<(std::time::Instant, u64)> = None;
     let mut streams = FuturesUnordered::new();
     let mut next = 0;
     let begun = progress::now();
@@ -109,12 +109,16 @@ pub async fn fetch(
                 // One stream too many for this server: the others take over its range.
                 Err(fault) if !streams.is_empty() && tolerable(&fault) => {
                     most = streams.len();
-                    lowered = Some(progress::now());
+                    lowered = Some((progress::now(), fetch.arrived.load(Relaxed)));
                 }
                 Err(fault) => return Err(fault),
             },
             _ = ticks.tick() => {
-                if lowered.is_some_and(|since| since.elapsed() > QUIET) {
+                // Only once bytes came again: a dead server must not get ever new tries.
+                let again = |(since, before): (std::time::Instant, u64)| {
+                    since.elapsed() > QUIET && fetch.arrived.load(Relaxed) > before
+                };
+                if lowered.is_some_and(again) {
                     (most, lowered) = (line.streams, None);
                 }
                 let held = line.throttle.is_holding() || landing.is_paused() || fetch.noted.load(Relaxed);

@@ -121,7 +121,21 @@ pub fn remove(target: &Path) -> Result<(), Problem> {
 
 /// Removes bytes and state, unless some process is at them.
 pub fn discard(target: &Path) -> Result<(), Problem> {
-    if in_use(target) { Err(busy(&part_path(target))) } else { remove(target) }
+    let path = part_path(target);
+    let file = OpenOptions::new().read(true).custom_flags(no_follow()).open(&path);
+    // Held until it is removed: nobody begins in between.
+    if let Ok(file) = &file
+        && let Err(TryLockError::WouldBlock) = file.try_lock()
+    {
+        return Err(busy(&path));
+    }
+    remove(target)
+}
+
+/// Whether a path still means this file.
+pub fn is_named(file: &File, path: &Path) -> bool {
+    let (Ok(mine), Ok(named)) = (file.metadata(), std::fs::symlink_metadata(path)) else { return false };
+    (named.dev(), named.ino()) == (mine.dev(), mine.ino())
 }
 
 fn busy(path: &Path) -> Problem {
@@ -146,11 +160,10 @@ pub fn open(target: &Path, wanted: impl Fn(&Unfinished) -> bool) -> Result<(File
             return Err(busy(&path));
         }
         // Locked, but still what the name means?
-        let mine = file.metadata().map_err(failed)?;
-        let named = std::fs::symlink_metadata(&path).ok();
-        if named.is_none_or(|named| (named.dev(), named.ino()) != (mine.dev(), mine.ino())) {
+        if !is_named(&file, &path) {
             continue;
         }
+        let mine = file.metadata().map_err(failed)?;
         // A second name: a kill in the middle of publishing left both, and the other one is a good file.
         let alone = mine.nlink() == 1;
         let left = if alone { unfinished(target).filter(&wanted) } else { None };
@@ -168,7 +181,8 @@ pub fn open(target: &Path, wanted: impl Fn(&Unfinished) -> bool) -> Result<(File
 /// Whether some process has it open as [`open`] does.
 pub fn in_use(target: &Path) -> bool {
     let Ok(file) = OpenOptions::new().read(true).custom_flags(no_follow()).open(part_path(target)) else { return false };
-    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    // A shared lock: whoever wants to begin meanwhile is only in its way for a moment, and others that look are not.
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 fn no_follow() -> i32 {

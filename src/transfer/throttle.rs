@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// What may be saved up while nobody transfers.
 const BURST: Duration = Duration::from_millis(50);
 
+/// Bytes that always pass together.
+const SMALLEST: u64 = 1 << 10;
+
 #[derive(Debug)]
 struct Bucket {
     /// Bytes per second; `None` is no limit.
@@ -62,8 +65,16 @@ impl Throttle {
         self.bucket().held.is_some_and(|at| at.elapsed() < Duration::from_secs(1))
     }
 
-    /// Waits until `bytes` may pass.
+    /// Waits until `bytes` may pass. In pieces: a chunk that takes seconds at a low rate must not pass as a whole.
     pub async fn pass(&self, bytes: u64) {
+        let mut left = bytes;
+        while left > 0 {
+            left -= self.pass_some(left).await;
+        }
+    }
+
+    /// Waits until some of `bytes` may pass, and says how many.
+    async fn pass_some(&self, bytes: u64) -> u64 {
         loop {
             let changed = self.0.1.notified();
             tokio::pin!(changed);
@@ -71,12 +82,13 @@ impl Throttle {
             changed.as_mut().enable();
             let wait = {
                 let mut bucket = self.bucket();
-                let Some(rate) = bucket.rate else { return };
+                let Some(rate) = bucket.rate else { return bytes };
                 let now = Instant::now();
                 bucket.fill(now);
                 if bucket.level >= 0.0 {
-                    bucket.level -= bytes as f64;
-                    return;
+                    let piece = bytes.min(((rate as f64 * BURST.as_secs_f64()) as u64).max(SMALLEST));
+                    bucket.level -= piece as f64;
+                    return piece;
                 }
                 bucket.held = Some(now);
                 Duration::from_secs_f64((-bucket.level / rate.max(1) as f64).clamp(0.001, 3600.0))
@@ -118,6 +130,15 @@ mod tests {
             let moved = moved(&throttle, streams, chunk, Duration::from_secs(10)).await as f64;
             assert!((moved / 100_000_000.0 - 1.0).abs() <= 0.05, "{streams} × {chunk}: {moved}");
             assert!(throttle.is_holding());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_low_rate_is_never_exceeded_by_a_large_chunk() {
+        for rate in [100_000, 200_000, 1_000_000] {
+            let throttle = Throttle::new(Some(rate));
+            let moved = moved(&throttle, 2, 400_000, Duration::from_secs(10)).await;
+            assert!(moved <= rate * 10 * 105 / 100, "{rate}: {moved}");
         }
     }
 
