@@ -50,7 +50,7 @@ pub fn services(config: &Config) -> (Arc<Services>, mpsc::Receiver<JobEvent>) {
     install_crypto();
     let (jobs, events) = JobManager::new();
     let connector = Box::new(HttpConnector { configured: config.instances.clone() });
-    let journal = Journal::new(&config.state_dir);
+    let journal = Journal::new(&config.state_dir, &config.operator);
     let proofs = ProofStore::new(&config.state_dir);
     let interrupted = InterruptedStore::new(&config.state_dir);
     (Arc::new(Services::new(connector, jobs, journal, proofs, interrupted, Arc::new(SystemClock))), events)

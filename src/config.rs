@@ -82,6 +82,8 @@ pub struct Config {
     pub ascii: (bool, Origin),
     /// Journal and proofs.
     pub state_dir: PathBuf,
+    /// Who works here, such as `ada@bastion`: it stands in the history.
+    pub operator: String,
 }
 
 impl Config {

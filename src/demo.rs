@@ -100,6 +100,7 @@ fn config(global: &Global, environment: &Environment, instances: Vec<ConfiguredI
         color: own.as_ref().map_or((global.color.unwrap_or_default(), Origin::Flag), |own| own.color),
         ascii: own.as_ref().map_or((global.ascii, Origin::Flag), |own| own.ascii),
         state_dir: home.join("state"),
+        operator: load::operator(environment),
     }
 }
 

@@ -1,5 +1,6 @@
 //! L3: what a user can do. Every operation is plan → approve → execute → verify; both front ends call it.
 
+pub mod bring;
 pub mod compare;
 pub mod content;
 pub mod copy;
@@ -8,17 +9,28 @@ pub mod delete;
 pub mod deliver;
 pub mod discard;
 pub mod download;
+pub mod drop;
 pub mod flow;
 pub mod follow;
 pub mod gates;
+pub mod history;
+pub mod incident;
 pub mod inspect;
 pub mod interrupted;
 pub mod journal;
 pub mod list;
+pub mod next;
+pub mod overwrite;
 pub mod proof;
 pub mod report;
 pub mod resolve;
 pub mod restore;
+pub mod revive;
 pub mod services;
+pub mod settle;
+pub mod shard_keys;
+pub mod source;
 pub mod steps;
+pub mod switch;
+pub mod target;
 pub mod verify;

@@ -159,8 +159,11 @@ impl Shard {
 /// Which shards a key names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShardKey {
-    /// The key.
+    /// The key, sanitised.
     pub key: String,
+    /// As it is sent to a server: a text, or a number.
+    #[serde(skip)]
+    pub raw: Value,
     /// Its shards.
     pub shards: Vec<u32>,
 }
@@ -184,6 +187,9 @@ pub struct Collection {
     pub keys: Vec<ShardKey>,
     /// Indexed payload fields and their types.
     pub payload_schema: BTreeMap<String, String>,
+    /// The same as it stands there, to make the indexes again.
+    #[serde(skip)]
+    pub payload_schema_raw: serde_json::Map<String, Value>,
     /// `shard_key_mapping.json` was written as a map, as before 1.13.
     pub keys_as_map: bool,
     /// `shard_key_mapping.json` is there.

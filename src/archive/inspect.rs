@@ -277,7 +277,7 @@ impl Reader<'_> {
                     into.has_payload_index = true;
                     let text = self.json(&mut walk, within, &entry)?;
                     match schema(&text) {
-                        Some(schema) => into.payload_schema = schema,
+                        Some((schema, raw)) => (into.payload_schema, into.payload_schema_raw) = (schema, raw),
                         None => self.damage(at(within, &entry, "the payload indexes cannot be read")),
                     }
                 }
@@ -434,11 +434,16 @@ fn keys(text: &[u8]) -> Option<(Vec<ShardKey>, bool)> {
     };
     match serde_json::from_slice::<Value>(text).ok()? {
         Value::Array(list) => {
-            let read = |one: &Value| Some(ShardKey { key: word(one.get("key")?), shards: ids(one.get("shard_ids")?)? });
+            let read = |one: &Value| {
+                let raw = one.get("key")?;
+                Some(ShardKey { key: word(raw), raw: raw.clone(), shards: ids(one.get("shard_ids")?)? })
+            };
             Some((list.iter().map(read).collect::<Option<_>>()?, false))
         }
         Value::Object(map) => {
-            let read = |(key, list): (&String, &Value)| Some(ShardKey { key: one_line(key, 120), shards: ids(list)? });
+            let read = |(key, list): (&String, &Value)| {
+                Some(ShardKey { key: one_line(key, 120), raw: Value::String(key.clone()), shards: ids(list)? })
+            };
             Some((map.iter().map(read).collect::<Option<_>>()?, true))
         }
         Value::Null => Some((Vec::new(), false)),
@@ -447,7 +452,7 @@ fn keys(text: &[u8]) -> Option<(Vec<ShardKey>, bool)> {
 }
 
 /// `{"schema": {field: "keyword"}}`, or an object with a `type` in place of the word.
-fn schema(text: &[u8]) -> Option<BTreeMap<String, String>> {
+fn schema(text: &[u8]) -> Option<(BTreeMap<String, String>, serde_json::Map<String, Value>)> {
     let value: Value = serde_json::from_slice(text).ok()?;
     let kind = |schema: &Value| match schema {
         Value::String(word) => one_line(word, 40),
@@ -457,5 +462,5 @@ fn schema(text: &[u8]) -> Option<BTreeMap<String, String>> {
         }
     };
     let schema = value.get("schema")?.as_object()?;
-    Some(schema.iter().map(|(field, of)| (one_line(field, 120), kind(of))).collect())
+    Some((schema.iter().map(|(field, of)| (one_line(field, 120), kind(of))).collect(), schema.clone()))
 }

@@ -96,6 +96,21 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Copy a collection to another instance or name.
     Copy(CopyArgs),
+    /// Point an alias at another collection, in one step.
+    Alias(AliasArgs),
+    /// Delete a collection.
+    Drop {
+        /// INSTANCE/COLLECTION.
+        address: String,
+    },
+    /// Find and bring back a deleted collection whose snapshots are still on its node.
+    Revive(ReviveArgs),
+    /// What was done here, by whom and how it ended; and what is still open.
+    History {
+        /// One operation.
+        #[command(subcommand)]
+        command: Option<HistoryCommand>,
+    },
     /// Compare two collections: shape, counts, and points by a sample or all of them.
     Compare(CompareArgs),
     /// Tell what is in a snapshot, without a server and without the whole download.
@@ -170,9 +185,12 @@ pub enum Snapshots {
         /// Where to.
         #[arg(long, value_name = "INSTANCE/COLLECTION")]
         to: String,
-        /// Only to a free name, or over what is there.
-        #[arg(long, value_enum, default_value = "new")]
+        /// Where it goes: to a free name, beside what is there, or over it.
+        #[arg(long, value_enum, default_value = "auto")]
         mode: ModeArg,
+        /// What is left out, and how far it is compared.
+        #[command(flatten)]
+        care: CareArgs,
     },
     /// Delete snapshots.
     Delete {
@@ -190,12 +208,85 @@ pub struct RestoreArgs {
     /// Where to.
     #[arg(long, value_name = "INSTANCE/COLLECTION")]
     pub to: String,
-    /// Only to a free name, or over what is there (a safety snapshot is taken first).
-    #[arg(long, value_enum, default_value = "new")]
+    /// Where it goes: to a free name, beside what is there, or over it.
+    #[arg(long, value_enum, default_value = "auto")]
     pub mode: ModeArg,
     /// How the bytes go.
     #[arg(long, value_enum, default_value = "auto")]
     pub route: RouteArg,
+    /// What is left out, and how far it is compared.
+    #[command(flatten)]
+    pub care: CareArgs,
+}
+
+/// How careful an operation is that may overwrite something.
+#[derive(Debug, Clone, Args)]
+pub struct CareArgs {
+    /// Leave out a step of an overwrite: the safety snapshot, or the proof restore to a scratch name.
+    #[arg(long, value_enum, value_name = "STEP")]
+    pub skip: Vec<SkipArg>,
+    /// Overrule a check that blocks: version, rights or proof.
+    #[arg(long, value_name = "CHECK")]
+    pub force: Vec<String>,
+    /// Compare every point afterwards, not a sample, where there is something to compare with.
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// A step that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SkipArg {
+    /// No snapshot of what is overwritten: no way back.
+    Safety,
+    /// No restore to a scratch name first: damage shows only after the live data is gone.
+    Proof,
+}
+
+/// Point an alias elsewhere.
+#[derive(Debug, Args)]
+pub struct AliasArgs {
+    /// INSTANCE/ALIAS.
+    pub alias: String,
+    /// The collection it is to point at, on the same instance.
+    pub collection: String,
+}
+
+/// Bring back a deleted collection.
+#[derive(Debug, Args)]
+pub struct ReviveArgs {
+    /// INSTANCE/COLLECTION.
+    pub address: String,
+    /// Which snapshot: a name from the list, or `latest`. Without it the snapshots are only listed.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub from: Option<String>,
+}
+
+/// What was done.
+#[derive(Debug, Subcommand)]
+pub enum HistoryCommand {
+    /// Everything about one operation, fit for an incident review.
+    Show {
+        /// Its id, the beginning of it, or `last`.
+        id: String,
+        /// As Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Go on with an operation that broke off.
+    Continue {
+        /// Its id.
+        id: String,
+    },
+    /// Bring back what was there before an operation that broke off.
+    RollBack {
+        /// Its id.
+        id: String,
+    },
+    /// Remove what an operation left behind.
+    CleanUp {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// Copy.
@@ -208,14 +299,24 @@ pub struct CopyArgs {
     /// How the bytes go.
     #[arg(long, value_enum, default_value = "auto")]
     pub route: RouteArg,
+    /// What is left out, and how far it is compared.
+    #[command(flatten)]
+    pub care: CareArgs,
+    /// Carry the aliases too, where their names are free on the target.
+    #[arg(long)]
+    pub aliases: bool,
 }
 
 /// Where a restore may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ModeArg {
+    /// To the name where it is free, else beside what has it.
+    Auto,
     /// Only to a free name.
     New,
-    /// Over what is there.
+    /// Under a name beside it; what is there is not touched. Ends in a choice: switch an alias, keep both, delete.
+    SideBySide,
+    /// Over what is there, after a safety snapshot and a proof restore; rolled back when it fails.
     InPlace,
 }
 

@@ -1,9 +1,11 @@
 //! From parsed arguments to what is to be done: one short function a command.
 
-use crate::cli::args::{Command, CopyArgs, Global, ModeArg, RestoreArgs, RouteArg, SandboxArgs, Snapshots};
+use crate::cli::args::{
+    AliasArgs, CareArgs, Command, CopyArgs, Global, ModeArg, RestoreArgs, ReviveArgs, RouteArg, SandboxArgs, SkipArg, Snapshots,
+};
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
-use crate::cli::{compare, inspect, listing, operate};
+use crate::cli::{compare, history, inspect, listing, operate};
 use crate::config::load::Overrides;
 use crate::config::{Config, show};
 use crate::domain::address::{Address, CollectionAddress, Which};
@@ -14,9 +16,13 @@ use crate::ops::create::CreateSpec;
 use crate::ops::delete::DeleteSpec;
 use crate::ops::deliver::Route;
 use crate::ops::download::DownloadSpec;
+use crate::ops::drop::DropSpec;
 use crate::ops::flow::Spec;
+use crate::ops::overwrite::Skips;
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use crate::ops::revive::ReviveSpec;
 use crate::ops::services::Services;
+use crate::ops::switch::SwitchSpec;
 use crate::sandbox::seed::SeedCollection;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use serde_json::json;
@@ -66,18 +72,24 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
             let specs = addresses.iter().map(|text| download(text, &to, overwrite)).collect();
             operate::operate(services, global, printer, specs).await
         }
-        Command::Snapshots(Snapshots::Upload { file, to, mode }) => {
+        Command::Snapshots(Snapshots::Upload { file, to, mode, care }) => {
             let target = CollectionAddress::parse(&to).map_err(usage);
             let source = RestoreSource::File(file);
-            let spec =
-                target.map(|target| Spec::Restore(RestoreSpec { source, target, mode: mode.into(), route: Route::Upload }));
+            let spec = target.map(|target| careful(RestoreSpec::new(source, target, mode.into(), Route::Upload), care));
             operate::operate(services, global, printer, vec![spec]).await
         }
         Command::Snapshots(Snapshots::Delete { addresses }) => {
             operate::operate(services, global, printer, deletions(&addresses)).await
         }
         Command::Restore(args) => operate::operate(services, global, printer, vec![restore(args)]).await,
-        Command::Copy(args) => operate::operate(services, global, printer, vec![copy(&args)]).await,
+        Command::Copy(args) => operate::operate(services, global, printer, vec![copy(args)]).await,
+        Command::Alias(args) => operate::operate(services, global, printer, vec![alias(&args)]).await,
+        Command::Drop { address } => {
+            let spec = CollectionAddress::parse(&address).map_err(usage).map(|address| Spec::Drop(DropSpec { address }));
+            operate::operate(services, global, printer, vec![spec]).await
+        }
+        Command::Revive(args) => operate::operate(services, global, printer, vec![revive(&args)]).await,
+        Command::History { command } => history::run(services, global, printer, command).await,
         Command::Compare(args) => compare::run(services, global, printer, args).await,
         Command::Inspect(args) => inspect::run(services, global, printer, args).await,
         Command::Demo | Command::Sandbox(_) | Command::Config(_) => fail(printer, &usage("this command needs no server")),
@@ -156,10 +168,42 @@ fn restore(args: RestoreArgs) -> Result<Spec, Problem> {
         }
         _ => {}
     }
-    Ok(Spec::Restore(RestoreSpec { source, target, mode: args.mode.into(), route }))
+    Ok(careful(RestoreSpec::new(source, target, args.mode.into(), route), args.care))
 }
 
-fn copy(args: &CopyArgs) -> Result<Spec, Problem> {
+fn careful(spec: RestoreSpec, care: CareArgs) -> Spec {
+    Spec::Restore(RestoreSpec { skips: skips(&care), force: care.force, deep: care.deep, ..spec })
+}
+
+fn skips(care: &CareArgs) -> Skips {
+    Skips { safety: care.skip.contains(&SkipArg::Safety), proof: care.skip.contains(&SkipArg::Proof) }
+}
+
+fn alias(args: &AliasArgs) -> Result<Spec, Problem> {
+    let alias = CollectionAddress::parse(&args.alias).map_err(usage)?;
+    // The collection may be written with its instance, which must be the same one.
+    let to = match Address::parse(&args.collection) {
+        Ok(Address::Collection(address)) if address.instance == alias.instance => address,
+        Ok(Address::Collection(_)) => return Err(usage("an alias and its collection are on the same instance")),
+        _ => CollectionAddress::parse(&format!("{}/{}", alias.instance, args.collection)).map_err(usage)?,
+    };
+    Ok(Spec::Switch(SwitchSpec { alias: alias.collection.raw().to_owned(), to }))
+}
+
+fn revive(args: &ReviveArgs) -> Result<Spec, Problem> {
+    let address = CollectionAddress::parse(&args.address).map_err(usage)?;
+    let snapshot = match args.from.as_deref() {
+        None => None,
+        Some("latest") => Some(Which::Latest),
+        Some(name) => match Address::parse(&format!("{address}/{name}")).map_err(usage)? {
+            Address::Snapshot(_, which) => Some(which),
+            _ => return Err(usage("--from takes the name of a snapshot, or `latest`")),
+        },
+    };
+    Ok(Spec::Revive(ReviveSpec { address, snapshot }))
+}
+
+fn copy(args: CopyArgs) -> Result<Spec, Problem> {
     let source = CollectionAddress::parse(&args.source).map_err(usage)?;
     let target = match Address::parse(&args.target).map_err(usage)? {
         Address::Instance(instance) => CollectionAddress::new(instance, source.collection.clone()),
@@ -169,13 +213,17 @@ fn copy(args: &CopyArgs) -> Result<Spec, Problem> {
     if args.route == RouteArg::Upload {
         return Err(usage("copy goes by url or stream"));
     }
-    Ok(Spec::Copy(CopySpec { source, target, route: args.route.into() }))
+    let spec = CopySpec::new(source, target, args.route.into());
+    let (skips, care) = (skips(&args.care), args.care);
+    Ok(Spec::Copy(CopySpec { skips, force: care.force, deep: care.deep, aliases: args.aliases, ..spec }))
 }
 
 impl From<ModeArg> for Mode {
     fn from(arg: ModeArg) -> Self {
         match arg {
+            ModeArg::Auto => Self::Auto,
             ModeArg::New => Self::New,
+            ModeArg::SideBySide => Self::SideBySide,
             ModeArg::InPlace => Self::InPlace,
         }
     }

@@ -5,6 +5,7 @@ use crate::cli::commands::fail;
 use crate::cli::exit::ExitStatus;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
+use crate::jobs::manager::JobContext;
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::compare::{CompareSpec, Comparison, compare};
@@ -25,7 +26,7 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
     };
     let shared = services.clone();
     let title = format!("compare {} {}", spec.first, spec.second);
-    let work = move |job| async move { compare(&shared, &spec, &job).await };
+    let work = move |job: JobContext| async move { compare(&shared, &spec, &job.progress).await };
     let handle = services.jobs.spawn(title, Vec::new(), work);
     match watch(services, global, printer, handle).await {
         Ok(Watched { result: Ok(comparison), .. }) => {

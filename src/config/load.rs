@@ -7,6 +7,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::{SafeUrl, Secret};
+use crate::domain::text::one_line;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -87,7 +88,16 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, 
         Some(value) => (value, Origin::File),
         None => (false, Origin::Default),
     };
-    Ok(Config { file: path, file_found, instances, color, ascii, state_dir: paths::state_dir(environment) })
+    let (state_dir, operator) = (paths::state_dir(environment), operator(environment));
+    Ok(Config { file: path, file_found, instances, color, ascii, state_dir, operator })
+}
+
+/// Who works here. With sudo it is who called it: an incident review wants the person.
+pub fn operator(environment: &Environment) -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| environment.get(name));
+    let user = user.map_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()), |user| one_line(user, 60));
+    let host = rustix::system::uname();
+    format!("{user}@{}", one_line(&host.nodename().to_string_lossy(), 60))
 }
 
 fn read(path: &Path, explicit: bool) -> Result<(FileConfig, bool), Problem> {

@@ -5,11 +5,13 @@
 
 use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
 use crate::domain::text::is_hostile;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
-/// A collection on an instance.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A collection on an instance. Kept in files as it is typed: `instance/collection`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct CollectionAddress {
     /// The instance.
     pub instance: InstanceName,
@@ -38,8 +40,23 @@ impl fmt::Display for CollectionAddress {
     }
 }
 
+impl From<CollectionAddress> for String {
+    fn from(address: CollectionAddress) -> Self {
+        address.to_string()
+    }
+}
+
+impl TryFrom<String> for CollectionAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
 /// Which snapshot of a collection is meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Which {
     /// The newest one.
     Latest,

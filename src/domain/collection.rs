@@ -3,6 +3,7 @@
 use crate::domain::ids::{CollectionName, PeerId, ShardId};
 use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Health as the server reports it. Unknown words stay readable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +116,8 @@ pub struct Alias {
 pub struct ShardReplica {
     /// Shard id.
     pub shard: ShardId,
+    /// Its key, where shards are named by keys.
+    pub key: Option<Value>,
     /// Peer that holds the replica; `None` for the local one.
     pub peer: Option<PeerId>,
     /// `Active`, `Dead`, …; unknown words pass through, sanitised.
@@ -142,6 +145,11 @@ impl CollectionCluster {
         missing.sort_unstable();
         missing.dedup();
         missing
+    }
+
+    /// The shards of each key, as a server names them.
+    pub fn keys(&self) -> BTreeMap<ShardId, Value> {
+        self.replicas.iter().filter_map(|replica| Some((replica.shard, replica.key.clone()?))).collect()
     }
 
     /// Replicas that are not Active, as `shard 0 Dead`.
@@ -176,7 +184,8 @@ mod tests {
 
     #[test]
     fn shards_on_other_nodes_are_found() {
-        let replica = |shard, peer, state: &str| ShardReplica { shard, peer, state: state.into(), points: None };
+        let replica =
+            |shard, peer, state: &str| ShardReplica { shard, key: None, peer, state: state.into(), points: None };
         let cluster = CollectionCluster {
             peer: 1,
             replicas: vec![replica(0, None, "Active"), replica(0, Some(2), "Dead"), replica(1, Some(2), "Active")],

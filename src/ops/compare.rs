@@ -9,7 +9,7 @@ use crate::domain::ids::CollectionName;
 use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
-use crate::jobs::manager::{JobContext, JobOutput};
+use crate::jobs::manager::JobOutput;
 use crate::jobs::progress::Progress;
 use crate::ops::proof;
 use crate::ops::report::Verdict;
@@ -174,23 +174,24 @@ impl Side {
 ///
 /// # Errors
 /// When a side cannot be read. A difference is no error: it is what was found.
-pub async fn compare(services: &Services, spec: &CompareSpec, job: &JobContext) -> Result<Comparison, Problem> {
+pub async fn compare(services: &Services, spec: &CompareSpec, progress: &Progress) -> Result<Comparison, Problem> {
     let begun = Instant::now();
     let (first, second) = (Side::find(services, &spec.first).await?, Side::find(services, &spec.second).await?);
-    job.progress.phase("reading the shapes", None);
+    progress.phase("reading the shapes", None);
     let infos = async |side: &Side| {
         let info = side.node.collection(&side.name).await.map_err(side.problem())?;
         let count = side.node.count(&side.name).await.map_err(side.problem())?;
         Ok::<_, Problem>((info, count))
     };
     let ((info_a, count_a), (info_b, count_b)) = tokio::try_join!(infos(&first), infos(&second))?;
-    let shape = shape_differences(&info_a, &info_b);
+    let mut shape = shape_differences(&info_a, &info_b);
+    shape.extend(index_difference(&info_a, &info_b));
     let points = if spec.deep {
-        job.progress.phase("comparing every point", Some(count_a.max(count_b)));
+        progress.phase("comparing every point", Some(count_a.max(count_b)));
         let page = page_size(&info_a).min(page_size(&info_b));
-        deep(&first, &second, page, &job.progress).await?
+        deep(&first, &second, page, progress).await?
     } else {
-        job.progress.phase("comparing a sample", None);
+        progress.phase("comparing a sample", None);
         let (from_a, from_b) = tokio::try_join!(sample(&first, &second), sample(&second, &first))?;
         both_ways(from_a, from_b)
     };
@@ -240,7 +241,8 @@ fn page_size(info: &CollectionInfo) -> usize {
     (PAGE_NUMBERS / numbers).clamp(8, 1_000) as usize
 }
 
-fn shape_differences(a: &CollectionInfo, b: &CollectionInfo) -> Vec<String> {
+/// What is not the same in vectors and sharding.
+pub(in crate::ops) fn shape_differences(a: &CollectionInfo, b: &CollectionInfo) -> Vec<String> {
     let mut found = Vec::new();
     if a.vectors() != b.vectors() {
         let (a, b) = (a.vectors_in_words(), b.vectors_in_words());
@@ -252,14 +254,15 @@ fn shape_differences(a: &CollectionInfo, b: &CollectionInfo) -> Vec<String> {
     if a.shard_number() != b.shard_number() {
         found.push(format!("{} and {} shards", a.shard_number(), b.shard_number()));
     }
-    if a.payload_schema != b.payload_schema {
-        let words = |info: &CollectionInfo| {
-            let fields: Vec<String> = info.payload_schema.iter().map(|(field, kind)| format!("{field} {kind}")).collect();
-            if fields.is_empty() { "none".to_owned() } else { fields.join(", ") }
-        };
-        found.push(format!("payload indexes: {} and {}", words(a), words(b)));
-    }
     found
+}
+
+fn index_difference(a: &CollectionInfo, b: &CollectionInfo) -> Option<String> {
+    let words = |info: &CollectionInfo| {
+        let fields: Vec<String> = info.payload_schema.iter().map(|(field, kind)| format!("{field} {kind}")).collect();
+        if fields.is_empty() { "none".to_owned() } else { fields.join(", ") }
+    };
+    (a.payload_schema != b.payload_schema).then(|| format!("payload indexes: {} and {}", words(a), words(b)))
 }
 
 /// What came of one point.

@@ -48,7 +48,8 @@ pub async fn read(services: &Services, point: &RestoreSource) -> Content {
 }
 
 impl Content {
-    fn collection(&self) -> Option<&Collection> {
+    /// The collection that it is a snapshot of.
+    pub fn collection(&self) -> Option<&Collection> {
         match self {
             Self::Read(inspected) if inspected.contents.kind == Kind::Collection => inspected.contents.collections.first(),
             _ => None,

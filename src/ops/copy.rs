@@ -2,24 +2,34 @@
 //! "Migrate".
 
 use crate::domain::address::CollectionAddress;
+use crate::domain::collection::Alias;
+use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
+use crate::domain::text::one_line;
 use crate::jobs::limits::Resource;
-use crate::jobs::manager::JobContext;
+use crate::ops::bring::{self, Cargo, bring_fresh};
+use crate::ops::compare::{CompareSpec, compare};
 use crate::ops::create;
 use crate::ops::deliver::{Destination, Origin, Route, first_route};
-use crate::ops::flow::{self, Finding, Plan, Risk, Spec, Step};
-use crate::ops::gates;
-use crate::ops::report::Report;
-use crate::ops::resolve::{NameUse, name_use};
-use crate::ops::restore::{bring, inspect_target, report, safety_snapshot, with_way_back};
+use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
+use crate::ops::gates::{self, server};
+use crate::ops::journal::Made;
+use crate::ops::overwrite::{self, Overwriting, Overwritten, Safety, Skips, overwrite};
+use crate::ops::report::{Report, Verdict};
+use crate::ops::resolve::NameUse;
+use crate::ops::restore::report;
 use crate::ops::services::Services;
+use crate::ops::source::Vouched;
 use crate::ops::steps::Steps;
-use crate::ops::verify::Expected;
+use crate::ops::target::{self, Target};
+use crate::ops::verify::{Expected, Reference};
+use crate::qdrant::api::AliasAction;
 use crate::qdrant::error::ApiError;
+use serde::{Deserialize, Serialize};
 
 /// What to copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopySpec {
     /// From.
     pub source: CollectionAddress,
@@ -27,102 +37,199 @@ pub struct CopySpec {
     pub target: CollectionAddress,
     /// Which way.
     pub route: Route,
+    /// What is left out by choice, where something is replaced.
+    #[serde(default)]
+    pub skips: Skips,
+    /// Gates that are overruled.
+    #[serde(default)]
+    pub force: Vec<String>,
+    /// Compare every point afterwards.
+    #[serde(default)]
+    pub deep: bool,
+    /// Carry the aliases of the source, where their names are free on the target.
+    #[serde(default)]
+    pub aliases: bool,
+}
+
+impl CopySpec {
+    /// A copy with nothing special.
+    pub fn new(source: CollectionAddress, target: CollectionAddress, route: Route) -> Self {
+        Self { source, target, route, skips: Skips::default(), force: Vec::new(), deep: false, aliases: false }
+    }
 }
 
 /// What planning found.
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Resolved {
     node: usize,
-    occupied: Option<u64>,
+    overwrites: bool,
+    /// Aliases that are made on the target.
+    aliases: Vec<String>,
 }
 
-/// Reads what is needed.
+/// Reads what is needed, both sides at the same time.
 pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> {
     let (source, target) = (&spec.source, &spec.target);
     if source == target {
         return Err(Problem::new(ProblemKind::Usage, "source and target are the same", source.to_string())
             .advise("name another instance or collection"));
     }
-    let connection = services.connection(&source.instance).await?;
-    let problem = |error: ApiError| error.into_problem(source.to_string());
-    if let NameUse::Alias(real) = name_use(&connection, source).await? {
-        let real = CollectionAddress::new(source.instance.clone(), real);
-        return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), source.to_string())
-            .advise(format!("copy {real} itself")));
+    let (from, to) = tokio::try_join!(target::gather(services, source), target::gather(services, target))?;
+    match &from.name {
+        NameUse::Alias(real) => {
+            let real = CollectionAddress::new(source.instance.clone(), real.clone());
+            return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), source.to_string())
+                .advise(format!("copy {real} itself")));
+        }
+        NameUse::Free => {
+            return Err(Problem::new(ProblemKind::NotFound, "there is no such collection", source.to_string())
+                .advise("`qsnap collections` lists what there is"));
+        }
+        NameUse::Collection => {}
     }
-    let info = connection.first().collection(&source.collection).await.map_err(problem)?;
-    let points = connection.first().count(&source.collection).await.map_err(problem)?;
-    let cluster = connection.first().collection_cluster(&source.collection).await.map_err(problem)?;
-    let activity = connection.first().snapshot_activity(&source.collection).await.map_err(problem)?;
-    let source_version = connection.first().version().await.map_err(problem)?;
-    let inspected = inspect_target(services, target, true, Some(&info)).await?;
-    let to_problem = |error: ApiError| error.into_problem(target.instance.to_string());
-    let target_version = inspected.connection.first().version().await.map_err(to_problem)?;
-    let mut findings = vec![
-        gates::version(source_version, target_version),
-        Finding::good("source", format!("{source}: {} points, {}", size::exact(points), info.vectors_in_words())),
-        gates::complete(&cluster.missing_here(), connection.nodes.len()),
-        gates::idle(activity, &source.to_string()),
-    ];
-    findings.extend(gates::sharding(Some(&info)));
-    if connection.instance.protection == crate::domain::instance::Protection::ReadOnly {
-        findings.push(Finding::block(
-            "protection",
-            format!("{} is read-only for qsnap: no snapshot can be taken there", source.instance),
-            "restore from a snapshot that exists, or change `protection` in the configuration",
-        ));
-    }
-    findings.extend(inspected.findings);
+    let Some(info) = from.info.clone() else {
+        let why = from.unreadable.clone().unwrap_or_else(|| "its info could not be read".into());
+        return Err(Problem::new(ProblemKind::Failed, format!("cannot be read: {why}"), source.to_string())
+            .advise("repair it first, or restore one of its recovery points elsewhere"));
+    };
+    let overwrites = to.occupied();
+    let mut findings = vec![gates::version(from.version, to.version)];
+    findings.extend(source_findings(&from, &info));
+    findings.extend(to.copy_findings(overwrites, &info));
     let limited = services.limited(&[&source.instance, &target.instance]);
-    let (route, why) = first_route(spec.route, Some(connection.first()), inspected.connection.first(), limited);
-    if route == Route::Url && connection.api_key.is_some() && source.instance != target.instance {
+    let (route, why) = first_route(spec.route, Some(from.node()), to.node(), limited);
+    if route == Route::Url && from.connection.api_key.is_some() && source.instance != target.instance {
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
     }
-    let protection = inspected.connection.instance.protection;
-    let occupied = inspected.occupied;
-    let typed = occupied.is_some() || protection == crate::domain::instance::Protection::Protected;
-    let consent = if typed { format!(" --yes --confirm '{target}'") } else { " --yes".to_owned() };
-    let route_flag = if spec.route == Route::Auto { String::new() } else { format!(" --route {}", spec.route.word()) };
+    findings.extend(server::fetching(route));
+    if overwrites {
+        findings.push(gates::writers(&target.to_string()));
+    }
+    let (aliases, alias_findings) = carried(&spec, &from, &to);
+    findings.extend(alias_findings);
+    gates::force(&mut findings, &spec.force).map_err(|why| Problem::new(ProblemKind::Usage, why, ""))?;
+    if spec.skips != Skips::default() && !overwrites {
+        findings.push(Finding::good("skip", format!("{target} is free: there is nothing to skip")));
+    }
+    let protection = to.connection.instance.protection;
+    let consequence = if overwrites {
+        format!("{}; {source} is only read", overwrite::consequence(target, to.points, spec.skips))
+    } else {
+        String::new()
+    };
+    let mut facts = Facts::default();
+    to.facts(&mut facts, overwrites);
+    facts.points("points in the source", from.points.unwrap_or(0));
+    facts.text("shape of the source", info.vectors());
     Ok(Plan {
         operation: "copy",
         title: format!("copy {source} → {target}"),
-        risk: if occupied.is_some() { Risk::Destroys } else { Risk::Changes },
-        consequence: match occupied {
-            Some(points) => format!("the {} points of {target} are replaced; {source} is only read", size::exact(points)),
-            None => String::new(),
-        },
+        risk: if overwrites { Risk::Destroys } else { Risk::Changes },
+        consequence,
         changes: Some((target.clone(), protection)),
         source: source.to_string(),
         target: target.to_string(),
-        steps: steps_of(&spec, route, &why, occupied),
+        steps: steps_of(&spec, (route, &why), overwrites, &aliases),
         findings,
-        command: format!("qsnap copy {source} {target}{route_flag}{consent}"),
-        facts: {
-            let mut facts = inspected.facts;
-            facts.points("points in the source", points);
-            facts.text("shape of the source", info.vectors());
-            facts
-        },
+        command: command(&spec, overwrites || protection == Protection::Protected),
+        facts,
         needs: vec![
             Resource::Exclusive(target.to_string()),
             Resource::Exclusive(source.to_string()),
-            connection.slot(),
-            inspected.connection.slot(),
+            from.connection.slot(),
+            to.connection.slot(),
         ],
-        resolved: flow::Resolved::Copy(Resolved { node: 0, occupied }),
+        resolved: flow::Resolved::Copy(Resolved { node: 0, overwrites, aliases }),
         spec: Spec::Copy(spec),
     })
 }
 
-fn steps_of(spec: &CopySpec, route: Route, why: &str, occupied: Option<u64>) -> Vec<Step> {
+fn source_findings(from: &Target, info: &crate::domain::collection::CollectionInfo) -> Vec<Finding> {
+    let shown = from.address.to_string();
+    let points = from.points.map_or_else(|| "?".into(), size::exact);
+    let mut findings = vec![Finding::good("source", format!("{shown}: {points} points, {}", info.vectors_in_words()))];
+    match &from.cluster {
+        Ok(cluster) => {
+            findings.push(gates::complete(&cluster.missing_here(), from.connection.nodes.len()));
+            if cluster.moving > 0 || !cluster.unhealthy().is_empty() {
+                findings.push(server::replicas(&cluster.unhealthy(), cluster.moving, &shown));
+            }
+        }
+        Err(why) => findings.push(gates::not_checked("shards", why)),
+    }
+    findings.push(from.idle_finding());
+    if from.connection.instance.protection == Protection::ReadOnly {
+        findings.push(Finding::block(
+            "protection",
+            format!("{} is read-only for qsnap: no snapshot can be taken there", from.address.instance),
+            "restore from a snapshot that exists, or change `protection` in the configuration",
+        ));
+    }
+    findings
+}
+
+/// Aliases that can be carried: never one that points elsewhere on the target.
+fn carried(spec: &CopySpec, from: &Target, to: &Target) -> (Vec<String>, Vec<Finding>) {
+    if !spec.aliases {
+        return (Vec::new(), Vec::new());
+    }
+    let (mut carried, mut findings) = (Vec::new(), Vec::new());
+    for alias in from.own_aliases() {
+        let shown = one_line(&alias, 60);
+        let there = to.aliases.iter().find(|known| known.alias == alias).map(|known| known.collection.clone());
+        match there {
+            None if to.names.iter().any(|name| name.raw() == alias) => findings.push(Finding::look(
+                "alias",
+                format!("{shown} is a collection on {}, so that the alias is not carried", to.address.instance),
+                "rename one of them",
+            )),
+            None => {
+                findings.push(Finding::good("alias", format!("{shown} is made on {}", to.address.instance)));
+                carried.push(alias);
+            }
+            Some(name) if name == to.address.collection => {
+                findings.push(Finding::good("alias", format!("{shown} points at {} already", to.address)));
+            }
+            Some(name) => findings.push(Finding::look(
+                "alias",
+                format!("{shown} points at {name} on {}: it is left alone", to.address.instance),
+                format!("`{} --yes` would switch it", switch_command(&alias, to)),
+            )),
+        }
+    }
+    (carried, findings)
+}
+
+fn switch_command(alias: &str, to: &Target) -> String {
+    crate::ops::switch::SwitchSpec { alias: alias.to_owned(), to: to.address.clone() }.command()
+}
+
+fn command(spec: &CopySpec, typed: bool) -> String {
+    let consent = if typed { format!(" --yes --confirm '{}'", spec.target) } else { " --yes".to_owned() };
+    let route = if spec.route == Route::Auto { String::new() } else { format!(" --route {}", spec.route.word()) };
+    let force: String = spec.force.iter().map(|name| format!(" --force {name}")).collect();
+    let flags = [(" --deep", spec.deep), (" --aliases", spec.aliases)];
+    let flags: String = flags.iter().filter(|(_, on)| *on).map(|(flag, _)| *flag).collect();
+    format!("qsnap copy {} {}{route}{}{force}{flags}{consent}", spec.source, spec.target, overwrite::flags(spec.skips))
+}
+
+fn steps_of(spec: &CopySpec, (route, why): (Route, &str), overwrites: bool, aliases: &[String]) -> Vec<Step> {
     let (source, target) = (&spec.source, &spec.target);
     let mut steps = vec![Step::new("snapshot", format!("count {source}, read a proof sample, take a snapshot"))];
-    if occupied.is_some() {
-        steps.push(Step::new("safety snapshot", format!("take a snapshot of {target} as it is now, and keep it")));
+    let restore = format!("into {target} by {} ({why})", route.word());
+    if overwrites {
+        steps.extend(overwrite::plan_steps(target, spec.skips, restore));
+    } else {
+        steps.push(Step::new("restore", restore));
+        steps.push(Step::new("verify", format!("count {target} and compare the sample with {source}")));
+        steps.push(Step::new("tidy", "delete the snapshot taken for the copy, and the uploaded file"));
     }
-    steps.push(Step::new("restore", format!("into {target} by {} ({why})", route.word())));
-    steps.push(Step::new("verify", format!("count {target} and compare the sample with {source}")));
-    steps.push(Step::new("tidy", "delete the snapshot taken for the copy, and the uploaded file"));
+    if spec.deep {
+        steps.push(Step::new("compare every point", format!("of {source} and {target}")));
+    }
+    if !aliases.is_empty() {
+        steps.push(Step::new("aliases", format!("make {} for {target}", one_line(&aliases.join(", "), 100))));
+    }
     steps
 }
 
@@ -131,36 +238,104 @@ pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,
     resolved: Resolved,
-    job: &JobContext,
+    steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let Spec::Copy(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a copy", ""));
     };
-    let mut steps = Steps::begin(services, job, "copy", &plan.source, &plan.target)?;
+    run(services, plan, spec, resolved, None, steps).await
+}
+
+/// Does it; `safety` was taken by an earlier run that broke off.
+pub(in crate::ops) async fn run(
+    services: &Services,
+    plan: &Plan,
+    spec: &CopySpec,
+    resolved: Resolved,
+    safety: Option<Safety>,
+    steps: &mut Steps<'_>,
+) -> Result<Report, Problem> {
+    let job = steps.job;
     let source = services.connection(&spec.source.instance).await?;
     let target = services.connection(&spec.target.instance).await?;
-    let (snapshot, proof) = create::take(services, &mut steps, &source, resolved.node, &spec.source).await?;
-    let shown = format!("{}/{}", spec.source, crate::domain::address::encode(snapshot.name.raw()));
-    let cleanup = job.on_failure(shown.clone(), create::undo(&source, resolved.node, &spec.source, snapshot.clone()));
-    let mut created = Vec::new();
-    if resolved.occupied.is_some() {
-        created.extend(safety_snapshot(services, &mut steps, &target, &spec.target).await?);
-    }
-    let expected = proof.map_or(Expected::Nothing, Expected::Recorded);
+    let (snapshot, proof) = create::take(services, steps, &source, resolved.node, &spec.source, "snapshot").await?;
+    let shown = create::shown(&spec.source, &snapshot.name);
+    steps.made(Made::Snapshot, &shown)?;
+    let undo = || {
+        let (undo, ledger, shown) =
+            (create::undo(&source, resolved.node, &spec.source, snapshot.clone()), steps.ledger(), shown.clone());
+        async move { undo.await.inspect(|()| ledger.gone(&shown)) }
+    };
+    let cleanup = job.on_failure(shown.clone(), undo());
+    let reference = Reference::of(proof.map_or(Expected::Nothing, Expected::Recorded));
+    let info = source.first().collection(&spec.source.collection).await.ok();
+    let reference = Reference { shape: info, ..reference };
     let origin = Origin::Node {
         connection: source.clone(),
         node: resolved.node,
         address: spec.source.clone(),
         snapshot: snapshot.clone(),
     };
-    let destination = Destination { connection: target, node: 0, address: spec.target.clone() };
-    let brought = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await;
-    let finished = brought.map_err(|problem| with_way_back(problem, &created))?;
-    let deletion = create::undo(&source, resolved.node, &spec.source, snapshot);
-    if job.commit(steps.run("tidy", &shown, deletion)).await.is_err() {
-        steps.leaves(shown);
+    let keyed = keyed(services, spec, &snapshot, &reference).await;
+    let destination = Destination { connection: target.clone(), node: 0, address: spec.target.clone() };
+    let cargo = Cargo { origin: &origin, route: spec.route, reference: &reference, keyed: keyed.as_deref() };
+    let deletion = undo();
+    let mut done = if resolved.overwrites {
+        let (skips, destination, deep) = (spec.skips, &destination, false);
+        let vouched = if matches!(reference.expected, Expected::Recorded(_)) { Vouched::Recorded } else { Vouched::Listed };
+        overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced: false, deep, safety }).await?
+    } else {
+        let stage = (bring::RESTORE, Made::Collection);
+        let finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
+        Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None }
+    };
+    if spec.deep && !matches!(done.verification.verdict, Verdict::Differs(_)) {
+        let compared = CompareSpec { first: spec.source.clone(), second: spec.target.clone(), deep: true };
+        let comparing = compare(services, &compared, &job.progress);
+        done.verification.verdict = match steps.judge("compare every point", comparing, |found| &found.verdict).await {
+            Ok(found) => found.verdict,
+            Err(problem) => Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")),
+        };
+    }
+    if !matches!(done.verification.verdict, Verdict::Differs(_)) {
+        make_aliases(steps, &destination, &resolved.aliases).await?;
+    }
+    if job.commit(steps.run("tidy", &shown, deletion)).await.is_ok() {
+        steps.gone(&shown);
     }
     job.keep(cleanup);
-    let mode = if resolved.occupied.is_some() { "in-place" } else { "new" };
-    report(plan, steps, finished, Some(mode), created)
+    Ok(report(plan, done, if resolved.overwrites { "in-place" } else { "new" }))
+}
+
+/// The configuration of a collection that is sharded by keys, as its snapshot has it.
+async fn keyed(
+    services: &Services,
+    spec: &CopySpec,
+    snapshot: &crate::domain::snapshot::SnapshotInfo,
+    reference: &Reference,
+) -> Option<Box<crate::archive::contents::Collection>> {
+    use crate::domain::address::Which;
+    reference.shape.as_ref().filter(|info| info.custom_sharding())?;
+    let point = crate::ops::restore::RestoreSource::Snapshot(spec.source.clone(), Which::Named(snapshot.name.clone()));
+    crate::ops::content::read(services, &point).await.collection().cloned().map(Box::new)
+}
+
+async fn make_aliases(steps: &mut Steps<'_>, destination: &Destination, aliases: &[String]) -> Result<(), Problem> {
+    if aliases.is_empty() {
+        return Ok(());
+    }
+    let address = &destination.address;
+    let node = destination.connection.first();
+    let making = async {
+        let problem = |error: ApiError| error.into_problem(address.to_string());
+        // Looked at once more: somebody may have made one meanwhile, which must not be stolen.
+        let there = node.aliases().await.map_err(problem)?;
+        for alias in aliases.iter().filter(|alias| !there.iter().any(|known| known.alias == **alias)) {
+            let point = Alias { alias: alias.clone(), collection: address.collection.clone() };
+            node.update_aliases(&[AliasAction::Point(point)]).await.map_err(problem)?;
+        }
+        Ok(())
+    };
+    let job = steps.job;
+    job.commit(steps.run("aliases", &address.to_string(), making)).await
 }

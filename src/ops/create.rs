@@ -5,7 +5,6 @@ use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::jobs::limits::Resource;
-use crate::jobs::manager::JobContext;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::gates;
@@ -107,44 +106,27 @@ pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,
     resolved: Resolved,
-    job: &JobContext,
+    steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let Some((address, _)) = &plan.changes else {
         return Err(Problem::new(ProblemKind::Failed, "the plan names no collection", ""));
     };
     let connection = services.connection(&address.instance).await?;
-    let mut steps = Steps::begin(services, job, "create", &plan.source, &plan.target)?;
     let (mut created, mut bytes) = (Vec::new(), 0_u64);
     for node in resolved.nodes {
-        let (taken, _) = take(services, &mut steps, &connection, node, address).await?;
-        let shown = flow_address(address, &taken.name);
+        let (taken, _) = take(services, steps, &connection, node, address, "snapshot").await?;
+        let shown = shown(address, &taken.name);
         bytes += taken.size;
         created.push(shown.clone());
-        job.on_failure(shown, undo(&connection, node, address, taken));
+        steps.job.on_failure(shown, undo(&connection, node, address, taken));
     }
-    let (done, left_behind, seconds) = steps.end("ok");
-    Ok(Report {
-        operation: "create",
-        source: plan.source.clone(),
-        target: plan.target.clone(),
-        route: None,
-        route_reason: None,
-        mode: None,
-        verdict: None,
-        points: None,
-        samples: None,
-        bytes,
-        seconds,
-        steps: done,
-        left_behind,
-        created,
-    })
+    Ok(Report { bytes, created, ..Report::of(plan) })
 }
 
-fn flow_address(address: &CollectionAddress, name: &SnapshotName) -> String {
+/// Address of a snapshot, as it is typed.
+pub(in crate::ops) fn shown(address: &CollectionAddress, name: &SnapshotName) -> String {
     format!("{address}/{}", crate::domain::address::encode(name.raw()))
 }
-
 /// Deletes a snapshot that an operation made and does not need any more, if it still is that one: a later
 /// snapshot of the same second would have its name.
 pub(in crate::ops) fn undo(
@@ -166,13 +148,14 @@ pub(in crate::ops) fn undo(
     }
 }
 
-/// Takes one snapshot with its proof. Used by copy, and by restore for the safety snapshot, too.
+/// Takes one snapshot with its proof, in a step called `step`. Used by copy, and for safety snapshots, too.
 pub(in crate::ops) async fn take(
     services: &Services,
     steps: &mut Steps<'_>,
     connection: &Arc<Connection>,
     node_index: usize,
     address: &CollectionAddress,
+    step: &'static str,
 ) -> Result<(SnapshotInfo, Option<Proof>), Problem> {
     let node = connection.node(node_index)?.clone();
     let problem = |error: ApiError| error.into_problem(address.to_string());
@@ -183,7 +166,7 @@ pub(in crate::ops) async fn take(
     let job = steps.job;
     another_second(node.as_ref(), &scope).await.map_err(problem)?;
     let taken = steps
-        .run("snapshot", &address.to_string(), async {
+        .run(step, &address.to_string(), async {
             let known: BTreeSet<SnapshotName> =
                 node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
             // A server goes on when its client leaves: a cancel must wait for the file and remove it.
@@ -206,7 +189,8 @@ pub(in crate::ops) async fn take(
     let recorded = steps.run("record", "", async {
         let unsampled = || Problem::new(ProblemKind::Failed, "there is no sample to record", address.to_string());
         let before = before.ok_or_else(unsampled)?;
-        let proof = proof::after(node.as_ref(), name, source, taken_at, before).await.map_err(problem)?;
+        let mut proof = proof::after(node.as_ref(), name, source, taken_at, before).await.map_err(problem)?;
+        proof.snapshot = Some(taken.name.raw().to_owned());
         if let Some(sha256) = &taken.sha256 {
             services.proofs.save(sha256, &proof)?;
         }

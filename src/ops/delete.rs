@@ -6,7 +6,6 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::snapshot::SnapshotScope;
 use crate::jobs::limits::Resource;
-use crate::jobs::manager::JobContext;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::report::Report;
 use crate::ops::resolve::{Located, snapshots};
@@ -96,14 +95,14 @@ pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,
     resolved: Resolved,
-    job: &JobContext,
+    steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let Spec::Delete(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a deletion", ""));
     };
     let connection = services.connection(&spec.address.instance).await?;
     let scope = SnapshotScope::Collection(spec.address.collection.clone());
-    let mut steps = Steps::begin(services, job, "delete", &plan.source, &plan.target)?;
+    let job = steps.job;
     let mut freed = 0;
     for located in &resolved.located {
         let node = connection.node(located.node)?.clone();
@@ -113,21 +112,6 @@ pub(in crate::ops) async fn execute(
         job.commit(steps.run("delete", &name.to_string(), deletion)).await?;
         freed += located.snapshot.size;
     }
-    let (done, left_behind, seconds) = steps.end("ok");
-    Ok(Report {
-        operation: "delete",
-        source: plan.source.clone(),
-        target: format!("{} deleted, {} freed", resolved.located.len(), size::bytes(freed)),
-        route: None,
-        route_reason: None,
-        mode: None,
-        verdict: None,
-        points: None,
-        samples: None,
-        bytes: 0,
-        seconds,
-        steps: done,
-        left_behind,
-        created: Vec::new(),
-    })
+    let target = format!("{} deleted, {} freed", resolved.located.len(), size::bytes(freed));
+    Ok(Report { target, ..Report::of(plan) })
 }

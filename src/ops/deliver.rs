@@ -18,12 +18,12 @@ use crate::transfer::disk::disk_problem;
 use crate::transfer::pump::{Body, Outlet, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
 use crate::transfer::throttle::Throttle;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How the bytes go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Route {
     /// url where it can work, else stream; upload for local files.
@@ -70,7 +70,43 @@ pub(in crate::ops) struct Delivered {
     pub looked: bool,
 }
 
+/// Why a delivery failed, and whether the target can be another one now.
+#[derive(Debug)]
+pub(in crate::ops) struct Broken {
+    pub problem: Problem,
+    pub touched: bool,
+}
+
+impl Broken {
+    /// Nothing reached the target.
+    fn before(problem: Problem) -> Self {
+        Self { problem, touched: false }
+    }
+}
+
+impl From<Problem> for Broken {
+    fn from(problem: Problem) -> Self {
+        Self::before(problem)
+    }
+}
+
+/// What the server refuses it refuses before it touches anything: key, checksum, shape, a source that cannot be
+/// fetched (1.16.3, 1.18.3). After its own errors, and when nobody knows how it ended, live data may be gone.
+fn touches(error: &ApiError) -> bool {
+    !matches!(
+        error.kind,
+        ApiErrorKind::Unreachable
+            | ApiErrorKind::Unauthorized
+            | ApiErrorKind::Forbidden
+            | ApiErrorKind::NotFound
+            | ApiErrorKind::Conflict
+            | ApiErrorKind::Rejected
+            | ApiErrorKind::RateLimited
+    )
+}
+
 /// The target of a delivery.
+#[derive(Clone)]
 pub(in crate::ops) struct Destination {
     pub connection: Arc<Connection>,
     pub node: usize,
@@ -126,21 +162,28 @@ pub(in crate::ops) fn first_route(
     }
 }
 
-/// Delivers, falling back from url to stream where `asked` allows it.
+/// The name under which the target will keep an upload: it must be nobody else's.
+pub(in crate::ops) fn upload_name(services: &Services, job: &JobContext, stage: &str) -> SnapshotName {
+    let now = compact(services.clock.now());
+    SnapshotName::new(format!("qsnap-{now}-{}-{}-{}.snapshot", std::process::id(), job.id.0, stage.replace(' ', "-")))
+}
+
+/// Delivers, falling back from url to stream where `asked` allows it. What is uploaded is called `kept`.
 pub(in crate::ops) async fn deliver(
     services: &Services,
     job: &JobContext,
     origin: &Origin,
     destination: &Destination,
     asked: Route,
-) -> Result<Delivered, Problem> {
+    kept: SnapshotName,
+) -> Result<Delivered, Broken> {
     match origin {
         Origin::File { path, size, sha256 } => {
             let file = std::fs::File::open(path).map_err(|error| disk_problem("read", path, &error))?;
             job.progress.phase("uploading", Some(*size));
             let outlet = destination.outlet(services, None)?;
             let pump = Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job));
-            let (uploaded, looked) = upload(services, job, destination, pump, *size, Some(sha256), None).await?;
+            let (uploaded, looked) = upload(job, destination, pump, (*size, Some(sha256)), None, kept).await?;
             Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
         }
         Origin::Node { connection, node, address, snapshot } => {
@@ -158,9 +201,13 @@ pub(in crate::ops) async fn deliver(
                     }
                     Err(error) if cannot_fetch(&error) => {
                         let problem = error.into_problem(destination.address.to_string());
-                        return Err(problem.advise("choose the route stream: the bytes then go through qsnap"));
+                        let advice = "choose the route stream: the bytes then go through qsnap";
+                        return Err(Broken::before(problem.advise(advice)));
                     }
-                    Err(error) => return Err(error.into_problem(destination.address.to_string())),
+                    Err(error) => {
+                        let touched = touches(&error);
+                        return Err(Broken { problem: error.into_problem(destination.address.to_string()), touched });
+                    }
                 }
             }
             let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
@@ -170,14 +217,14 @@ pub(in crate::ops) async fn deliver(
             let size = expected.size;
             if size != snapshot.size {
                 let message = format!("the source offers {size} bytes, its list says {}", snapshot.size);
-                return Err(Problem::new(ProblemKind::Difference, message, address.to_string())
-                    .advise("take a new snapshot; this one changed or is cut"));
+                let problem = Problem::new(ProblemKind::Difference, message, address.to_string());
+                return Err(Broken::before(problem.advise("take a new snapshot; this one changed or is cut")));
             }
             job.progress.phase("streaming", Some(size));
             let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services, Some(&address.instance))?);
             let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, seal_at_end(job));
             let (uploaded, looked) =
-                upload(services, job, destination, pump, size, snapshot.sha256.as_deref(), Some(address)).await?;
+                upload(job, destination, pump, (size, snapshot.sha256.as_deref()), Some(address), kept).await?;
             Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
         }
     }
@@ -242,16 +289,14 @@ fn cannot_fetch(error: &ApiError) -> bool {
 
 /// Uploads what `pump` gives; `source` is the collection that is streamed from, for the message when it breaks.
 async fn upload(
-    services: &Services,
     job: &JobContext,
     destination: &Destination,
     (pump, body): (Pump, Body),
-    size: u64,
-    sha256: Option<&str>,
+    (size, sha256): (u64, Option<&str>),
     source: Option<&CollectionAddress>,
-) -> Result<((SnapshotName, CleanupId), bool), Problem> {
+    kept: SnapshotName,
+) -> Result<((SnapshotName, CleanupId), bool), Broken> {
     let target = destination.node()?;
-    let kept = SnapshotName::new(format!("qsnap-{}-{}-{}.snapshot", compact(services.clock.now()), std::process::id(), job.id.0));
     let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
     let name = &destination.address.collection;
     let scope = destination.scope();
@@ -270,13 +315,17 @@ async fn upload(
     let outcome = tokio::select! {
         biased;
         // The pump gives up only before the last byte: what the target got is not whole, and is not restored.
-        problem = pump.given_up() => return Err(problem),
+        problem = pump.given_up() => return Err(Broken::before(problem)),
         outcome = follow(target.as_ref(), name, &job.progress, sending) => outcome,
     };
     match outcome {
         Ok(Followed::Answered(())) => Ok(((kept, cleanup), false)),
-        Ok(Followed::MustLook) => something_restored(destination).await.map(|()| ((kept, cleanup), true)),
-        Err(error) => Err(explain(error, destination, source, pump.sent(), size)),
+        Ok(Followed::MustLook) => Ok(something_restored(destination).await.map(|()| ((kept, cleanup), true))?),
+        Err(error) => {
+            let whole = pump.sent() >= size;
+            let touched = whole && touches(&error);
+            Err(Broken { problem: explain(error, destination, source, pump.sent(), size), touched })
+        }
     }
 }
 

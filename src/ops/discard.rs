@@ -3,7 +3,6 @@
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::jobs::limits::Resource;
-use crate::jobs::manager::JobContext;
 use crate::ops::download::quoted;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::report::Report;
@@ -58,28 +57,12 @@ pub async fn plan(_: &Services, spec: DiscardSpec) -> Result<Plan, Problem> {
 }
 
 /// Does it.
-pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, job: &JobContext) -> Result<Report, Problem> {
+pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
     let Spec::Discard(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a discard", ""));
     };
-    let mut steps = Steps::begin(services, job, "discard", &plan.source, &plan.target)?;
+    let job = steps.job;
     job.commit(steps.run("discard", &plan.target, async { part::discard(&spec.file) })).await?;
     services.interrupted.end(&spec.file);
-    let (done, left_behind, seconds) = steps.end("ok");
-    Ok(Report {
-        operation: "discard",
-        source: plan.source.clone(),
-        target: plan.target.clone(),
-        route: None,
-        route_reason: None,
-        mode: None,
-        verdict: None,
-        points: None,
-        samples: None,
-        bytes: 0,
-        seconds,
-        steps: done,
-        left_behind,
-        created: vec![],
-    })
+    Ok(Report::of(plan))
 }

@@ -206,12 +206,12 @@ pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,
     resolved: Resolved,
-    job: &JobContext,
+    steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let Spec::Download(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a download", ""));
     };
-    let mut steps = Steps::begin(services, job, "download", &plan.source, &plan.target)?;
+    let job = steps.job;
     let tasks = TaskTracker::new();
     let part = part_path(&resolved.file);
     // What was broken off is saved by a thread of its own: nobody leaves before it is done.
@@ -242,22 +242,11 @@ pub(in crate::ops) async fn execute(
     let published = job.commit(steps.run("publish", "", async { ready.publish(spec.overwrite) })).await?;
     services.interrupted.end(&resolved.file);
     job.keep(cleanup);
-    let (done, left_behind, seconds) = steps.end("ok");
     Ok(Report {
-        operation: "download",
-        source: plan.source.clone(),
-        target: plan.target.clone(),
-        route: None,
-        route_reason: None,
-        mode: None,
         verdict: Some(verdict),
-        points: None,
-        samples: None,
         bytes: job.progress.sample().moved,
-        seconds,
-        steps: done,
-        left_behind,
         created: vec![sanitise(&published.display().to_string())],
+        ..Report::of(plan)
     })
 }
 

@@ -11,7 +11,8 @@ use crate::jobs::limits::Resource;
 use crate::jobs::manager::{JobContext, JobHandle};
 use crate::ops::report::Report;
 use crate::ops::services::Services;
-use crate::ops::{copy, create, delete, discard, download, restore};
+use crate::ops::steps::Steps;
+use crate::ops::{copy, create, delete, discard, download, drop, restore, revive, settle, switch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +32,14 @@ pub enum Spec {
     Restore(restore::RestoreSpec),
     /// Copy a collection to another instance.
     Copy(copy::CopySpec),
+    /// Point an alias at another collection.
+    Switch(switch::SwitchSpec),
+    /// Delete a collection.
+    Drop(drop::DropSpec),
+    /// Bring back a collection that was deleted, from a snapshot that its node still keeps.
+    Revive(revive::ReviveSpec),
+    /// Continue, roll back or clean up an operation that did not end well.
+    Settle(settle::SettleSpec),
 }
 
 /// What planning resolved, for execution; the front ends need not know.
@@ -40,8 +49,12 @@ pub(in crate::ops) enum Resolved {
     Download(download::Resolved),
     Discard,
     Delete(delete::Resolved),
-    Restore(restore::Resolved),
+    Restore(Box<restore::Resolved>),
     Copy(copy::Resolved),
+    Switch(switch::Resolved),
+    Drop,
+    Revive(Box<revive::Resolved>),
+    Settle(Box<settle::Resolved>),
 }
 
 /// What can be lost.
@@ -163,7 +176,7 @@ fn close(a: u64, b: u64) -> bool {
 pub struct Plan {
     /// What was asked for.
     pub spec: Spec,
-    /// `create`, `download`, `delete`, `restore`, `copy`.
+    /// The verb, such as `restore`.
     pub operation: &'static str,
     /// One line: verb, from, to.
     pub title: String,
@@ -283,6 +296,10 @@ pub async fn plan(services: &Services, spec: Spec) -> Result<Plan, Problem> {
         Spec::Delete(spec) => delete::plan(services, spec).await,
         Spec::Restore(spec) => restore::plan(services, spec).await,
         Spec::Copy(spec) => copy::plan(services, spec).await,
+        Spec::Switch(spec) => switch::plan(services, spec).await,
+        Spec::Drop(spec) => drop::plan(services, spec).await,
+        Spec::Revive(spec) => revive::plan(services, spec).await,
+        Spec::Settle(spec) => settle::plan(services, spec).await,
     }
 }
 
@@ -311,13 +328,23 @@ async fn execute(services: &Services, approved: Approved, job: &JobContext) -> R
         return Err(Problem::new(ProblemKind::PlanStale, format!("the plan is stale: {}", finding.message), &plan.target)
             .advise(format!("nothing was done; {}", finding.advice)));
     }
+    let mut steps = Steps::begin(services, job, &plan)?;
+    let outcome = carry_out(services, &plan, &mut steps).await;
+    steps.close(outcome)
+}
+
+async fn carry_out(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
     match plan.resolved.clone() {
-        Resolved::Create(resolved) => create::execute(services, &plan, resolved, job).await,
-        Resolved::Download(resolved) => download::execute(services, &plan, resolved, job).await,
-        Resolved::Discard => discard::execute(services, &plan, job).await,
-        Resolved::Delete(resolved) => delete::execute(services, &plan, resolved, job).await,
-        Resolved::Restore(resolved) => restore::execute(services, &plan, resolved, job).await,
-        Resolved::Copy(resolved) => copy::execute(services, &plan, resolved, job).await,
+        Resolved::Create(resolved) => create::execute(services, plan, resolved, steps).await,
+        Resolved::Download(resolved) => download::execute(services, plan, resolved, steps).await,
+        Resolved::Discard => discard::execute(services, plan, steps).await,
+        Resolved::Delete(resolved) => delete::execute(services, plan, resolved, steps).await,
+        Resolved::Restore(resolved) => restore::execute(services, plan, *resolved, steps).await,
+        Resolved::Copy(resolved) => copy::execute(services, plan, resolved, steps).await,
+        Resolved::Switch(resolved) => switch::execute(services, plan, resolved, steps).await,
+        Resolved::Drop => drop::execute(services, plan, steps).await,
+        Resolved::Revive(resolved) => revive::execute(services, plan, *resolved, steps).await,
+        Resolved::Settle(resolved) => settle::execute(services, plan, *resolved, steps).await,
     }
 }
 

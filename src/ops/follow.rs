@@ -61,6 +61,23 @@ async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &P
     }
 }
 
+/// Waits until a node does nothing any more with a collection: what a client that is gone had begun goes on.
+///
+/// # Errors
+/// When the node cannot be asked for longer than a restart takes.
+pub async fn idle(node: &dyn QdrantApi, name: &CollectionName, progress: &Progress) -> ApiResult<()> {
+    let lost = ApiError::new(ApiErrorKind::Timeout, "wait for the server", node.url(), "it does not tell when it is done");
+    match node.snapshot_activity(name).await {
+        Ok(Some(activity)) if activity.creating + activity.recovering == 0 => Ok(()),
+        // Servers before 1.16 have no counters.
+        Ok(None) => Ok(()),
+        _ => {
+            progress.note("the server is still at what was begun before");
+            until_idle(node, name, &lost).await
+        }
+    }
+}
+
 async fn until_idle(node: &dyn QdrantApi, name: &CollectionName, lost: &ApiError) -> ApiResult<()> {
     let (mut waited, mut absent, mut idle) = (Duration::ZERO, Duration::ZERO, 0);
     while waited < PATIENCE && absent < ABSENCE {

@@ -1,11 +1,47 @@
 //! The gates: what a plan checks before a byte moves. Pure rules over facts that were read.
 
+pub mod loss;
+pub mod server;
+
+pub use server::Right;
+
+use crate::archive::contents::ShardKey;
 use crate::domain::collection::CollectionInfo;
 use crate::domain::ids::ShardId;
 use crate::domain::size::{bytes, exact};
 use crate::domain::version::{ServerVersion, VersionStep, version_step};
-use crate::ops::flow::Finding;
+use crate::ops::flow::{Finding, Level};
+use crate::ops::shard_keys;
+use crate::ops::source::Vouched;
 use crate::qdrant::api::SnapshotActivity;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Gates that a person may overrule with `--force NAME`: each is about what may be, not about what is sure to break.
+pub const FORCEABLE: &[&str] = &["version", "rights", "proof"];
+
+/// Turns the blocking findings that were overruled into ones that need a look.
+///
+/// # Errors
+/// When a gate cannot be overruled, in words.
+pub fn force(findings: &mut [Finding], forced: &[String]) -> Result<(), String> {
+    if let Some(unknown) = forced.iter().find(|name| !FORCEABLE.contains(&name.as_str())) {
+        let unknown = crate::domain::text::one_line(unknown, 40);
+        return Err(format!("`{unknown}` cannot be forced; what can be: {}", FORCEABLE.join(", ")));
+    }
+    for finding in findings.iter_mut().filter(|finding| finding.level == Level::Block) {
+        if forced.iter().any(|name| name == finding.check) {
+            finding.level = Level::Look;
+            finding.message = format!("FORCED: {}", finding.message);
+        }
+    }
+    Ok(())
+}
+
+/// A gate that could not be looked at.
+pub fn not_checked(check: &'static str, why: &str) -> Finding {
+    Finding::look(check, format!("could not be checked: {why}"), "look at it yourself before you go on")
+}
 
 /// Same or next minor version (maintainers' rule; the server checks nothing before live data is gone).
 pub fn version(source: Option<ServerVersion>, target: Option<ServerVersion>) -> Finding {
@@ -72,8 +108,8 @@ pub fn room(free: Option<u64>, needed: u64) -> Option<Finding> {
 pub enum TargetName {
     /// Free.
     Free,
-    /// A collection with so many points.
-    Taken(u64),
+    /// A collection with so many points; `None` when it cannot be read.
+    Taken(Option<u64>),
     /// An alias of another collection.
     Alias(String),
 }
@@ -90,15 +126,28 @@ pub fn target(name: &TargetName, in_place: bool, address: &str) -> Finding {
         TargetName::Free => Finding::good("target", format!("{address} is free")),
         TargetName::Taken(points) if in_place => Finding::look(
             "target",
-            format!("{address} exists with {} points, which will be replaced", exact(*points)),
-            "a safety snapshot of it is taken first and kept",
+            format!("{address} exists with {}, which will be replaced", points_in_words(*points)),
+            "what is there now is secured first, unless that is skipped or impossible",
         ),
         TargetName::Taken(points) => Finding::block(
             "target",
-            format!("{address} exists with {} points", exact(*points)),
-            "choose a free name, or overwrite it on purpose with mode in-place",
+            format!("{address} exists with {}", points_in_words(*points)),
+            "choose a free name, mode side-by-side, or overwrite it on purpose with mode in-place",
         ),
     }
+}
+
+fn points_in_words(points: Option<u64>) -> String {
+    points.map_or_else(|| "data that cannot be read".to_owned(), |points| format!("{} points", exact(points)))
+}
+
+/// A collection that the server cannot read has nothing that could be secured.
+pub fn unreadable(address: &str, why: &str) -> Finding {
+    Finding::look(
+        "readable",
+        format!("{address} cannot be read: {why}"),
+        "no safety snapshot can be taken of it, and there is no way back; restoring over it is what repairs it",
+    )
 }
 
 /// Vectors and shard number must equal, or the server refuses (1.18.3, recover.rs).
@@ -131,15 +180,37 @@ pub fn shape(source: Option<&CollectionInfo>, target: &CollectionInfo) -> Findin
     Finding::good("shape", format!("{}, {} shard(s) on both sides", source.vectors_in_words(), source.shard_number()))
 }
 
-/// The server says `true` and restores nothing when shard keys are missing (qdrant#10135).
-pub fn sharding(source: Option<&CollectionInfo>) -> Option<Finding> {
-    source.filter(|info| info.custom_sharding()).map(|_| {
-        Finding::block(
+/// The server says `true` and restores nothing when shard keys are missing (qdrant#10135): they are made first.
+/// `keys` are those of the snapshot, `there` those of an existing target.
+pub fn sharding(keys: Option<&[ShardKey]>, there: Option<&BTreeMap<ShardId, Value>>, cluster: bool) -> Finding {
+    let Some(keys) = keys else {
+        return Finding::block(
             "sharding",
-            "the collection uses custom sharding: Qdrant would answer `true` and restore nothing",
-            "create the shard keys on the target and restore shard by shard; qsnap does not do this yet",
-        )
-    })
+            "it is sharded by keys, and the snapshot's keys could not be read",
+            "`qsnap inspect POINT --check` tells more; download it, and restore the file",
+        );
+    };
+    let numbers = shard_keys::numbers(keys);
+    if let Some(there) = there {
+        return if *there == numbers {
+            Finding::good("sharding", format!("the same keys and shards on both sides: {}", shard_keys::words(&numbers)))
+        } else {
+            let (own, theirs) = (shard_keys::words(&numbers), shard_keys::words(there));
+            let words = format!("the shards have other keys: snapshot {own}; target {theirs}");
+            Finding::block("sharding", words, "restore to a free name: the keys are then made as the snapshot has them")
+        };
+    }
+    if !cluster {
+        return Finding::block(
+            "sharding",
+            "it is sharded by keys, and a server outside a cluster cannot make shard keys",
+            "restore into a server in cluster mode, or start one with `--snapshot FILE:NAME`",
+        );
+    }
+    match shard_keys::order(keys) {
+        Ok(steps) => Finding::good("sharding", format!("{} shard keys are made first: {}", steps.len(), shard_keys::words(&numbers))),
+        Err(why) => Finding::block("sharding", why, "start a server with `--snapshot FILE:NAME` instead"),
+    }
 }
 
 /// One node's snapshot holds only its own shards.
@@ -212,23 +283,53 @@ pub fn safety_covers_all(missing: &[ShardId], address: &str) -> Option<Finding> 
     })
 }
 
+/// What is known of a file's bytes before they are hashed.
+pub fn vouched_file(vouched: Vouched) -> Finding {
+    match vouched {
+        Vouched::Recorded => Finding::good(
+            "proof",
+            "a snapshot of this name was recorded when it was taken; the file's sha256 is compared before anything is sent",
+        ),
+        Vouched::Listed => Finding::look(
+            "proof",
+            "nothing was recorded of it; the sha256 in the file beside it is compared before anything is sent",
+            "snapshots taken with qsnap on this machine can be proven exactly",
+        ),
+        Vouched::Nothing => Finding::look(
+            "proof",
+            "nothing vouches for these bytes yet; whether they were recorded under another name is known once they are hashed",
+            "snapshots taken with qsnap on this machine can be proven exactly",
+        ),
+    }
+}
+
+/// Bytes that nothing vouches for may be damaged so that no server notices (measured on 1.18.3: 200 kB of vectors
+/// overwritten, accepted with `true` and the right count). Over data that is there they need more than a yes.
+pub fn overwriting_unproven(vouched: Vouched) -> Option<Finding> {
+    (vouched == Vouched::Nothing).then(|| {
+        Finding::block(
+            "proof",
+            "nothing vouches for these bytes: no record, no sha256. A server does not notice overwritten vectors",
+            "restore it side by side and look; or overwrite all the same with --force proof",
+        )
+    })
+}
+
+/// Whoever writes while a collection is overwritten makes the result look wrong, and loses what he writes.
+pub fn writers(address: &str) -> Finding {
+    Finding::look(
+        "writers",
+        format!("what is written to {address} from now until the verdict is lost, and can make a good restore look wrong"),
+        "stop what writes to it first",
+    )
+}
+
 /// The url route gives the source's key to the target, which fetches with it.
 pub fn key_handed_over(source: &str, target: &str) -> Finding {
     Finding::look(
         "key",
         format!("{target} is given the API key of {source}, to fetch with"),
         "choose the route stream if that must not be",
-    )
-}
-
-/// The loss window, in plain words.
-pub fn loss_window(taken: &str, ago: &str, points_then: Option<u64>, points_now: Option<u64>) -> Finding {
-    let then = points_then.map_or_else(|| "not recorded".to_owned(), exact);
-    let now = points_now.map_or_else(|| "unknown".to_owned(), exact);
-    Finding::look(
-        "loss window",
-        format!("taken {taken} UTC, {ago}; writes since then are not in it; points then {then}, now {now}"),
-        "use a newer recovery point if there is one",
     )
 }
 
@@ -269,8 +370,8 @@ mod tests {
     #[test]
     fn targets() {
         assert_eq!(target(&TargetName::Free, false, "a/b").level, Level::Good);
-        assert_eq!(target(&TargetName::Taken(5), false, "a/b").level, Level::Block);
-        assert_eq!(target(&TargetName::Taken(5), true, "a/b").level, Level::Look);
+        assert_eq!(target(&TargetName::Taken(Some(5)), false, "a/b").level, Level::Block);
+        assert_eq!(target(&TargetName::Taken(Some(5)), true, "a/b").level, Level::Look);
         for in_place in [true, false] {
             assert_eq!(target(&TargetName::Alias("x".into()), in_place, "a/b").level, Level::Block);
         }
@@ -282,10 +383,46 @@ mod tests {
         assert_eq!(shape(Some(&info(4, 1)), &info(8, 1)).level, Level::Block);
         assert_eq!(shape(Some(&info(4, 1)), &info(4, 2)).level, Level::Block);
         assert_eq!(shape(None, &info(4, 2)).level, Level::Look);
-        let mut custom = info(4, 1);
-        custom.params["sharding_method"] = json!("custom");
-        assert_eq!(sharding(Some(&custom)).map(|finding| finding.level), Some(Level::Block));
-        assert_eq!(sharding(Some(&info(4, 1))), None);
+    }
+
+    #[test]
+    fn keys_of_shards() {
+        let key = |key: &str, shards: &[u32]| ShardKey { key: key.into(), raw: json!(key), shards: shards.to_vec() };
+        let good = [key("a", &[1]), key("b", &[2])];
+        let gap = [key("a", &[1]), key("b", &[3])];
+        let same = BTreeMap::from([(1, json!("a")), (2, json!("b"))]);
+        let other = BTreeMap::from([(1, json!("b")), (2, json!("a"))]);
+        for (keys, there, cluster, level) in [
+            (Some(&good[..]), None, true, Level::Good),
+            (Some(&good[..]), None, false, Level::Block),
+            (Some(&gap[..]), None, true, Level::Block),
+            (None, None, true, Level::Block),
+            (Some(&good[..]), Some(&same), false, Level::Good),
+            (Some(&good[..]), Some(&other), true, Level::Block),
+        ] {
+            assert_eq!(sharding(keys, there, cluster).level, level, "{keys:?} {there:?}");
+        }
+    }
+
+    #[test]
+    fn only_some_gates_can_be_forced_and_it_stays_visible() {
+        let block = |check| Finding::block(check, "words", "advice");
+        let mut findings = [block("version"), block("content"), block("proof")];
+        assert!(force(&mut findings, &["content".into()]).unwrap_err().contains("version, rights, proof"));
+        assert_eq!(findings[0].level, Level::Block);
+        force(&mut findings, &["version".into(), "proof".into()]).unwrap();
+        let levels: Vec<Level> = findings.iter().map(|finding| finding.level).collect();
+        assert_eq!(levels, [Level::Look, Level::Block, Level::Look]);
+        assert!(findings[0].message.starts_with("FORCED"));
+    }
+
+    #[test]
+    fn bytes_that_nothing_vouches_for_do_not_replace_data() {
+        for (vouched, blocks) in [(Vouched::Recorded, false), (Vouched::Listed, false), (Vouched::Nothing, true)] {
+            assert_eq!(overwriting_unproven(vouched).is_some(), blocks, "{vouched:?}");
+        }
+        assert_eq!(vouched_file(Vouched::Recorded).level, Level::Good);
+        assert_eq!(vouched_file(Vouched::Nothing).level, Level::Look);
     }
 
     #[test]
@@ -301,11 +438,14 @@ mod tests {
     fn whatever_is_not_good_has_advice() {
         let all = [
             version(v("1.18.3"), v("1.16.3")),
-            target(&TargetName::Taken(1), true, "a"),
+            target(&TargetName::Taken(Some(1)), true, "a"),
             complete(&[1], 1),
             checksum(None),
             proof(false, false),
-            loss_window("x", "y", None, Some(3)),
+            loss::unknown(),
+            not_checked("idle", "no answer"),
+            unreadable("a", "500"),
+            writers("a"),
         ];
         for finding in all {
             assert!(!finding.advice.is_empty(), "{finding:?}");

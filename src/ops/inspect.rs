@@ -351,7 +351,7 @@ async fn hash(path: PathBuf, progress: Progress) -> Result<Hashed, Problem> {
 }
 
 /// The checksum that Qdrant keeps beside a snapshot, where somebody copied it along.
-fn side_file(path: &Path) -> Option<String> {
+pub(in crate::ops) fn side_file(path: &Path) -> Option<String> {
     let mut name = path.file_name()?.to_os_string();
     name.push(".checksum");
     let text = std::fs::read(path.with_file_name(name)).ok().filter(|bytes| bytes.len() < 200)?;

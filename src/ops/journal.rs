@@ -1,78 +1,188 @@
-//! An append-only record of each operation on disk: every step before and after it happens, so that
-//! after a crash it can be said what was done and what was left behind.
+//! An append-only record of each operation on disk: every step before and after it happens, and everything that
+//! was made on the way, so that after a crash it can be said what was done and what was left behind.
 //!
-//! One file an operation, `journal/<time>-<id>.ndjson`, one JSON object a line, synced line by line.
+//! One file an operation, `journal/<id>.ndjson`, one JSON object a line, synced line by line, locked as long as
+//! the operation lives. [`crate::ops::history`] reads them.
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::compact;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What kind of thing an operation made: it decides what becomes of it when the operation breaks off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Made {
+    /// A collection for proof only; it can always go.
+    Scratch,
+    /// A collection under a name that was free before; it goes when the operation failed.
+    Collection,
+    /// A snapshot of what was about to be overwritten: the way back. It stays.
+    Safety,
+    /// A snapshot that was taken to move data; it can go.
+    Snapshot,
+    /// A file that a server keeps after an upload; it can go.
+    Upload,
+}
+
+impl Made {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Scratch => "scratch collection",
+            Self::Collection => "collection",
+            Self::Safety => "safety snapshot",
+            Self::Snapshot => "temporary snapshot",
+            Self::Upload => "uploaded file",
+        }
+    }
+}
+
+/// What an operation is about, as its record begins.
+#[derive(Debug, Clone)]
+pub struct Opening<'a> {
+    /// The verb.
+    pub operation: &'a str,
+    /// From where.
+    pub source: &'a str,
+    /// To where.
+    pub target: &'a str,
+    /// The same on the command line.
+    pub command: &'a str,
+    /// What was asked for, for operations that can be taken up again.
+    pub spec: Value,
+}
 
 /// The folder of all records.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
+    operator: String,
     next: AtomicU64,
 }
 
-/// The open record of one operation.
+/// The open record of one operation. Clones write to the same file.
+#[derive(Debug, Clone)]
+pub struct Record(Arc<Open>);
+
 #[derive(Debug)]
-pub struct Record {
-    file: File,
+struct Open {
+    file: Mutex<File>,
     path: PathBuf,
 }
 
 impl Journal {
-    /// Records go to `<state>/journal`.
-    pub fn new(state_dir: &Path) -> Self {
-        Self { folder: state_dir.join("journal"), next: AtomicU64::new(0) }
+    /// Records go to `<state>/journal`; `operator` is who works here, such as `ada@bastion`.
+    pub fn new(state_dir: &Path, operator: &str) -> Self {
+        Self { folder: state_dir.join("journal"), operator: operator.to_owned(), next: AtomicU64::new(0) }
+    }
+
+    /// Where the records are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Begins a record. An operation whose journal cannot be written does not start.
-    pub fn begin(&self, at: Timestamp, operation: &str, source: &str, target: &str) -> Result<Record, Problem> {
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn begin(&self, at: Timestamp, opening: &Opening<'_>) -> Result<Record, Problem> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.folder.join(format!("{}-{:x}-{number}.ndjson", compact(at), std::process::id()));
         let open = || -> std::io::Result<File> {
             std::fs::create_dir_all(&self.folder)?;
-            OpenOptions::new().create_new(true).append(true).open(&path)
+            let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
+            // Whoever reads it sees by the lock that the operation lives. Where files cannot be locked it reads as
+            // broken off while it runs; plans then find the server busy.
+            let _ = file.try_lock();
+            Ok(file)
         };
         let file = open().map_err(|error| problem(&path, &error))?;
-        let mut record = Record { file, path };
-        record.write(at, json!({"event": "begin", "operation": operation, "source": source, "target": target}))?;
+        let record = Record(Arc::new(Open { file: Mutex::new(file), path }));
+        record.write(
+            at,
+            json!({"event": "begin", "operation": opening.operation, "source": opening.source, "target": opening.target,
+                "command": opening.command, "who": self.operator, "version": env!("CARGO_PKG_VERSION"), "spec": opening.spec}),
+        )?;
         Ok(record)
+    }
+
+    /// Notes on an older record that another operation settled what it had left open.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn settle(&self, at: Timestamp, id: &str, how: &str, by: &str) -> Result<(), Problem> {
+        let path = self.folder.join(format!("{id}.ndjson"));
+        let mut line = json!({"event": "settled", "how": how, "by": by});
+        line["at"] = json!(at.to_string());
+        let write = || -> std::io::Result<()> {
+            let mut file = OpenOptions::new().append(true).open(&path)?;
+            // A killed process may have left half a line.
+            file.write_all(format!("\n{line}\n").as_bytes())?;
+            file.sync_data()
+        };
+        write().map_err(|error| problem(&path, &error))
     }
 }
 
 impl Record {
+    /// Names the operation: the file's name without its ending.
+    pub fn id(&self) -> String {
+        self.0.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// A step is about to happen.
-    pub fn step_begins(&mut self, at: Timestamp, step: &str, detail: &str) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// When it cannot be written; so for all that follow.
+    pub fn step_begins(&self, at: Timestamp, step: &str, detail: &str) -> Result<(), Problem> {
         self.write(at, json!({"event": "step", "step": step, "detail": detail}))
     }
 
     /// A step is over.
-    pub fn step_ends(&mut self, at: Timestamp, step: &str, result: &str) -> Result<(), Problem> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn step_ends(&self, at: Timestamp, step: &str, result: &str) -> Result<(), Problem> {
         self.write(at, json!({"event": "step-end", "step": step, "result": result}))
     }
 
-    /// Something exists now that should not stay for ever.
-    pub fn left_behind(&mut self, at: Timestamp, thing: &str) -> Result<(), Problem> {
-        self.write(at, json!({"event": "left-behind", "thing": thing}))
+    /// Something is about to exist that was not there before.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn made(&self, at: Timestamp, kind: Made, thing: &str) -> Result<(), Problem> {
+        self.write(at, json!({"event": "made", "kind": kind, "thing": thing}))
     }
 
-    /// The operation is over.
-    pub fn end(&mut self, at: Timestamp, result: &str) -> Result<(), Problem> {
-        self.write(at, json!({"event": "end", "result": result}))
+    /// It is gone again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn gone(&self, at: Timestamp, thing: &str) -> Result<(), Problem> {
+        self.write(at, json!({"event": "gone", "thing": thing}))
     }
 
-    fn write(&mut self, at: Timestamp, mut event: Value) -> Result<(), Problem> {
+    /// The operation is over; `report` is all that a later reader wants to know.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end(&self, at: Timestamp, result: &str, report: Value) -> Result<(), Problem> {
+        self.write(at, json!({"event": "end", "result": result, "report": report}))
+    }
+
+    fn write(&self, at: Timestamp, mut event: Value) -> Result<(), Problem> {
         event["at"] = json!(at.to_string());
         let line = format!("{event}\n");
-        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
-        written.map_err(|error| problem(&self.path, &error))
+        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
+        written.map_err(|error| problem(&self.0.path, &error))
     }
 }
 
@@ -85,13 +195,15 @@ fn problem(path: &Path, error: &std::io::Error) -> Problem {
 mod tests {
     use super::*;
 
+    const OPENING: Opening<'_> = Opening { operation: "copy", source: "a/x", target: "b/x", command: "", spec: Value::Null };
+
     #[test]
     fn each_step_is_on_disk_before_it_happens() {
         let dir = tempfile::tempdir().unwrap();
         let at: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
-        let mut record = Journal::new(dir.path()).begin(at, "copy", "a/x", "b/x").unwrap();
+        let record = Journal::new(dir.path(), "ada@bastion").begin(at, &OPENING).unwrap();
         record.step_begins(at, "snapshot", "take it").unwrap();
-        let text = std::fs::read_to_string(&record.path).unwrap();
+        let text = std::fs::read_to_string(&record.0.path).unwrap();
         let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!(
             (&last["event"], &last["step"], &last["at"]),
@@ -101,8 +213,8 @@ mod tests {
 
     #[test]
     fn no_journal_no_operation() {
-        let journal = Journal::new(Path::new("/proc/no-such-place"));
-        let problem = journal.begin(Timestamp::UNIX_EPOCH, "copy", "a", "b").unwrap_err();
+        let journal = Journal::new(Path::new("/proc/no-such-place"), "");
+        let problem = journal.begin(Timestamp::UNIX_EPOCH, &OPENING).unwrap_err();
         assert!(problem.advice.contains("XDG_STATE_HOME"));
     }
 }

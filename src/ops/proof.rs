@@ -44,6 +44,9 @@ pub struct Proof {
     /// When a restore of it was last proven.
     #[serde(default)]
     pub proven_at: Option<Timestamp>,
+    /// Name of the snapshot: a file of that name with other bytes is damaged.
+    #[serde(default)]
+    pub snapshot: Option<String>,
 }
 
 /// The first half, read before the snapshot.
@@ -144,6 +147,7 @@ pub async fn after(
         qdrant_version: node.version().await.ok().flatten().map(|version| version.to_string()),
         samples: same.collect(),
         proven_at: None,
+        snapshot: None,
     })
 }
 
@@ -160,20 +164,40 @@ impl ProofStore {
     }
 
     /// Keeps one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
     pub fn save(&self, sha256: &str, proof: &Proof) -> Result<(), Problem> {
         let Some(path) = self.path(sha256) else { return Ok(()) };
+        let text = serde_json::to_vec(proof).unwrap_or_default();
+        let named = proof.snapshot.as_deref().map(|name| (self.name_path(name), sha256.as_bytes()));
         let write = || -> std::io::Result<()> {
-            std::fs::create_dir_all(&self.folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            serde_json::to_writer(&mut file, proof)?;
-            file.flush()?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map(drop).map_err(|error| error.error)
+            put(&path, &text)?;
+            named.map_or(Ok(()), |(path, sha256)| put(&path, sha256))
         };
         write().map_err(|error| {
             Problem::new(ProblemKind::Failed, format!("the proof cannot be kept: {error}"), path.display().to_string())
                 .advise("free some space or set XDG_STATE_HOME; without it a restore of this snapshot can only be counted")
         })
+    }
+
+    /// The sha256 and the proof of the last snapshot of this name.
+    pub fn by_name(&self, name: &str) -> Option<(String, Proof)> {
+        let sha256 = std::fs::read_to_string(self.name_path(name)).ok()?;
+        let proof = self.load(Some(&sha256))?;
+        Some((sha256, proof))
+    }
+
+    /// All records of a collection, given as `instance/collection`.
+    pub fn of_source(&self, source: &str) -> Vec<Proof> {
+        let Ok(folder) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        let texts = folder.flatten().filter_map(|entry| std::fs::read(entry.path()).ok());
+        texts.filter_map(|text| serde_json::from_slice::<Proof>(&text).ok()).filter(|proof| proof.source == source).collect()
+    }
+
+    /// Names come from servers: only their hash becomes a file name.
+    fn name_path(&self, name: &str) -> PathBuf {
+        self.folder.join("names").join(&hex(&Sha256::digest(name.as_bytes()))[..32])
     }
 
     /// Finds one.
@@ -187,6 +211,16 @@ impl ProofStore {
         let valid = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         valid.then(|| self.folder.join(format!("{sha256}.json")))
     }
+}
+
+/// Writes a file whole, or not at all.
+fn put(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]
@@ -228,8 +262,11 @@ mod tests {
             qdrant_version: Some("1.18.3".into()),
             samples: vec![(PointId::Number(1), "d".into()), (PointId::Uuid("u".into()), "e".into())],
             proven_at: None,
+            snapshot: Some("x-1-2026-11-22-03-00-00.snapshot".into()),
         };
         store.save(&sha256, &proof).unwrap();
+        assert_eq!(store.by_name("x-1-2026-11-22-03-00-00.snapshot"), Some((sha256.clone(), proof.clone())));
+        assert_eq!(store.by_name("../x"), None);
         assert_eq!(store.load(Some(&sha256)), Some(proof));
         assert_eq!(store.load(Some("../../etc/passwd")), None);
         assert_eq!(store.load(None), None);

@@ -2,6 +2,7 @@
 
 use crate::domain::size;
 use crate::jobs::manager::JobOutput;
+use crate::ops::flow::{Plan, Spec};
 use serde::Serialize;
 
 /// What verification found.
@@ -73,10 +74,23 @@ pub struct StepRecord {
     pub result: String,
 }
 
+/// What can be done after an operation, to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// In words, such as `switch the alias shop to it`.
+    pub words: String,
+    /// The same on the command line.
+    pub command: String,
+    /// What it would do.
+    pub spec: Spec,
+}
+
 /// A finished operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// `create`, `download`, `delete`, `restore`, `copy`.
+    /// Its name in the journal.
+    pub id: String,
+    /// The verb, such as `restore`.
     pub operation: &'static str,
     /// From where.
     pub source: String,
@@ -86,7 +100,7 @@ pub struct Report {
     pub route: Option<&'static str>,
     /// Why another route than the first was taken.
     pub route_reason: Option<String>,
-    /// `new` or `in-place`.
+    /// `new`, `side-by-side` or `in-place`.
     pub mode: Option<&'static str>,
     /// What verification found; `None` where there is nothing to verify.
     pub verdict: Option<Verdict>,
@@ -94,6 +108,8 @@ pub struct Report {
     pub points: Option<PointCounts>,
     /// Sample.
     pub samples: Option<SampleCounts>,
+    /// The rollback that became necessary, and what its own verification found.
+    pub rollback: Option<Verdict>,
     /// Bytes that moved now: of a download that was taken up again, the rest.
     pub bytes: u64,
     /// How long all of it took.
@@ -104,6 +120,8 @@ pub struct Report {
     pub left_behind: Vec<String>,
     /// Things that were made: snapshots taken, the file written.
     pub created: Vec<String>,
+    /// What can be done next.
+    pub next: Vec<Next>,
 }
 
 impl Serialize for Report {
@@ -111,6 +129,7 @@ impl Serialize for Report {
         use serde::ser::SerializeMap;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("version", &1)?;
+        map.serialize_entry("id", &self.id)?;
         map.serialize_entry("operation", self.operation)?;
         map.serialize_entry("source", &self.source)?;
         map.serialize_entry("target", &self.target)?;
@@ -121,22 +140,51 @@ impl Serialize for Report {
         map.serialize_entry("verdict_reason", &self.verdict.as_ref().map(Verdict::reason))?;
         map.serialize_entry("points", &self.points)?;
         map.serialize_entry("samples", &self.samples)?;
+        map.serialize_entry("rollback", &self.rollback.as_ref().map(Verdict::word))?;
+        map.serialize_entry("rollback_reason", &self.rollback.as_ref().map(Verdict::reason))?;
         map.serialize_entry("bytes", &self.bytes)?;
         map.serialize_entry("seconds", &self.seconds)?;
         map.serialize_entry("steps", &self.steps)?;
         map.serialize_entry("created", &self.created)?;
         map.serialize_entry("left_behind", &self.left_behind)?;
+        map.serialize_entry("next", &self.next.iter().map(|next| &next.command).collect::<Vec<_>>())?;
         map.end()
     }
 }
 
 impl Report {
+    /// The report of an operation that did what its plan says; the rest is filled in.
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            id: String::new(),
+            operation: plan.operation,
+            source: plan.source.clone(),
+            target: plan.target.clone(),
+            route: None,
+            route_reason: None,
+            mode: None,
+            verdict: None,
+            points: None,
+            samples: None,
+            rollback: None,
+            bytes: 0,
+            seconds: 0.0,
+            steps: Vec::new(),
+            left_behind: Vec::new(),
+            created: Vec::new(),
+            next: Vec::new(),
+        }
+    }
+
     /// The lines a person reads at the end.
     pub fn lines(&self) -> Vec<String> {
         let mut lines =
             vec![if self.source == self.target { self.source.clone() } else { format!("{} → {}", self.source, self.target) }];
         if let Some(verdict) = &self.verdict {
             lines.push(verdict.sentence());
+        }
+        if let Some(rollback) = &self.rollback {
+            lines.push(format!("rolled back; the collection as it was before: {}", rollback.sentence()));
         }
         if let Some(points) = self.points {
             let expected = points
@@ -163,6 +211,13 @@ impl Report {
         lines.extend(kept.into_iter().map(|thing| format!("kept: safety snapshot {thing}")));
         lines.extend(self.created.iter().filter(|thing| !safety(thing)).map(|thing| format!("made: {thing}")));
         lines.extend(left.into_iter().map(|thing| format!("left behind: {thing}")));
+        if !self.next.is_empty() {
+            lines.push("what you can do now:".to_owned());
+            for next in &self.next {
+                lines.push(format!("  {}", next.words));
+                lines.push(format!("    {}", next.command));
+            }
+        }
         lines
     }
 }

@@ -1,41 +1,47 @@
-//! Restoring a snapshot or a local file into a collection: new, or in place over what is there.
+//! Restoring a snapshot or a local file into a collection: under a new name, beside what is there, or over it.
 
-use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::collection::CollectionInfo;
-use crate::domain::ids::SnapshotName;
+use crate::domain::ids::{CollectionName, SnapshotName};
+use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
-use crate::domain::snapshot::{SnapshotScope, time_in_name};
-use crate::domain::time;
-use crate::domain::version::ServerVersion;
+use crate::domain::snapshot::time_in_name;
+use crate::domain::time::compact;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
-use crate::jobs::progress::Progress;
-use crate::ops::content;
-use crate::ops::create;
-use crate::ops::deliver::{Delivered, Destination, Origin, Route, deliver, first_route};
-use crate::ops::download::quoted;
+use crate::ops::bring::{self, Cargo, bring_fresh, expectation};
+use crate::ops::compare::{CompareSpec, compare};
+use crate::ops::deliver::{Delivered, Destination, Origin, Route, first_route};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
-use crate::ops::gates::{self, TargetName};
-use crate::ops::proof::{self, Proof};
+use crate::ops::gates::{self, server};
+use crate::ops::journal::Made;
+use crate::ops::next;
+use crate::ops::overwrite::{self, Overwriting, Overwritten, Safety, Skips, overwrite};
+use crate::ops::proof::Proof;
 use crate::ops::report::{Report, Verdict};
-use crate::ops::resolve::{Located, NameUse, locate, name_use};
-use crate::ops::services::{Connection, Services};
+use crate::ops::resolve::NameUse;
+use crate::ops::services::Services;
+use crate::ops::source::{self, Found, Known, Vouched, named_like};
 use crate::ops::steps::Steps;
-use crate::ops::verify::{Expected, Verification, verify};
-use crate::qdrant::error::ApiErrorKind;
-use crate::transfer::disk::disk_problem;
+use crate::ops::target::{self, Target};
+use crate::ops::verify::{Expected, Reference, Verification};
 use crate::transfer::hashing::hash_file;
-use std::path::PathBuf;
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// Where a restore may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Only to a free name.
+    /// To the name where it is free, else beside what has it.
     #[default]
+    Auto,
+    /// Only to a free name.
     New,
-    /// Over what is there, after a safety snapshot.
+    /// Under a name beside the one that is taken; what is there stays as it is.
+    SideBySide,
+    /// Over what is there, after a safety snapshot and a proof restore.
     InPlace,
 }
 
@@ -43,14 +49,17 @@ impl Mode {
     /// The word in JSON and on the command line.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Auto => "auto",
             Self::New => "new",
+            Self::SideBySide => "side-by-side",
             Self::InPlace => "in-place",
         }
     }
 }
 
 /// From what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RestoreSource {
     /// A snapshot on a node.
     Snapshot(CollectionAddress, Which),
@@ -59,7 +68,7 @@ pub enum RestoreSource {
 }
 
 /// What to restore, and where to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestoreSpec {
     /// From.
     pub source: RestoreSource,
@@ -69,252 +78,206 @@ pub struct RestoreSpec {
     pub mode: Mode,
     /// Which way.
     pub route: Route,
+    /// What is left out by choice.
+    #[serde(default)]
+    pub skips: Skips,
+    /// Gates that are overruled.
+    #[serde(default)]
+    pub force: Vec<String>,
+    /// Compare every point where there is something to compare with.
+    #[serde(default)]
+    pub deep: bool,
+    /// The name beside the target; a plan chooses it.
+    #[serde(default)]
+    pub beside: Option<CollectionName>,
+}
+
+impl RestoreSpec {
+    /// A restore with nothing special.
+    pub fn new(source: RestoreSource, target: CollectionAddress, mode: Mode, route: Route) -> Self {
+        Self { source, target, mode, route, skips: Skips::default(), force: Vec::new(), deep: false, beside: None }
+    }
+
+    /// Where the data lands.
+    pub fn landing(&self) -> CollectionAddress {
+        match &self.beside {
+            Some(name) => CollectionAddress::new(self.target.instance.clone(), name.clone()),
+            None => self.target.clone(),
+        }
+    }
 }
 
 /// What planning found.
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Resolved {
-    source: ResolvedSource,
-    /// Points in the target before, where it exists.
-    occupied: Option<u64>,
+    pub source: Found,
+    /// The target exists, and is overwritten.
+    pub overwrites: bool,
+    pub shape: Option<CollectionInfo>,
+    pub keyed: Option<Box<crate::archive::contents::Collection>>,
+    pub vouched: Vouched,
+    /// Aliases of the collection that keeps its place.
+    pub aliases: Vec<String>,
 }
 
-#[derive(Debug, Clone)]
-enum ResolvedSource {
-    Snapshot(CollectionAddress, Located),
-    File { path: PathBuf, size: u64 },
-}
-
-/// What is known of the target.
-pub(in crate::ops) struct Target {
-    pub connection: Arc<Connection>,
-    pub findings: Vec<Finding>,
-    pub facts: Facts,
-    /// Points, when the name is taken; 0 when they cannot be counted.
-    pub occupied: Option<u64>,
-}
-
-/// Reads the target and applies the gates that concern it. Used by copy too.
-pub(in crate::ops) async fn inspect_target(
-    services: &Services,
-    address: &CollectionAddress,
-    in_place: bool,
-    source: Option<&CollectionInfo>,
-) -> Result<Target, Problem> {
-    services.instance(&address.instance)?;
-    let connection = services.connection(&address.instance).await?;
-    let problem = |error: crate::qdrant::error::ApiError| error.into_problem(address.to_string());
-    let shown = address.to_string();
-    let mut findings = Vec::new();
-    let mut facts = Facts::default();
-    findings.extend(gates::name(address.collection.creation_problem()));
-    let mut occupied = None;
-    let name = match name_use(&connection, address).await? {
-        NameUse::Free => TargetName::Free,
-        NameUse::Alias(real) => TargetName::Alias(real.to_string()),
-        NameUse::Collection => {
-            // A collection that a failed restore left unreadable has no count, but can be restored over.
-            let points = match connection.first().count(&address.collection).await {
-                Err(error) if error.kind == ApiErrorKind::Server => 0,
-                counted => counted.map_err(problem)?,
-            };
-            occupied = Some(points);
-            TargetName::Taken(points)
-        }
-    };
-    facts.text(
-        "target",
-        match &name {
-            TargetName::Free => "free".to_owned(),
-            TargetName::Taken(_) => "a collection".to_owned(),
-            TargetName::Alias(real) => format!("alias of {real}"),
-        },
-    );
-    findings.push(gates::target(&name, in_place, &shown));
-    if let (Some(points), true) = (occupied, in_place) {
-        facts.points("points in the target", points);
-        match connection.first().collection(&address.collection).await {
-            Ok(info) => findings.push(gates::shape(source, &info)),
-            Err(error) => findings.push(Finding::look(
-                "readable",
-                format!("{shown} cannot be read: {}", error.message),
-                "no safety snapshot can be taken of it; restoring may repair it",
-            )),
-        }
-        let activity = connection.first().snapshot_activity(&address.collection).await.map_err(problem)?;
-        findings.push(gates::idle(activity, &shown));
-        let missing = connection.first().collection_cluster(&address.collection).await.map_err(problem)?.missing_here();
-        findings.extend(gates::safety_covers_all(&missing, &shown));
-    }
-    if connection.nodes.len() > 1 {
-        findings.push(Finding::look(
-            "cluster",
-            format!(
-                "{} has {} nodes: all shards go to the first one, Qdrant rebuilds other replicas from it",
-                address.instance,
-                connection.nodes.len()
-            ),
-            "afterwards move shards if the load should be spread",
-        ));
-    }
-    Ok(Target { connection, findings, facts, occupied })
-}
-
-/// Reads what is needed.
+/// Reads what is needed, all at the same time.
 pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Problem> {
-    let mut findings = Vec::new();
-    let (source, mut known) = resolve_source(services, &spec, &mut findings).await?;
-    let content = content::read(services, &spec.source).await;
-    // The snapshot's own shape: the collection may have changed since.
-    known.info = content.info().or(known.info);
-    findings.extend(gates::sharding(known.info.as_ref()));
-    let in_place = spec.mode == Mode::InPlace;
-    let target = inspect_target(services, &spec.target, in_place, known.info.as_ref()).await?;
-    let target_version =
-        target.connection.first().version().await.map_err(|error| error.into_problem(spec.target.instance.to_string()))?;
-    findings.extend(content.findings(target_version));
-    findings.insert(0, gates::version(known.version, target_version));
-    findings.extend(target.findings);
-    let mut facts = target.facts;
-    facts.text("source", &known.fingerprint);
-    let source_node = match &source {
-        ResolvedSource::Snapshot(address, located) => {
-            Some(services.connection(&address.instance).await?.node(located.node)?.clone())
+    let (known, named) =
+        tokio::try_join!(source::gather(services, &spec.source, &spec.target), target::gather(services, &spec.target))?;
+    let spec = decide(services, spec, &known, &named)?;
+    let beside = match &spec.beside {
+        Some(_) => Some(target::gather(services, &spec.landing()).await?),
+        None => None,
+    };
+    let target = beside.as_ref().unwrap_or(&named);
+    let overwrites = spec.mode == Mode::InPlace && target.occupied();
+    let mut findings = vec![gates::version(known.version, target.version)];
+    findings.extend(known.findings.iter().cloned());
+    findings.extend(known.content.findings(target.version));
+    findings.extend(target.findings(spec.mode == Mode::InPlace, &known));
+    let source_node = source_node(services, &known.found).await?;
+    let limited = match &known.found {
+        Found::Snapshot(address, _) => services.limited(&[&address.instance, &spec.target.instance]),
+        Found::File { .. } => false,
+    };
+    let (route, why) = first_route(spec.route, source_node.as_deref(), target.node(), limited);
+    findings.extend(server::fetching(route));
+    findings.push(server::disk(known.size, route, overwrites && !spec.skips.proof));
+    findings.extend(key_finding(services, &known.found, &spec, route).await);
+    if overwrites {
+        findings.push(gates::writers(&spec.target.to_string()));
+        // A file is known only once it is hashed.
+        if matches!(known.found, Found::Snapshot(..)) {
+            findings.extend(gates::overwriting_unproven(known.vouched));
         }
-        ResolvedSource::File { .. } => None,
-    };
-    let limited = match &source {
-        ResolvedSource::Snapshot(address, _) => services.limited(&[&address.instance, &spec.target.instance]),
-        ResolvedSource::File { .. } => false,
-    };
-    let (route, why) = first_route(spec.route, source_node.as_deref(), target.connection.first(), limited);
-    findings.extend(key_finding(services, &source, &spec, route).await);
-    let destroys = in_place && target.occupied.is_some();
-    let steps = steps_of(&spec, &known, route, &why, target.occupied);
-    let target_text = spec.target.to_string();
-    let protection = target.connection.instance.protection;
-    let mut needs = vec![Resource::Exclusive(target_text.clone()), target.connection.slot()];
-    if let ResolvedSource::Snapshot(address, _) = &source {
-        needs.push(services.connection(&address.instance).await?.slot());
-        // Nobody may delete the snapshot, or take one of the same second, while it is read.
-        needs.push(Resource::Exclusive(address.to_string()));
     }
-    let consent = match (destroys || protection == crate::domain::instance::Protection::Protected, protection) {
-        (true, _) => format!(" --yes --confirm '{target_text}'"),
-        (false, _) => " --yes".to_owned(),
-    };
-    let route_flag = if spec.route == Route::Auto { String::new() } else { format!(" --route {}", spec.route.word()) };
+    gates::force(&mut findings, &spec.force).map_err(|why| Problem::new(ProblemKind::Usage, why, ""))?;
+    let mut facts = Facts::default();
+    target.facts(&mut facts, overwrites);
+    facts.text("source", &known.fingerprint);
+    let protection = target.connection.instance.protection;
+    let needs = needs(services, &spec, &known, target).await?;
+    let aliases = named.own_aliases();
+    let landing = spec.landing();
     Ok(Plan {
         operation: "restore",
-        title: format!("restore → {target_text}"),
-        risk: if destroys { Risk::Destroys } else { Risk::Changes },
-        consequence: match target.occupied {
-            Some(points) if in_place => format!("the {} points of {target_text} are replaced", size::exact(points)),
-            _ => String::new(),
-        },
+        title: format!("restore → {landing}"),
+        risk: if overwrites { Risk::Destroys } else { Risk::Changes },
+        consequence: consequence(&spec, &named, overwrites),
+        // Beside a protected collection its own name is typed: that is the one somebody may confuse.
         changes: Some((spec.target.clone(), protection)),
         source: known.shown.clone(),
-        target: target_text.clone(),
-        steps,
+        target: landing.to_string(),
+        steps: steps_of(&spec, &known, route, &why, overwrites),
+        command: command(&spec, &known, overwrites || protection == Protection::Protected),
         findings,
-        command: format!("qsnap restore {} --to {target_text} --mode {}{route_flag}{consent}", known.argument, spec.mode.word()),
         facts,
         needs,
-        resolved: flow::Resolved::Restore(Resolved { source, occupied: target.occupied }),
+        resolved: flow::Resolved::Restore(Box::new(Resolved {
+            source: known.found,
+            overwrites,
+            shape: known.info,
+            keyed: known.collection.filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding)),
+            vouched: known.vouched,
+            aliases,
+        })),
         spec: Spec::Restore(spec),
     })
 }
 
-async fn key_finding(services: &Services, source: &ResolvedSource, spec: &RestoreSpec, route: Route) -> Option<Finding> {
-    let ResolvedSource::Snapshot(address, _) = source else { return None };
+/// What the plan settles: the snapshot's own name, the mode, and the name beside a taken one.
+fn decide(services: &Services, mut spec: RestoreSpec, known: &Known, named: &Target) -> Result<RestoreSpec, Problem> {
+    spec.source = known.pinned();
+    if spec.mode == Mode::Auto {
+        spec.mode = if named.name == NameUse::Free { Mode::New } else { Mode::SideBySide };
+    }
+    if spec.mode == Mode::SideBySide && spec.beside.is_none() {
+        let real = match &named.name {
+            NameUse::Alias(real) => real.clone(),
+            _ => spec.target.collection.clone(),
+        };
+        spec.beside = Some(overwrite::beside(&real, "restored", &compact(services.clock.now())));
+    }
+    if spec.skips != Skips::default() && spec.mode != Mode::InPlace {
+        return Err(Problem::new(ProblemKind::Usage, "only a restore in place has steps that can be skipped", "")
+            .advise("leave out --skip, or give --mode in-place"));
+    }
+    Ok(spec)
+}
+
+async fn source_node(
+    services: &Services,
+    found: &Found,
+) -> Result<Option<std::sync::Arc<dyn crate::qdrant::api::QdrantApi>>, Problem> {
+    match found {
+        Found::Snapshot(address, located) => {
+            Ok(Some(services.connection(&address.instance).await?.node(located.node)?.clone()))
+        }
+        Found::File { .. } => Ok(None),
+    }
+}
+
+async fn needs(services: &Services, spec: &RestoreSpec, known: &Known, target: &Target) -> Result<Vec<Resource>, Problem> {
+    let mut needs = vec![Resource::Exclusive(spec.landing().to_string()), target.connection.slot()];
+    if let Found::Snapshot(address, _) = &known.found {
+        needs.push(services.connection(&address.instance).await?.slot());
+        // Nobody may delete the snapshot, or take one of the same second, while it is read.
+        needs.push(Resource::Exclusive(address.to_string()));
+    }
+    Ok(needs)
+}
+
+async fn key_finding(services: &Services, found: &Found, spec: &RestoreSpec, route: Route) -> Option<Finding> {
+    let Found::Snapshot(address, _) = found else { return None };
     let connection = services.connection(&address.instance).await.ok()?;
     let hands_over = route == Route::Url && connection.api_key.is_some() && address.instance != spec.target.instance;
     hands_over.then(|| gates::key_handed_over(address.instance.as_str(), spec.target.instance.as_str()))
 }
 
-/// What is known of the source.
-struct Known {
-    shown: String,
-    argument: String,
-    fingerprint: String,
-    size: u64,
-    version: Option<crate::domain::version::ServerVersion>,
-    info: Option<CollectionInfo>,
-}
-
-async fn resolve_source(
-    services: &Services,
-    spec: &RestoreSpec,
-    findings: &mut Vec<Finding>,
-) -> Result<(ResolvedSource, Known), Problem> {
-    match &spec.source {
-        RestoreSource::File(path) => {
-            let meta = std::fs::metadata(path).map_err(|error| disk_problem("read", path, &error))?;
-            let shown = crate::domain::text::sanitise(&path.display().to_string());
-            if !meta.is_file() || meta.len() == 0 {
-                let what = if meta.is_file() { "is empty" } else { "is not a file" };
-                return Err(Problem::new(ProblemKind::Usage, what, shown).advise("name a .snapshot file"));
-            }
-            findings.push(Finding::look(
-                "proof",
-                "whether a proof was recorded is known once the file is hashed",
-                "snapshots taken with qsnap on this machine can be proven exactly",
-            ));
-            let known = Known {
-                argument: quoted(&path.display().to_string()),
-                fingerprint: format!("{shown} of {} bytes", meta.len()),
-                shown,
-                size: meta.len(),
-                version: None,
-                info: None,
-            };
-            Ok((ResolvedSource::File { path: path.clone(), size: meta.len() }, known))
-        }
-        RestoreSource::Snapshot(address, which) => {
-            let connection = services.connection(&address.instance).await?;
-            let located = locate(&connection, address, which).await?;
-            let node = connection.node(located.node)?.clone();
-            let snapshot = located.snapshot.clone();
-            let info = node.collection(&address.collection).await.ok();
-            let now = node.count(&address.collection).await.ok();
-            let proof = services.proofs.load(snapshot.sha256.as_deref());
-            findings.push(gates::checksum(snapshot.sha256.as_deref()));
-            findings.push(gates::proof(proof.is_some(), now.is_some() && *address != spec.target));
-            let recorded_version = proof.as_ref().and_then(|proof| ServerVersion::parse(proof.qdrant_version.as_deref()?));
-            if let Some(taken_at) = snapshot.taken_at {
-                let ago = time::ago(services.clock.now(), taken_at);
-                findings.push(gates::loss_window(&time::second(taken_at), &ago, proof.map(|proof| proof.points_max), now));
-            }
-            if let Ok(cluster) = node.collection_cluster(&address.collection).await {
-                findings.push(gates::complete(&cluster.missing_here(), connection.nodes.len()));
-            }
-            let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
-            let known = Known {
-                argument: shown.clone(),
-                fingerprint: format!("{} of {} bytes", snapshot.name, snapshot.size),
-                shown,
-                size: snapshot.size,
-                version: recorded_version,
-                info,
-            };
-            Ok((ResolvedSource::Snapshot(address.clone(), located), known))
-        }
+fn consequence(spec: &RestoreSpec, named: &Target, overwrites: bool) -> String {
+    match (overwrites, &spec.beside) {
+        (true, _) => overwrite::consequence(&spec.target, named.points, spec.skips),
+        (false, Some(_)) => format!("{} keeps its {}; nothing of it is touched", spec.target, named.points_in_words()),
+        _ => String::new(),
     }
 }
 
-fn steps_of(spec: &RestoreSpec, known: &Known, route: Route, why: &str, occupied: Option<u64>) -> Vec<Step> {
-    let target = &spec.target;
+fn command(spec: &RestoreSpec, known: &Known, typed: bool) -> String {
+    let consent = if typed { format!(" --yes --confirm '{}'", spec.target) } else { " --yes".to_owned() };
+    let route = if spec.route == Route::Auto { String::new() } else { format!(" --route {}", spec.route.word()) };
+    let force: String = spec.force.iter().map(|name| format!(" --force {name}")).collect();
+    let deep = if spec.deep { " --deep" } else { "" };
+    let skips = overwrite::flags(spec.skips);
+    format!(
+        "qsnap restore {} --to {} --mode {}{route}{skips}{force}{deep}{consent}",
+        known.argument,
+        spec.target,
+        spec.mode.word()
+    )
+}
+
+fn steps_of(spec: &RestoreSpec, known: &Known, route: Route, why: &str, overwrites: bool) -> Vec<Step> {
+    let landing = spec.landing();
     let mut steps = Vec::new();
-    if matches!(spec.source, RestoreSource::File(_)) {
+    if matches!(known.found, Found::File { .. }) {
         steps.push(Step::new("hash", format!("read {} and compute its sha256", known.shown)));
     }
-    if spec.mode == Mode::InPlace && occupied.is_some() {
-        steps.push(Step::new("safety snapshot", format!("take a snapshot of {target} as it is now, and keep it")));
+    let restore = format!("{} into {landing} by {} ({why})", size::bytes(known.size), route.word());
+    if overwrites {
+        steps.extend(overwrite::plan_steps(&spec.target, spec.skips, restore));
+        return steps;
     }
-    steps.push(Step::new("restore", format!("{} into {target} by {} ({why})", size::bytes(known.size), route.word())));
-    steps.push(Step::new("verify", format!("count {target} and compare the sample")));
+    if known.info.as_ref().is_some_and(CollectionInfo::custom_sharding) {
+        steps.push(Step::new("shard keys", format!("create {landing} with the shard keys of the snapshot")));
+    }
+    steps.push(Step::new("restore", restore));
+    let deep = if spec.deep { ", and every point with the live source" } else { "" };
+    steps.push(Step::new("verify", format!("count {landing}, compare schema and sample{deep}")));
     if route != Route::Url {
         steps.push(Step::new("tidy", "delete the uploaded file that Qdrant keeps, once the verdict is good"));
+    }
+    if spec.mode == Mode::SideBySide {
+        steps.push(Step::new("choose", "afterwards: switch an alias to it, keep both, or delete it"));
     }
     steps
 }
@@ -324,198 +287,159 @@ pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,
     resolved: Resolved,
-    job: &JobContext,
+    steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let Spec::Restore(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a restore", ""));
     };
-    let mut steps = Steps::begin(services, job, "restore", &plan.source, &plan.target)?;
+    run(services, plan, spec, resolved, None, steps).await
+}
+
+/// Does it; `safety` was taken by an earlier run that broke off.
+pub(in crate::ops) async fn run(
+    services: &Services,
+    plan: &Plan,
+    spec: &RestoreSpec,
+    resolved: Resolved,
+    safety: Option<Safety>,
+    steps: &mut Steps<'_>,
+) -> Result<Report, Problem> {
     let connection = services.connection(&spec.target.instance).await?;
-    let (origin, sha256) = match resolved.source {
-        ResolvedSource::File { path, size } => {
-            job.progress.phase("hash", Some(size));
-            let hashed = steps.run("hash", "", hash_file(&path, &job.progress)).await?;
-            if !hashed.2 {
-                let shown = crate::domain::text::sanitise(&path.display().to_string());
-                return Err(Problem::new(ProblemKind::Difference, "the archive has no end: it is cut", shown)
-                    .advise("nothing was sent; find a whole copy of the file"));
-            }
-            (Origin::File { path, size: hashed.0, sha256: hashed.1.clone() }, Some(hashed.1))
-        }
-        ResolvedSource::Snapshot(address, located) => {
-            let source = services.connection(&address.instance).await?;
-            let sha256 = located.snapshot.sha256.clone();
-            (Origin::Node { connection: source, node: located.node, address, snapshot: located.snapshot }, sha256)
-        }
-    };
-    let expected = expectation(services, &origin, sha256.as_deref(), &spec.target).await;
-    let mut created = Vec::new();
-    if spec.mode == Mode::InPlace && resolved.occupied.is_some() {
-        created.extend(safety_snapshot(services, &mut steps, &connection, &spec.target).await?);
+    let hashed = open(services, &resolved, steps).await?;
+    let forced = spec.force.iter().any(|name| name == "proof");
+    if let (true, false, Some(finding)) = (resolved.overwrites, forced, gates::overwriting_unproven(hashed.vouched)) {
+        return Err(Problem::new(ProblemKind::Refused, finding.message, &plan.source)
+            .advise(format!("nothing was done; {}", finding.advice)));
     }
-    let destination = Destination { connection, node: 0, address: spec.target.clone() };
-    let brought = bring(services, &mut steps, &origin, &destination, spec.route, &expected).await;
-    let finished = brought.map_err(|problem| with_way_back(problem, &created))?;
-    if let (Verdict::Matches(_), Expected::Recorded(proof), Some(sha256)) = (&finished.verification.verdict, &expected, &sha256) {
-        let proven = Proof { proven_at: Some(services.clock.now()), ..proof.clone() };
+    let landing = spec.landing();
+    let expected = expectation(services, &hashed.origin, hashed.sha256.as_deref(), &landing).await;
+    let recorded = if let Expected::Recorded(proof) = &expected { Some(proof.clone()) } else { None };
+    let reference = Reference { expected, shape: resolved.shape.clone() };
+    let destination = Destination { connection, node: 0, address: landing.clone() };
+    let cargo =
+        Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed: resolved.keyed.as_deref() };
+    let done = if resolved.overwrites {
+        let (skips, deep, vouched, destination) = (spec.skips, spec.deep, hashed.vouched, &destination);
+        overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, safety }).await?
+    } else {
+        let stage = (bring::RESTORE, Made::Collection);
+        let mut finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
+        if spec.deep {
+            deep(services, steps, spec, &mut finished.verification).await;
+        }
+        Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None }
+    };
+    if let (Verdict::Matches(_), Some(proof), Some(sha256)) = (&done.verification.verdict, recorded, &hashed.sha256) {
+        let proven = Proof { proven_at: Some(services.clock.now()), ..proof };
         // Only a note for the list; the verdict stands without it.
         let _ = services.proofs.save(sha256, &proven);
     }
-    report(plan, steps, finished, Some(spec.mode.word()), created)
+    let next = next::after_restore(spec, &resolved.aliases, &done.verification.verdict, done.rollback.is_some());
+    Ok(Report { next, ..report(plan, done, spec.mode.word()) })
 }
 
-/// A restore that was carried out and judged.
-pub(in crate::ops) struct Finished {
-    pub delivered: Delivered,
-    pub verification: Verification,
-}
-
-/// Delivers, verifies, tidies. Used by copy too.
-pub(in crate::ops) async fn bring(
-    services: &Services,
-    steps: &mut Steps<'_>,
-    origin: &Origin,
-    destination: &Destination,
-    route: Route,
-    expected: &Expected,
-) -> Result<Finished, Problem> {
-    let job = steps.job;
-    let address = &destination.address;
-    let delivery = deliver(services, job, origin, destination, route);
-    let delivered = match steps.run("restore", &address.to_string(), delivery).await {
-        Ok(delivered) => delivered,
-        Err(problem) => return Err(after_failure(destination, problem).await),
-    };
-    let progress: &Progress = &job.progress;
-    let verified = steps.run("verify", "", verify(&destination.connection, address, expected, progress)).await;
-    let verification = verified.unwrap_or_else(|problem| unverified(&problem));
-    if delivered.looked && !matches!(verification.verdict, Verdict::Matches(_)) {
-        let message =
-            format!("the connection was lost, and it is not proven that the server restored: {}", verification.verdict.reason());
-        let problem = Problem::new(ProblemKind::Failed, message, address.to_string());
-        return Err(after_failure(destination, problem.advise("look at the collection before you try again")).await);
-    }
-    if let Some((uploaded, cleanup)) = &delivered.uploaded {
-        job.keep(*cleanup);
-        let shown = format!("{address}/{}", crate::domain::address::encode(uploaded.raw()));
-        if matches!(verification.verdict, Verdict::Matches(_)) {
-            let scope = SnapshotScope::Collection(address.collection.clone());
-            let node = destination.connection.node(destination.node)?;
-            let deletion = async { node.delete_snapshot(&scope, uploaded).await.map_err(|error| error.into_problem(&shown)) };
-            if job.commit(steps.run("tidy", &shown, deletion)).await.is_err() {
-                steps.leaves(shown);
-            }
-        } else {
-            steps.leaves(shown);
-        }
-    }
-    Ok(Finished { delivered, verification })
-}
-
-/// The server restored, but could not be asked about it: that is no proof, and a collection that answers
-/// with an error of its own is damage.
-fn unverified(problem: &Problem) -> Verification {
-    let verdict = match problem.kind {
-        ProblemKind::Failed | ProblemKind::NotFound => Verdict::Differs(format!("it cannot be read: {problem}")),
-        _ => Verdict::CouldNotCheck(problem.to_string()),
-    };
-    Verification { verdict, points: None, samples: None }
-}
-
-/// Looks at what a failed restore left, and says it.
-async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
-    let address = &destination.address;
-    let Ok(node) = destination.connection.node(destination.node) else { return problem };
-    let state = match node.exists(&address.collection).await {
-        Ok(false) => format!("{address} does not exist, as before"),
-        Ok(true) => match node.count(&address.collection).await {
-            Ok(points) => format!("{address} has {} points and can be read", size::exact(points)),
-            Err(_) => format!("{address} exists and CANNOT be read: restore a good recovery point over it"),
+/// Every point with the collection that the snapshot was taken of, where that still is there.
+async fn deep(services: &Services, steps: &mut Steps<'_>, spec: &RestoreSpec, verification: &mut Verification) {
+    let RestoreSource::Snapshot(address, _) = &spec.source else { return };
+    let compared = CompareSpec { first: address.clone(), second: spec.landing(), deep: true };
+    let comparing = compare(services, &compared, &steps.job.progress);
+    let found = steps.judge("compare every point", comparing, |found| &found.verdict).await;
+    let own = std::mem::replace(&mut verification.verdict, Verdict::CouldNotCheck(String::new()));
+    verification.verdict = match (own, found) {
+        (Verdict::Differs(why), _) => Verdict::Differs(why),
+        (_, Ok(found)) => match found.verdict {
+            Verdict::Matches(words) => Verdict::Matches(format!("{words} with {address}")),
+            // The source lives: it may have changed since the snapshot.
+            other => Verdict::CouldNotCheck(format!(
+                "{address}, which may have changed since the snapshot, is not the same: {}",
+                other.reason()
+            )),
         },
-        Err(_) => format!("the state of {address} could not be checked"),
+        (_, Err(problem)) => Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")),
     };
-    let advice = if problem.advice.is_empty() { state } else { format!("{state}; {}", problem.advice) };
-    problem.advise(advice)
 }
 
-/// Takes the safety snapshot of a target that is about to be overwritten. A collection that cannot be
-/// read has nothing to save; then there is none.
-pub(in crate::ops) async fn safety_snapshot(
-    services: &Services,
-    steps: &mut Steps<'_>,
-    connection: &Arc<Connection>,
-    address: &CollectionAddress,
-) -> Result<Option<String>, Problem> {
-    match connection.first().count(&address.collection).await {
-        // The server itself says that it cannot read it. Any other failure is no reason to go without.
-        Err(error) if error.kind == ApiErrorKind::Server => return Ok(None),
-        counted => counted.map_err(|error| error.into_problem(address.to_string()))?,
-    };
-    let (taken, _) = create::take(services, steps, connection, 0, address).await?;
-    let shown = format!("{address}/{}", crate::domain::address::encode(taken.name.raw()));
-    steps.leaves(shown.clone());
-    Ok(Some(shown))
+/// The bytes, with what vouches for them.
+struct Opened {
+    origin: Origin,
+    sha256: Option<String>,
+    vouched: Vouched,
 }
 
-/// Adds where the overwritten data is.
-pub(in crate::ops) fn with_way_back(problem: Problem, created: &[String]) -> Problem {
-    match created.first() {
-        Some(safety) => {
-            let advice = format!("{}; what was there before is in the safety snapshot {safety}", problem.advice);
-            problem.advise(advice)
+async fn open(services: &Services, resolved: &Resolved, steps: &mut Steps<'_>) -> Result<Opened, Problem> {
+    match &resolved.source {
+        Found::Snapshot(address, located) => {
+            let connection = services.connection(&address.instance).await?;
+            let snapshot = located.snapshot.clone();
+            let sha256 = snapshot.sha256.clone();
+            let origin = Origin::Node { connection, node: located.node, address: address.clone(), snapshot };
+            Ok(Opened { origin, sha256, vouched: resolved.vouched })
         }
-        None => problem,
+        Found::File { path, size } => {
+            let job: &JobContext = steps.job;
+            job.progress.phase("hash", Some(*size));
+            let hashing = async {
+                let (size, sha256, ended) = hash_file(path, &job.progress).await?;
+                let vouched = judge_file(services, path, &sha256, ended)?;
+                Ok((size, sha256, vouched))
+            };
+            let (size, sha256, vouched) = steps.run("hash", "", hashing).await?;
+            let origin = Origin::File { path: path.clone(), size, sha256: sha256.clone() };
+            Ok(Opened { origin, sha256: Some(sha256), vouched })
+        }
     }
 }
 
-/// What to expect: the record of these bytes, else the live source, else nothing.
-async fn expectation(services: &Services, origin: &Origin, sha256: Option<&str>, target: &CollectionAddress) -> Expected {
-    if let Some(proof) = services.proofs.load(sha256) {
-        return Expected::Recorded(proof);
+/// Whether these are the bytes that a server made, as far as that is known.
+fn judge_file(services: &Services, path: &Path, sha256: &str, ended: bool) -> Result<Vouched, Problem> {
+    let shown = crate::domain::text::sanitise(&path.display().to_string());
+    let refuse = |message: String| {
+        Err(Problem::new(ProblemKind::Difference, message, &shown).advise("nothing was sent; find a good copy of the file"))
+    };
+    if !ended {
+        return refuse("the archive has no end: it is cut".into());
     }
-    let Origin::Node { connection, node, address, .. } = origin else { return Expected::Nothing };
-    // A collection that is about to be overwritten proves nothing: it would be compared with itself.
-    if address == target {
-        return Expected::Nothing;
+    if services.proofs.load(Some(sha256)).is_some() {
+        return Ok(Vouched::Recorded);
     }
-    let Ok(node) = connection.node(*node) else { return Expected::Nothing };
-    let Ok(before) = proof::before(node.as_ref(), &address.collection).await else { return Expected::Nothing };
-    let now = services.clock.now();
-    match proof::after(node.as_ref(), &address.collection, address.to_string(), now, before).await {
-        Ok(proof) => Expected::LiveSource(proof),
-        Err(_) => Expected::Nothing,
+    if let Some((recorded, _)) = named_like(services, path) {
+        let message = format!(
+            "it is damaged: the snapshot of this name had the sha256 {}…, this file has {}…",
+            &recorded[..16.min(recorded.len())],
+            &sha256[..16.min(sha256.len())]
+        );
+        return refuse(message);
+    }
+    match crate::ops::inspect::side_file(path) {
+        Some(listed) if listed == sha256 => Ok(Vouched::Listed),
+        Some(listed) => refuse(format!(
+            "it is damaged: the .checksum file beside it says {}…, its bytes have {}…",
+            &listed[..16],
+            &sha256[..16.min(sha256.len())]
+        )),
+        None => Ok(Vouched::Nothing),
     }
 }
 
-/// Puts the report together and closes the journal.
-pub(in crate::ops) fn report(
-    plan: &Plan,
-    steps: Steps<'_>,
-    finished: Finished,
-    mode: Option<&'static str>,
-    created: Vec<String>,
-) -> Result<Report, Problem> {
-    let Finished { delivered, verification } = finished;
-    let (done, left_behind, seconds) = steps.end(verification.verdict.word());
-    Ok(Report {
-        operation: plan.operation,
-        source: plan.source.clone(),
-        target: plan.target.clone(),
-        route: Some(delivered.route.word()),
-        route_reason: delivered.reason,
-        mode,
+/// Puts the report together.
+pub(in crate::ops) fn report(plan: &Plan, done: Overwritten, mode: &'static str) -> Report {
+    let Overwritten { delivered, verification, rollback, safety } = done;
+    let Delivered { route, reason, bytes, .. } = delivered;
+    Report {
+        route: Some(route.word()),
+        route_reason: reason,
+        mode: Some(mode),
         verdict: Some(verification.verdict),
         points: verification.points,
         samples: verification.samples,
-        bytes: delivered.bytes,
-        seconds,
-        steps: done,
-        left_behind,
-        created,
-    })
+        rollback,
+        bytes,
+        created: safety.into_iter().collect(),
+        ..Report::of(plan)
+    }
 }
 
 /// The moment in a local file's name, for lists.
-pub fn taken_at_of_file(path: &std::path::Path) -> Option<jiff::Timestamp> {
+pub fn taken_at_of_file(path: &Path) -> Option<jiff::Timestamp> {
     time_in_name(&SnapshotName::new(path.file_name()?.to_str()?))
 }

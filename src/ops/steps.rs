@@ -1,11 +1,16 @@
-//! Running the steps of an operation: each is journaled before and after, timed, and shown as a phase.
+//! Running the steps of an operation: each is journaled before and after, timed, and shown as a phase; so is
+//! everything that the operation makes on the way.
 
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::time::Clock;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress;
-use crate::ops::journal::Record;
-use crate::ops::report::StepRecord;
+use crate::ops::flow::{Plan, Spec};
+use crate::ops::journal::{Made, Opening, Record};
+use crate::ops::report::{Report, StepRecord, Verdict};
 use crate::ops::services::Services;
+use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The running operation.
@@ -13,77 +18,160 @@ pub struct Steps<'a> {
     services: &'a Services,
     /// Progress and cleanups.
     pub job: &'a JobContext,
-    record: Record,
+    ledger: Ledger,
     done: Vec<StepRecord>,
-    left_behind: Vec<String>,
+    made: Vec<(Made, String)>,
+    journal_failed: bool,
     started: Instant,
     ended: bool,
 }
 
+/// What cleanups write to, which outlive the operation's own steps.
+#[derive(Clone)]
+pub struct Ledger {
+    record: Record,
+    clock: Arc<dyn Clock>,
+}
+
+impl Ledger {
+    /// Notes that something is gone again. What is gone is gone, written or not.
+    pub fn gone(&self, thing: &str) {
+        let _ = self.record.gone(self.clock.now(), thing);
+    }
+}
+
 impl Drop for Steps<'_> {
-    /// A failed or canceled operation ends in the journal too; only a killed process leaves it open.
+    /// A canceled operation ends in the journal too; only a killed process leaves it open.
     fn drop(&mut self) {
         if !self.ended {
-            let _ = self.record.end(self.services.clock.now(), "not finished: failed or canceled");
+            let report = json!({"steps": self.done});
+            let _ = self.ledger.record.end(self.services.clock.now(), "canceled", report);
         }
     }
 }
 
 impl<'a> Steps<'a> {
     /// Opens the journal.
-    pub fn begin(
-        services: &'a Services,
-        job: &'a JobContext,
-        operation: &str,
-        source: &str,
-        target: &str,
-    ) -> Result<Self, Problem> {
-        let record = services.journal.begin(services.clock.now(), operation, source, target)?;
-        Ok(Self { services, job, record, done: Vec::new(), left_behind: Vec::new(), started: progress::now(), ended: false })
+    ///
+    /// # Errors
+    /// When it cannot be written: then nothing is started.
+    pub fn begin(services: &'a Services, job: &'a JobContext, plan: &Plan) -> Result<Self, Problem> {
+        let spec = match &plan.spec {
+            Spec::Restore(spec) => json!({"restore": spec}),
+            Spec::Copy(spec) => json!({"copy": spec}),
+            _ => Value::Null,
+        };
+        let opening =
+            Opening { operation: plan.operation, source: &plan.source, target: &plan.target, command: &plan.command, spec };
+        let record = services.journal.begin(services.clock.now(), &opening)?;
+        let ledger = Ledger { record, clock: services.clock.clone() };
+        let started = progress::now();
+        Ok(Self { services, job, ledger, done: Vec::new(), made: Vec::new(), journal_failed: false, started, ended: false })
     }
 
     /// Runs one step.
+    ///
+    /// # Errors
+    /// Those of `work`, and when the journal cannot be written: then the step does not happen.
     pub async fn run<T>(
         &mut self,
         name: &str,
         detail: &str,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        self.record.step_begins(self.services.clock.now(), name, detail)?;
+        self.ledger.record.step_begins(self.services.clock.now(), name, detail)?;
         self.job.progress.phase(name, None);
         let started = progress::now();
         let outcome = work.await;
         let result = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
-        self.done.push(StepRecord { name: name.to_owned(), seconds: rounded(started), result: result.clone() });
-        // What happened has happened: a journal that cannot be written now must not hide the result.
-        if self.record.step_ends(self.services.clock.now(), name, &result).is_err() {
-            self.journal_failed();
-        }
+        self.over(name, result, started);
         outcome
     }
 
-    /// Notes that something stays behind.
-    pub fn leaves(&mut self, thing: String) {
-        if self.record.left_behind(self.services.clock.now(), &thing).is_err() {
-            self.journal_failed();
-        }
-        self.left_behind.push(thing);
+    /// Runs a step that ends in a judgement, which is written too: it tells later what was proven.
+    ///
+    /// # Errors
+    /// As [`Steps::run`].
+    pub async fn judge<T>(
+        &mut self,
+        name: &str,
+        work: impl Future<Output = Result<T, Problem>>,
+        verdict: impl Fn(&T) -> &Verdict,
+    ) -> Result<T, Problem> {
+        self.ledger.record.step_begins(self.services.clock.now(), name, "")?;
+        self.job.progress.phase(name, None);
+        let started = progress::now();
+        let outcome = work.await;
+        let result = match &outcome {
+            Ok(found) => format!("{}: {}", verdict(found).word(), verdict(found).reason()),
+            Err(problem) => problem.to_string(),
+        };
+        self.over(name, result, started);
+        outcome
     }
 
-    fn journal_failed(&mut self) {
-        let words = "the journal could not be written to the end".to_owned();
-        if !self.left_behind.contains(&words) {
-            self.left_behind.push(words);
-        }
+    /// What happened has happened: a journal that cannot be written now must not hide the result.
+    fn over(&mut self, name: &str, result: String, started: Instant) {
+        self.journal_failed |= self.ledger.record.step_ends(self.services.clock.now(), name, &result).is_err();
+        self.done.push(StepRecord { name: name.to_owned(), seconds: rounded(started), result });
     }
 
-    /// Closes the journal; gives the steps, what is left behind, and the seconds.
-    pub fn end(mut self, result: &str) -> (Vec<StepRecord>, Vec<String>, f64) {
+    /// Notes, before it happens, that something will exist that was not there before.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then it must not be made.
+    pub fn made(&mut self, kind: Made, thing: &str) -> Result<(), Problem> {
+        self.ledger.record.made(self.services.clock.now(), kind, thing)?;
+        self.made.push((kind, thing.to_owned()));
+        Ok(())
+    }
+
+    /// Notes that it is gone again, or was not made after all.
+    pub fn gone(&mut self, thing: &str) {
+        self.journal_failed |= self.ledger.record.gone(self.services.clock.now(), thing).is_err();
+        self.made.retain(|(_, other)| other != thing);
+    }
+
+    /// For cleanups.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.clone()
+    }
+
+    /// Names the operation in the journal.
+    pub fn id(&self) -> String {
+        self.ledger.record.id()
+    }
+
+    /// Closes the journal, and completes the report with what only this knows.
+    ///
+    /// # Errors
+    /// The operation's own.
+    pub fn close(mut self, outcome: Result<Report, Problem>) -> Result<Report, Problem> {
         self.ended = true;
-        if self.record.end(self.services.clock.now(), result).is_err() {
-            self.journal_failed();
+        let now = self.services.clock.now();
+        let left: Vec<String> =
+            self.made.iter().filter(|(kind, _)| *kind != Made::Collection).map(|(_, thing)| thing.clone()).collect();
+        match outcome {
+            Ok(mut report) => {
+                report.id = self.id();
+                report.steps = std::mem::take(&mut self.done);
+                report.seconds = rounded(self.started);
+                report.left_behind = left;
+                let result = report.verdict.as_ref().map_or("done", Verdict::word);
+                self.journal_failed |= self.ledger.record.end(now, result, json!(report)).is_err();
+                if self.journal_failed {
+                    report.left_behind.push("the journal could not be written to the end".to_owned());
+                }
+                Ok(report)
+            }
+            Err(problem) => {
+                let result = if problem.kind == ProblemKind::Canceled { "canceled" } else { "failed" };
+                let seconds = rounded(self.started);
+                let report = json!({"problem": problem, "steps": self.done, "left_behind": left, "seconds": seconds});
+                let _ = self.ledger.record.end(now, result, report);
+                Err(problem)
+            }
         }
-        (std::mem::take(&mut self.done), std::mem::take(&mut self.left_behind), rounded(self.started))
     }
 }
 

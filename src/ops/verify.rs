@@ -1,12 +1,13 @@
 //! Is the data right? Count, state, schema and the proof sample, asked on every node.
 
 use crate::domain::address::CollectionAddress;
-use crate::domain::collection::CollectionStatus;
+use crate::domain::collection::{CollectionInfo, CollectionStatus};
 use crate::domain::point::PointId;
 use crate::domain::problem::Problem;
 use crate::domain::size::exact;
 use crate::domain::time;
 use crate::jobs::progress::Progress;
+use crate::ops::compare;
 use crate::ops::proof::{self, Proof};
 use crate::ops::report::{PointCounts, SampleCounts, Verdict};
 use crate::ops::services::Connection;
@@ -26,6 +27,22 @@ pub enum Expected {
     LiveSource(Proof),
     /// Nothing is known.
     Nothing,
+}
+
+/// What a restored collection is measured against.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reference {
+    /// Its points.
+    pub expected: Expected,
+    /// Its configuration, as the recovery point itself has it.
+    pub shape: Option<CollectionInfo>,
+}
+
+impl Reference {
+    /// Points only.
+    pub fn of(expected: Expected) -> Self {
+        Self { expected, shape: None }
+    }
 }
 
 /// What was found.
@@ -50,6 +67,8 @@ pub struct Found {
     pub unsettled: Vec<String>,
     /// Indexed fields.
     pub payload_schema: Vec<(String, String)>,
+    /// What is not as the recovery point says, of vectors and shards.
+    pub shape: Vec<String>,
     /// Digests of the sample's points.
     pub digests: BTreeMap<PointId, String>,
 }
@@ -58,13 +77,13 @@ pub struct Found {
 pub async fn verify(
     connection: &Connection,
     address: &CollectionAddress,
-    expected: &Expected,
+    reference: &Reference,
     progress: &Progress,
 ) -> Result<Verification, Problem> {
     settle(connection, address, progress).await;
     progress.note("counting and comparing the sample");
-    let found = gather(connection, address, expected).await?;
-    Ok(judge(expected, &found))
+    let found = gather(connection, address, reference).await?;
+    Ok(judge(&reference.expected, &found))
 }
 
 /// Waits until no shard moves and all replicas are Active; what is still wrong then shows in the facts.
@@ -87,7 +106,8 @@ async fn settle(connection: &Connection, address: &CollectionAddress, progress: 
     }
 }
 
-async fn gather(connection: &Connection, address: &CollectionAddress, expected: &Expected) -> Result<Found, Problem> {
+async fn gather(connection: &Connection, address: &CollectionAddress, reference: &Reference) -> Result<Found, Problem> {
+    let expected = &reference.expected;
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(address.to_string());
     let mut found = Found::default();
     let info = connection.first().collection(&address.collection).await.map_err(problem)?;
@@ -96,6 +116,14 @@ async fn gather(connection: &Connection, address: &CollectionAddress, expected: 
     }
     if let Some(error) = &info.optimizer_error {
         found.doubts.push(format!("the optimizer reports: {error}"));
+    }
+    if let Some(shape) = &reference.shape {
+        found.shape = compare::shape_differences(shape, &info);
+        let missing: Vec<&str> =
+            shape.payload_schema.iter().filter(|field| !info.payload_schema.contains(field)).map(|f| f.0.as_str()).collect();
+        if !missing.is_empty() {
+            found.shape.push(format!("payload indexes missing: {}", missing.join(", ")));
+        }
     }
     found.payload_schema = info.payload_schema;
     for node in &connection.nodes {
@@ -128,7 +156,10 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
             Verdict::CouldNotCheck(format!("{} points found, but nothing was recorded when the snapshot was taken", exact(count)))
         }
         Expected::LiveSource(_)
-            if !differences.is_empty() && found.doubts.is_empty() && found.counts.iter().all(|c| *c == count) =>
+            if !differences.is_empty()
+                && found.doubts.is_empty()
+                && found.shape.is_empty()
+                && found.counts.iter().all(|c| *c == count) =>
         {
             Verdict::CouldNotCheck(format!(
                 "nothing was recorded when the snapshot was taken, and the live source, which may have changed since, is not the same: {}",
@@ -168,6 +199,7 @@ fn differences(found: &Found, count: u64, proof: Option<&Proof>, samples: Option
         list.push(format!("the nodes count differently: {:?}", found.counts));
     }
     list.extend(found.doubts.iter().cloned());
+    list.extend(found.shape.iter().cloned());
     let Some(proof) = proof else { return list };
     if !(proof.points_min..=proof.points_max).contains(&count) {
         let expected = if proof.points_min == proof.points_max {
@@ -179,7 +211,7 @@ fn differences(found: &Found, count: u64, proof: Option<&Proof>, samples: Option
     }
     let missing_fields: Vec<&str> =
         proof.payload_schema.iter().filter(|field| !found.payload_schema.contains(field)).map(|field| field.0.as_str()).collect();
-    if !missing_fields.is_empty() {
+    if !missing_fields.is_empty() && found.shape.is_empty() {
         list.push(format!("payload indexes missing: {}", missing_fields.join(", ")));
     }
     if let Some(samples) = samples.filter(|samples| samples.changed + samples.missing > 0) {
@@ -214,6 +246,7 @@ mod tests {
             qdrant_version: None,
             samples: vec![(PointId::Number(1), "a".into()), (PointId::Number(2), "b".into())],
             proven_at: None,
+            snapshot: None,
         }
     }
 
@@ -222,6 +255,7 @@ mod tests {
             counts: vec![11],
             doubts: vec![],
             unsettled: vec![],
+            shape: vec![],
             payload_schema: vec![("city".into(), "keyword".into()), ("more".into(), "integer".into())],
             digests: [(PointId::Number(1), "a".to_owned()), (PointId::Number(2), "b".to_owned())].into(),
         }
@@ -235,12 +269,13 @@ mod tests {
     fn each_kind_of_damage_is_a_difference() {
         let recorded = Expected::Recorded(proof());
         assert_eq!(word(&recorded, &found()), "matches");
-        let damage: [fn(&mut Found); 6] = [
+        let damage: [fn(&mut Found); 7] = [
             |f| f.counts = vec![9],
             |f| f.counts = vec![13],
             |f| f.counts = vec![11, 10],
             |f| f.doubts.push("shard 0 Dead".into()),
             |f| f.payload_schema.clear(),
+            |f| f.shape.push("1 and 2 shards".into()),
             |f| f.digests.insert(PointId::Number(1), "other".into()).map(drop).unwrap_or_default(),
         ];
         for damage in damage {
@@ -271,6 +306,9 @@ mod tests {
         let mut dead = found();
         dead.doubts.push("shard 0 Dead".into());
         assert_eq!(word(&Expected::Nothing, &dead), "differs");
+        let mut other = found();
+        other.shape.push("vectors: 4-d Dot and 8-d Dot".into());
+        assert_eq!(word(&Expected::Nothing, &other), "differs", "the recovery point itself says its shape");
     }
 
     #[test]

@@ -124,6 +124,10 @@ pub trait QdrantApi: Send + Sync {
     async fn exists(&self, name: &CollectionName) -> ApiResult<bool>;
     /// Creates a collection from a `CreateCollection` body.
     async fn create_collection(&self, name: &CollectionName, body: &Value) -> ApiResult<()>;
+    /// Adds a shard key with so many shards to a collection that is sharded by keys; clusters only.
+    async fn create_shard_key(&self, name: &CollectionName, key: &Value, shards: usize) -> ApiResult<()>;
+    /// Indexes a payload field, as `payload_index.json` of a snapshot describes it.
+    async fn create_payload_index(&self, name: &CollectionName, field: &str, schema: &Value) -> ApiResult<()>;
     /// Deletes a collection; `false` when there was none.
     async fn delete_collection(&self, name: &CollectionName) -> ApiResult<bool>;
     /// Exact number of points.

@@ -352,6 +352,19 @@ impl QdrantApi for HttpNode {
         self.change("create the collection", request).await.map(drop)
     }
 
+    async fn create_shard_key(&self, name: &CollectionName, key: &Value, shards: usize) -> ApiResult<()> {
+        let body = json!({"shard_key": key, "shards_number": shards});
+        let request = self.transfers.put(self.path(&["collections", name.raw(), "shards"])).json(&body);
+        self.change("create a shard key", request).await.map(drop)
+    }
+
+    async fn create_payload_index(&self, name: &CollectionName, field: &str, schema: &Value) -> ApiResult<()> {
+        let body = json!({"field_name": field, "field_schema": schema});
+        let request =
+            self.transfers.put(self.path(&["collections", name.raw(), "index"])).query(&[("wait", "true")]).json(&body);
+        self.change("make a payload index", request).await.map(drop)
+    }
+
     async fn delete_collection(&self, name: &CollectionName) -> ApiResult<bool> {
         let request = self.transfers.delete(self.path(&["collections", name.raw()]));
         self.change("delete the collection", request).await.map(|result| result == Value::Bool(true))

@@ -148,6 +148,7 @@ struct WireCollectionCluster {
 #[derive(Deserialize)]
 struct WireShard {
     shard_id: u32,
+    shard_key: Option<Value>,
     peer_id: Option<u64>,
     state: String,
     points_count: Option<u64>,
@@ -160,7 +161,13 @@ pub fn collection_cluster(result: Value) -> serde_json::Result<CollectionCluster
     Ok(CollectionCluster {
         peer: parsed.peer_id,
         replicas: shards
-            .map(|s| ShardReplica { shard: s.shard_id, peer: s.peer_id, state: one_line(&s.state, 30), points: s.points_count })
+            .map(|s| ShardReplica {
+                shard: s.shard_id,
+                key: s.shard_key,
+                peer: s.peer_id,
+                state: one_line(&s.state, 30),
+                points: s.points_count,
+            })
             .collect(),
         moving: parsed.shard_transfers.len() + parsed.resharding_operations.map_or(0, |list| list.len()),
     })

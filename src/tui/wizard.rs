@@ -55,6 +55,8 @@ pub enum Kind {
     Resume(DownloadSpec),
     /// Remove what an interrupted download left: the file it would have become.
     Discard(PathBuf),
+    /// Something that is specified already: a choice after an operation, or a page of the guide.
+    Chosen(Box<Spec>),
 }
 
 /// Where the wizard stands.
@@ -155,6 +157,7 @@ impl Wizard {
             Kind::Delete(address, _) => format!("Delete a recovery point of {address}"),
             Kind::Resume(spec) => format!("Resume the download from {}", spec.address),
             Kind::Discard(_) => "Discard an interrupted download".into(),
+            Kind::Chosen(spec) => title_of(spec),
         }
     }
 
@@ -355,7 +358,7 @@ pub fn scrolled(at: usize, motion: Motion) -> usize {
 fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
     let current = model.instance().map(|state| state.name.clone());
     match kind {
-        Kind::Snapshot(_) | Kind::Delete(..) | Kind::Resume(_) | Kind::Discard(_) => Vec::new(),
+        Kind::Snapshot(_) | Kind::Delete(..) | Kind::Resume(_) | Kind::Discard(_) | Kind::Chosen(_) => Vec::new(),
         Kind::Download(..) => vec![
             Field::text("to folder", "."),
             Field::choice(
@@ -402,7 +405,12 @@ fn words(list: &[(&str, &str)]) -> Vec<(String, String)> {
 fn mode_field() -> Field {
     Field::choice(
         "mode",
-        words(&[("new", "only to a free name"), ("in-place", "over what is there, after a safety snapshot")]),
+        words(&[
+            ("auto", "a free name: there; a taken one: beside it"),
+            ("new", "only to a free name"),
+            ("side-by-side", "beside what is there, which is not touched"),
+            ("in-place", "over what is there: secured and proven first"),
+        ]),
         0,
     )
 }
@@ -440,7 +448,12 @@ fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
         }
         CollectionAddress::parse(&format!("{}/{name}", value("to instance")))
     };
-    let mode = || if value("mode") == "in-place" { Mode::InPlace } else { Mode::New };
+    let mode = || match value("mode") {
+        "in-place" => Mode::InPlace,
+        "side-by-side" => Mode::SideBySide,
+        "new" => Mode::New,
+        _ => Mode::Auto,
+    };
     let route = || match value("route") {
         "url" => Route::Url,
         "stream" => Route::Stream,
@@ -467,15 +480,16 @@ fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
                 return Err("the file is missing".into());
             }
             let source = RestoreSource::File(form::typed_path(file));
-            Spec::Restore(RestoreSpec { source, target: target()?, mode: mode(), route: Route::Upload })
+            Spec::Restore(RestoreSpec::new(source, target()?, mode(), Route::Upload))
         }
         Kind::Restore(address, which) => {
             let source = RestoreSource::Snapshot(address.clone(), which.clone());
-            Spec::Restore(RestoreSpec { source, target: target()?, mode: mode(), route: route() })
+            Spec::Restore(RestoreSpec::new(source, target()?, mode(), route()))
         }
         Kind::Resume(spec) => Spec::Download(spec.clone()),
         Kind::Discard(file) => Spec::Discard(DiscardSpec { file: file.clone() }),
-        Kind::Migrate(address) => Spec::Copy(CopySpec { source: address.clone(), target: target()?, route: route() }),
+        Kind::Chosen(spec) => spec.as_ref().clone(),
+        Kind::Migrate(address) => Spec::Copy(CopySpec::new(address.clone(), target()?, route())),
     })
 }
 
@@ -497,6 +511,23 @@ pub fn kind_of(spec: &Spec) -> Kind {
             RestoreSource::File(_) => Kind::Upload,
         },
         Spec::Copy(spec) => Kind::Migrate(spec.source.clone()),
+        Spec::Switch(_) | Spec::Drop(_) | Spec::Revive(_) | Spec::Settle(_) => Kind::Chosen(Box::new(spec.clone())),
+    }
+}
+
+/// What a wizard without a form is called.
+fn title_of(spec: &Spec) -> String {
+    match spec {
+        Spec::Switch(spec) => format!("Switch the alias {}", crate::domain::text::one_line(&spec.alias, 60)),
+        Spec::Drop(spec) => format!("Delete {}", spec.address),
+        Spec::Revive(spec) => format!("Bring back {}", spec.address),
+        Spec::Settle(spec) => format!("{} {}", spec.way.word(), spec.id),
+        Spec::Restore(spec) => format!("Restore → {}", spec.target),
+        Spec::Copy(spec) => format!("Migrate {}", spec.source),
+        Spec::Create(spec) => format!("Snapshot {}", spec.address),
+        Spec::Download(spec) => format!("Download from {}", spec.address),
+        Spec::Delete(spec) => format!("Delete a recovery point of {}", spec.address),
+        Spec::Discard(_) => "Discard an interrupted download".into(),
     }
 }
 
@@ -510,6 +541,7 @@ pub fn about(kind: &Kind) -> String {
         Kind::Snapshot(address) | Kind::Migrate(address) => address.to_string(),
         Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),
         Kind::Discard(file) => crate::domain::text::sanitise(&file.display().to_string()),
+        Kind::Chosen(_) => String::new(),
         Kind::Upload => "Qdrant restores what is uploaded at once: give the collection it should become".into(),
     }
 }

@@ -26,12 +26,12 @@ fn create(text: &str) -> Spec {
 }
 
 fn copy(source: &str, target: &str, route: Route) -> Spec {
-    Spec::Copy(CopySpec { source: address(source), target: address(target), route })
+    Spec::Copy(CopySpec::new(address(source), address(target), route))
 }
 
 fn restore(source: &str, target: &str, mode: Mode, route: Route) -> Spec {
     let source = RestoreSource::Snapshot(address(source), Which::Latest);
-    Spec::Restore(RestoreSpec { source, target: address(target), mode, route })
+    Spec::Restore(RestoreSpec::new(source, address(target), mode, route))
 }
 
 /// Two servers of a kind, one with a key.
@@ -88,7 +88,7 @@ async fn everything(a: &Server, b: &Server) {
     }
 
     let source = RestoreSource::File(folder.join(&name));
-    let from_file = RestoreSpec { source, target: address("b/from-file"), mode: Mode::New, route: Route::Upload };
+    let from_file = RestoreSpec::new(source, address("b/from-file"), Mode::New, Route::Upload);
     let report = world.run(Spec::Restore(from_file)).await.unwrap();
     assert_eq!(report.verdict.as_ref().map(Verdict::word), Some("matches"), "a file finds its proof by its hash: {report:?}");
 
@@ -286,7 +286,7 @@ async fn damage_that_the_server_accepts_is_seen() {
     let which = Which::Named(SnapshotName::new(snapshot[0].clone()));
     let located = qsnap::ops::resolve::locate(&source, &address("a/x"), &which).await.unwrap();
     let proof = world.services.proofs.load(located.snapshot.sha256.as_deref()).unwrap();
-    let expected = qsnap::ops::verify::Expected::Recorded(proof);
+    let expected = qsnap::ops::verify::Reference::of(qsnap::ops::verify::Expected::Recorded(proof));
     let progress = qsnap::jobs::progress::Progress::default();
     let found = qsnap::ops::verify::verify(&connection, &address("b/x"), &expected, &progress).await.unwrap();
     assert_eq!((found.verdict.word(), found.points.unwrap().found, found.samples.unwrap().changed), ("differs", 400, 100));

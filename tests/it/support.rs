@@ -218,6 +218,7 @@ impl World {
             color: (ColorChoice::Auto, Origin::Default),
             ascii: (false, Origin::Default),
             state_dir: home.path().join("state"),
+            operator: "tester@here".into(),
         };
         let (services, mut events) = qsnap::compose::services(&config);
         tokio::spawn(async move { while events.recv().await.is_some() {} });

@@ -209,7 +209,7 @@ async fn every_fault_of_a_stream_copy() {
         let (a, b) = (Server::sandbox(None, seeded(UPLOADED)).await, Server::sandbox(None, vec![]).await);
         let world = quick(&[("a", &a), ("b", &b)]);
         if at_source { &a } else { &b }.faults().add_all(&cell.faults).unwrap();
-        let spec = Spec::Copy(CopySpec { source: address("a/x"), target: address("b/y"), route: Route::Stream });
+        let spec = Spec::Copy(CopySpec::new(address("a/x"), address("b/y"), Route::Stream));
         let result = world.run(spec).await;
         judge(&cell, &result, "stream copy");
         a.faults().clear();
@@ -247,7 +247,7 @@ async fn every_fault_of_an_upload() {
         std::fs::write(&file, &bytes).unwrap();
         server.faults().add_all(&cell.faults).unwrap();
         let spec =
-            RestoreSpec { source: RestoreSource::File(file), target: address("a/y"), mode: Mode::New, route: Route::Upload };
+            RestoreSpec::new(RestoreSource::File(file), address("a/y"), Mode::New, Route::Upload);
         let result = world.run(Spec::Restore(spec)).await;
         judge(&cell, &result, "upload");
         server.faults().clear();

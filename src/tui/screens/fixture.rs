@@ -336,6 +336,9 @@ pub(super) fn migrate_plan() -> Plan {
 
 pub(super) fn report() -> Report {
     Report {
+        id: "20261122T030000Z-1-0".into(),
+        rollback: None,
+        next: vec![],
         operation: "copy",
         source: "prod-eu/products".into(),
         target: "staging/products".into(),

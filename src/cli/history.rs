@@ -1,0 +1,92 @@
+//! `qsnap history`: what was done, what is open, and a report of each operation.
+
+use crate::cli::args::{Global, HistoryCommand, Output};
+use crate::cli::commands::fail;
+use crate::cli::exit::ExitStatus;
+use crate::cli::operate;
+use crate::cli::printer::Printer;
+use crate::domain::time;
+use crate::ops::flow::Spec;
+use crate::ops::history::Past;
+use crate::ops::incident;
+use crate::ops::services::Services;
+use crate::ops::settle::{SettleSpec, Way, ways};
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Runs it.
+pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, command: Option<HistoryCommand>) -> ExitStatus {
+    let (id, way) = match command {
+        None => return list(services, printer),
+        Some(HistoryCommand::Show { id, markdown }) => return show(services, printer, &id, markdown),
+        Some(HistoryCommand::Continue { id }) => (id, Way::Continue),
+        Some(HistoryCommand::RollBack { id }) => (id, Way::RollBack),
+        Some(HistoryCommand::CleanUp { id }) => (id, Way::CleanUp),
+    };
+    operate::operate(services, global, printer, vec![Ok(Spec::Settle(SettleSpec { id, way }))]).await
+}
+
+fn list(services: &Services, printer: Printer) -> ExitStatus {
+    let all = services.journal.read();
+    if printer.output == Output::Json {
+        let items: Vec<Value> = all.iter().map(row).collect();
+        printer.json(&json!({"version": 1, "items": items, "errors": []}));
+        return ExitStatus::Done;
+    }
+    if all.is_empty() {
+        printer.text("nothing was done yet");
+        return ExitStatus::Done;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["WHEN (UTC)", "WHAT", "FROM", "TO", "OUTCOME", "BY", "ID"]);
+    for past in &all {
+        table.add_row([
+            time::minute(past.at),
+            past.operation.clone(),
+            past.source.clone(),
+            past.target.clone(),
+            past.outcome(),
+            past.who.clone(),
+            past.id.clone(),
+        ]);
+    }
+    printer.text(&table.to_string());
+    let open: Vec<&Past> = all.iter().filter(|past| past.is_open()).collect();
+    for past in &open {
+        printer.note(&format!("open: {} of {}: {}", past.operation, past.target, past.outcome()));
+        for way in ways(past) {
+            printer.note(&format!("  qsnap history {} {}", way.word(), past.id));
+        }
+    }
+    ExitStatus::Done
+}
+
+fn row(past: &Past) -> Value {
+    let ways: Vec<&str> = if past.is_open() { ways(past).into_iter().map(Way::word).collect() } else { Vec::new() };
+    json!({"id": past.id, "at": past.at.to_string(), "ended_at": past.ended_at.map(|at| at.to_string()),
+        "operation": past.operation, "source": past.source, "target": past.target, "who": past.who,
+        "state": past.state.word(), "outcome": past.outcome(), "open": past.is_open(), "ways": ways,
+        "settled": past.settled, "left_behind": past.leftovers()})
+}
+
+fn show(services: &Services, printer: Printer, id: &str, markdown: bool) -> ExitStatus {
+    let past = match services.journal.find(id) {
+        Ok(past) => past,
+        Err(problem) => return fail(printer, &problem),
+    };
+    match printer.output {
+        Output::Json => {
+            let mut document = row(&past);
+            document["version"] = json!(1);
+            document["command"] = json!(past.command);
+            document["steps"] = json!(past.steps);
+            document["made"] = json!(past.made);
+            document["report"] = past.report.clone();
+            printer.json(&document);
+        }
+        Output::Table if markdown => printer.text(&incident::markdown(&past)),
+        Output::Table => printer.text(&incident::lines(&past).join("\n")),
+    }
+    ExitStatus::Done
+}

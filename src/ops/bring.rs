@@ -1,0 +1,187 @@
+//! Bringing a recovery point into a collection: deliver, verify, tidy. Every restore and copy is made of this.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size;
+use crate::jobs::progress::Progress;
+use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route, deliver, upload_name};
+use crate::ops::journal::Made;
+use crate::ops::proof;
+use crate::ops::report::Verdict;
+use crate::ops::services::Services;
+use crate::ops::shard_keys;
+use crate::ops::source::scope;
+use crate::ops::steps::Steps;
+use crate::ops::verify::{Expected, Reference, Verification, verify};
+use crate::qdrant::error::ApiErrorKind;
+
+/// What is brought.
+pub(in crate::ops) struct Cargo<'a> {
+    pub origin: &'a Origin,
+    pub route: Route,
+    pub reference: &'a Reference,
+    /// The collection's configuration, where it is sharded by keys: a free name must be prepared.
+    pub keyed: Option<&'a crate::archive::contents::Collection>,
+}
+
+/// Names of the steps, which tell in the journal what the bringing was for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::ops) struct Stage {
+    pub restore: &'static str,
+    pub verify: &'static str,
+}
+
+/// Into the collection that was asked for.
+pub(in crate::ops) const RESTORE: Stage = Stage { restore: "restore", verify: "verify" };
+/// Into a scratch collection, to see whether it can be done.
+pub(in crate::ops) const PROOF: Stage = Stage { restore: "proof restore", verify: "proof verify" };
+/// The old data, over what went wrong.
+pub(in crate::ops) const ROLL_BACK: Stage = Stage { restore: "roll back", verify: "verify the rollback" };
+
+/// A restore that was carried out and judged.
+#[derive(Debug)]
+pub(in crate::ops) struct Finished {
+    pub delivered: Delivered,
+    pub verification: Verification,
+}
+
+/// Delivers, verifies, tidies.
+pub(in crate::ops) async fn bring(
+    services: &Services,
+    steps: &mut Steps<'_>,
+    cargo: &Cargo<'_>,
+    destination: &Destination,
+    stage: Stage,
+) -> Result<Finished, Broken> {
+    let job = steps.job;
+    let address = &destination.address;
+    let kept = upload_name(services, job, stage.restore);
+    let uploaded = crate::ops::create::shown(address, &kept);
+    steps.made(Made::Upload, &uploaded)?;
+    let mut touched = true;
+    let delivery = async {
+        deliver(services, job, cargo.origin, destination, cargo.route, kept).await.map_err(|broken| {
+            touched = broken.touched;
+            broken.problem
+        })
+    };
+    let delivered = match steps.run(stage.restore, &address.to_string(), delivery).await {
+        Ok(delivered) => delivered,
+        Err(problem) => return Err(Broken { problem: after_failure(destination, problem).await, touched }),
+    };
+    if delivered.uploaded.is_none() {
+        steps.gone(&uploaded);
+    }
+    let progress: &Progress = &job.progress;
+    let checking = verify(&destination.connection, address, cargo.reference, progress);
+    let verified = steps.judge(stage.verify, checking, |found| &found.verdict).await;
+    let verification = verified.unwrap_or_else(|problem| unverified(&problem));
+    if delivered.looked && !matches!(verification.verdict, Verdict::Matches(_)) {
+        let message =
+            format!("the connection was lost, and it is not proven that the server restored: {}", verification.verdict.reason());
+        let problem = Problem::new(ProblemKind::Failed, message, address.to_string());
+        let problem = after_failure(destination, problem.advise("look at the collection before you try again")).await;
+        return Err(Broken { problem, touched: true });
+    }
+    if let Some((name, cleanup)) = &delivered.uploaded {
+        job.keep(*cleanup);
+        if matches!(verification.verdict, Verdict::Matches(_)) {
+            let deletion = async {
+                let node = destination.connection.node(destination.node)?;
+                node.delete_snapshot(&scope(address), name).await.map_err(|error| error.into_problem(&uploaded))
+            };
+            if job.commit(steps.run("tidy", &uploaded, deletion)).await.is_ok() {
+                steps.gone(&uploaded);
+            }
+        }
+    }
+    Ok(Finished { delivered, verification })
+}
+
+/// Brings into a name that is free. When that fails, what the server made of it stays, and the journal says so.
+pub(in crate::ops) async fn bring_fresh(
+    services: &Services,
+    steps: &mut Steps<'_>,
+    cargo: &Cargo<'_>,
+    destination: &Destination,
+    (stage, kind): (Stage, Made),
+) -> Result<Finished, Problem> {
+    let address = &destination.address;
+    steps.made(kind, &address.to_string())?;
+    if let Some(collection) = cargo.keyed {
+        let node = destination.connection.node(destination.node)?;
+        steps.run("shard keys", &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
+    }
+    match bring(services, steps, cargo, destination, stage).await {
+        Ok(finished) => Ok(finished),
+        Err(Broken { problem, touched: _ }) => {
+            let node = destination.connection.node(destination.node)?;
+            if matches!(node.exists(&address.collection).await, Ok(false)) {
+                steps.gone(&address.to_string());
+                return Err(problem);
+            }
+            let advice = match kind {
+                Made::Collection => format!(
+                    "{}; the name was free before: `qsnap history clean-up {}` removes what is there now",
+                    problem.advice,
+                    steps.id()
+                ),
+                _ => problem.advice.clone(),
+            };
+            Err(problem.advise(advice))
+        }
+    }
+}
+
+/// The server restored, but could not be asked about it: that is no proof, and a collection that answers
+/// with an error of its own is damage.
+fn unverified(problem: &Problem) -> Verification {
+    let verdict = match problem.kind {
+        ProblemKind::Failed | ProblemKind::NotFound => Verdict::Differs(format!("it cannot be read: {problem}")),
+        _ => Verdict::CouldNotCheck(problem.to_string()),
+    };
+    Verification { verdict, points: None, samples: None }
+}
+
+/// Looks at what a failed restore left, and says it.
+async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
+    let address = &destination.address;
+    let Ok(node) = destination.connection.node(destination.node) else { return problem };
+    let state = match node.exists(&address.collection).await {
+        Ok(false) => format!("{address} does not exist, as before"),
+        Ok(true) => match node.count(&address.collection).await {
+            Ok(points) => format!("{address} has {} points and can be read", size::exact(points)),
+            Err(error) if error.kind == ApiErrorKind::Server => {
+                format!("{address} exists and CANNOT be read: restore a good recovery point over it")
+            }
+            Err(_) => format!("the state of {address} could not be checked"),
+        },
+        Err(_) => format!("the state of {address} could not be checked"),
+    };
+    let advice = if problem.advice.is_empty() { state } else { format!("{state}; {}", problem.advice) };
+    problem.advise(advice)
+}
+
+/// What to expect: the record of these bytes, else the live source, else nothing.
+pub(in crate::ops) async fn expectation(
+    services: &Services,
+    origin: &Origin,
+    sha256: Option<&str>,
+    target: &CollectionAddress,
+) -> Expected {
+    if let Some(proof) = services.proofs.load(sha256) {
+        return Expected::Recorded(proof);
+    }
+    let Origin::Node { connection, node, address, .. } = origin else { return Expected::Nothing };
+    // A collection that is about to be overwritten proves nothing: it would be compared with itself.
+    if address == target {
+        return Expected::Nothing;
+    }
+    let Ok(node) = connection.node(*node) else { return Expected::Nothing };
+    let Ok(before) = proof::before(node.as_ref(), &address.collection).await else { return Expected::Nothing };
+    let now = services.clock.now();
+    match proof::after(node.as_ref(), &address.collection, address.to_string(), now, before).await {
+        Ok(proof) => Expected::LiveSource(proof),
+        Err(_) => Expected::Nothing,
+    }
+}

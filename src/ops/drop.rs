@@ -1,0 +1,92 @@
+//! Deleting a collection: what a restore made, and nobody wants.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size::exact;
+use crate::jobs::limits::Resource;
+use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
+use crate::ops::report::Report;
+use crate::ops::resolve::NameUse;
+use crate::ops::services::Services;
+use crate::ops::source::scope;
+use crate::ops::steps::Steps;
+use crate::ops::target;
+
+/// What to delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DropSpec {
+    /// The collection.
+    pub address: CollectionAddress,
+}
+
+/// Reads what is needed.
+pub async fn plan(services: &Services, spec: DropSpec) -> Result<Plan, Problem> {
+    let address = &spec.address;
+    let target = target::gather(services, address).await?;
+    let shown = address.to_string();
+    match &target.name {
+        NameUse::Free => {
+            return Err(Problem::new(ProblemKind::NotFound, "there is no such collection", shown)
+                .advise("`qsnap collections` lists what there is"));
+        }
+        NameUse::Alias(real) => {
+            return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), shown)
+                .advise("name the collection itself; aliases go with it"));
+        }
+        NameUse::Collection => {}
+    }
+    let mut findings = Vec::new();
+    let aliases = target.own_aliases();
+    if !aliases.is_empty() {
+        let names: Vec<String> = aliases.iter().map(|alias| crate::domain::text::one_line(alias, 60)).collect();
+        findings.push(Finding::block(
+            "alias",
+            format!("the aliases {} point at it: whoever uses them would find nothing", names.join(", ")),
+            "switch them first: `qsnap alias INSTANCE/ALIAS COLLECTION`",
+        ));
+    }
+    let snapshots = target.node().snapshots(&scope(address)).await.unwrap_or_default().len();
+    findings.push(match snapshots {
+        0 => Finding::good("snapshots", "no snapshots of it are on the node"),
+        n => Finding::look(
+            "snapshots",
+            format!("{n} snapshots of it stay on the node's disk, where nobody can list them any more"),
+            "delete or download them first; `qsnap revive` finds them later",
+        ),
+    });
+    let mut facts = Facts::default();
+    target.facts(&mut facts, true);
+    let points = target.points.map_or_else(|| "data that cannot be read".to_owned(), |points| format!("{} points", exact(points)));
+    Ok(Plan {
+        operation: "drop",
+        title: format!("delete the collection {shown}"),
+        risk: Risk::Destroys,
+        consequence: format!("{shown} with {points} is gone for good; no snapshot is taken"),
+        changes: Some((address.clone(), target.connection.instance.protection)),
+        source: shown.clone(),
+        target: shown.clone(),
+        steps: vec![Step::new("delete the collection", shown.clone())],
+        findings,
+        command: format!("qsnap drop {shown} --yes --confirm '{shown}'"),
+        facts,
+        needs: vec![Resource::Exclusive(shown)],
+        resolved: flow::Resolved::Drop,
+        spec: Spec::Drop(spec),
+    })
+}
+
+/// Does it.
+pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
+    let Spec::Drop(spec) = &plan.spec else {
+        return Err(Problem::new(ProblemKind::Failed, "the plan deletes no collection", ""));
+    };
+    let connection = services.connection(&spec.address.instance).await?;
+    let shown = spec.address.to_string();
+    let job = steps.job;
+    let deletion = async {
+        let name = &spec.address.collection;
+        connection.first().delete_collection(name).await.map_err(|error| error.into_problem(&shown))
+    };
+    job.commit(steps.run("delete the collection", &shown, deletion)).await?;
+    Ok(Report::of(plan))
+}

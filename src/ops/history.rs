@@ -1,0 +1,432 @@
+//! Reading the journal: what was done here, by whom, how it ended, and what is still open. Records may be cut by a
+//! crash, or be written by hand: whatever cannot be read is left out, and nothing in them is trusted with a terminal.
+
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::text::one_line;
+use crate::ops::copy::CopySpec;
+use crate::ops::journal::{Journal, Made};
+use crate::ops::restore::RestoreSpec;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fs::{File, TryLockError};
+use std::io::Read;
+use std::path::Path;
+
+/// A record has some dozens of short lines; more is not ours.
+const MAX_RECORD: u64 = 4 << 20;
+
+/// Records that are read, the newest first.
+const MAX_RECORDS: usize = 2_000;
+
+/// How an operation stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// A process works on it now.
+    Running,
+    /// It came to its end: a verdict, `done`, `failed` or `canceled`.
+    Ended(String),
+    /// Its process was killed, or the machine went down.
+    BrokenOff,
+}
+
+impl State {
+    /// The word in lists.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Running => "running",
+            Self::Ended(result) => result,
+            Self::BrokenOff => "broken off",
+        }
+    }
+}
+
+/// A step that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PastStep {
+    /// Its name.
+    pub name: String,
+    /// On what.
+    pub detail: String,
+    /// When it began.
+    pub at: Option<Timestamp>,
+    /// How it ended; `None` when it did not.
+    pub result: Option<String>,
+}
+
+impl PastStep {
+    /// Whether it ended well: `ok`, or a verdict that is no difference.
+    pub fn is_good(&self) -> bool {
+        self.result.as_deref().is_some_and(|result| result == "ok" || result.starts_with("matches"))
+    }
+}
+
+/// Something that an operation made and that is still there, as far as the journal knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Thing {
+    /// What kind of thing.
+    pub kind: Made,
+    /// Its address.
+    pub thing: String,
+}
+
+/// What an operation was asked for, where it can be taken up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PastSpec {
+    /// A restore.
+    Restore(RestoreSpec),
+    /// A copy.
+    Copy(CopySpec),
+}
+
+/// One operation of the past.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Past {
+    /// Names it.
+    pub id: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// The verb.
+    pub operation: String,
+    /// From.
+    pub source: String,
+    /// To.
+    pub target: String,
+    /// The same on the command line.
+    pub command: String,
+    /// By whom.
+    pub who: String,
+    /// How it stands.
+    pub state: State,
+    /// What was begun, in order.
+    pub steps: Vec<PastStep>,
+    /// What it made and nobody removed.
+    pub made: Vec<Thing>,
+    /// What was reported at its end.
+    pub report: Value,
+    /// What was asked for.
+    pub spec: Option<PastSpec>,
+    /// How another operation settled it.
+    pub settled: Option<String>,
+}
+
+impl Past {
+    /// The last step of this name.
+    pub fn step(&self, name: &str) -> Option<&PastStep> {
+        self.steps.iter().rev().find(|step| step.name == name)
+    }
+
+    /// Whether it came to its end without an error.
+    pub fn is_done(&self) -> bool {
+        matches!(&self.state, State::Ended(result) if !matches!(result.as_str(), "failed" | "canceled"))
+    }
+
+    /// What should not stay: scratch collections, temporary snapshots, uploaded files; and a collection that a failed
+    /// restore left under a name that was free before.
+    pub fn leftovers(&self) -> Vec<&Thing> {
+        let done = self.is_done();
+        self.made.iter().filter(|thing| match thing.kind {
+            Made::Safety => false,
+            Made::Collection => !done,
+            Made::Scratch | Made::Upload | Made::Snapshot => true,
+        })
+        .collect()
+    }
+
+    /// The way back that it left.
+    pub fn safety(&self) -> Option<&Thing> {
+        self.made.iter().find(|thing| thing.kind == Made::Safety)
+    }
+
+    /// Whether it overwrites a collection that was there.
+    pub fn overwrites(&self) -> bool {
+        let made_target = self.made.iter().any(|thing| thing.kind == Made::Collection && thing.thing == self.target);
+        match &self.spec {
+            Some(PastSpec::Restore(spec)) => spec.mode == crate::ops::restore::Mode::InPlace && !made_target,
+            Some(PastSpec::Copy(_)) => !made_target,
+            None => false,
+        }
+    }
+
+    /// Whether live data may be neither old nor new: the overwrite was begun, and nothing tells that it ended well.
+    pub fn is_between(&self) -> bool {
+        if !self.overwrites() {
+            return false;
+        }
+        let begun = self.step("restore").is_some();
+        let verified = self.step("verify").is_some_and(PastStep::is_good);
+        let rolled_back = self.step("verify the rollback").is_some_and(PastStep::is_good);
+        begun && !verified && !rolled_back && !self.is_done()
+    }
+
+    /// Whether somebody has to decide what becomes of it.
+    pub fn is_open(&self) -> bool {
+        if self.settled.is_some() || self.state == State::Running {
+            return false;
+        }
+        let broken_off = self.state == State::BrokenOff && self.spec.is_some();
+        broken_off || self.is_between() || !self.leftovers().is_empty()
+    }
+
+    /// In one line: what became of it.
+    pub fn outcome(&self) -> String {
+        let step = self.steps.last().map_or_else(String::new, |step| format!(" in `{}`", step.name));
+        match (&self.settled, &self.state) {
+            (Some(how), _) => format!("{}; settled: {how}", self.state.word()),
+            (None, State::BrokenOff) => format!("broken off{step}"),
+            (None, State::Running) => format!("running{step}"),
+            (None, State::Ended(result)) if !self.leftovers().is_empty() => {
+                format!("{result}, {} left behind", self.leftovers().len())
+            }
+            (None, State::Ended(result)) => result.clone(),
+        }
+    }
+}
+
+impl Journal {
+    /// All operations, the newest first.
+    pub fn read(&self) -> Vec<Past> {
+        let Ok(folder) = std::fs::read_dir(self.folder()) else { return Vec::new() };
+        let mut paths: Vec<_> = folder.flatten().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
+        // Names begin with the time.
+        paths.sort();
+        paths.iter().rev().take(MAX_RECORDS).filter_map(|path| read_record(path)).collect()
+    }
+
+    /// Operations that somebody has to decide about, the newest first.
+    pub fn open(&self) -> Vec<Past> {
+        self.read().into_iter().filter(Past::is_open).collect()
+    }
+
+    /// One operation by its id, by the beginning of its id where only one has it, or the `last` one.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn find(&self, id: &str) -> Result<Past, Problem> {
+        let mut all = self.read();
+        if id == "last" && !all.is_empty() {
+            return Ok(all.swap_remove(0));
+        }
+        let mut found: Vec<Past> = all.into_iter().filter(|past| past.id.starts_with(id)).collect();
+        match (id.is_empty(), found.len()) {
+            (false, 1) => Ok(found.swap_remove(0)),
+            (false, n) if n > 1 => {
+                // A whole id may be the beginning of another one.
+                let exact = found.iter().position(|past| past.id == id);
+                exact.map(|at| found.swap_remove(at)).ok_or_else(|| unknown(id, "several operations begin so"))
+            }
+            _ => Err(unknown(id, "there is no such operation")),
+        }
+    }
+}
+
+fn unknown(id: &str, why: &str) -> Problem {
+    Problem::new(ProblemKind::NotFound, why, one_line(id, 60)).advise("`qsnap history` lists all, with their ids")
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Event {
+    Begin {
+        #[serde(default)]
+        operation: String,
+        #[serde(default)]
+        source: String,
+        #[serde(default)]
+        target: String,
+        #[serde(default)]
+        command: String,
+        #[serde(default)]
+        who: String,
+        #[serde(default)]
+        spec: Value,
+    },
+    Step {
+        step: String,
+        #[serde(default)]
+        detail: String,
+    },
+    StepEnd {
+        step: String,
+        result: String,
+    },
+    Made {
+        kind: Made,
+        thing: String,
+    },
+    Gone {
+        thing: String,
+    },
+    End {
+        result: String,
+        #[serde(default)]
+        report: Value,
+    },
+    Settled {
+        how: String,
+        #[serde(default)]
+        by: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Line {
+    at: Timestamp,
+    #[serde(flatten)]
+    event: Event,
+}
+
+fn read_record(path: &Path) -> Option<Past> {
+    let file = File::open(path).ok()?;
+    // A shared lock: whoever writes holds an exclusive one as long as it lives.
+    let running = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let mut text = String::new();
+    (&file).take(MAX_RECORD).read_to_string(&mut text).ok()?;
+    let id = one_line(&path.file_stem()?.to_string_lossy(), 60);
+    let mut past: Option<Past> = None;
+    for line in text.lines() {
+        // A killed process may have left half a line.
+        let Ok(Line { at, event }) = serde_json::from_str(line) else { continue };
+        match (&mut past, event) {
+            (None, Event::Begin { operation, source, target, command, who, spec }) => {
+                let shown = |text: String| one_line(&text, 400);
+                past = Some(Past {
+                    id: id.clone(),
+                    at,
+                    ended_at: None,
+                    operation: one_line(&operation, 30),
+                    source: shown(source),
+                    target: shown(target),
+                    command: one_line(&command, 2_000),
+                    who: one_line(&who, 130),
+                    state: if running { State::Running } else { State::BrokenOff },
+                    steps: Vec::new(),
+                    made: Vec::new(),
+                    report: Value::Null,
+                    spec: serde_json::from_value(spec).ok(),
+                    settled: None,
+                });
+            }
+            (Some(past), event) => past.take(at, event),
+            (None, _) => {}
+        }
+    }
+    past
+}
+
+impl Past {
+    fn take(&mut self, at: Timestamp, event: Event) {
+        match event {
+            Event::Begin { .. } => {}
+            Event::Step { step, detail } => {
+                self.steps.push(PastStep {
+                    name: one_line(&step, 60),
+                    detail: one_line(&detail, 300),
+                    at: Some(at),
+                    result: None,
+                });
+            }
+            Event::StepEnd { step, result } => {
+                if let Some(open) = self.steps.iter_mut().rev().find(|known| known.name == step && known.result.is_none()) {
+                    open.result = Some(one_line(&result, 600));
+                }
+            }
+            Event::Made { kind, thing } => self.made.push(Thing { kind, thing: one_line(&thing, 600) }),
+            Event::Gone { thing } => self.made.retain(|known| known.thing != thing),
+            Event::End { result, report } => {
+                self.state = State::Ended(one_line(&result, 60));
+                self.ended_at = Some(at);
+                self.report = report;
+            }
+            Event::Settled { how, by } => self.settled = Some(one_line(&format!("{how} by {by}"), 120)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::address::CollectionAddress;
+    use crate::ops::deliver::Route;
+    use crate::ops::journal::{Opening, Record};
+    use crate::ops::restore::{Mode, RestoreSource};
+    use serde_json::json;
+
+    fn at() -> Timestamp {
+        "2026-11-22T03:00:00Z".parse().unwrap()
+    }
+
+    fn begin(journal: &Journal, mode: Mode) -> Record {
+        let target = CollectionAddress::parse("a/x").unwrap();
+        let spec = RestoreSpec::new(RestoreSource::File("/f.snapshot".into()), target, mode, Route::Auto);
+        let opening =
+            Opening { operation: "restore", source: "f", target: "a/x", command: "qsnap …", spec: json!({"restore": spec}) };
+        journal.begin(at(), &opening).unwrap()
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_open_and_what_runs_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "ada@bastion");
+        let record = begin(&journal, Mode::InPlace);
+        record.made(at(), Made::Safety, "a/x/s.snapshot").unwrap();
+        record.made(at(), Made::Scratch, "a/x-qsnap-proof").unwrap();
+        record.step_begins(at(), "restore", "a/x").unwrap();
+        assert_eq!((journal.read()[0].state.clone(), journal.open().len()), (State::Running, 0));
+        let id = record.id();
+        drop(record);
+        let past = journal.find(&id[..12]).unwrap();
+        assert_eq!((past.state.word(), past.outcome().as_str()), ("broken off", "broken off in `restore`"));
+        assert!(past.is_open() && past.is_between() && past.overwrites());
+        assert_eq!(past.leftovers().len(), 1, "the safety snapshot stays: {past:?}");
+        assert_eq!(past.who, "ada@bastion");
+        journal.settle(at(), &id, "rolled back", "other").unwrap();
+        assert!(journal.open().is_empty());
+        assert_eq!(journal.find("last").unwrap().settled.as_deref(), Some("rolled back by other"));
+    }
+
+    #[test]
+    fn each_event_has_its_meaning() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "");
+        let record = begin(&journal, Mode::New);
+        record.made(at(), Made::Collection, "a/x").unwrap();
+        record.made(at(), Made::Upload, "a/x/up").unwrap();
+        record.step_begins(at(), "restore", "").unwrap();
+        record.step_ends(at(), "restore", "500").unwrap();
+        record.gone(at(), "a/x/up").unwrap();
+        record.end(at(), "failed", Value::Null).unwrap();
+        drop(record);
+        let past = &journal.read()[0];
+        assert_eq!(past.leftovers().iter().map(|thing| thing.thing.as_str()).collect::<Vec<_>>(), ["a/x"]);
+        assert!(past.is_open() && !past.is_between() && !past.overwrites(), "{past:?}");
+        assert_eq!(past.step("restore").and_then(|step| step.result.as_deref()), Some("500"));
+        // The same, but it ended well: the collection is what was wanted.
+        let record = begin(&journal, Mode::New);
+        record.made(at(), Made::Collection, "a/x").unwrap();
+        record.end(at(), "matches", Value::Null).unwrap();
+        drop(record);
+        assert!(!journal.read()[0].is_open());
+    }
+
+    #[test]
+    fn records_that_are_cut_or_hostile_do_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "");
+        std::fs::create_dir_all(journal.folder()).unwrap();
+        let write = |name: &str, text: &[u8]| std::fs::write(journal.folder().join(name), text).unwrap();
+        write("1-empty.ndjson", b"");
+        write("2-noise.ndjson", &[0xff, 0, 0x1b, b'\n']);
+        write("3-cut.ndjson", b"{\"event\":\"begin\",\"at\":\"2026-11-22T03:00:00Z\",\"operation\":\"re\x5cu001b[2Jstore\"}\n{\"event\":\"st");
+        let read = journal.read();
+        assert_eq!(read.len(), 1);
+        assert!(!read[0].operation.contains('\u{1b}'), "{read:?}");
+        assert!(!read[0].is_open(), "nothing tells what it was for");
+        assert_eq!(journal.find("").unwrap_err().kind, ProblemKind::NotFound);
+    }
+}

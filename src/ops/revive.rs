@@ -1,0 +1,283 @@
+//! Bringing back a collection that was deleted, from a snapshot that its node still keeps.
+//!
+//! Deleting a collection leaves its snapshots on the disk, but nobody can list or fetch them until a collection of that
+//! name exists again (qdrant#5558; measured on 1.16.3 and 1.18.3). So an empty one is made to reach them. It cannot be
+//! restored over: its settings are others than those of the snapshot. Hence the way round:
+//!
+//! ```text
+//! make an empty collection of the name ──> restore its snapshot to a scratch name, and verify
+//!   ──> snapshot of the scratch collection ──> delete the empty one ──> restore that under the name ──> verify
+//! ```
+
+use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::collection::CollectionInfo;
+use crate::domain::ids::SnapshotName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size;
+use crate::domain::snapshot::SnapshotInfo;
+use crate::domain::time;
+use crate::jobs::limits::Resource;
+use crate::ops::bring::{self, Cargo, bring_fresh, expectation};
+use crate::ops::content;
+use crate::ops::create;
+use crate::ops::deliver::{Destination, Origin, Route};
+use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
+use crate::ops::gates::{self, server};
+use crate::ops::journal::Made;
+use crate::ops::overwrite::{self, Overwritten};
+use crate::ops::report::{Report, Verdict};
+use crate::ops::resolve::NameUse;
+use crate::ops::restore::{RestoreSource, report};
+use crate::ops::services::{Connection, Services};
+use crate::ops::source::scope;
+use crate::ops::steps::{Ledger, Steps};
+use crate::ops::target;
+use crate::ops::verify::{Expected, Reference};
+use serde_json::json;
+use std::sync::Arc;
+
+/// What to bring back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviveSpec {
+    /// The collection that was deleted.
+    pub address: CollectionAddress,
+    /// From which of its snapshots; without one they are only looked for.
+    pub snapshot: Option<Which>,
+}
+
+/// What planning found.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Resolved;
+
+/// Reads what is needed.
+pub async fn plan(services: &Services, spec: ReviveSpec) -> Result<Plan, Problem> {
+    let address = &spec.address;
+    let target = target::gather(services, address).await?;
+    let shown = address.to_string();
+    let mut findings = vec![match &target.name {
+        NameUse::Free => Finding::good("target", format!("{shown} does not exist, so that its old snapshots can be looked for")),
+        NameUse::Alias(real) => Finding::block(
+            "target",
+            format!("{shown} is an alias of {real}"),
+            "snapshots of a deleted collection can be reached only while its name is free: remove the alias first",
+        ),
+        NameUse::Collection => Finding::block(
+            "target",
+            format!("{shown} exists"),
+            "its snapshots are in the list already: restore one of them side by side, or in place",
+        ),
+    }];
+    findings.push(target.right_finding());
+    findings.extend(gates::name(address.collection.creation_problem()));
+    findings.push(server::protection(target.connection.instance.protection, address.instance.as_str()));
+    let known = services.proofs.of_source(&shown);
+    findings.push(match known.iter().map(|proof| proof.taken_at).max() {
+        Some(newest) => Finding::good("proof", format!("qsnap recorded snapshots of it, the newest of {} UTC", time::second(newest))),
+        None => Finding::look(
+            "proof",
+            "qsnap recorded no snapshot of it on this machine",
+            "what is found can be restored and counted, but not proven point by point",
+        ),
+    });
+    let mut facts = Facts::default();
+    target.facts(&mut facts, false);
+    let protection = target.connection.instance.protection;
+    let typed = protection == crate::domain::instance::Protection::Protected;
+    let consent = if typed { format!(" --yes --confirm '{shown}'") } else { " --yes".to_owned() };
+    let which = match &spec.snapshot {
+        None => String::new(),
+        Some(Which::Latest) => " --from latest".to_owned(),
+        Some(Which::Named(name)) => format!(" --from {}", crate::domain::address::encode(name.raw())),
+    };
+    Ok(Plan {
+        operation: "revive",
+        title: match &spec.snapshot {
+            None => format!("look for snapshots that {shown} left on its node"),
+            Some(_) => format!("bring back {shown} from a snapshot on its node"),
+        },
+        risk: Risk::Changes,
+        consequence: String::new(),
+        changes: Some((address.clone(), protection)),
+        source: format!("{shown} (deleted)"),
+        target: shown.clone(),
+        steps: steps_of(&spec),
+        findings,
+        command: format!("qsnap revive {shown}{which}{consent}"),
+        facts,
+        needs: vec![Resource::Exclusive(shown), target.connection.slot()],
+        resolved: flow::Resolved::Revive(Box::new(Resolved)),
+        spec: Spec::Revive(spec),
+    })
+}
+
+fn steps_of(spec: &ReviveSpec) -> Vec<Step> {
+    let address = &spec.address;
+    let empty = Step::new("empty collection", format!("create an empty collection {address}: only then its snapshots can be reached"));
+    let gone = Step::new("remove the empty one", "it has served its purpose");
+    if spec.snapshot.is_none() {
+        return vec![empty, Step::new("list", "list the snapshots that are there"), gone];
+    }
+    vec![
+        empty,
+        Step::new("proof restore", "restore the snapshot to a scratch collection, and verify that"),
+        Step::new("snapshot", "take a snapshot of the scratch collection"),
+        gone,
+        Step::new("restore", format!("restore that snapshot as {address}")),
+        Step::new("verify", format!("count {address}, compare schema and sample")),
+        Step::new("tidy", "remove the scratch collection"),
+    ]
+}
+
+/// The empty collection that makes the old snapshots visible.
+struct Empty {
+    connection: Arc<Connection>,
+    address: CollectionAddress,
+    cleanup: crate::jobs::manager::CleanupId,
+}
+
+impl Empty {
+    async fn make(steps: &mut Steps<'_>, connection: &Arc<Connection>, address: &CollectionAddress) -> Result<Self, Problem> {
+        let shown = address.to_string();
+        steps.made(Made::Scratch, &shown)?;
+        let (job, ledger) = (steps.job, steps.ledger());
+        let cleanup = job.on_failure(format!("the empty collection {shown}"), {
+            let (connection, address) = (connection.clone(), address.clone());
+            async move { remove_empty(&connection, &address, &ledger).await }
+        });
+        let creation = async {
+            let body = json!({"vectors": {}});
+            let created = connection.first().create_collection(&address.collection, &body).await;
+            created.map_err(|error| error.into_problem(&shown))
+        };
+        steps.run("empty collection", &shown, creation).await?;
+        Ok(Self { connection: connection.clone(), address: address.clone(), cleanup })
+    }
+
+    async fn snapshots(&self) -> Result<Vec<SnapshotInfo>, Problem> {
+        let listed = self.connection.first().snapshots(&scope(&self.address)).await;
+        let mut listed = listed.map_err(|error| error.into_problem(self.address.to_string()))?;
+        listed.sort_by(|a, b| b.taken_at.cmp(&a.taken_at));
+        Ok(listed)
+    }
+
+    async fn remove(self, steps: &mut Steps<'_>) -> Result<(), Problem> {
+        let shown = self.address.to_string();
+        let (job, ledger) = (steps.job, steps.ledger());
+        job.commit(steps.run("remove the empty one", &shown, remove_empty(&self.connection, &self.address, &ledger))).await?;
+        steps.gone(&shown);
+        job.keep(self.cleanup);
+        Ok(())
+    }
+}
+
+/// Only while it is empty: somebody may have put data into it meanwhile.
+async fn remove_empty(connection: &Connection, address: &CollectionAddress, ledger: &Ledger) -> Result<(), Problem> {
+    let node = connection.first();
+    let shown = address.to_string();
+    let problem = |error: crate::qdrant::error::ApiError| error.into_problem(&shown);
+    match node.exists(&address.collection).await.map_err(problem)? {
+        false => {}
+        true if node.count(&address.collection).await.map_err(problem)? == 0 => {
+            node.delete_collection(&address.collection).await.map_err(problem)?;
+        }
+        true => {
+            return Err(Problem::new(ProblemKind::Failed, "somebody writes to the empty collection", &shown)
+                .advise("it was left as it is; stop what writes to it"));
+        }
+    }
+    ledger.gone(&shown);
+    Ok(())
+}
+
+/// Does it.
+pub(in crate::ops) async fn execute(
+    services: &Services,
+    plan: &Plan,
+    _: Resolved,
+    steps: &mut Steps<'_>,
+) -> Result<Report, Problem> {
+    let Spec::Revive(spec) = &plan.spec else {
+        return Err(Problem::new(ProblemKind::Failed, "the plan brings nothing back", ""));
+    };
+    let address = &spec.address;
+    let connection = services.connection(&address.instance).await?;
+    let empty = Empty::make(steps, &connection, address).await?;
+    let listed = steps.run("list", &address.to_string(), empty.snapshots()).await?;
+    let Some(which) = &spec.snapshot else {
+        let found = listed.iter().map(|snapshot| words(address, snapshot)).collect();
+        empty.remove(steps).await?;
+        let next = listed.iter().map(|snapshot| offer(address, snapshot)).collect();
+        return Ok(Report { created: found, next, ..Report::of(plan) });
+    };
+    let chosen = match which {
+        Which::Latest => listed.into_iter().next(),
+        Which::Named(name) => listed.into_iter().find(|snapshot| snapshot.name == *name),
+    };
+    let chosen = chosen.ok_or_else(|| {
+        Problem::new(ProblemKind::NotFound, "no such snapshot is on its node", address.to_string())
+            .advise("`qsnap revive ADDRESS` lists what is there; else restore a backup or a downloaded file")
+    })?;
+    let done = bring_back(services, steps, empty, chosen).await?;
+    Ok(report(plan, done, "new"))
+}
+
+async fn bring_back(services: &Services, steps: &mut Steps<'_>, empty: Empty, chosen: SnapshotInfo) -> Result<Overwritten, Problem> {
+    let (address, connection) = (empty.address.clone(), empty.connection.clone());
+    let job = steps.job;
+    let named = RestoreSource::Snapshot(address.clone(), Which::Named(chosen.name.clone()));
+    let content = content::read(services, &named).await;
+    let version = connection.first().version().await.ok().flatten();
+    if let Some(bad) = content.findings(version).into_iter().find(|finding| finding.level == flow::Level::Block) {
+        return Err(Problem::new(ProblemKind::Difference, bad.message, chosen.name.to_string()).advise(bad.advice));
+    }
+    let shape: Option<CollectionInfo> = content.info();
+    let keyed = content.collection().filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding));
+    let origin =
+        Origin::Node { connection: connection.clone(), node: 0, address: address.clone(), snapshot: chosen.clone() };
+    let landing = Destination { connection: connection.clone(), node: 0, address: address.clone() };
+    let expected = expectation(services, &origin, chosen.sha256.as_deref(), &address).await;
+    let reference = Reference { expected, shape: shape.clone() };
+    let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed };
+    let scratch = overwrite::scratch(services, steps, &cargo, &landing).await?;
+    if let Verdict::Differs(why) = &scratch.verification.verdict {
+        let message = format!("the proof restore differs: {why}");
+        scratch.remove(steps).await;
+        return Err(Problem::new(ProblemKind::Difference, message, chosen.name.to_string()).advise("choose an older snapshot"));
+    }
+    let (taken, proof) = create::take(services, steps, &connection, 0, &scratch.destination.address, "snapshot").await?;
+    let shown = create::shown(&scratch.destination.address, &taken.name);
+    steps.made(Made::Snapshot, &shown)?;
+    empty.remove(steps).await?;
+    let from_scratch = Origin::Node {
+        connection: connection.clone(),
+        node: 0,
+        address: scratch.destination.address.clone(),
+        snapshot: taken,
+    };
+    // What was recorded of the snapshot itself counts more than what its proof restore gave.
+    let expected = match reference.expected {
+        Expected::Recorded(proof) => Expected::Recorded(proof),
+        _ => proof.map_or(Expected::Nothing, Expected::Recorded),
+    };
+    let reference = Reference { expected, shape };
+    let cargo = Cargo { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed };
+    let finished = bring_fresh(services, steps, &cargo, &landing, (bring::RESTORE, Made::Collection)).await?;
+    job.unseal();
+    steps.gone(&shown);
+    scratch.remove(steps).await;
+    Ok(Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None })
+}
+
+fn words(address: &CollectionAddress, snapshot: &SnapshotInfo) -> String {
+    create::shown(address, &snapshot.name)
+}
+
+fn offer(address: &CollectionAddress, snapshot: &SnapshotInfo) -> crate::ops::report::Next {
+    let name: &SnapshotName = &snapshot.name;
+    let taken = snapshot.taken_at.map_or_else(|| "an unknown time".to_owned(), |at| format!("{} UTC", time::second(at)));
+    crate::ops::report::Next {
+        words: format!("bring {address} back as it was at {taken} ({})", size::bytes(snapshot.size)),
+        command: format!("qsnap revive {address} --from {} --yes", crate::domain::address::encode(name.raw())),
+        spec: Spec::Revive(ReviveSpec { address: address.clone(), snapshot: Some(Which::Named(name.clone())) }),
+    }
+}

@@ -1,0 +1,190 @@
+//! What is known of a recovery point before anything moves. Reads only, and at the same time what can be.
+
+use crate::archive::contents::Collection;
+use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::collection::CollectionInfo;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::snapshot::SnapshotScope;
+use crate::domain::text::sanitise;
+use crate::domain::time;
+use crate::domain::version::ServerVersion;
+use crate::ops::content::{self, Content};
+use crate::ops::download::quoted;
+use crate::ops::flow::Finding;
+use crate::ops::gates::{self, loss};
+use crate::ops::inspect::side_file;
+use crate::ops::proof::Proof;
+use crate::ops::resolve::{Located, locate, snapshots};
+use crate::ops::restore::RestoreSource;
+use crate::ops::services::Services;
+use crate::transfer::disk::disk_problem;
+use std::path::{Path, PathBuf};
+
+/// The recovery point itself.
+#[derive(Debug, Clone)]
+pub(in crate::ops) enum Found {
+    /// On a node.
+    Snapshot(CollectionAddress, Located),
+    /// On this machine.
+    File { path: PathBuf, size: u64 },
+}
+
+/// What vouches for the bytes of a recovery point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// qsnap took it, and recorded what was in it.
+    Recorded,
+    /// A hash that the server made is known, in its list or in a file beside it.
+    Listed,
+    /// Nothing.
+    Nothing,
+}
+
+/// What is known of it.
+pub(in crate::ops) struct Known {
+    pub found: Found,
+    /// As people read it.
+    pub shown: String,
+    /// As the command line takes it.
+    pub argument: String,
+    /// What must not change until it is used.
+    pub fingerprint: String,
+    pub size: u64,
+    /// The server that took it.
+    pub version: Option<ServerVersion>,
+    /// The collection as it was then.
+    pub info: Option<CollectionInfo>,
+    /// All that its configuration says.
+    pub collection: Option<Box<Collection>>,
+    pub content: Content,
+    pub findings: Vec<Finding>,
+    pub vouched: Vouched,
+}
+
+impl Known {
+    /// The source with the snapshot's own name: `latest` may mean another one later.
+    pub(in crate::ops) fn pinned(&self) -> RestoreSource {
+        match &self.found {
+            Found::Snapshot(address, located) => {
+                RestoreSource::Snapshot(address.clone(), Which::Named(located.snapshot.name.clone()))
+            }
+            Found::File { path, .. } => RestoreSource::File(path.clone()),
+        }
+    }
+}
+
+/// Finds it, and reads what can be read.
+pub(in crate::ops) async fn gather(
+    services: &Services,
+    source: &RestoreSource,
+    target: &CollectionAddress,
+) -> Result<Known, Problem> {
+    let mut known = match source {
+        RestoreSource::File(path) => file(services, path).await?,
+        RestoreSource::Snapshot(address, which) => snapshot(services, address, which, target).await?,
+    };
+    // The snapshot's own shape: the collection may have changed since.
+    known.info = known.content.info().or(known.info);
+    known.collection = known.content.collection().cloned().map(Box::new);
+    Ok(known)
+}
+
+async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
+    let meta = std::fs::metadata(path).map_err(|error| disk_problem("read", path, &error))?;
+    let shown = sanitise(&path.display().to_string());
+    if !meta.is_file() || meta.len() == 0 {
+        let what = if meta.is_file() { "is empty" } else { "is not a file" };
+        return Err(Problem::new(ProblemKind::Usage, what, shown).advise("name a .snapshot file"));
+    }
+    // An operation that is taken up again may be started from another folder.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let content = content::read(services, &RestoreSource::File(path.clone())).await;
+    let recorded = named_like(services, &path);
+    let vouched = match (&recorded, side_file(&path)) {
+        (Some(_), _) => Vouched::Recorded,
+        (None, Some(_)) => Vouched::Listed,
+        (None, None) => Vouched::Nothing,
+    };
+    Ok(Known {
+        argument: quoted(&path.display().to_string()),
+        fingerprint: format!("{shown} of {} bytes", meta.len()),
+        shown,
+        size: meta.len(),
+        version: recorded.as_ref().and_then(|(_, proof)| ServerVersion::parse(proof.qdrant_version.as_deref()?)),
+        info: None,
+        collection: None,
+        content,
+        findings: vec![gates::vouched_file(vouched)],
+        vouched,
+        found: Found::File { path, size: meta.len() },
+    })
+}
+
+/// The record of a snapshot with this file's name: Qdrant's names hold collection, peer and second.
+pub(in crate::ops) fn named_like(services: &Services, path: &Path) -> Option<(String, Proof)> {
+    services.proofs.by_name(path.file_name()?.to_str()?)
+}
+
+async fn snapshot(
+    services: &Services,
+    address: &CollectionAddress,
+    which: &Which,
+    target: &CollectionAddress,
+) -> Result<Known, Problem> {
+    let connection = services.connection(&address.instance).await?;
+    let located = locate(&connection, address, which).await?;
+    let node = connection.node(located.node)?.clone();
+    let snapshot = located.snapshot.clone();
+    let named = RestoreSource::Snapshot(address.clone(), Which::Named(snapshot.name.clone()));
+    let (content, info, now, cluster, listed) = tokio::join!(
+        content::read(services, &named),
+        node.collection(&address.collection),
+        node.count(&address.collection),
+        node.collection_cluster(&address.collection),
+        snapshots(&connection, address)
+    );
+    let (info, now) = (info.ok(), now.ok());
+    let proof = services.proofs.load(snapshot.sha256.as_deref());
+    let vouched = match (&proof, &snapshot.sha256) {
+        (Some(_), _) => Vouched::Recorded,
+        (None, Some(_)) => Vouched::Listed,
+        (None, None) => Vouched::Nothing,
+    };
+    let mut findings = vec![gates::checksum(snapshot.sha256.as_deref())];
+    findings.push(gates::proof(proof.is_some(), now.is_some() && address != target));
+    let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
+    if let Some(taken_at) = snapshot.taken_at {
+        let newer = listed.0.iter().filter(|other| other.snapshot.taken_at > Some(taken_at)).map(|other| other.snapshot.name.clone());
+        findings.push(loss::window(&loss::Window {
+            taken: time::second(taken_at),
+            ago: time::ago(services.clock.now(), taken_at),
+            then: proof.as_ref().map(|proof| proof.points_max),
+            now,
+            newer: newer.map(|name| crate::ops::create::shown(address, &name)).next(),
+        }));
+    } else {
+        findings.push(loss::unknown());
+    }
+    findings.push(match cluster {
+        Ok(cluster) => gates::complete(&cluster.missing_here(), connection.nodes.len()),
+        Err(error) => gates::not_checked("shards", &error.message),
+    });
+    Ok(Known {
+        argument: shown.clone(),
+        fingerprint: format!("{} of {} bytes", snapshot.name, snapshot.size),
+        shown,
+        size: snapshot.size,
+        version: proof.as_ref().and_then(|proof| ServerVersion::parse(proof.qdrant_version.as_deref()?)),
+        info,
+        collection: None,
+        content,
+        findings,
+        vouched,
+        found: Found::Snapshot(address.clone(), located),
+    })
+}
+
+/// Where the collection's snapshots lie on its nodes.
+pub(in crate::ops) fn scope(address: &CollectionAddress) -> SnapshotScope {
+    SnapshotScope::Collection(address.collection.clone())
+}
