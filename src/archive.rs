@@ -6,12 +6,14 @@
 
 pub mod bytes;
 pub mod check;
+pub mod companions;
 pub mod contents;
 pub mod damage;
 pub mod differences;
 pub mod header;
 pub mod inspect;
 pub mod layout;
+pub mod segment_schema;
 pub mod shape;
 pub mod summary;
 pub mod tail;

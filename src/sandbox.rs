@@ -22,7 +22,7 @@ mod world;
 use faults::Faults;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use world::World;
 
@@ -73,9 +73,9 @@ impl Sandbox {
     /// Binds at once; seeds in the background, then serves. Requests wait meanwhile, so that nobody sees
     /// half of the seed.
     pub async fn start(options: SandboxOptions, seeds: Vec<seed::SeedCollection>) -> std::io::Result<Self> {
-        let mut listeners = vec![TcpListener::bind(options.listen).await?];
+        let mut listeners = vec![listen(options.listen)?];
         for _ in 1..options.nodes.max(1) {
-            listeners.push(TcpListener::bind(SocketAddr::new(options.listen.ip(), 0)).await?);
+            listeners.push(listen(SocketAddr::new(options.listen.ip(), 0))?);
         }
         let urls = listeners
             .iter()
@@ -96,6 +96,18 @@ impl Sandbox {
     pub fn faults(&self) -> &Faults {
         &self.world.options.faults
     }
+}
+
+/// Bytes that may wait unread on a connection. Left alone, Linux lets 32 MB pile up on the loopback: a client would take
+/// a server that does not read for one that has got everything.
+const UNREAD: u32 = 1 << 20;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_recv_buffer_size(UNREAD)?;
+    socket.bind(address)?;
+    socket.listen(1024)
 }
 
 impl Drop for Sandbox {

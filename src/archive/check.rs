@@ -4,16 +4,32 @@
 
 use crate::archive::contents::{Collection, Contents, Kind, Scope, Segment, Shard};
 use crate::archive::layout::Purpose;
+use crate::archive::shape::{SegmentShape, Shape};
 use serde::Serialize;
 
 /// How bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[repr(usize)]
 pub enum Severity {
     /// It restores, with something to know.
     Look,
+    /// Whether it restores could not be judged.
+    Doubt,
     /// It does not restore, or not whole.
     Damage,
+}
+
+/// What a flaw is about, for those who treat it in their own way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// What is there and what is missing.
+    Content,
+    /// Data that only some versions read.
+    RocksDb,
+    /// Shards that other nodes held.
+    Stubs,
 }
 
 /// Something that is wrong.
@@ -21,6 +37,8 @@ pub enum Severity {
 pub struct Flaw {
     /// How bad.
     pub severity: Severity,
+    /// About what.
+    pub topic: Topic,
     /// Which entry, as a path through the archives; empty when it is none.
     pub entry: String,
     /// Offset in the file, where there is one place.
@@ -36,24 +54,30 @@ pub struct Flaw {
 pub struct Check {
     /// Whole: nothing worse than [`Severity::Look`].
     pub whole: bool,
+    /// Damaged places; more than are listed, perhaps.
+    pub damaged: usize,
     /// In words.
     pub verdict: String,
     /// Worst first, then in the order of the file.
     pub flaws: Vec<Flaw>,
 }
 
-/// Flaws that are listed; a hostile archive could fill memory with them.
+/// Flaws of each severity that are listed; a hostile archive could fill memory with them.
 const MAX_FLAWS: usize = 200;
 
 /// Checks what was read from the first byte to the last.
 pub fn check(contents: &Contents) -> Check {
-    let mut rules = Rules { flaws: Vec::new(), count: 0 };
+    let mut rules = Rules::default();
     for damage in &contents.damage {
-        rules.add(Severity::Damage, damage.entry.clone(), Some(damage.offset), damage.what.clone(), "");
+        let (severity, advice) = match damage.limit {
+            true => (Severity::Doubt, "it may be whole: qsnap does not hold that much in memory"),
+            false => (Severity::Damage, ""),
+        };
+        rules.add(severity, damage.entry.clone(), Some(damage.offset), damage.what.clone(), advice);
     }
     if contents.scope == Scope::End {
         let advice = "the headers of the whole file have to be read";
-        rules.add(Severity::Damage, String::new(), None, "only its end was read".into(), advice);
+        rules.add(Severity::Doubt, String::new(), None, "only its end was read".into(), advice);
     }
     if contents.kind == Kind::Partial {
         let advice = "it restores only on top of the state it was made against: it is no recovery point of its own";
@@ -61,43 +85,60 @@ pub fn check(contents: &Contents) -> Check {
     }
     for (index, collection) in contents.collections.iter().enumerate() {
         let within = match contents.kind {
-            Kind::Full => format!("{}/", collection.name.clone().unwrap_or_else(|| format!("collection {index}"))),
+            Kind::Full => match &collection.file {
+                Some(file) => format!("{}.snapshot/", crate::domain::text::one_line(file, 255)),
+                None => format!("collection {index}/"),
+            },
             _ => String::new(),
         };
         rules.collection(contents, collection, &within);
     }
     rules.flaws.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.offset.cmp(&b.offset)));
-    let damaged = rules.flaws.iter().filter(|flaw| flaw.severity == Severity::Damage).count();
-    let whole = damaged == 0;
-    let verdict = match rules.flaws.first() {
-        None => format!("whole: {} entries, everything that a restore needs is there", contents.entries),
-        Some(_) if whole => format!("whole, with {} to know", things(rules.count)),
-        Some(first) => {
-            let place = if first.entry.is_empty() { String::new() } else { format!("{}: ", first.entry) };
-            let more = if damaged > 1 { format!(", and {} more", damaged - 1) } else { String::new() };
-            format!("damaged: {place}{}{more}", first.what)
-        }
+    let (damaged, doubts) = (rules.count(Severity::Damage), rules.count(Severity::Doubt));
+    let looks = rules.count(Severity::Look);
+    let first = rules.flaws.first().map_or_else(String::new, |first| {
+        let place = if first.entry.is_empty() { String::new() } else { format!("{}: ", first.entry) };
+        format!("{place}{}", first.what)
+    });
+    let more = |n: usize| if n > 1 { format!(", and {} more", n - 1) } else { String::new() };
+    let verdict = match (damaged, doubts, looks) {
+        (0, 0, 0) => format!("whole: {} entries, every file that a server needs to load it is there", contents.entries),
+        (0, 0, n) => format!("whole, with {} to know", things(n)),
+        (0, n, _) => format!("could not be judged: {first}{}", more(n)),
+        (n, ..) => format!("damaged: {first}{}", more(n)),
     };
-    Check { whole, verdict, flaws: rules.flaws }
+    Check { whole: damaged + doubts == 0, damaged, verdict, flaws: rules.flaws }
 }
 
 fn things(n: usize) -> String {
     if n == 1 { "one thing".into() } else { format!("{n} things") }
 }
 
+#[derive(Default)]
 struct Rules {
     flaws: Vec<Flaw>,
-    count: usize,
+    /// All of each severity, listed or not: what is not listed counts all the same.
+    counts: [usize; 3],
 }
 
 const LOST: &str = "a server accepts this and drops the points of the segment without a word";
+const DESTROYS: &str = "a server fails to load the segment and has then already removed the live data";
 
 impl Rules {
     fn add(&mut self, severity: Severity, entry: String, offset: Option<u64>, what: String, advice: &str) {
-        self.count += 1;
-        if self.flaws.len() < MAX_FLAWS {
-            self.flaws.push(Flaw { severity, entry, offset, what, advice: advice.to_owned() });
+        self.push(Flaw { severity, topic: Topic::Content, entry, offset, what, advice: advice.to_owned() });
+    }
+
+    fn push(&mut self, flaw: Flaw) {
+        let count = &mut self.counts[flaw.severity as usize];
+        *count += 1;
+        if *count <= MAX_FLAWS {
+            self.flaws.push(flaw);
         }
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.counts[severity as usize]
     }
 
     fn damage(&mut self, entry: impl Into<String>, what: impl Into<String>, advice: &str) {
@@ -118,6 +159,9 @@ impl Rules {
                 (None, None) if !cut => self.damage(config, "it is not there", "no server restores this"),
                 _ => {}
             }
+            for problem in collection.config_flaws.iter().filter(|_| collection.config_problem.is_none()) {
+                self.damage(format!("{within}config.json"), problem.clone(), "no server restores this");
+            }
             if !collection.has_version && !cut {
                 self.damage(format!("{within}version.info"), "it is not there", "no server restores this");
             }
@@ -133,11 +177,16 @@ impl Rules {
             let within = shard.id.map_or_else(|| within.to_owned(), |id| format!("{within}{id}/"));
             self.shard(contents, collection, shard, &within, cut);
         }
-        let rocks = collection.sizes().get(&Purpose::RocksDb).is_some_and(|sizes| sizes.unpacked > 0);
-        if rocks {
+        if collection.shards.values().flat_map(|shard| shard.segments.values()).any(Segment::has_rocks) {
             let advice = "1.18 and newer lose its points or refuse it: restore on 1.16 or 1.17, snapshot again, restore that";
-            self.look(within, "its segments hold RocksDB data of 1.15 or older", advice);
+            let what = "its segments hold RocksDB data of 1.15 or older".to_owned();
+            self.about(Topic::RocksDb, within, what, advice);
         }
+    }
+
+    fn about(&mut self, topic: Topic, entry: &str, what: String, advice: &str) {
+        let (entry, advice) = (entry.to_owned(), advice.to_owned());
+        self.push(Flaw { severity: Severity::Look, topic, entry, offset: None, what, advice });
     }
 
     fn shards_named(&mut self, collection: &Collection, within: &str) {
@@ -163,7 +212,7 @@ impl Rules {
         let stubs = collection.shards.values().filter(|shard| shard.is_stub()).count();
         if stubs > 0 {
             let what = format!("{stubs} of {} shards are stubs: other nodes held them", collection.shards.len());
-            self.look(within, what, "the snapshots of the other nodes have the rest: restore those too");
+            self.about(Topic::Stubs, within, what, "the snapshots of the other nodes have the rest: restore those too");
         }
     }
 
@@ -180,6 +229,9 @@ impl Rules {
         }
         if !shard.has_state {
             self.damage(format!("{within}replica_state.json"), "it is not there", "no server restores this shard");
+        }
+        for problem in &shard.state_flaws {
+            self.damage(format!("{within}{}", problem.0), problem.1.clone(), "no server restores this shard");
         }
         if shard.is_stub() {
             return;
@@ -206,58 +258,99 @@ impl Rules {
         }
         let partial = contents.kind == Kind::Partial;
         let nested = !matches!(contents.kind, Kind::ShardStream | Kind::Partial);
-        let ending = if nested { ".tar/" } else { "/" };
-        let inside = format!("{within}segments/{}{ending}", segment.id);
-        let offset = Some(segment.offset);
-        let mut damage = |file: &str, what: &str, advice: &str| {
-            self.add(Severity::Damage, format!("{inside}{file}"), offset, what.to_owned(), advice);
-        };
+        let ending = if nested { ".tar/snapshot/files/" } else { "/files/" };
+        let place = Place { inside: format!("{within}segments/{}{ending}", segment.id), offset: segment.offset };
         if !segment.has_shape {
-            let advice = "a server fails to load the segment and has then already removed the live data";
-            damage("segment.json", "it is not there", advice);
+            self.in_segment(&place, "segment.json", "it is not there", DESTROYS);
         }
         if !segment.has_version {
-            damage("version.info", "it is not there", LOST);
+            self.in_segment(&place, "version.info", "it is not there", LOST);
+        }
+        if segment.has_manifest && !partial {
+            self.in_segment(&place, "segment_manifest.json", "it stands here", "a server refuses a partial snapshot here");
         }
         if partial {
             return;
         }
-        let rocks = segment.sizes.contains_key(&Purpose::RocksDb);
-        if !rocks && !segment.is_empty() {
-            if !segment.has_mappings {
-                damage("mutable_id_tracker.mappings", "there are no id mappings", LOST);
-            }
-            if !segment.has_versions {
-                damage("mutable_id_tracker.versions", "there are no point versions", LOST);
-            }
+        for (file, what, advice) in &segment.flaws {
+            self.in_segment(&place, file, what, advice);
         }
+        self.id_tracker(segment, &place);
+        self.storages(segment, &place);
+        if let (Some(config), Some(shape)) = (&collection.shape, &segment.shape) {
+            self.agreement(config, shape, &place);
+        }
+    }
+
+    fn in_segment(&mut self, place: &Place, file: &str, what: &str, advice: &str) {
+        self.add(Severity::Damage, format!("{}{file}", place.inside), Some(place.offset), what.to_owned(), advice);
+    }
+
+    fn id_tracker(&mut self, segment: &Segment, place: &Place) {
+        if segment.has_rocks() || segment.is_empty() {
+            return;
+        }
+        if !segment.has_mappings {
+            self.in_segment(place, "mutable_id_tracker.mappings", "there are no id mappings", LOST);
+        }
+        if !segment.has_versions {
+            self.in_segment(place, "mutable_id_tracker.versions", "there are no point versions", LOST);
+        }
+    }
+
+    fn storages(&mut self, segment: &Segment, place: &Place) {
         let Some(shape) = &segment.shape else { return };
         for vector in &shape.vectors {
             // RocksDB kept vectors of the `Memory` kind in its dump.
-            if vector.storage != "Memory" && !segment.vectors_stored.contains(&vector.name) && !rocks {
-                let folder =
-                    if vector.name.is_empty() { "vector_storage/".into() } else { format!("vector_storage-{}/", vector.name) };
-                damage(&folder, "its vectors are not there", "a server accepts this and serves vectors of zeros");
+            let in_dump = segment.has_rocks() && matches!(vector.storage.as_str(), "Memory" | "on_disk" | "");
+            if !in_dump && !segment.vectors_stored.contains(&vector.raw) {
+                let named = format!("vector_storage-{}/", vector.name);
+                let folder = if vector.name.is_empty() { "vector_storage/" } else { &named };
+                self.in_segment(place, folder, "its vectors are not there", "a server accepts this and serves vectors of zeros");
             }
         }
-        if !rocks && !segment.sizes.contains_key(&Purpose::Payload) {
-            damage("payload_storage/", "its payloads are not there", "a server accepts this and serves empty payloads");
+        if !segment.has_rocks() && !segment.sizes.contains_key(&Purpose::Payload) {
+            let advice = "a server accepts this and serves empty payloads";
+            self.in_segment(place, "payload_storage/", "its payloads are not there", advice);
         }
-        if let Some(config) = &collection.shape {
-            for vector in &config.vectors {
-                let stored = shape.vectors.iter().find(|stored| stored.name == vector.name);
-                let size = stored.map(|stored| stored.size);
-                if size != Some(Some(vector.size)) {
-                    let name = if vector.name.is_empty() { "the vector".to_owned() } else { format!("vector {}", vector.name) };
-                    let what = match size.flatten() {
-                        Some(size) => format!("{name} has {size} dimensions here and {} in the configuration", vector.size),
-                        None => format!("{name} of the configuration is not in this segment"),
-                    };
-                    self.look(format!("{inside}segment.json"), what, "the segment and the configuration do not agree");
-                }
+    }
+
+    /// A segment of another shape than its collection: a server fails to load it after the live data is gone (1.16.3).
+    fn agreement(&mut self, config: &Shape, shape: &SegmentShape, place: &Place) {
+        let named = |name: &str| if name.is_empty() { "the vector".to_owned() } else { format!("vector {name}") };
+        for vector in &config.vectors {
+            let Some(stored) = shape.vectors.iter().find(|stored| stored.name == vector.name && stored.size.is_some()) else {
+                let what = format!("{} of the configuration is not in this segment", named(&vector.name));
+                self.look(format!("{}segment.json", place.inside), what, "the segment and the configuration do not agree");
+                continue;
+            };
+            if stored.size != Some(vector.size) {
+                let size = stored.size.unwrap_or_default();
+                let what = format!("{} has {size} dimensions here and {} in the configuration", named(&vector.name), vector.size);
+                self.in_segment(place, "segment.json", &what, DESTROYS);
+            }
+            if stored.distance.as_ref().is_some_and(|distance| *distance != vector.distance) {
+                let here = stored.distance.clone().unwrap_or_default();
+                let what =
+                    format!("{} is compared by {here} here and by {} in the configuration", named(&vector.name), vector.distance);
+                self.in_segment(place, "segment.json", &what, "searches would give other results, or fail");
+            }
+        }
+        for vector in &config.sparse_vectors {
+            if !shape.vectors.iter().any(|stored| stored.name == vector.name && stored.size.is_none()) {
+                let what = format!("sparse vector {} of the configuration is not in this segment", vector.name);
+                self.look(format!("{}segment.json", place.inside), what, "the segment and the configuration do not agree");
             }
         }
     }
+}
+
+/// Where a segment is.
+struct Place {
+    /// Path of its files.
+    inside: String,
+    /// Offset of its first header.
+    offset: u64,
 }
 
 impl Check {
@@ -267,7 +360,9 @@ impl Check {
             self.verdict = format!("damaged: {what}");
         }
         self.whole = false;
-        let flaw = Flaw { severity: Severity::Damage, entry: String::new(), offset: None, what, advice: advice.to_owned() };
+        self.damaged += 1;
+        let (severity, topic, entry) = (Severity::Damage, Topic::Content, String::new());
+        let flaw = Flaw { severity, topic, entry, offset: None, what, advice: advice.to_owned() };
         self.flaws.insert(0, flaw);
     }
 }

@@ -1,5 +1,6 @@
 //! What a snapshot told about itself.
 
+use crate::archive::companions::Companions;
 use crate::archive::damage::Damage;
 use crate::archive::layout::Purpose;
 use crate::archive::shape::{SegmentShape, Shape};
@@ -7,6 +8,7 @@ use crate::archive::tree::Tree;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Which kind of snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -86,7 +88,7 @@ pub struct Segment {
     /// Vectors whose storage has files; the unnamed one is "".
     pub vectors_stored: BTreeSet<String>,
     /// `segment.json`, where it is there and can be read.
-    pub shape: Option<SegmentShape>,
+    pub shape: Option<Arc<SegmentShape>>,
     /// Why `segment.json` cannot be read.
     pub shape_problem: Option<String>,
     /// `segment.json` is there.
@@ -101,16 +103,28 @@ pub struct Segment {
     pub has_points: bool,
     /// It is of a partial snapshot.
     pub has_manifest: bool,
+    /// A dump of RocksDB with the data of the segment, and not only of its payload index.
+    pub has_rocks_dump: bool,
     /// Versions of points that it keeps, one for each id.
     pub versions: Option<u64>,
     /// Its archive is damaged so that nothing behind that could be read.
     pub broken_off: bool,
+    /// Files that are wrong or missing: path within the segment, what, and what follows from it.
+    pub flaws: Vec<(String, String, String)>,
+    /// Which files of its storages were seen, while it is read.
+    #[serde(skip)]
+    pub companions: Companions,
 }
 
 impl Segment {
+    /// Whether RocksDB holds its ids, and perhaps its vectors and payloads.
+    pub fn has_rocks(&self) -> bool {
+        self.has_rocks_dump
+    }
+
     /// Whether nothing was ever put into it: it has no id tracker then.
     pub fn is_empty(&self) -> bool {
-        let tracked = self.has_mappings || self.has_versions || self.sizes.contains_key(&Purpose::RocksDb);
+        let tracked = self.has_mappings || self.has_versions || self.has_rocks_dump;
         !tracked && !self.has_points
     }
 
@@ -142,12 +156,14 @@ pub struct Shard {
     pub replicas: BTreeMap<String, String>,
     /// Small files that tell of versions.
     pub hints: Vec<String>,
+    /// What is wrong with its state and configuration: file and words.
+    pub state_flaws: Vec<(String, String)>,
 }
 
 impl Shard {
     /// A shard that another node holds: only its description is here.
     pub fn is_stub(&self) -> bool {
-        self.segments.is_empty() && !self.has_wal && self.is_local != Some(true)
+        self.segments.is_empty() && !self.has_wal && self.is_local == Some(false)
     }
 
     /// Points at most, deleted ones included; unknown where a segment does not tell.
@@ -183,6 +199,10 @@ pub struct Collection {
     pub config: Value,
     /// Why `config.json` cannot be read.
     pub config_problem: Option<String>,
+    /// What else is wrong with it, so that no server takes it.
+    pub config_flaws: Vec<String>,
+    /// File of its snapshot inside a full one.
+    pub file: Option<String>,
     /// Shard keys; none for automatic sharding.
     pub keys: Vec<ShardKey>,
     /// Indexed payload fields and their types.

@@ -12,6 +12,8 @@ pub struct Damage {
     pub offset: u64,
     /// What is wrong, in words.
     pub what: String,
+    /// Nothing is wrong with it, as far as it was read: it is larger than what is judged here.
+    pub limit: bool,
 }
 
 /// Why a walk stopped.

@@ -73,6 +73,12 @@ fn collection(prefix: &str, a: &Collection, b: &Collection, compare: &mut dyn Fn
         let of = |schema: &BTreeMap<String, String>| schema.get(field).cloned().unwrap_or_else(|| NONE.to_owned());
         compare(format!("{prefix}payload index {field}"), of(schema_a), of(schema_b));
     }
+    // Where one side has no configuration at all, that is the one thing to say.
+    if a.config.is_null() != b.config.is_null() {
+        let of = |config: &Value| if config.is_null() { "not in it".to_owned() } else { "there".to_owned() };
+        compare(format!("{prefix}configuration"), of(&a.config), of(&b.config));
+        return;
+    }
     let (config_a, config_b) = (leaves(&a.config), leaves(&b.config));
     let paths = config_a.keys().chain(config_b.keys().filter(|path| !config_a.contains_key(*path)));
     for path in paths {
@@ -87,14 +93,21 @@ fn collection(prefix: &str, a: &Collection, b: &Collection, compare: &mut dyn Fn
     }
 }
 
+/// Values of a configuration that are compared: real ones have some hundred.
+const MOST: usize = 2_000;
+
 /// Every value of a configuration by its path. An absent value and `null` are the same to Qdrant.
 fn leaves(config: &Value) -> BTreeMap<String, String> {
     fn below(value: &Value, path: &str, found: &mut BTreeMap<String, String>) {
+        if found.len() >= MOST {
+            return;
+        }
         match value {
             Value::Object(fields) => {
                 for (name, inner) in fields {
                     let name = crate::domain::text::one_line(name, 60);
-                    let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+                    let path =
+                        if path.is_empty() { name } else { crate::domain::text::shorten_middle(&format!("{path}.{name}"), 200) };
                     below(inner, &path, found);
                 }
             }

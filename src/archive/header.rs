@@ -5,6 +5,9 @@ use tar::{EntryType, GnuExtSparseHeader, Header};
 /// Bytes of a block.
 pub const BLOCK: u64 = 512;
 
+/// Largest file with holes: a petabyte. Offsets inside it must not overflow.
+const MAX_SPARSE: u64 = 1 << 50;
+
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
@@ -73,6 +76,9 @@ pub fn decode(block: &[u8; BLOCK as usize]) -> Result<Decoded, String> {
     if kind == EntryKind::Sparse {
         let gnu = header.as_gnu().ok_or("it is sparse, but its header is not of the GNU kind")?;
         decoded.size = gnu.real_size().map_err(|error| field("real size", &error))?;
+        if decoded.size > MAX_SPARSE {
+            return Err("its real size cannot be right".into());
+        }
         for span in gnu.sparse.iter().filter(|span| !span.is_empty()) {
             let offset = span.offset().map_err(|error| field("sparse offset", &error))?;
             decoded.spans.push((offset, span.length().map_err(|error| field("sparse length", &error))?));

@@ -1,31 +1,34 @@
 //! Reads a snapshot and tells what is in it. Nothing is unpacked to disk, and memory does not grow with the file.
 
 use crate::archive::bytes::Bytes;
+use crate::archive::companions::Companions;
 use crate::archive::contents::{Collection, Contents, Kind, Scope, Segment, Shard, ShardKey, Sizes};
 use crate::archive::damage::{Damage, Stop, Walked};
 use crate::archive::layout::{self, InShard, Place, Purpose};
+use crate::archive::segment_schema;
 use crate::archive::shape::{SegmentShape, Shape};
 use crate::archive::tree::Tree;
 use crate::archive::walk::{Counters, Entry, Walk};
 use crate::domain::ids::SnapshotName;
 use crate::domain::snapshot::parse_name;
-use crate::domain::text::one_line;
+use crate::domain::text::{one_line, sanitise};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::sync::Arc;
 
 /// Largest configuration that is read. A config of 100 named vectors takes 20 kB.
 const MAX_CONFIG: u64 = 1 << 20;
 
 /// Memory for what is remembered of shards, segments and configurations, in bytes.
-const ROOM: usize = 20 << 20;
+const ROOM: usize = 24 << 20;
 
 /// About what a collection, shard or segment costs.
 const THING: usize = 600;
 
-/// Bytes that JSON takes in memory for one in the file, at worst.
-const JSON: usize = 16;
+/// Bytes that JSON takes in memory for one in the file, at worst: an object of one short field takes 600 (serde_json).
+const JSON: usize = 100;
 
 /// Damaged places that are remembered one by one.
 const MAX_DAMAGE: usize = 100;
@@ -57,7 +60,7 @@ pub(in crate::archive) fn read(
     watcher: &mut dyn Watcher,
     scope: Scope,
 ) -> io::Result<Contents> {
-    let mut reader = Reader { found: empty(scope), seen: HashSet::new(), used: 0, watcher };
+    let mut reader = Reader { found: empty(scope), last_shape: None, doubled: None, seen: HashSet::new(), used: 0, watcher };
     let mut counters = Counters::default();
     reader.archive(bytes, &mut counters, name)?;
     reader.found.entries = counters.entries;
@@ -80,6 +83,10 @@ fn empty(scope: Scope) -> Contents {
 
 struct Reader<'w> {
     found: Contents,
+    /// The shape of the segment before: most are the same, and kept once.
+    last_shape: Option<Arc<SegmentShape>>,
+    /// Nested archives that appeared twice: what is in them is not told of again.
+    doubled: Option<String>,
     /// Hashes of the paths so far: a name that comes twice is unpacked over the first.
     seen: HashSet<u64>,
     used: usize,
@@ -128,14 +135,18 @@ impl Reader<'_> {
         if self.used <= ROOM {
             return Ok(());
         }
-        Err(Stop::Damage(at(within, entry, "more is described up to here than any snapshot has")))
+        Err(Stop::Damage(too_much(within, entry)))
     }
 
-    /// The JSON of an entry, as text.
-    fn json(&mut self, walk: &mut Walk<'_>, within: &str, entry: &Entry) -> Walked<Vec<u8>> {
+    /// The JSON of an entry. It is `kept` for good, or only looked at.
+    fn json(&mut self, walk: &mut Walk<'_>, within: &str, entry: &Entry, kept: bool) -> Walked<Result<Value, String>> {
         let text = walk.read(entry, MAX_CONFIG)?;
-        self.remember(within, entry, text.len() * JSON)?;
-        Ok(text)
+        let room = text.len().saturating_mul(JSON);
+        if self.used.saturating_add(room) > ROOM {
+            return Err(Stop::Damage(too_much(within, entry)));
+        }
+        self.used += if kept { room } else { 0 };
+        Ok(serde_json::from_slice(&text).map_err(|error| one_line(&error.to_string(), 120)))
     }
 
     /// Notes damage; what else ended a walk is passed on.
@@ -155,13 +166,18 @@ impl Reader<'_> {
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
         if !entry.directory && !self.seen.insert(hasher.finish()) {
-            let what = "it appears twice: unpacked, the later one would replace the earlier".into();
-            self.damage(Damage { entry: path.clone(), offset: entry.offset, what });
+            let inside_of_one = self.doubled.as_ref().is_some_and(|archive| path.starts_with(archive.as_str()));
+            if !inside_of_one {
+                self.damage(at(within, entry, "it appears twice: unpacked, the later one would replace the earlier"));
+            }
+            if is_archive {
+                self.doubled = Some(format!("{path}/"));
+            }
         }
         if !entry.directory && !is_archive {
             let sizes = Sizes { stored: entry.stored, unpacked: entry.size };
             self.found.sizes.add(sizes);
-            self.found.tree.add(&path, sizes, entry.sparse());
+            self.found.tree.add(&sanitise(&path), sizes, entry.sparse());
         }
         self.watcher.passed(counters, entry.offset)
     }
@@ -177,14 +193,14 @@ impl Reader<'_> {
             Kind::Unknown => {
                 if self.found.damage.is_empty() {
                     let what = "it is a tar archive, but nothing in it is of a Qdrant snapshot".into();
-                    self.damage(Damage { entry: String::new(), offset: 0, what });
+                    self.damage(Damage { entry: String::new(), offset: 0, what, limit: false });
                 }
             }
             Kind::Full => {
                 let mapping = collection.config.get("collections_mapping").and_then(Value::as_object);
                 if mapping.is_none() && self.found.damage.is_empty() {
                     let what = "`config.json` does not say which collection is in which file".into();
-                    self.damage(Damage { entry: "config.json".into(), offset: 0, what });
+                    self.damage(Damage { entry: "config.json".into(), offset: 0, what, limit: false });
                 }
                 let aliases = collection.config.get("collections_aliases").and_then(Value::as_object);
                 let aliases = aliases.into_iter().flatten();
@@ -194,7 +210,7 @@ impl Reader<'_> {
                     let file = file.as_str().unwrap_or_default();
                     let stem = file.strip_suffix(".snapshot").unwrap_or(file);
                     let parsed = named(Some(file));
-                    let it = self.found.collections.iter_mut().find(|known| known.name.as_deref() == Some(stem));
+                    let it = self.found.collections.iter_mut().find(|known| known.file.as_deref() == Some(stem));
                     match it {
                         Some(known) => {
                             known.name = Some(one_line(of, 120));
@@ -206,7 +222,7 @@ impl Reader<'_> {
                         None => {
                             let what =
                                 format!("`config.json` names it for the collection {}, and it is not there", one_line(of, 80));
-                            self.damage(Damage { entry: one_line(file, 120), offset: 0, what });
+                            self.damage(Damage { entry: one_line(file, 120), offset: 0, what, limit: false });
                         }
                     }
                 }
@@ -241,7 +257,8 @@ impl Reader<'_> {
                 Place::Collection(stem) if nested_collection => {
                     signs.full = true;
                     self.remember(within, &entry, THING)?;
-                    let mut nested = Collection { name: Some(stem.to_owned()), ..Collection::default() };
+                    let mut nested =
+                        Collection { name: Some(one_line(stem, 255)), file: Some(stem.to_owned()), ..Collection::default() };
                     let inner = format!("{}/", entry.path);
                     let walked = walk.inside(&entry, |bytes, counters, start| {
                         self.collection(bytes, counters, &inner, start, &mut nested, &mut Signs::default())
@@ -251,32 +268,32 @@ impl Reader<'_> {
                 }
                 Place::Config if !entry.directory => {
                     signs.config = true;
-                    let text = self.json(&mut walk, within, &entry)?;
-                    match serde_json::from_slice(&text) {
+                    match self.json(&mut walk, within, &entry, true)? {
                         Ok(config) => into.config = config,
-                        Err(error) => into.config_problem = Some(one_line(&error.to_string(), 120)),
+                        Err(problem) => into.config_problem = Some(problem),
                     }
                     if into.config.get("collections_mapping").is_some() && within.is_empty() {
                         signs.full = true;
                     } else if into.config_problem.is_none() {
                         match Shape::read(&into.config) {
-                            Ok(shape) => into.shape = Some(shape),
+                            Ok(shape) => {
+                                into.shape = Some(shape);
+                                into.config_flaws = segment_schema::collection(&into.config);
+                            }
                             Err(problem) => into.config_problem = Some(problem),
                         }
                     }
                 }
                 Place::Keys if !entry.directory => {
                     into.has_keys = true;
-                    let text = self.json(&mut walk, within, &entry)?;
-                    match keys(&text) {
+                    match self.json(&mut walk, within, &entry, true)?.ok().as_ref().and_then(keys) {
                         Some((keys, as_map)) => (into.keys, into.keys_as_map) = (keys, as_map),
                         None => self.damage(at(within, &entry, "the shard keys cannot be read")),
                     }
                 }
                 Place::PayloadIndex if !entry.directory => {
                     into.has_payload_index = true;
-                    let text = self.json(&mut walk, within, &entry)?;
-                    match schema(&text) {
+                    match self.json(&mut walk, within, &entry, true)?.ok().as_ref().and_then(schema) {
                         Some((schema, raw)) => (into.payload_schema, into.payload_schema_raw) = (schema, raw),
                         None => self.damage(at(within, &entry, "the payload indexes cannot be read")),
                     }
@@ -296,6 +313,11 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+        // Segments that are not nested end with the archive.
+        for segment in into.shards.values_mut().flat_map(|shard| shard.segments.values_mut()) {
+            judge(segment);
+            segment.companions = Companions::default();
+        }
         Ok(())
     }
 
@@ -314,22 +336,25 @@ impl Reader<'_> {
             }
             InShard::ShardConfig if !entry.directory => {
                 shard.has_config = true;
-                if serde_json::from_slice::<Value>(&walk.read(entry, MAX_CONFIG)?).is_err() {
-                    self.damage(at(within, entry, "it is no JSON"));
+                let config = self.json(walk, within, entry, false)?;
+                if !config.as_ref().is_ok_and(|config| config.get("type").is_some_and(Value::is_string)) {
+                    let what = config.err().unwrap_or_else(|| "it has no `type`".into());
+                    shard.state_flaws.push(("shard_config.json".into(), what));
                 }
             }
             InShard::ReplicaState if !entry.directory => {
                 shard.has_state = true;
-                let text = self.json(walk, within, entry)?;
-                match serde_json::from_slice::<Value>(&text) {
+                match self.json(walk, within, entry, false)? {
                     Ok(state) => {
                         shard.is_local = state.get("is_local").and_then(Value::as_bool);
                         let peers = state.get("peers").and_then(Value::as_object).into_iter().flatten();
                         let read =
                             |(peer, state): (&String, &Value)| (one_line(peer, 24), one_line(state.as_str().unwrap_or("?"), 24));
-                        shard.replicas = peers.map(read).collect();
+                        shard.replicas = peers.take(MAX_PEERS).map(read).collect();
+                        let flaws = segment_schema::replica_state(&state);
+                        shard.state_flaws.extend(flaws.into_iter().map(|what| ("replica_state.json".to_owned(), what)));
                     }
-                    Err(_) => self.damage(at(within, entry, "it is no JSON")),
+                    Err(what) => shard.state_flaws.push(("replica_state.json".into(), what)),
                 }
             }
             InShard::Hint(name) if shard.hints.len() < 8 => shard.hints.push(name.to_owned()),
@@ -345,6 +370,11 @@ impl Reader<'_> {
                     Ok(())
                 });
                 segment.broken_off = !self.ended(walked)?;
+                if !segment.broken_off {
+                    judge(segment);
+                }
+                self.used = self.used.saturating_sub(segment.companions.room());
+                segment.companions = Companions::default();
             }
             InShard::File(id, file) => {
                 let segment = self.segment_of(shard, id, within, entry)?;
@@ -370,47 +400,125 @@ impl Reader<'_> {
         let purpose = layout::purpose(file);
         segment.files += 1;
         segment.has_points |= layout::tells_of_points(file, entry.stored, entry.sparse());
+        segment.has_rocks_dump |= file.starts_with("db_backup/") && entry.stored > 0;
         segment.sizes.entry(purpose).or_default().add(Sizes { stored: entry.stored, unpacked: entry.size });
+        let room = segment.companions.room();
+        segment.companions.add(file, entry.size);
+        self.remember(within, entry, segment.companions.room().saturating_sub(room))?;
         match file {
             "segment.json" => {
                 segment.has_shape = true;
-                let text = walk.read(entry, MAX_CONFIG)?;
-                let shape = serde_json::from_slice::<Value>(&text).map_err(|error| one_line(&error.to_string(), 120));
-                match shape.and_then(|state| SegmentShape::read(&state)) {
-                    Ok(shape) => {
-                        self.remember(within, entry, 400 * shape.vectors.len())?;
-                        segment.shape = Some(shape);
-                    }
-                    Err(problem) => {
-                        self.damage(at(within, entry, &format!("it cannot be read: {problem}")));
-                        segment.shape_problem = Some(problem);
-                    }
+                match self.json(walk, within, entry, false)? {
+                    Ok(state) => self.segment_shape(within, entry, segment, &state)?,
+                    Err(problem) => self.damage(at(within, entry, &format!("it cannot be read: {problem}"))),
                 }
             }
-            "version.info" => segment.has_version = true,
+            "version.info" => {
+                segment.has_version = true;
+                if entry.size > 40 || !segment_schema::is_version(&walk.read(entry, 40)?) {
+                    flaw(segment, file, "it is no version", DESTROYS);
+                }
+            }
             "segment_manifest.json" => segment.has_manifest = true,
-            "mutable_id_tracker.mappings" | "id_tracker.mappings" => segment.has_mappings = true,
+            "mutable_id_tracker.mappings" | "id_tracker.mappings" => segment.has_mappings = entry.size > 0,
             "mutable_id_tracker.versions" | "id_tracker.versions" => {
-                segment.has_versions = true;
+                segment.has_versions = entry.size > 0;
                 // One version of eight bytes for each point id (1.16.3 and 1.18.3: 400 bytes for 50 points).
                 segment.versions = Some(entry.size / 8);
-            }
-            _ if purpose == Purpose::Vectors => {
-                for vector in layout::vectors_of(file) {
-                    if !segment.vectors_stored.contains(vector) {
-                        self.remember(within, entry, 100 + vector.len())?;
-                        segment.vectors_stored.insert(vector.to_owned());
-                    }
+                if !entry.size.is_multiple_of(8) {
+                    flaw(segment, file, "it is cut: its versions take eight bytes each", LOST);
                 }
             }
+            _ if file.ends_with("/status.dat") && entry.size == 8 && purpose == Purpose::Vectors => {
+                let text = walk.read(entry, 8)?;
+                if let Ok(count) = <[u8; 8]>::try_from(text.as_slice()) {
+                    segment.companions.counted(file, u64::from_le_bytes(count));
+                }
+                self.vectors_of(within, entry, segment, file)?;
+            }
+            _ if file.ends_with("/config.json") && entry.size <= MAX_SMALL => {
+                if self.json(walk, within, entry, false)?.is_err() {
+                    flaw(segment, file, "it is no JSON", DESTROYS);
+                }
+                self.vectors_of(within, entry, segment, file)?;
+            }
+            _ if purpose == Purpose::Vectors => self.vectors_of(within, entry, segment, file)?,
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn segment_shape(&mut self, within: &str, entry: &Entry, segment: &mut Segment, state: &Value) -> Walked<()> {
+        match SegmentShape::read(state) {
+            Ok(shape) => {
+                // RocksDB-era segments were written by servers whose words are not checked here.
+                if !segment.has_rocks_dump {
+                    for problem in segment_schema::segment(state) {
+                        flaw(segment, "segment.json", &problem, DESTROYS);
+                    }
+                }
+                let same = self.last_shape.as_ref().filter(|last| last.is_like(&shape)).cloned();
+                let kept = match same {
+                    Some(kept) => kept,
+                    None => {
+                        self.remember(within, entry, 500 * shape.vectors.len())?;
+                        Arc::new(shape)
+                    }
+                };
+                self.last_shape = Some(kept.clone());
+                segment.shape = Some(kept);
+            }
+            Err(problem) => {
+                self.damage(at(within, entry, &format!("it cannot be read: {problem}")));
+                segment.shape_problem = Some(problem);
+            }
+        }
+        Ok(())
+    }
+
+    fn vectors_of(&mut self, within: &str, entry: &Entry, segment: &mut Segment, file: &str) -> Walked<()> {
+        for vector in layout::vectors_of(file) {
+            if !segment.vectors_stored.contains(vector) {
+                self.remember(within, entry, 100 + vector.len())?;
+                segment.vectors_stored.insert(vector.to_owned());
+            }
         }
         Ok(())
     }
 }
 
+/// A configuration of a storage takes a hundred bytes.
+const MAX_SMALL: u64 = 256 << 10;
+
+/// Replicas of a shard that are remembered.
+const MAX_PEERS: usize = 100;
+
+/// Flaws of a segment that are remembered.
+const MAX_SEGMENT_FLAWS: usize = 40;
+
+const DESTROYS: &str = "a server fails to load the segment and has then already removed the live data";
+const LOST: &str = "a server accepts this and drops the points of the segment without a word";
+
+fn flaw(segment: &mut Segment, file: &str, what: &str, advice: &str) {
+    if segment.flaws.len() < MAX_SEGMENT_FLAWS {
+        segment.flaws.push((sanitise(file), what.to_owned(), advice.to_owned()));
+    }
+}
+
+/// Once all files of a segment were seen: what belongs together must be there together.
+fn judge(segment: &mut Segment) {
+    for missing in segment.companions.missing() {
+        flaw(segment, &missing.file, "it is not there, or empty, beside the files it belongs to", missing.why);
+    }
+}
+
+fn too_much(within: &str, entry: &Entry) -> Damage {
+    Damage { limit: true, ..at(within, entry, "more is described up to here than is held in memory") }
+}
+
 fn at(within: &str, entry: &Entry, what: &str) -> Damage {
-    Damage { entry: format!("{within}{}", entry.path), offset: entry.offset, what: what.to_owned() }
+    let entry_path = sanitise(&format!("{within}{}", entry.path));
+    Damage { entry: entry_path, offset: entry.offset, what: what.to_owned(), limit: false }
 }
 
 fn named(name: Option<&str>) -> Collection {
@@ -424,7 +532,7 @@ fn named(name: Option<&str>) -> Collection {
 }
 
 /// A list of `{key, shard_ids}` since 1.13, a map of key to ids before.
-fn keys(text: &[u8]) -> Option<(Vec<ShardKey>, bool)> {
+fn keys(value: &Value) -> Option<(Vec<ShardKey>, bool)> {
     let word = |key: &Value| match key {
         Value::String(text) => one_line(text, 120),
         other => one_line(&other.to_string(), 40),
@@ -432,7 +540,7 @@ fn keys(text: &[u8]) -> Option<(Vec<ShardKey>, bool)> {
     let ids = |ids: &Value| -> Option<Vec<u32>> {
         ids.as_array()?.iter().map(|id| id.as_u64().and_then(|id| u32::try_from(id).ok())).collect()
     };
-    match serde_json::from_slice::<Value>(text).ok()? {
+    match value {
         Value::Array(list) => {
             let read = |one: &Value| {
                 let raw = one.get("key")?;
@@ -452,8 +560,7 @@ fn keys(text: &[u8]) -> Option<(Vec<ShardKey>, bool)> {
 }
 
 /// `{"schema": {field: "keyword"}}`, or an object with a `type` in place of the word.
-fn schema(text: &[u8]) -> Option<(BTreeMap<String, String>, serde_json::Map<String, Value>)> {
-    let value: Value = serde_json::from_slice(text).ok()?;
+fn schema(value: &Value) -> Option<(BTreeMap<String, String>, serde_json::Map<String, Value>)> {
     let kind = |schema: &Value| match schema {
         Value::String(word) => one_line(word, 40),
         other => {

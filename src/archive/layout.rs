@@ -97,9 +97,10 @@ pub fn place(path: &str) -> Place<'_> {
         return Place::Collection(name);
     }
     let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    match first.parse::<u32>() {
-        Ok(shard) => Place::Shard(Some(shard), in_shard(rest)),
-        Err(_) => match in_shard(path) {
+    // Only as a server writes it: `007` is no shard to it.
+    match first.parse::<u32>().ok().filter(|shard| shard.to_string() == first) {
+        Some(shard) => Place::Shard(Some(shard), in_shard(rest)),
+        None => match in_shard(path) {
             InShard::Other => Place::Other,
             inside => Place::Shard(None, inside),
         },
@@ -154,7 +155,7 @@ pub fn purpose(file: &str) -> Purpose {
 pub fn vectors_of(file: &str) -> Vec<&str> {
     let Some(rest) = file.strip_prefix("vector_storage") else { return Vec::new() };
     match rest.strip_prefix('-') {
-        Some(named) => named.match_indices('/').take(4).map(|(at, _)| &named[..at]).collect(),
+        Some(named) => named.match_indices('/').take(16).map(|(at, _)| &named[..at]).collect(),
         None if rest.starts_with('/') => vec![""],
         None => Vec::new(),
     }
@@ -166,7 +167,7 @@ pub fn tells_of_points(file: &str, stored: u64, holes: bool) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     stored > 0
         && match purpose(file) {
-            Purpose::Vectors => name.starts_with("chunk_") || name.starts_with("matrix"),
+            Purpose::Vectors => name.starts_with("chunk_") || name.starts_with("matrix") || (name.starts_with("page_") && holes),
             Purpose::VectorIndex => name.starts_with("graph"),
             Purpose::Payload => name.starts_with("page_") && holes,
             _ => false,
@@ -192,6 +193,7 @@ mod tests {
             ("0", Place::Shard(Some(0), InShard::Other)),
             ("segments", Place::Other),
             ("readme", Place::Other),
+            ("007/segments/x.tar", Place::Other),
             ("", Place::Other),
         ] {
             assert_eq!(place(path), expected, "{path}");

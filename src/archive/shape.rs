@@ -61,6 +61,9 @@ pub struct Shape {
 pub struct StoredVector {
     /// Name; empty for the unnamed one.
     pub name: String,
+    /// Name as it stands there, as the folders of its storage have it.
+    #[serde(skip)]
+    pub raw: String,
     /// Dimensions; none for sparse ones.
     pub size: Option<u64>,
     /// Distance, in the server's word.
@@ -186,6 +189,11 @@ impl Shape {
 }
 
 impl SegmentShape {
+    /// Whether everything but the version is the same.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.vectors == other.vectors && self.payload == other.payload
+    }
+
     /// Reads `segment.json`.
     ///
     /// # Errors
@@ -201,6 +209,7 @@ impl SegmentShape {
             config.get("vector_data").ok_or("it has no `vector_data`")?.as_object().ok_or("its `vector_data` is no object")?;
         let dense = dense.iter().map(|(raw, value)| StoredVector {
             name: name(raw),
+            raw: raw.clone(),
             size: value.get("size").and_then(Value::as_u64),
             distance: word(value.get("distance")),
             storage: kind(value.get("storage_type")),
@@ -210,6 +219,7 @@ impl SegmentShape {
         let sparse = config.get("sparse_vector_data").and_then(Value::as_object).into_iter().flatten();
         let sparse = sparse.map(|(raw, value)| StoredVector {
             name: name(raw),
+            raw: raw.clone(),
             size: None,
             distance: None,
             storage: kind(value.get("storage_type")),

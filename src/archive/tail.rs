@@ -8,6 +8,9 @@ use crate::archive::inspect;
 use crate::archive::layout::{self, Place};
 use crate::archive::walk::{Counters, Walk};
 
+/// Headers that are looked at in search of the beginning: a tail of nothing but headers would take seconds.
+const HEADERS: usize = 20_000;
+
 /// Reads the last bytes of a snapshot. `None` when they do not tell what it is: more of them may.
 pub fn inspect_end(tail: &[u8], name: Option<&str>) -> Option<Contents> {
     let first = first_entry(tail)?;
@@ -26,17 +29,20 @@ fn first_entry(tail: &[u8]) -> Option<usize> {
     // Seen from its end, too, everything in a tar starts at steps of a block.
     let steps = (tail.len() % block..tail.len()).step_by(block);
     let zeros = |at: usize| tail.get(at..at + block).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
-    steps.filter(|at| !zeros(*at)).find_map(|at| outermost(&tail[at..]).map(|first| at + first))
+    let mut patience = HEADERS;
+    let mut starts = steps.filter(|at| !zeros(*at));
+    starts.find_map(|at| outermost(&tail[at..], &mut patience).map(|first| at + first))
 }
 
 /// If headers lead from here to the archive's end: the first that is not of a nested archive. The archive of a segment
 /// has no end of its own, so that its last entries lead on to those around it.
-fn outermost(rest: &[u8]) -> Option<usize> {
+fn outermost(rest: &[u8], patience: &mut usize) -> Option<usize> {
     let mut bytes = StreamBytes(rest);
     let mut counters = Counters::default();
     let mut walk = Walk::new(&mut bytes, &mut counters, "", 0);
     let mut first = None;
     while let Some(entry) = walk.next().ok()? {
+        *patience = patience.checked_sub(1)?;
         match layout::place(&entry.path) {
             Place::Other => first = None,
             _ => first = first.or(Some(entry.offset)),

@@ -49,7 +49,8 @@ impl Tree {
                     self.unnamed += 1;
                     return;
                 }
-                self.used += FILE + part.len() + folder;
+                // Rows repeat the whole path.
+                self.used += FILE + part.len() + path.len() + folder;
             }
             node = node.children.entry(part.to_owned()).or_default();
             node.sizes.add(sizes);

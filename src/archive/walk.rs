@@ -3,7 +3,8 @@
 use crate::archive::bytes::{Bytes, Expanded, Limited, fill};
 use crate::archive::damage::{Damage, Stop, Walked};
 use crate::archive::header::{self, BLOCK, EntryKind};
-use crate::domain::text::one_line;
+use crate::domain::size::bytes as size_words;
+use crate::domain::text::{one_line, sanitise};
 
 /// Longest name of an entry. Qdrant's are below 200 bytes.
 const MAX_NAME: u64 = 1024;
@@ -27,7 +28,7 @@ pub struct Counters {
 /// An entry whose body comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Name without `./`, checked: relative, without `..`, without control characters.
+    /// Name without `./`, checked: relative, without `..`, without control characters. Never print it: it may turn text.
     pub path: String,
     /// Whether it is a directory.
     pub directory: bool,
@@ -79,14 +80,19 @@ impl<'a> Walk<'a> {
     }
 
     fn damage(&self, path: &str, at: u64, what: impl Into<String>) -> Stop {
-        let entry = format!("{}{path}", self.within);
-        Stop::Damage(Damage { entry, offset: self.base + at, what: what.into() })
+        let entry = sanitise(&format!("{}{path}", self.within));
+        Stop::Damage(Damage { entry, offset: self.base.saturating_add(at), what: what.into(), limit: false })
+    }
+
+    fn limit(&self, at: u64, what: String) -> Stop {
+        let entry = sanitise(&self.within);
+        Stop::Damage(Damage { entry, offset: self.base.saturating_add(at), what, limit: true })
     }
 
     fn block(&mut self) -> Walked<Option<[u8; BLOCK as usize]>> {
         let mut block = [0; BLOCK as usize];
         let n = fill(self.bytes, &mut block)?;
-        self.at += n as u64;
+        self.at = self.at.saturating_add(n as u64);
         Ok((n == block.len()).then_some(block))
     }
 
@@ -109,7 +115,7 @@ impl<'a> Walk<'a> {
 
     /// Offset after the last byte that was looked at.
     pub fn at(&self) -> u64 {
-        self.base + self.at
+        self.base.saturating_add(self.at)
     }
 
     /// The next entry, or none when the archive ended as it should. A body that was not read is passed over.
@@ -150,7 +156,7 @@ impl<'a> Walk<'a> {
             })?;
             self.counters.entries += 1;
             if self.counters.entries > MAX_ENTRIES {
-                return Err(self.damage("", start, format!("it has more than {MAX_ENTRIES} entries")));
+                return Err(self.limit(start, format!("it has more than {MAX_ENTRIES} entries")));
             }
             self.padding = (BLOCK - decoded.stored % BLOCK) % BLOCK;
             self.body = decoded.stored;
@@ -168,7 +174,7 @@ impl<'a> Walk<'a> {
                     let mut entry = Entry {
                         path,
                         directory: decoded.kind == EntryKind::Directory,
-                        offset: self.base + start,
+                        offset: self.base.saturating_add(start),
                         stored: decoded.stored,
                         size: decoded.size,
                         spans: None,
@@ -189,7 +195,7 @@ impl<'a> Walk<'a> {
     }
 
     fn last_entry(&self) -> String {
-        if self.last.is_empty() { "its beginning".into() } else { format!("{}{}", self.within, self.last) }
+        if self.last.is_empty() { "its beginning".into() } else { sanitise(&format!("{}{}", self.within, self.last)) }
     }
 
     /// Two blocks of zeros end an archive; what Qdrant pads behind them does not matter.
@@ -207,7 +213,7 @@ impl<'a> Walk<'a> {
     fn pass_body(&mut self) -> Walked<()> {
         let wanted = self.body.saturating_add(self.padding);
         let passed = self.bytes.skip(wanted)?;
-        self.at += passed;
+        self.at = self.at.saturating_add(passed);
         let missing = wanted - passed;
         (self.body, self.padding) = (0, 0);
         if missing > 0 {
@@ -223,7 +229,7 @@ impl<'a> Walk<'a> {
         }
         let mut text = vec![0; self.body as usize];
         let n = fill(self.bytes, &mut text)?;
-        self.at += n as u64;
+        self.at = self.at.saturating_add(n as u64);
         self.body -= n as u64;
         self.pass_body()?;
         while text.last() == Some(&0) {
@@ -263,8 +269,8 @@ impl<'a> Walk<'a> {
     /// [`Stop`]
     pub fn read(&mut self, entry: &Entry, most: u64) -> Walked<Vec<u8>> {
         if entry.size > most {
-            let what = format!("it takes {}, which cannot be right", crate::domain::size::bytes(entry.size));
-            return Err(self.damage(&entry.path, entry.offset - self.base, what));
+            let what = format!("{} takes {}, more than is read into memory", sanitise(&entry.path), size_words(entry.size));
+            return Err(self.limit(entry.offset.saturating_sub(self.base), what));
         }
         let mut content = vec![0; entry.size as usize];
         let n = self.inside(entry, |bytes, _, _| Ok(fill(bytes, &mut content)?))?;
@@ -282,14 +288,14 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// [`Stop`], or what `work` gives.
     pub fn inside<T>(&mut self, entry: &Entry, work: impl FnOnce(&mut dyn Bytes, &mut Counters, u64) -> Walked<T>) -> Walked<T> {
-        let start = self.base + self.at;
+        let start = self.base.saturating_add(self.at);
         let mut body = Limited::new(self.bytes, self.body);
         let result = match entry.spans.clone() {
             Some(spans) => work(&mut Expanded::new(&mut body, spans, entry.size), self.counters, start),
             None => work(&mut body, self.counters, start),
         };
         let read = self.body - body.left();
-        self.at += read;
+        self.at = self.at.saturating_add(read);
         self.body -= read;
         result
     }
@@ -339,7 +345,8 @@ fn clean(path: &[u8]) -> Result<String, String> {
     if path.split('/').any(|part| part == "..") {
         return Err("its name has `..`: unpacked, it would land elsewhere".into());
     }
-    if path.chars().any(crate::domain::text::is_hostile) {
+    // What only hides or turns text is shown as a sign of replacement; names of people's own may have it.
+    if path.chars().any(char::is_control) {
         return Err("its name has control characters".into());
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();

@@ -135,7 +135,8 @@ pub struct CompareArgs {
 /// Inspect.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a local file, or an http(s) link such as a presigned one.
+    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a local file, an http(s) link such as a presigned one,
+    /// or - for standard input.
     pub point: String,
     /// List everything in it with sizes. Reads all headers, by ranges where it is remote.
     #[arg(long)]

@@ -55,6 +55,9 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
 
 fn point(services: &Services, text: &str) -> Result<Point, Problem> {
     let usage = |why: String| Problem::new(ProblemKind::Usage, why, "").advise("`qsnap inspect --help` shows how it is written");
+    if text == "-" {
+        return Ok(Point::Stdin);
+    }
     if text.starts_with("http://") || text.starts_with("https://") {
         let url = url::Url::parse(text).map_err(|error| usage(format!("the link cannot be read: {error}")))?;
         return Ok(Point::Link(SafeUrl::new(url)));
@@ -116,7 +119,11 @@ fn lines(inspected: &Inspected, tree: bool) -> String {
 fn flaws(check: &Check) -> Vec<String> {
     let mut out = Vec::new();
     for flaw in &check.flaws {
-        let sign = if flaw.severity == Severity::Damage { "✗" } else { "!" };
+        let sign = match flaw.severity {
+            Severity::Damage => "✗",
+            Severity::Doubt => "?",
+            Severity::Look => "!",
+        };
         let at = flaw.offset.map(|offset| format!(" (at byte {offset})")).unwrap_or_default();
         let entry = if flaw.entry.is_empty() { String::new() } else { format!("{}: ", flaw.entry) };
         out.push(format!("    {sign} {entry}{}{at}", flaw.what));
@@ -145,7 +152,8 @@ fn tree_lines(inspected: &Inspected) -> String {
 
 fn side_by_side(first: &Inspected, second: &Inspected, compared: &[Difference]) -> String {
     if compared.is_empty() {
-        return format!("{}\n{}\nno difference in configuration, schema, sizes or shards", first.point, second.point);
+        let points = format!("first:  {}\nsecond: {}", first.point, second.point);
+        return format!("{points}\nno difference in configuration, schema, sizes or shards");
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["WHAT", "FIRST", "SECOND"]);

@@ -2,6 +2,7 @@
 
 use crate::cli::args::Output;
 use crate::domain::problem::Problem;
+use crate::domain::text::is_hostile;
 use serde::Serialize;
 use serde_json::json;
 use std::io::{ErrorKind, Write};
@@ -22,6 +23,23 @@ pub struct Printer {
     pub output: Output,
 }
 
+/// JSON for a terminal: what could steer it stands as `\uXXXX`, which reads the same.
+fn escape_hostile(text: &str) -> String {
+    if !text.chars().any(is_hostile) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if is_hostile(c) {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 impl Printer {
     /// Text on stdout. A reader that has gone away is no error.
     pub fn text(self, text: &str) {
@@ -39,7 +57,7 @@ impl Printer {
     /// A JSON document on stdout.
     pub fn json(self, document: &impl Serialize) {
         match serde_json::to_string(document) {
-            Ok(text) => self.text(&text),
+            Ok(text) => self.text(&escape_hostile(&text)),
             Err(error) => self.note(&format!("qsnap: {error}")),
         }
     }
@@ -61,5 +79,18 @@ impl Printer {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_cannot_steer_a_terminal_and_stays_the_same() {
+        let value = json!({"a": "\u{9b}31m\u{202e}x\u{e0041}", "b": "日本"});
+        let escaped = escape_hostile(&value.to_string());
+        assert!(!escaped.chars().any(is_hostile), "{escaped}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), value);
     }
 }

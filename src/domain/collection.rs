@@ -184,8 +184,7 @@ mod tests {
 
     #[test]
     fn shards_on_other_nodes_are_found() {
-        let replica =
-            |shard, peer, state: &str| ShardReplica { shard, key: None, peer, state: state.into(), points: None };
+        let replica = |shard, peer, state: &str| ShardReplica { shard, key: None, peer, state: state.into(), points: None };
         let cluster = CollectionCluster {
             peer: 1,
             replicas: vec![replica(0, None, "Active"), replica(0, Some(2), "Dead"), replica(1, Some(2), "Active")],

@@ -56,7 +56,8 @@ pub async fn plan(services: &Services, spec: DropSpec) -> Result<Plan, Problem> 
     });
     let mut facts = Facts::default();
     target.facts(&mut facts, true);
-    let points = target.points.map_or_else(|| "data that cannot be read".to_owned(), |points| format!("{} points", exact(points)));
+    let points =
+        target.points.map_or_else(|| "data that cannot be read".to_owned(), |points| format!("{} points", exact(points)));
     Ok(Plan {
         operation: "drop",
         title: format!("delete the collection {shown}"),

@@ -208,7 +208,9 @@ pub fn sharding(keys: Option<&[ShardKey]>, there: Option<&BTreeMap<ShardId, Valu
         );
     }
     match shard_keys::order(keys) {
-        Ok(steps) => Finding::good("sharding", format!("{} shard keys are made first: {}", steps.len(), shard_keys::words(&numbers))),
+        Ok(steps) => {
+            Finding::good("sharding", format!("{} shard keys are made first: {}", steps.len(), shard_keys::words(&numbers)))
+        }
         Err(why) => Finding::block("sharding", why, "start a server with `--snapshot FILE:NAME` instead"),
     }
 }

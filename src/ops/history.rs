@@ -129,12 +129,14 @@ impl Past {
     /// restore left under a name that was free before.
     pub fn leftovers(&self) -> Vec<&Thing> {
         let done = self.is_done();
-        self.made.iter().filter(|thing| match thing.kind {
-            Made::Safety => false,
-            Made::Collection => !done,
-            Made::Scratch | Made::Upload | Made::Snapshot => true,
-        })
-        .collect()
+        self.made
+            .iter()
+            .filter(|thing| match thing.kind {
+                Made::Safety => false,
+                Made::Collection => !done,
+                Made::Scratch | Made::Upload | Made::Snapshot => true,
+            })
+            .collect()
     }
 
     /// The way back that it left.
@@ -422,7 +424,10 @@ mod tests {
         let write = |name: &str, text: &[u8]| std::fs::write(journal.folder().join(name), text).unwrap();
         write("1-empty.ndjson", b"");
         write("2-noise.ndjson", &[0xff, 0, 0x1b, b'\n']);
-        write("3-cut.ndjson", b"{\"event\":\"begin\",\"at\":\"2026-11-22T03:00:00Z\",\"operation\":\"re\x5cu001b[2Jstore\"}\n{\"event\":\"st");
+        write(
+            "3-cut.ndjson",
+            b"{\"event\":\"begin\",\"at\":\"2026-11-22T03:00:00Z\",\"operation\":\"re\x5cu001b[2Jstore\"}\n{\"event\":\"st",
+        );
         let read = journal.read();
         assert_eq!(read.len(), 1);
         assert!(!read[0].operation.contains('\u{1b}'), "{read:?}");

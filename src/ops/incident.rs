@@ -115,7 +115,14 @@ pub fn markdown(past: &Past) -> String {
         out.extend(left.into_iter().map(|thing| format!("* {}", cell(&thing))));
     }
     if !past.command.is_empty() {
-        out.extend([String::new(), "## The same again".into(), String::new(), "```sh".into(), past.command.clone(), "```".into()]);
+        out.extend([
+            String::new(),
+            "## The same again".into(),
+            String::new(),
+            "```sh".into(),
+            past.command.clone(),
+            "```".into(),
+        ]);
     }
     let open = open(past);
     if !open.is_empty() {
@@ -171,7 +178,9 @@ mod tests {
     #[test]
     fn a_report_says_who_what_when_and_how_it_ended() {
         let text = lines(&past()).join("\n");
-        for words in ["ada@bastion", "1m05s", "differs: 3 changed", "matches: as before", "997 found, 1 000 expected", "NOT ENDED"] {
+        for words in
+            ["ada@bastion", "1m05s", "differs: 3 changed", "matches: as before", "997 found, 1 000 expected", "NOT ENDED"]
+        {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.contains("still there: safety snapshot b/x/safe.snapshot"), "{text}");

@@ -1,6 +1,6 @@
 //! What is in a snapshot: on a node by byte ranges, in a local file, or read through once. Changes nothing.
 
-use crate::archive::bytes::{Bytes, FileBytes};
+use crate::archive::bytes::{Bytes, FileBytes, StreamBytes};
 use crate::archive::check::{self, Check};
 use crate::archive::contents::{Contents, Scope};
 use crate::archive::inspect as archive;
@@ -8,7 +8,7 @@ use crate::archive::tail;
 use crate::archive::versions::{Bounds, bounds};
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::SafeUrl;
+use crate::domain::secret::{SafeUrl, Secret};
 use crate::domain::size;
 use crate::domain::snapshot::SnapshotScope;
 use crate::domain::text::{one_line, sanitise};
@@ -19,11 +19,12 @@ use crate::ops::restore::RestoreSource;
 use crate::ops::services::Services;
 use crate::qdrant::error::ApiError;
 use crate::qdrant::link::Link;
-use crate::transfer::hashing::hash_file;
+use crate::transfer::hashing::{hash_file, hex};
 use crate::transfer::pump::{Outlet, Pump};
 use crate::transfer::remote::{Cost, Ranges, Through, read_range};
 use crate::transfer::source::{Expected, Line, Linked, NodeSnapshot, Source};
 use crate::transfer::throttle::Throttle;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,12 @@ use tokio_util::sync::CancellationToken;
 /// How much of the end is read first, and then when that does not tell. The configuration of a collection with a
 /// dozen vectors starts 5 kB before the end.
 const ENDS: [u64; 2] = [64 << 10, 1 << 20];
+
+/// A file so short is read whole where its end does not tell what it is.
+const SHORT: u64 = 1 << 20;
+
+/// What is read of the beginning of a longer one: a header.
+const FIRST: u64 = 512;
 
 /// Entries between two notes of progress.
 const NOTED: u64 = 16;
@@ -59,6 +66,8 @@ pub enum Point {
     File(PathBuf),
     /// A file behind a link, such as a presigned one of a bucket.
     Link(SafeUrl),
+    /// Standard input, read once from its first byte to its last.
+    Stdin,
 }
 
 impl From<&RestoreSource> for Point {
@@ -76,6 +85,7 @@ impl std::fmt::Display for Point {
             Self::File(path) => f.write_str(&sanitise(&path.display().to_string())),
             Self::Snapshot(address, which) => write!(f, "{}", Address::Snapshot(address.clone(), which.clone())),
             Self::Link(url) => write!(f, "{url}"),
+            Self::Stdin => f.write_str("standard input"),
         }
     }
 }
@@ -169,7 +179,8 @@ pub async fn look(
     let remote = match &spec.point {
         Point::File(path) => return file(path.clone(), spec.depth, progress.clone(), stop.clone()).await,
         Point::Snapshot(address, which) => Remote::find(services, address, which).await?,
-        Point::Link(url) => Remote::link(url.clone()).await?,
+        Point::Link(url) => Remote::link(services, url.clone()).await?,
+        Point::Stdin => return stdin(progress.clone(), stop.clone()).await,
     };
     match spec.depth {
         Depth::End => remote.end(progress).await,
@@ -202,11 +213,12 @@ impl Remote {
         Ok(Self { source: Arc::new(source), expected, line, name: name.raw().to_owned() })
     }
 
-    async fn link(url: SafeUrl) -> Result<Self, Problem> {
+    async fn link(services: &Services, url: SafeUrl) -> Result<Self, Problem> {
         let shown = url.to_string();
+        let key = key_of(services, &url).await?;
         let name = url.expose().path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default().to_owned();
-        let source = Linked { link: Link::new(url)?, shown: shown.clone() };
-        let expected = Expected::probe(&source, 0, None).await.map_err(|error| error.into_problem(&shown))?;
+        let source = Linked { link: Link::new(url, key.as_ref())?, shown: shown.clone() };
+        let expected = Expected::probe(&source, 0, None).await.map_err(|error| link_problem(error, &shown))?;
         if expected.size == 0 {
             let words = "the answer says no size, or the file is empty";
             return Err(Problem::new(ProblemKind::Failed, words, shown).advise("download it and inspect the file"));
@@ -222,7 +234,8 @@ impl Remote {
         if self.expected.ranged {
             return Ok(());
         }
-        let words = "the server gives no byte ranges of this snapshot (it keeps it in S3, or a proxy is between)";
+        let words =
+            "parts of it cannot be read safely: the server gives no byte ranges, or no ETag that tells when the file changes";
         let all = size::bytes(self.expected.size);
         Err(Problem::new(ProblemKind::Failed, words, self.source.shown())
             .advise(format!("read it through: `--checksum` (in the inspector: c) moves all {all} once, to nowhere")))
@@ -241,9 +254,29 @@ impl Remote {
                 return Ok(Inspected::new(self.shown(), contents, None, &cost));
             }
         }
+        if let Some(whole) = self.short_or_strange(&cost).await? {
+            return Ok(whole);
+        }
         let words = "its last megabyte does not tell what it is: it was made by 1.11 or older, or it is damaged";
         Err(Problem::new(ProblemKind::Failed, words, self.source.shown())
             .advise("`--check` (in the inspector: t) reads all of its headers"))
+    }
+
+    /// A short file is read whole; and the beginning of any file tells whether it is an archive at all.
+    async fn short_or_strange(&self, cost: &Cost) -> Result<Option<Inspected>, Problem> {
+        let size = self.expected.size;
+        let length = if size <= SHORT { size } else { FIRST };
+        let read = read_range(self.source.as_ref(), &self.expected, &self.line, cost, (0, length)).await;
+        let bytes = read.map_err(|error| error.into_problem(self.source.shown()))?;
+        let mut from = StreamBytes(bytes.as_slice());
+        let looked = archive::inspect(&mut from, Some(&self.name), &mut |_, _| Ok(()));
+        let mut contents = looked.map_err(|error| problem(error, &self.shown()))?;
+        let strange = contents.entries == 0 && !contents.damage.is_empty();
+        if size > SHORT && !strange {
+            return Ok(None);
+        }
+        contents.size = Some(size);
+        Ok(Some(Inspected::new(self.shown(), contents, None, cost)))
     }
 
     async fn headers(&self, progress: &Progress, stop: &CancellationToken) -> Result<Inspected, Problem> {
@@ -344,6 +377,61 @@ async fn file(path: PathBuf, depth: Depth, progress: Progress, stop: Cancellatio
     Ok(Inspected::new(shown, contents, hashed, &Cost::default()))
 }
 
+/// Reads what comes on standard input, and hashes it on the way.
+async fn stdin(progress: Progress, stop: CancellationToken) -> Result<Inspected, Problem> {
+    progress.phase("reading standard input", None);
+    let bytes = StreamBytes(Hashing { inner: std::io::stdin(), hasher: Sha256::new(), size: 0 });
+    let after = |bytes: &mut StreamBytes<Hashing<std::io::Stdin>>| {
+        // The hash is of all that comes, and whoever writes into the pipe must not be cut off.
+        std::io::copy(&mut bytes.0, &mut std::io::sink())?;
+        Ok((bytes.0.size, hex(&bytes.0.hasher.clone().finalize())))
+    };
+    let shown = Point::Stdin.to_string();
+    let (mut contents, (size, sha256)) = walk(bytes, String::new(), shown.clone(), progress, stop, after).await?;
+    contents.size = Some(size);
+    Ok(Inspected::new(shown, contents, Some(Hashed { sha256, expected: None }), &Cost::default()))
+}
+
+struct Hashing<R> {
+    inner: R,
+    hasher: Sha256,
+    size: u64,
+}
+
+impl<R: std::io::Read> std::io::Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        self.size += n as u64;
+        Ok(n)
+    }
+}
+
+/// The key of the instance that a link leads to, if it is one of ours: full snapshots and those of shards have no
+/// address but their link.
+async fn key_of(services: &Services, url: &SafeUrl) -> Result<Option<Secret>, Problem> {
+    let origin = url.expose().origin();
+    let own = services.instances().iter().find(|instance| instance.nodes.iter().any(|node| node.expose().origin() == origin));
+    match own {
+        Some(instance) => Ok(services.connection(&instance.name).await?.api_key.clone()),
+        None => Ok(None),
+    }
+}
+
+/// A link has other reasons to fail than a node.
+fn link_problem(error: ApiError, shown: &str) -> Problem {
+    let status = error.status;
+    let problem = error.into_problem(shown);
+    match status {
+        Some(300..=399) => problem.advise("redirects are not followed: give the address that it leads to"),
+        Some(401 | 403) => {
+            problem.advise("the link has expired or was changed, or it needs a key that no instance in the configuration has")
+        }
+        Some(416) => problem.advise("the file is empty"),
+        _ => problem,
+    }
+}
+
 async fn hash(path: PathBuf, progress: Progress) -> Result<Hashed, Problem> {
     progress.phase("hashing", progress.sample().total);
     let (_, sha256, _) = hash_file(&path, &progress).await?;
@@ -354,8 +442,12 @@ async fn hash(path: PathBuf, progress: Progress) -> Result<Hashed, Problem> {
 pub(in crate::ops) fn side_file(path: &Path) -> Option<String> {
     let mut name = path.file_name()?.to_os_string();
     name.push(".checksum");
-    let text = std::fs::read(path.with_file_name(name)).ok().filter(|bytes| bytes.len() < 200)?;
-    let text = String::from_utf8(text).ok()?.trim().to_ascii_lowercase();
+    let side = path.with_file_name(name);
+    // Not a pipe, which would be waited for, and not more than a hash takes.
+    std::fs::metadata(&side).ok().filter(std::fs::Metadata::is_file)?;
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut std::io::Read::take(std::fs::File::open(side).ok()?, 200), &mut text).ok()?;
+    let text = text.split_whitespace().next()?.to_ascii_lowercase();
     (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(text)
 }
 

@@ -111,9 +111,7 @@ pub(in crate::ops) async fn overwrite(
         scratch.remove(steps).await;
     }
     match outcome {
-        Ok(Finished { delivered, verification }) => {
-            Ok(Overwritten { delivered, verification, rollback: rolled, safety: shown })
-        }
+        Ok(Finished { delivered, verification }) => Ok(Overwritten { delivered, verification, rollback: rolled, safety: shown }),
         Err(broken) => Err(explain(broken, rolled, shown, address)),
     }
 }
@@ -243,11 +241,8 @@ async fn settle_verdict(
 ) -> Result<Finished, Broken> {
     let Finished { delivered, mut verification } = finished;
     if let (Some(scratch), false) = (scratch, matches!(verification.verdict, Verdict::Differs(_))) {
-        let spec = CompareSpec {
-            first: scratch.destination.address.clone(),
-            second: work.destination.address.clone(),
-            deep: work.deep,
-        };
+        let spec =
+            CompareSpec { first: scratch.destination.address.clone(), second: work.destination.address.clone(), deep: work.deep };
         let comparing = compare(services, &spec, &steps.job.progress);
         match steps.judge("compare with the proof restore", comparing, |found| &found.verdict).await {
             Ok(found) => verification.verdict = beside_proof(verification.verdict, found.verdict, work.vouched),
@@ -277,7 +272,9 @@ fn beside_proof(own: Verdict, compared: Verdict, vouched: Vouched) -> Verdict {
         (Verdict::CouldNotCheck(_), Verdict::Matches(words)) if vouched != Vouched::Nothing => Verdict::Matches(format!(
             "{words} with a restore of the same bytes to a scratch name; the bytes have the sha256 that the server listed"
         )),
-        (Verdict::Matches(reason), Verdict::Matches(words)) => Verdict::Matches(format!("{reason}; {words} with the proof restore")),
+        (Verdict::Matches(reason), Verdict::Matches(words)) => {
+            Verdict::Matches(format!("{reason}; {words} with the proof restore"))
+        }
         (own, _) => own,
     }
 }
@@ -360,10 +357,19 @@ pub(in crate::ops) fn plan_steps(target: &CollectionAddress, skips: Skips, resto
         steps.push(Step::new("safety snapshot", format!("take a snapshot of {target} as it is now, and keep it")));
     }
     if !skips.proof {
-        steps.push(Step::new("proof restore", "restore to a scratch collection beside it, and verify that: nothing live is touched yet"));
+        steps.push(Step::new(
+            "proof restore",
+            "restore to a scratch collection beside it, and verify that: nothing live is touched yet",
+        ));
     }
     steps.push(Step::new("restore", restore));
-    steps.push(Step::new("verify", format!("count {target}, compare schema and sample{}", if skips.proof { "" } else { ", and compare it with the proof restore" })));
+    steps.push(Step::new(
+        "verify",
+        format!(
+            "count {target}, compare schema and sample{}",
+            if skips.proof { "" } else { ", and compare it with the proof restore" }
+        ),
+    ));
     if !skips.safety {
         steps.push(Step::new("roll back", "only if that fails: bring the safety snapshot back, and verify it"));
     }

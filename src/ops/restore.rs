@@ -210,9 +210,7 @@ async fn source_node(
     found: &Found,
 ) -> Result<Option<std::sync::Arc<dyn crate::qdrant::api::QdrantApi>>, Problem> {
     match found {
-        Found::Snapshot(address, located) => {
-            Ok(Some(services.connection(&address.instance).await?.node(located.node)?.clone()))
-        }
+        Found::Snapshot(address, located) => Ok(Some(services.connection(&address.instance).await?.node(located.node)?.clone())),
         Found::File { .. } => Ok(None),
     }
 }
@@ -316,8 +314,7 @@ pub(in crate::ops) async fn run(
     let recorded = if let Expected::Recorded(proof) = &expected { Some(proof.clone()) } else { None };
     let reference = Reference { expected, shape: resolved.shape.clone() };
     let destination = Destination { connection, node: 0, address: landing.clone() };
-    let cargo =
-        Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed: resolved.keyed.as_deref() };
+    let cargo = Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed: resolved.keyed.as_deref() };
     let done = if resolved.overwrites {
         let (skips, deep, vouched, destination) = (spec.skips, spec.deep, hashed.vouched, &destination);
         overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, safety }).await?

@@ -72,7 +72,9 @@ pub async fn plan(services: &Services, spec: ReviveSpec) -> Result<Plan, Problem
     findings.push(server::protection(target.connection.instance.protection, address.instance.as_str()));
     let known = services.proofs.of_source(&shown);
     findings.push(match known.iter().map(|proof| proof.taken_at).max() {
-        Some(newest) => Finding::good("proof", format!("qsnap recorded snapshots of it, the newest of {} UTC", time::second(newest))),
+        Some(newest) => {
+            Finding::good("proof", format!("qsnap recorded snapshots of it, the newest of {} UTC", time::second(newest)))
+        }
         None => Finding::look(
             "proof",
             "qsnap recorded no snapshot of it on this machine",
@@ -112,7 +114,8 @@ pub async fn plan(services: &Services, spec: ReviveSpec) -> Result<Plan, Problem
 
 fn steps_of(spec: &ReviveSpec) -> Vec<Step> {
     let address = &spec.address;
-    let empty = Step::new("empty collection", format!("create an empty collection {address}: only then its snapshots can be reached"));
+    let empty =
+        Step::new("empty collection", format!("create an empty collection {address}: only then its snapshots can be reached"));
     let gone = Step::new("remove the empty one", "it has served its purpose");
     if spec.snapshot.is_none() {
         return vec![empty, Step::new("list", "list the snapshots that are there"), gone];
@@ -221,7 +224,12 @@ pub(in crate::ops) async fn execute(
     Ok(report(plan, done, "new"))
 }
 
-async fn bring_back(services: &Services, steps: &mut Steps<'_>, empty: Empty, chosen: SnapshotInfo) -> Result<Overwritten, Problem> {
+async fn bring_back(
+    services: &Services,
+    steps: &mut Steps<'_>,
+    empty: Empty,
+    chosen: SnapshotInfo,
+) -> Result<Overwritten, Problem> {
     let (address, connection) = (empty.address.clone(), empty.connection.clone());
     let job = steps.job;
     let named = RestoreSource::Snapshot(address.clone(), Which::Named(chosen.name.clone()));
@@ -232,8 +240,7 @@ async fn bring_back(services: &Services, steps: &mut Steps<'_>, empty: Empty, ch
     }
     let shape: Option<CollectionInfo> = content.info();
     let keyed = content.collection().filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding));
-    let origin =
-        Origin::Node { connection: connection.clone(), node: 0, address: address.clone(), snapshot: chosen.clone() };
+    let origin = Origin::Node { connection: connection.clone(), node: 0, address: address.clone(), snapshot: chosen.clone() };
     let landing = Destination { connection: connection.clone(), node: 0, address: address.clone() };
     let expected = expectation(services, &origin, chosen.sha256.as_deref(), &address).await;
     let reference = Reference { expected, shape: shape.clone() };
@@ -248,12 +255,8 @@ async fn bring_back(services: &Services, steps: &mut Steps<'_>, empty: Empty, ch
     let shown = create::shown(&scratch.destination.address, &taken.name);
     steps.made(Made::Snapshot, &shown)?;
     empty.remove(steps).await?;
-    let from_scratch = Origin::Node {
-        connection: connection.clone(),
-        node: 0,
-        address: scratch.destination.address.clone(),
-        snapshot: taken,
-    };
+    let from_scratch =
+        Origin::Node { connection: connection.clone(), node: 0, address: scratch.destination.address.clone(), snapshot: taken };
     // What was recorded of the snapshot itself counts more than what its proof restore gave.
     let expected = match reference.expected {
         Expected::Recorded(proof) => Expected::Recorded(proof),

@@ -96,7 +96,11 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     let target = CollectionAddress::parse(&past.target).ok();
     let mut findings = vec![done_so_far(&past)];
     findings.extend(past.leftovers().into_iter().map(|thing| {
-        Finding::look("left behind", format!("{} {}", thing.kind.words(), thing.thing), "it is removed, unless it is needed for this")
+        Finding::look(
+            "left behind",
+            format!("{} {}", thing.kind.words(), thing.thing),
+            "it is removed, unless it is needed for this",
+        )
     }));
     let again = match spec.way {
         Way::Continue => Some(again(services, &past, &mut findings).await?),
@@ -209,7 +213,9 @@ async fn again(services: &Services, past: &Past, findings: &mut Vec<Finding>) ->
     };
     let own = past.leftovers().iter().any(|thing| thing.kind == Made::Collection && thing.thing == past.target);
     // What it made itself is in its own way, and is removed first.
-    findings.extend(plan.findings.iter().filter(|finding| !(own && finding.check == "target" && finding.level == Level::Block)).cloned());
+    findings.extend(
+        plan.findings.iter().filter(|finding| !(own && finding.check == "target" && finding.level == Level::Block)).cloned(),
+    );
     Ok(Box::new(plan))
 }
 

@@ -34,7 +34,9 @@ pub fn order(keys: &[ShardKey]) -> Result<Vec<KeyStep>, String> {
         shards.sort_unstable();
         for shard in shards {
             if shard != next {
-                return Err(format!("shard {next} belongs to no key: a key was dropped once, and its number cannot be made again"));
+                return Err(format!(
+                    "shard {next} belongs to no key: a key was dropped once, and its number cannot be made again"
+                ));
             }
             next += 1;
         }

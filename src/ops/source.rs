@@ -154,7 +154,8 @@ async fn snapshot(
     findings.push(gates::proof(proof.is_some(), now.is_some() && address != target));
     let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
     if let Some(taken_at) = snapshot.taken_at {
-        let newer = listed.0.iter().filter(|other| other.snapshot.taken_at > Some(taken_at)).map(|other| other.snapshot.name.clone());
+        let newer =
+            listed.0.iter().filter(|other| other.snapshot.taken_at > Some(taken_at)).map(|other| other.snapshot.name.clone());
         findings.push(loss::window(&loss::Window {
             taken: time::second(taken_at),
             ago: time::ago(services.clock.now(), taken_at),

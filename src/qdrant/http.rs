@@ -360,8 +360,7 @@ impl QdrantApi for HttpNode {
 
     async fn create_payload_index(&self, name: &CollectionName, field: &str, schema: &Value) -> ApiResult<()> {
         let body = json!({"field_name": field, "field_schema": schema});
-        let request =
-            self.transfers.put(self.path(&["collections", name.raw(), "index"])).query(&[("wait", "true")]).json(&body);
+        let request = self.transfers.put(self.path(&["collections", name.raw(), "index"])).query(&[("wait", "true")]).json(&body);
         self.change("make a payload index", request).await.map(drop)
     }
 

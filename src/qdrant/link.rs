@@ -2,13 +2,13 @@
 
 use crate::domain::instance::Transfers;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::SafeUrl;
+use crate::domain::secret::{SafeUrl, Secret};
 use crate::qdrant::api::{ApiResult, Download, Wanted};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::http::{body_of, kind_of, root_cause};
 use crate::qdrant::ranges;
 use reqwest::Client;
-use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RANGE};
 use std::time::Duration;
 
 const WHAT: &str = "read the file";
@@ -25,7 +25,7 @@ impl Link {
     ///
     /// # Errors
     /// When no client can be made on this machine.
-    pub fn new(url: SafeUrl) -> Result<Self, Problem> {
+    pub fn new(url: SafeUrl, api_key: Option<&Secret>) -> Result<Self, Problem> {
         let stall = Transfers::default().stall;
         let mut builder = Client::builder()
             // A link that leads on elsewhere is asked for by its own address, so that one sees where the bytes come from.
@@ -34,6 +34,12 @@ impl Link {
             .connect_timeout(Duration::from_secs(10))
             .tcp_user_timeout(stall * 2)
             .user_agent(concat!("qsnap/", env!("CARGO_PKG_VERSION")));
+        if let Some(key) = api_key {
+            let mut value = HeaderValue::from_str(key.expose())
+                .map_err(|_| Problem::new(ProblemKind::Usage, "the API key cannot be sent in a header", url.to_string()))?;
+            value.set_sensitive(true);
+            builder = builder.default_headers(HeaderMap::from_iter([(HeaderName::from_static("api-key"), value)]));
+        }
         if url.is_loopback() {
             builder = builder.no_proxy();
         }

@@ -189,6 +189,13 @@ fn segment_files(shard: &ShardPicture, replica: &Replica) -> Vec<(String, Vec<u8
             "payload_storage_type": {"type": "mmap"}}});
     let mut files: Vec<(String, Vec<u8>)> =
         shard.vectors.folders().into_iter().map(|folder| (format!("{folder}/vectors/config.json"), b"{}".to_vec())).collect();
+    // How many vectors there are in the chunks, of which only the first storage has one, and only with filler.
+    let first = shard.vectors.folders().into_iter().next();
+    files.extend(shard.vectors.folders().into_iter().map(|folder| {
+        let filled = replica.filler > 0 && first.as_ref() == Some(&folder);
+        let count = if filled { replica.points.len() as u64 } else { 0 };
+        (format!("{folder}/vectors/status.dat"), count.to_le_bytes().to_vec())
+    }));
     files.extend([
         ("payload_storage/points.ndjson".into(), lines),
         ("mutable_id_tracker.mappings".into(), vec![0; replica.points.len() * 13]),

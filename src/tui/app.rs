@@ -435,7 +435,11 @@ impl App {
     fn read_on(&mut self, depth: Depth) {
         let (now, model) = (self.model.now.mono, &mut self.model);
         if let Some(Layer::Inspector(inspector)) = self.layers.last_mut() {
-            self.effects.extend(inspector.read(depth, now, || model.ticket()));
+            let effects = inspector.read(depth, now, || model.ticket());
+            if effects.is_empty() {
+                self.say("that is read already", false);
+            }
+            self.effects.extend(effects);
         }
     }
 

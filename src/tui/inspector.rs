@@ -96,6 +96,15 @@ impl Inspector {
     /// Starts reading; `ticket` gives one for each point.
     pub fn read(&mut self, depth: Depth, now: Duration, mut ticket: impl FnMut() -> Ticket) -> Vec<Effect> {
         let mut effects = Vec::new();
+        // What is known already is not read again: the hash would be lost by it.
+        let known = |looked: &Looked| match (depth, &looked.found) {
+            (Depth::Headers, Some(found)) => found.check.is_some(),
+            (Depth::Bytes, Some(found)) => found.hashed.is_some(),
+            _ => false,
+        };
+        if self.looked.iter().all(known) {
+            return effects;
+        }
         self.differences = None;
         for looked in &mut self.looked {
             let stop = CancellationToken::new();
@@ -121,9 +130,9 @@ impl Inspector {
         looked.reading = None;
         match result {
             Ok(found) => {
-                // What the end told is worth nothing beside all headers, and never the other way round.
                 looked.found = Some(Box::new(found));
-                if self.rows().len() > 1 && self.looked.len() == 1 && self.looked[0].has_tree() {
+                // To the tree, unless the summary is being read.
+                if self.rows().len() > 1 && self.looked.len() == 1 && self.looked[0].has_tree() && self.scroll == 0 {
                     self.half = Half::Tree;
                 }
             }
@@ -190,6 +199,9 @@ impl Inspector {
 
     /// Unfolds; or folds, or goes to the folder above.
     fn fold(&mut self, open: bool) {
+        if self.half != Half::Tree {
+            return;
+        }
         let rows = self.rows();
         let Some(row) = rows.get(self.selected) else { return };
         let is_open = self.toggled.contains(&row.path) != (row.depth == 0);

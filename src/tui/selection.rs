@@ -87,7 +87,12 @@ impl App {
             Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
             Verb::Download | Verb::Restore | Verb::Inspect => no_point(),
             Verb::Mark => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
-            Verb::Tree | Verb::Through => None,
+            Verb::Tree | Verb::Through => match self.layers.last() {
+                Some(Layer::Inspector(inspector)) if inspector.looked.len() > 1 => {
+                    Some("two are compared; open one of them alone".to_owned())
+                }
+                _ => None,
+            },
             Verb::Delete => no_point().or_else(frozen),
             Verb::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
             Verb::Cancel => {

@@ -186,6 +186,177 @@ fn what_a_server_would_find_too_late_is_found() {
     }
 }
 
+/// Paths of all files in nested segments of a tar.
+fn segment_files(bytes: &[u8]) -> Vec<String> {
+    let found = std::cell::RefCell::new(Vec::new());
+    edited(
+        bytes,
+        &|path, content| {
+            if path.contains(".tar/") {
+                found.borrow_mut().push(path.to_owned());
+            }
+            vec![(path.to_owned(), content)]
+        },
+        "",
+    );
+    found.into_inner()
+}
+
+/// Files that a server does without (1.16.3), or makes again.
+fn is_dispensable(path: &str) -> bool {
+    // A server without it takes the segment and makes the indexes anew.
+    path.ends_with("/payload_index/config.json")
+}
+
+#[test]
+fn every_single_file_of_a_segment_is_missed() {
+    for name in ["plain.snapshot", "rich-two-shards.snapshot"] {
+        let bytes = fixture(name);
+        for lost in segment_files(&bytes).iter().filter(|path| !is_dispensable(path)) {
+            let edit = |path: &str, content| if path == lost { Vec::new() } else { vec![(path.to_owned(), content)] };
+            assert!(!judge(&edited(&bytes, &edit, "")).whole, "{name}: {lost}");
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_remarks_hides_no_damage() {
+    let plain = fixture("plain.snapshot");
+    let broken = edited(
+        &plain,
+        &|path, content| if path.ends_with("segment.json") { Vec::new() } else { vec![(path.to_owned(), content)] },
+        "",
+    );
+    let mut out = tar::Builder::new(Vec::new());
+    for shard in 10..400 {
+        for (name, content) in [("wal/x", "x"), ("shard_config.json", "{\"type\":\"ReplicaSet\"}")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            out.append_data(&mut header, format!("{shard}/{name}"), content.as_bytes()).unwrap();
+        }
+    }
+    let mut flood = out.into_inner().unwrap();
+    flood.truncate(flood.len() - 1024);
+    let found = judge(&[flood, broken].concat());
+    assert!(!found.whole && found.damaged > 0, "{}", found.verdict);
+    assert!(found.flaws.iter().any(|flaw| flaw.entry.ends_with("segment.json")), "{:?}", found.flaws.first());
+}
+
+#[test]
+fn nonsense_in_small_files_is_damage() {
+    let plain = fixture("plain.snapshot");
+    let swap = |ending: &'static str, from: &'static str, to: &'static str| {
+        edited(
+            &plain,
+            &|path, content| {
+                let content = match (path.ends_with(ending), from) {
+                    (true, "") => to.as_bytes().to_vec(),
+                    (true, _) => String::from_utf8(content).unwrap().replace(from, to).into_bytes(),
+                    (false, _) => content,
+                };
+                vec![(path.to_owned(), content)]
+            },
+            "",
+        )
+    };
+    for (ending, from, to) in [
+        ("replica_state.json", "", "null"),
+        ("replica_state.json", "Active", "Bogus"),
+        ("shard_config.json", "", "{}"),
+        ("files/version.info", "", "zzzzz"),
+        ("payload_storage/config.json", "", "x"),
+        ("payload_index/config.json", "", "x"),
+        ("segment.json", "Dot", "Dox"),
+        ("segment.json", "\"size\":4", "\"size\":5"),
+        ("segment.json", "InRamChunkedMmap", "InRamChuokedMmap"),
+        ("mutable_id_tracker.versions", "", ""),
+        ("mutable_id_tracker.versions", "", "1234567"),
+        ("vectors/chunk_0.mmap", "", ""),
+    ] {
+        let found = judge(&swap(ending, from, to));
+        assert!(!found.whole && found.damaged > 0, "{ending} {to}: {}", found.verdict);
+    }
+    // Names that people use are no damage.
+    let emoji = edited(&plain, &|path, content| vec![(path.replace("0/wal/open", "0/wal/\u{2764}\u{fe0f}"), content)], "");
+    let found = judge(&emoji);
+    assert!(found.whole, "{found:?}");
+}
+
+#[test]
+fn what_is_too_large_to_be_judged_is_not_called_damaged() {
+    let plain = fixture("plain.snapshot");
+    let large = edited(
+        &plain,
+        &|path, content| {
+            if path != "config.json" {
+                return vec![(path.to_owned(), content)];
+            }
+            let mut config: serde_json::Value = serde_json::from_slice(&content).unwrap();
+            config["metadata"] = serde_json::json!({"text": "x".repeat(600_000)});
+            vec![(path.to_owned(), config.to_string().into_bytes())]
+        },
+        "",
+    );
+    let found = judge(&large);
+    assert!(!found.whole && found.damaged == 0, "{found:?}");
+    assert!(found.verdict.starts_with("could not be judged"), "{}", found.verdict);
+}
+
+/// A server that has the bytes of a snapshot with one small change, and what it does with them.
+async fn server_takes(server: &crate::support::Server, bytes: Vec<u8>, n: usize) -> bool {
+    let name = format!("flip{n}");
+    let part = reqwest::multipart::Part::bytes(bytes).file_name("x.snapshot");
+    let form = reqwest::multipart::Form::new().part("snapshot", part);
+    let url = format!("{}/collections/{name}/snapshots/upload?priority=snapshot", server.url());
+    let answer = reqwest::Client::new().post(url).multipart(form).send().await.unwrap();
+    let taken = answer.status().is_success();
+    server.raw("DELETE", &format!("/collections/{name}"), serde_json::json!({})).await;
+    taken
+}
+
+/// The point of it all: what a server refuses, or what it cannot read afterwards, is never called whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_a_real_server_refuses_is_called_whole() {
+    let Some(server) = crate::support::RealQdrant::start(None).await else { return };
+    server.fill("plain", 50).await;
+    server.raw("POST", "/collections/plain/snapshots", serde_json::json!({})).await;
+    let name = &server.snapshots("plain").await[0];
+    let url = format!("{}/collections/plain/snapshots/{name}", server.url());
+    let bytes = reqwest::get(url).await.unwrap().bytes().await.unwrap().to_vec();
+    assert!(judge(&bytes).whole);
+    let files = segment_files(&bytes);
+    let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
+    for lost in &files {
+        let edit = |path: &str, content| if path == lost { Vec::new() } else { vec![(path.to_owned(), content)] };
+        cases.push((format!("without {lost}"), edited(&bytes, &edit, "")));
+    }
+    // One bit of every third byte of each segment.json.
+    let length = 232;
+    for at in (0..length).step_by(3) {
+        let edit = |path: &str, mut content: Vec<u8>| {
+            if path.ends_with("/segment.json") && at < content.len() {
+                content[at] ^= 1;
+            }
+            vec![(path.to_owned(), content)]
+        };
+        cases.push((format!("byte {at} of segment.json"), edited(&bytes, &edit, "")));
+    }
+    let mut missed = Vec::new();
+    let (mut refused, mut damaged) = (0, 0);
+    for (n, (what, damage)) in cases.into_iter().enumerate() {
+        let whole = judge(&damage).whole;
+        damaged += usize::from(!whole);
+        if !server_takes(&server, damage, n).await {
+            refused += 1;
+            if whole {
+                missed.push(what);
+            }
+        }
+    }
+    assert!(refused > 30 && damaged >= refused, "{refused} refused, {damaged} called damaged");
+    assert!(missed.is_empty(), "refused by the server, called whole: {missed:#?}");
+}
+
 #[test]
 fn a_broken_segment_json_and_a_missing_shard_are_named() {
     let rich = fixture("rich-two-shards.snapshot");

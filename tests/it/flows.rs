@@ -183,7 +183,10 @@ async fn a_cancel_that_comes_too_late_waits_for_the_truth() {
     let b = Server::sandbox(None, vec![SeedCollection::new("x", 10)]).await;
     b.faults().add_all("recover:delay=1s").unwrap();
     let world = World::open(&[("a", &a), ("b", &b)]);
-    let plan = world.plan(copy("a/x", "b/x", Route::Url)).await.unwrap();
+    // With a proof restore first, a cancel would still be in time.
+    let mut spec = CopySpec::new(address("a/x"), address("b/x"), Route::Url);
+    spec.skips.proof = true;
+    let plan = world.plan(Spec::Copy(spec)).await.unwrap();
     let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Typed("b/x".into())).unwrap());
     let phase = || world.services.jobs.rows()[0].sample.phase.clone();
     let deadline = std::time::Duration::from_secs(30);

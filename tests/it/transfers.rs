@@ -32,6 +32,7 @@ enum Must {
 
 use Must::{Complete, Fail};
 
+#[derive(Debug)]
 struct Cell {
     faults: String,
     must: Must,
@@ -88,8 +89,20 @@ fn judge(cell: &Cell, result: &Result<Report, Problem>, what: &str) {
 }
 
 /// Runs cells side by side, as many as do not starve each other.
-async fn some_at_once<T, F: Future<Output = ()>>(cells: impl IntoIterator<Item = T>, run: impl FnMut(T) -> F) {
-    futures_util::stream::iter(cells.into_iter().map(run)).buffer_unordered(6).collect::<()>().await;
+async fn some_at_once<T: std::fmt::Debug, F: Future<Output = ()>>(
+    cells: impl IntoIterator<Item = T>,
+    mut run: impl FnMut(T) -> F,
+) {
+    // A cell that never ends must be known by its name.
+    let bounded = cells.into_iter().map(|cell| {
+        let shown = format!("{cell:?}");
+        let work = run(cell);
+        async move {
+            let ended = tokio::time::timeout(Duration::from_secs(240), work).await;
+            assert!(ended.is_ok(), "it does not end: {shown}");
+        }
+    });
+    futures_util::stream::iter(bounded).buffer_unordered(6).collect::<()>().await;
 }
 
 /// The three phases of a body of `size` bytes. The first leaves the probe of one byte alone.
@@ -246,8 +259,7 @@ async fn every_fault_of_an_upload() {
         let file = world.home.path().join("file.snapshot");
         std::fs::write(&file, &bytes).unwrap();
         server.faults().add_all(&cell.faults).unwrap();
-        let spec =
-            RestoreSpec::new(RestoreSource::File(file), address("a/y"), Mode::New, Route::Upload);
+        let spec = RestoreSpec::new(RestoreSource::File(file), address("a/y"), Mode::New, Route::Upload);
         let result = world.run(Spec::Restore(spec)).await;
         judge(&cell, &result, "upload");
         server.faults().clear();

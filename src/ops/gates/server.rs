@@ -110,7 +110,10 @@ pub fn disk(size: u64, route: Route, scratch: bool) -> Finding {
     let needed = size.saturating_mul(copies + u64::from(scratch));
     Finding::look(
         "server disk",
-        format!("about {} are needed on the target's disk besides what is there; a server does not tell what is free", bytes(needed)),
+        format!(
+            "about {} are needed on the target's disk besides what is there; a server does not tell what is free",
+            bytes(needed)
+        ),
         "look there if you are not sure: a disk that fills up during a restore can cost the collection",
     )
 }
@@ -155,8 +158,8 @@ mod tests {
         {
             assert_eq!(protection(given, "a").level, level);
         }
-        assert!(disk(1_000_000_000, Route::Url, false).message.contains("1.00 GB"), "{:?}", disk(1_000_000_000, Route::Url, false));
-        assert!(disk(1_000_000_000, Route::Stream, true).message.contains("3.00 GB"));
+        assert!(disk(1_000_000_000, Route::Url, false).message.contains("1.0 GB"));
+        assert!(disk(1_000_000_000, Route::Stream, true).message.contains("3.0 GB"));
         assert!(fetching(Route::Url).is_some() && fetching(Route::Stream).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use crate::archive::check::{Check, Severity};
 use crate::domain::size;
 use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle, width};
-use crate::ops::inspect;
+use crate::ops::inspect::{self, Inspected};
 use crate::tui::app::App;
 use crate::tui::draw::text::{Row, frame_at, put, scrolled, style, wrap};
 use crate::tui::glyphs::SPINNER;
@@ -67,24 +67,47 @@ fn reading_words(app: &App, reading: &Reading) -> String {
         .sample
         .total
         .filter(|total| *total > 0)
-        .map(|total| format!(" {}%", (reading.sample.done * 100 / total).min(100)));
+        .map(|total| format!(" {}%", (u128::from(reading.sample.done) * 100 / u128::from(total)).min(100)));
+    let bytes = reading.sample.total.map(|total| format!(" · {}/{}", size::bytes(reading.sample.done), size::bytes(total)));
     let elapsed = app.model.now.mono.saturating_sub(reading.since);
     let note = if reading.sample.note.is_empty() { String::new() } else { format!(" · {}", reading.sample.note) };
-    format!("{spin} {phase}{}{note} · {}", share.unwrap_or_default(), crate::domain::time::duration(elapsed))
+    format!(
+        "{spin} {phase}{}{}{note} · {}",
+        share.unwrap_or_default(),
+        bytes.unwrap_or_default(),
+        crate::domain::time::duration(elapsed)
+    )
 }
 
-fn verdict_rows(check: &Check) -> Vec<Row> {
-    let damaged = check.flaws.iter().any(|flaw| flaw.severity == Severity::Damage);
+/// What became of the hash, in the line that is always seen.
+fn hash_words(found: &Inspected) -> &'static str {
+    match found.hashed.as_ref().map(|hashed| hashed.expected.as_ref().map(|expected| *expected == hashed.sha256)) {
+        Some(Some(true)) => "; its sha256 is the listed one",
+        Some(None) => "; every byte was read, but no sha256 is listed to compare with",
+        Some(Some(false)) | None => "",
+    }
+}
+
+fn verdict_rows(check: &Check, hash: &str) -> Vec<Row> {
+    let damaged = check.damaged > 0;
     let mut rows = Vec::new();
     if check.flaws.is_empty() {
-        rows.push(Row::new(Role::Good, format!("✓ {}", check.verdict)).indented(2));
+        rows.push(Row::new(Role::Good, format!("✓ {}{hash}", check.verdict)).indented(2));
     } else {
-        let (role, sign) = if damaged { (Role::Danger, "✗") } else { (Role::Good, "✓") };
+        let (role, sign) = match (damaged, check.whole) {
+            (true, _) => (Role::Danger, "✗"),
+            (false, true) => (Role::Good, "✓"),
+            (false, false) => (Role::Look, "?"),
+        };
         let words = if damaged { "damaged: do not restore it" } else { check.verdict.as_str() };
-        rows.push(Row::new(role, format!("{sign} {words}")).indented(2));
+        rows.push(Row::new(role, format!("{sign} {words}{hash}")).indented(2));
     }
     for flaw in &check.flaws {
-        let (role, sign) = if flaw.severity == Severity::Damage { (Role::Danger, "✗") } else { (Role::Look, "!") };
+        let (role, sign) = match flaw.severity {
+            Severity::Damage => (Role::Danger, "✗"),
+            Severity::Doubt => (Role::Look, "?"),
+            Severity::Look => (Role::Look, "!"),
+        };
         let entry = if flaw.entry.is_empty() { String::new() } else { format!("{}: ", shorten_middle(&flaw.entry, 60)) };
         let at = flaw.offset.map(|offset| format!(" (at byte {offset})")).unwrap_or_default();
         let advice = if flaw.advice.is_empty() { String::new() } else { format!(": {}", flaw.advice) };
@@ -104,9 +127,9 @@ fn finding_rows(app: &App, looked: &Looked) -> Vec<Row> {
             rows.push(Row::new(Role::Text, format!("  {}", problem.advice)).indented(2));
         }
     }
-    match looked.found.as_ref().map(|found| &found.check) {
-        Some(Some(check)) => rows.extend(verdict_rows(check)),
-        Some(None) if looked.reading.is_none() => {
+    match looked.found.as_ref().map(|found| (&found.check, found)) {
+        Some((Some(check), found)) => rows.extend(verdict_rows(check, hash_words(found))),
+        Some((None, _)) if looked.reading.is_none() => {
             rows.push(
                 Row::new(Role::Look, "! not checked: only the end of the file was read; t reads all headers and checks")
                     .indented(2),
@@ -133,7 +156,7 @@ fn summary(app: &App, frame: &mut Frame<'_>, area: Rect, inspector: &Inspector, 
     }
     if let Some(check) = found.check.as_ref().filter(|check| check.flaws.len() > 1) {
         rows.push(Row::gap());
-        rows.extend(verdict_rows(check));
+        rows.extend(verdict_rows(check, ""));
     }
     let rows = wrap(&rows, usize::from(area.width));
     let scroll = if inspector.half == Half::Summary { inspector.scroll } else { 0 };
