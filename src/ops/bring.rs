@@ -56,7 +56,7 @@ pub(in crate::ops) async fn bring(
     let job = steps.job;
     let address = &destination.address;
     let kept = upload_name(services, job, stage.restore);
-    let uploaded = crate::ops::create::shown(address, &kept);
+    let (uploaded, kept_name) = (crate::ops::create::shown(address, &kept), kept.clone());
     steps.made(Made::Upload, &uploaded)?;
     let mut touched = true;
     let delivery = async {
@@ -67,7 +67,16 @@ pub(in crate::ops) async fn bring(
     };
     let delivered = match steps.run(stage.restore, &address.to_string(), delivery).await {
         Ok(delivered) => delivered,
-        Err(problem) => return Err(Broken { problem: after_failure(destination, problem).await, touched }),
+        Err(problem) => {
+            // What was sent stays on the server, after a failure too; where the name is free again it cannot be reached.
+            let node = destination.connection.node(destination.node)?;
+            match node.delete_snapshot(&scope(address), &kept_name).await {
+                Ok(()) => steps.gone(&uploaded),
+                Err(error) if error.kind == ApiErrorKind::NotFound => steps.gone(&uploaded),
+                Err(_) => {}
+            }
+            return Err(Broken { problem: after_failure(destination, problem).await, touched });
+        }
     };
     if delivered.uploaded.is_none() {
         steps.gone(&uploaded);

@@ -3,6 +3,7 @@
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::one_line;
+use crate::ops::bring;
 use crate::ops::copy::CopySpec;
 use crate::ops::journal::{Journal, Made};
 use crate::ops::restore::RestoreSpec;
@@ -159,10 +160,10 @@ impl Past {
         if !self.overwrites() {
             return false;
         }
-        let begun = self.step("restore").is_some();
-        let verified = self.step("verify").is_some_and(PastStep::is_good);
-        let rolled_back = self.step("verify the rollback").is_some_and(PastStep::is_good);
-        begun && !verified && !rolled_back && !self.is_done()
+        let begun = self.step(bring::RESTORE.restore).is_some();
+        let known = [bring::RESTORE.verify, bring::ROLL_BACK.verify, crate::ops::overwrite::LOOK];
+        let settled = known.iter().any(|name| self.step(name).is_some_and(PastStep::is_good));
+        begun && !settled && !self.is_done()
     }
 
     /// Whether somebody has to decide what becomes of it.

@@ -5,7 +5,6 @@
 //! the operation lives. [`crate::ops::history`] reads them.
 
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::time::compact;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,7 +93,7 @@ impl Journal {
     /// When the folder cannot be written.
     pub fn begin(&self, at: Timestamp, opening: &Opening<'_>) -> Result<Record, Problem> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder.join(format!("{}-{:x}-{number}.ndjson", compact(at), std::process::id()));
+        let path = self.folder.join(format!("{}-{:x}-{number}.ndjson", to_the_millisecond(at), std::process::id()));
         let open = || -> std::io::Result<File> {
             std::fs::create_dir_all(&self.folder)?;
             let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
@@ -129,6 +128,11 @@ impl Journal {
         };
         write().map_err(|error| problem(&path, &error))
     }
+}
+
+/// Sorts by time, also within a second.
+fn to_the_millisecond(at: Timestamp) -> String {
+    at.to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y%m%dT%H%M%S%3fZ").to_string()
 }
 
 impl Record {

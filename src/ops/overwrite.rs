@@ -32,6 +32,9 @@ use std::time::Duration;
 /// How long after a difference a second look is taken, to tell damage from somebody who writes.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
+/// The step that tells after an error whether the live data is as it was.
+pub const LOOK: &str = "look at the live data";
+
 /// What is left out by choice; the plan and its consent name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Skips {
@@ -102,10 +105,12 @@ pub(in crate::ops) async fn overwrite(
         Ok(finished) if matches!(finished.verification.verdict, Verdict::Differs(_)) => {
             roll_back(services, steps, destination, safety.as_ref()).await
         }
-        Err(broken) if needs_rollback(destination, broken, safety.as_ref(), steps).await => {
-            roll_back(services, steps, destination, safety.as_ref()).await
-        }
-        _ => None,
+        Err(broken) => match needs_rollback(destination, broken, safety.as_ref(), steps).await {
+            Ok(false) => None,
+            // What cannot be looked at is not left as it may be.
+            Ok(true) | Err(_) => roll_back(services, steps, destination, safety.as_ref()).await,
+        },
+        Ok(_) => None,
     };
     if let Some(scratch) = &scratch {
         scratch.remove(steps).await;
@@ -288,20 +293,33 @@ async fn is_written(destination: &Destination) -> bool {
     matches!((before, node.count(name).await), (Ok(before), Ok(after)) if before != after)
 }
 
-/// Whether the live data has to be brought back after an error.
-async fn needs_rollback(destination: &Destination, broken: &Broken, safety: Option<&Safety>, steps: &Steps<'_>) -> bool {
-    let Ok(node) = destination.connection.node(destination.node) else { return broken.touched };
-    let readable = !matches!(node.count(&destination.address.collection).await, Err(error) if error.kind == ApiErrorKind::Server);
-    if !readable {
-        return true;
-    }
-    if !broken.touched {
-        return false;
-    }
-    let Some(proof) = safety.and_then(|safety| safety.proof.clone()) else { return true };
-    let reference = Reference::of(Expected::Recorded(proof));
-    let looked = verify(&destination.connection, &destination.address, &reference, &steps.job.progress).await;
-    !matches!(looked, Ok(found) if matches!(found.verdict, Verdict::Matches(_)))
+/// Whether the live data has to be brought back after an error. What was found stands in the journal: it tells later
+/// whether the collection may be between old and new.
+async fn needs_rollback(
+    destination: &Destination,
+    broken: &Broken,
+    safety: Option<&Safety>,
+    steps: &mut Steps<'_>,
+) -> Result<bool, Problem> {
+    let progress = steps.job.progress.clone();
+    let looking = async {
+        let node = destination.connection.node(destination.node)?;
+        let count = node.count(&destination.address.collection).await;
+        Ok::<Verdict, Problem>(match (count, broken.touched, safety.and_then(|safety| safety.proof.clone())) {
+            (Err(error), ..) if error.kind == ApiErrorKind::Server => Verdict::Differs("it cannot be read".into()),
+            (Err(error), ..) => Verdict::CouldNotCheck(error.message),
+            (Ok(points), false, _) => {
+                Verdict::Matches(format!("the server refused before it touched its {} points", exact(points)))
+            }
+            (Ok(_), true, None) => Verdict::CouldNotCheck("nothing was recorded of what was there".into()),
+            (Ok(_), true, Some(proof)) => {
+                let reference = Reference::of(Expected::Recorded(proof));
+                verify(&destination.connection, &destination.address, &reference, &progress).await?.verdict
+            }
+        })
+    };
+    let verdict = steps.judge(LOOK, looking, |verdict| verdict).await?;
+    Ok(!matches!(verdict, Verdict::Matches(_)))
 }
 
 /// Brings the safety snapshot back; `None` when there is none.

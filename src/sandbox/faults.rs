@@ -50,6 +50,8 @@ pub enum Kind {
     Vanish,
     /// All files become other versions, as if somebody had replaced them.
     Replace,
+    /// A restore fails while it loads the data: the shards it was to replace cannot be read any more.
+    Break,
 }
 
 /// One fault.
@@ -159,9 +161,10 @@ impl FromStr for Fault {
             "ignore-range" => Kind::IgnoreRange,
             "vanish" => Kind::Vanish,
             "replace" => Kind::Replace,
+            "break" => Kind::Break,
             _ => {
                 return Err(wrong(
-                    "kinds are delay, throttle, reset, truncate, stall, status, wrong-checksum, ignore-range, vanish, replace",
+                    "kinds are delay, throttle, reset, truncate, stall, status, wrong-checksum, ignore-range, vanish, replace, break",
                 ));
             }
         };

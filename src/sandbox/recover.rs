@@ -157,7 +157,10 @@ pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refu
     if standalone && unpacked.shards.len() < target.shards.len() {
         return Err(Refusal::internal("Can't restore snapshot in local mode with missing data at shard"));
     }
-    for (shard, data) in unpacked.shards {
+    // An upload is recovered from its own file, so that it is met as well.
+    let breaks = node.world.options.faults.meets(Route::Recover, Kind::Break);
+    for (shard, mut data) in unpacked.shards {
+        data.broken |= breaks;
         replace(target, node.index, shard, data)?;
     }
     Ok(())

@@ -125,10 +125,10 @@ fn a_cut_is_seen_wherever_it_is() {
 }
 
 /// What becomes of an entry: others in its place, or none.
-type Edit<'a> = dyn Fn(&str, Vec<u8>) -> Vec<(String, Vec<u8>)> + 'a;
+pub type Edit<'a> = dyn Fn(&str, Vec<u8>) -> Vec<(String, Vec<u8>)> + 'a;
 
 /// Copies a tar with every entry passed through `edit`, which may change, drop or double it; nested archives too.
-fn edited(bytes: &[u8], edit: &Edit<'_>, within: &str) -> Vec<u8> {
+pub fn edited(bytes: &[u8], edit: &Edit<'_>, within: &str) -> Vec<u8> {
     let mut out = tar::Builder::new(Vec::new());
     let mut archive = tar::Archive::new(bytes);
     for entry in archive.entries().unwrap() {

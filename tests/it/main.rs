@@ -16,5 +16,6 @@ mod line;
 mod measure;
 mod memory;
 mod pty;
+mod recovery;
 mod support;
 mod transfers;
