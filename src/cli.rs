@@ -5,6 +5,7 @@ pub mod args;
 pub mod commands;
 pub mod compare;
 pub mod exit;
+pub mod guard;
 pub mod history;
 pub mod inspect;
 pub mod listing;

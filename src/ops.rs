@@ -10,6 +10,7 @@ pub mod deliver;
 pub mod discard;
 pub mod download;
 pub mod drop;
+pub mod fleet;
 pub mod flow;
 pub mod follow;
 pub mod gates;

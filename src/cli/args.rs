@@ -111,6 +111,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<HistoryCommand>,
     },
+    /// Snapshot, run a command, and roll the collection back when it fails.
+    Guard(GuardArgs),
     /// Compare two collections: shape, counts, and points by a sample or all of them.
     Compare(CompareArgs),
     /// Tell what is in a snapshot, without a server and without the whole download.
@@ -243,6 +245,25 @@ pub enum SkipArg {
     Proof,
 }
 
+/// Guard.
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// INSTANCE/COLLECTION.
+    pub address: String,
+    /// A shell command that must succeed afterwards, too.
+    #[arg(long, value_name = "COMMAND")]
+    pub check: Option<String>,
+    /// Delete the snapshot when the command succeeded; else it is kept.
+    #[arg(long)]
+    pub forget: bool,
+    /// Leave out a step of the rollback, if it comes to that.
+    #[arg(long, value_enum, value_name = "STEP")]
+    pub skip: Vec<SkipArg>,
+    /// The command and its arguments.
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
 /// Point an alias elsewhere.
 #[derive(Debug, Args)]
 pub struct AliasArgs {
@@ -293,10 +314,22 @@ pub enum HistoryCommand {
 /// Copy.
 #[derive(Debug, Args)]
 pub struct CopyArgs {
-    /// INSTANCE/COLLECTION.
-    pub source: String,
-    /// INSTANCE/COLLECTION, or INSTANCE for the same name.
-    pub target: String,
+    /// What is copied, and then where to: INSTANCE/COLLECTION and INSTANCE or INSTANCE/COLLECTION; several collections and
+    /// INSTANCE; with --all two INSTANCEs.
+    #[arg(required = true, num_args = 2.., value_names = ["SOURCE", "TARGET"])]
+    pub addresses: Vec<String>,
+    /// All collections of the instance.
+    #[arg(long)]
+    pub all: bool,
+    /// Put before every name.
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
+    pub prefix: String,
+    /// Put behind every name.
+    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
+    pub suffix: String,
+    /// Give one of several another name.
+    #[arg(long, value_name = "OLD=NEW")]
+    pub rename: Vec<String>,
     /// How the bytes go.
     #[arg(long, value_enum, default_value = "auto")]
     pub route: RouteArg,

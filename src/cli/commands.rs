@@ -5,7 +5,7 @@ use crate::cli::args::{
 };
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
-use crate::cli::{compare, history, inspect, listing, operate};
+use crate::cli::{compare, guard, history, inspect, listing, operate};
 use crate::config::load::Overrides;
 use crate::config::{Config, show};
 use crate::domain::address::{Address, CollectionAddress, Which};
@@ -17,6 +17,7 @@ use crate::ops::delete::DeleteSpec;
 use crate::ops::deliver::Route;
 use crate::ops::download::DownloadSpec;
 use crate::ops::drop::DropSpec;
+use crate::ops::fleet::{FleetSpec, NameMap};
 use crate::ops::flow::Spec;
 use crate::ops::overwrite::Skips;
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
@@ -88,6 +89,7 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
             let spec = CollectionAddress::parse(&address).map_err(usage).map(|address| Spec::Drop(DropSpec { address }));
             operate::operate(services, global, printer, vec![spec]).await
         }
+        Command::Guard(args) => guard::run(services, global, printer, args).await,
         Command::Revive(args) => operate::operate(services, global, printer, vec![revive(&args)]).await,
         Command::History { command } => history::run(services, global, printer, command).await,
         Command::Compare(args) => compare::run(services, global, printer, args).await,
@@ -176,7 +178,12 @@ fn careful(spec: RestoreSpec, care: CareArgs) -> Spec {
 }
 
 fn skips(care: &CareArgs) -> Skips {
-    Skips { safety: care.skip.contains(&SkipArg::Safety), proof: care.skip.contains(&SkipArg::Proof) }
+    skipped(&care.skip)
+}
+
+/// What the command line leaves out.
+pub fn skipped(skip: &[SkipArg]) -> Skips {
+    Skips { safety: skip.contains(&SkipArg::Safety), proof: skip.contains(&SkipArg::Proof) }
 }
 
 fn alias(args: &AliasArgs) -> Result<Spec, Problem> {
@@ -204,18 +211,64 @@ fn revive(args: &ReviveArgs) -> Result<Spec, Problem> {
 }
 
 fn copy(args: CopyArgs) -> Result<Spec, Problem> {
-    let source = CollectionAddress::parse(&args.source).map_err(usage)?;
-    let target = match Address::parse(&args.target).map_err(usage)? {
+    if args.route == RouteArg::Upload {
+        return Err(usage("copy goes by url or stream"));
+    }
+    let Some((target, sources)) = args.addresses.split_last() else { return Err(usage("copy needs a source and a target")) };
+    let renames = !args.prefix.is_empty() || !args.suffix.is_empty() || !args.rename.is_empty();
+    if args.all || sources.len() > 1 || renames {
+        return fleet(&args, sources, target);
+    }
+    let source = CollectionAddress::parse(&sources[0]).map_err(usage)?;
+    let target = match Address::parse(target).map_err(usage)? {
         Address::Instance(instance) => CollectionAddress::new(instance, source.collection.clone()),
         Address::Collection(address) => address,
         other => return Err(usage(format!("`{other}` is neither INSTANCE nor INSTANCE/COLLECTION"))),
     };
-    if args.route == RouteArg::Upload {
-        return Err(usage("copy goes by url or stream"));
-    }
     let spec = CopySpec::new(source, target, args.route.into());
     let (skips, care) = (skips(&args.care), args.care);
     Ok(Spec::Copy(CopySpec { skips, force: care.force, deep: care.deep, aliases: args.aliases, ..spec }))
+}
+
+/// Several collections, or all of an instance.
+fn fleet(args: &CopyArgs, sources: &[String], target: &str) -> Result<Spec, Problem> {
+    let instance = |text: &str| match Address::parse(text).map_err(usage)? {
+        Address::Instance(name) => Ok(name),
+        other => Err(usage(format!("`{other}` is no INSTANCE: several collections go to an instance, under mapped names"))),
+    };
+    let to = instance(target)?;
+    let (from, collections) = if args.all {
+        match sources {
+            [one] => (instance(one)?, Vec::new()),
+            _ => return Err(usage("--all takes two instances: from and to")),
+        }
+    } else {
+        let addresses =
+            sources.iter().map(|text| CollectionAddress::parse(text).map_err(usage)).collect::<Result<Vec<_>, _>>()?;
+        let from = addresses[0].instance.clone();
+        if addresses.iter().any(|address| address.instance != from) {
+            return Err(usage("the collections must be on one instance: copy those of another one by themselves"));
+        }
+        (from, addresses.into_iter().map(|address| address.collection).collect())
+    };
+    let mut renames = std::collections::BTreeMap::new();
+    for text in &args.rename {
+        match text.split_once('=') {
+            Some((old, new)) if !old.is_empty() && !new.is_empty() => renames.insert(old.to_owned(), new.to_owned()),
+            _ => return Err(usage("--rename takes OLD=NEW")),
+        };
+    }
+    Ok(Spec::Fleet(FleetSpec {
+        from,
+        collections,
+        to,
+        names: NameMap { prefix: args.prefix.clone(), suffix: args.suffix.clone(), renames },
+        route: args.route.into(),
+        skips: skips(&args.care),
+        force: args.care.force.clone(),
+        deep: args.care.deep,
+        aliases: args.aliases,
+    }))
 }
 
 impl From<ModeArg> for Mode {

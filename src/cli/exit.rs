@@ -24,6 +24,8 @@ pub enum ExitStatus {
     Refused,
     /// 128 + signal
     Stopped(u8),
+    /// What a guarded command ended with.
+    Command(u8),
 }
 
 impl ExitStatus {
@@ -39,6 +41,7 @@ impl ExitStatus {
             Self::Unreachable => 6,
             Self::Refused => 7,
             Self::Stopped(signal) => 128 + signal,
+            Self::Command(code) => code,
         }
     }
 
@@ -60,6 +63,8 @@ impl ExitStatus {
     pub fn of_report(report: &Report) -> Self {
         match report.verdict {
             Some(Verdict::Differs(_)) => Self::Difference,
+            _ if !report.failures.is_empty() && report.parts.is_empty() => Self::Failed,
+            _ if !report.failures.is_empty() => Self::Partly,
             _ => Self::Done,
         }
     }

@@ -12,7 +12,7 @@ use crate::jobs::manager::{JobContext, JobHandle};
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
-use crate::ops::{copy, create, delete, discard, download, drop, restore, revive, settle, switch};
+use crate::ops::{copy, create, delete, discard, download, drop, fleet, restore, revive, settle, switch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub enum Spec {
     Restore(restore::RestoreSpec),
     /// Copy a collection to another instance.
     Copy(copy::CopySpec),
+    /// Copy several collections.
+    Fleet(fleet::FleetSpec),
     /// Point an alias at another collection.
     Switch(switch::SwitchSpec),
     /// Delete a collection.
@@ -51,6 +53,7 @@ pub(in crate::ops) enum Resolved {
     Delete(delete::Resolved),
     Restore(Box<restore::Resolved>),
     Copy(copy::Resolved),
+    Fleet(Box<fleet::Resolved>),
     Switch(switch::Resolved),
     Drop,
     Revive(Box<revive::Resolved>),
@@ -239,9 +242,14 @@ impl Plan {
             return if self.risk == Risk::Safe { Need::Nothing } else { Need::Yes };
         };
         let takes_snapshot = matches!(self.spec, Spec::Create(_));
+        let name = match &self.spec {
+            // Several collections of one instance: that is what must not be confused.
+            Spec::Fleet(spec) => spec.to.to_string(),
+            _ => address.to_string(),
+        };
         match (self.risk, protection) {
-            (Risk::Destroys, _) => Need::Typed(address.to_string()),
-            (_, Protection::Protected) if !takes_snapshot => Need::Typed(address.to_string()),
+            (Risk::Destroys, _) => Need::Typed(name),
+            (_, Protection::Protected) if !takes_snapshot => Need::Typed(name),
             (_, Protection::Protected) | (Risk::Changes, _) => Need::Yes,
             (Risk::Safe, _) => Need::Nothing,
         }
@@ -296,6 +304,7 @@ pub async fn plan(services: &Services, spec: Spec) -> Result<Plan, Problem> {
         Spec::Delete(spec) => delete::plan(services, spec).await,
         Spec::Restore(spec) => restore::plan(services, spec).await,
         Spec::Copy(spec) => copy::plan(services, spec).await,
+        Spec::Fleet(spec) => fleet::plan(services, spec).await,
         Spec::Switch(spec) => switch::plan(services, spec).await,
         Spec::Drop(spec) => drop::plan(services, spec).await,
         Spec::Revive(spec) => revive::plan(services, spec).await,
@@ -312,7 +321,7 @@ pub fn start(services: &Arc<Services>, approved: Approved) -> JobHandle<Report> 
     jobs.spawn(title, needs, move |job| async move { execute(&services, approved, &job).await })
 }
 
-async fn execute(services: &Services, approved: Approved, job: &JobContext) -> Result<Report, Problem> {
+async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext) -> Result<Report, Problem> {
     let plan = approved.plan;
     if let Some((address, _)) = &plan.changes {
         services.writable(&address.instance)?;
@@ -328,6 +337,10 @@ async fn execute(services: &Services, approved: Approved, job: &JobContext) -> R
         return Err(Problem::new(ProblemKind::PlanStale, format!("the plan is stale: {}", finding.message), &plan.target)
             .advise(format!("nothing was done; {}", finding.advice)));
     }
+    if let Resolved::Fleet(resolved) = plan.resolved.clone() {
+        // Its parts are journaled, each by itself.
+        return fleet::execute(services, &plan, *resolved, job).await;
+    }
     let mut steps = Steps::begin(services, job, &plan)?;
     let outcome = carry_out(services, &plan, &mut steps).await;
     steps.close(outcome)
@@ -341,6 +354,7 @@ async fn carry_out(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> R
         Resolved::Delete(resolved) => delete::execute(services, plan, resolved, steps).await,
         Resolved::Restore(resolved) => restore::execute(services, plan, *resolved, steps).await,
         Resolved::Copy(resolved) => copy::execute(services, plan, resolved, steps).await,
+        Resolved::Fleet(_) => Err(Problem::new(ProblemKind::Failed, "several copies are no single one", &plan.target)),
         Resolved::Switch(resolved) => switch::execute(services, plan, resolved, steps).await,
         Resolved::Drop => drop::execute(services, plan, steps).await,
         Resolved::Revive(resolved) => revive::execute(services, plan, *resolved, steps).await,

@@ -1,5 +1,6 @@
 //! What an operation did, and what verification found. Serialised, this is the JSON contract.
 
+use crate::domain::problem::Problem;
 use crate::domain::size;
 use crate::jobs::manager::JobOutput;
 use crate::ops::flow::{Plan, Spec};
@@ -122,6 +123,10 @@ pub struct Report {
     pub created: Vec<String>,
     /// What can be done next.
     pub next: Vec<Next>,
+    /// Of an operation on several collections: each one that came to an end.
+    pub parts: Vec<Report>,
+    /// And each one that failed.
+    pub failures: Vec<Problem>,
 }
 
 impl Serialize for Report {
@@ -148,6 +153,10 @@ impl Serialize for Report {
         map.serialize_entry("created", &self.created)?;
         map.serialize_entry("left_behind", &self.left_behind)?;
         map.serialize_entry("next", &self.next.iter().map(|next| &next.command).collect::<Vec<_>>())?;
+        if !self.parts.is_empty() || !self.failures.is_empty() {
+            map.serialize_entry("items", &self.parts)?;
+            map.serialize_entry("errors", &self.failures)?;
+        }
         map.end()
     }
 }
@@ -173,6 +182,8 @@ impl Report {
             left_behind: Vec::new(),
             created: Vec::new(),
             next: Vec::new(),
+            parts: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
@@ -183,6 +194,7 @@ impl Report {
         if let Some(verdict) = &self.verdict {
             lines.push(verdict.sentence());
         }
+        lines.extend(crate::ops::fleet::part_lines(self));
         if let Some(rollback) = &self.rollback {
             lines.push(format!("rolled back; the collection as it was before: {}", rollback.sentence()));
         }

@@ -159,7 +159,7 @@ impl Empty {
     async fn snapshots(&self) -> Result<Vec<SnapshotInfo>, Problem> {
         let listed = self.connection.first().snapshots(&scope(&self.address)).await;
         let mut listed = listed.map_err(|error| error.into_problem(self.address.to_string()))?;
-        listed.sort_by(|a, b| b.taken_at.cmp(&a.taken_at));
+        listed.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.taken_at));
         Ok(listed)
     }
 

@@ -175,6 +175,7 @@ pub fn touched(spec: &Spec) -> Vec<InstanceName> {
             RestoreSource::File(_) => vec![spec.target.instance.clone()],
         },
         Spec::Copy(spec) => vec![spec.source.instance.clone(), spec.target.instance.clone()],
+        Spec::Fleet(spec) => vec![spec.from.clone(), spec.to.clone()],
         Spec::Switch(spec) => vec![spec.to.instance.clone()],
         Spec::Drop(spec) => vec![spec.address.instance.clone()],
         Spec::Revive(spec) => vec![spec.address.instance.clone()],

@@ -511,7 +511,9 @@ pub fn kind_of(spec: &Spec) -> Kind {
             RestoreSource::File(_) => Kind::Upload,
         },
         Spec::Copy(spec) => Kind::Migrate(spec.source.clone()),
-        Spec::Switch(_) | Spec::Drop(_) | Spec::Revive(_) | Spec::Settle(_) => Kind::Chosen(Box::new(spec.clone())),
+        Spec::Fleet(_) | Spec::Switch(_) | Spec::Drop(_) | Spec::Revive(_) | Spec::Settle(_) => {
+            Kind::Chosen(Box::new(spec.clone()))
+        }
     }
 }
 
@@ -524,6 +526,7 @@ fn title_of(spec: &Spec) -> String {
         Spec::Settle(spec) => format!("{} {}", spec.way.word(), spec.id),
         Spec::Restore(spec) => format!("Restore → {}", spec.target),
         Spec::Copy(spec) => format!("Migrate {}", spec.source),
+        Spec::Fleet(spec) => format!("Migrate collections of {}", spec.from),
         Spec::Create(spec) => format!("Snapshot {}", spec.address),
         Spec::Download(spec) => format!("Download from {}", spec.address),
         Spec::Delete(spec) => format!("Delete a recovery point of {}", spec.address),

@@ -9,6 +9,7 @@ mod compare;
 mod conformance;
 mod exchanges;
 mod flows;
+mod guard;
 mod inspect;
 mod layers;
 mod line;

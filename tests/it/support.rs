@@ -136,6 +136,15 @@ fn real_binary() -> Option<PathBuf> {
 impl RealQdrant {
     /// Starts one, or says that there is none.
     pub async fn start(key: Option<&str>) -> Option<Server> {
+        Self::start_as(key, false).await
+    }
+
+    /// A cluster of one: shard keys can be made there.
+    pub async fn start_cluster() -> Option<Server> {
+        Self::start_as(None, true).await
+    }
+
+    async fn start_as(key: Option<&str>, cluster: bool) -> Option<Server> {
         let Some(binary) = real_binary() else {
             say("skipped: no qdrant");
             return None;
@@ -156,6 +165,13 @@ impl RealQdrant {
             .stderr(Stdio::null());
         if let Some(key) = key {
             command.env("QDRANT__SERVICE__API_KEY", key);
+        }
+        if cluster {
+            let peers = free();
+            command
+                .env("QDRANT__CLUSTER__ENABLED", "true")
+                .env("QDRANT__CLUSTER__P2P__PORT", peers.to_string())
+                .args(["--uri", &format!("http://127.0.0.1:{peers}")]);
         }
         let child = command.spawn().unwrap();
         let url = format!("http://127.0.0.1:{http}");

@@ -339,6 +339,8 @@ pub(super) fn report() -> Report {
         id: "20261122T030000Z-1-0".into(),
         rollback: None,
         next: vec![],
+        parts: vec![],
+        failures: vec![],
         operation: "copy",
         source: "prod-eu/products".into(),
         target: "staging/products".into(),

@@ -1,0 +1,348 @@
+//! Copying several collections, or all of an instance, as one operation: the largest first, some at a time, with one
+//! report. Each is a copy of its own, with its own row among the jobs and its own record in the journal.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::ids::{CollectionName, InstanceName};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size::exact;
+use crate::domain::text::one_line;
+use crate::jobs::manager::{JobContext, JobHandle};
+use crate::ops::copy::{self, CopySpec};
+use crate::ops::deliver::Route;
+use crate::ops::flow::{self, Consent, Facts, Finding, Level, Need, Plan, Risk, Spec, Step};
+use crate::ops::overwrite::Skips;
+use crate::ops::report::{Report, Verdict};
+use crate::ops::services::Services;
+use futures_util::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Plans that are computed at the same time.
+const PLANNED_AT_ONCE: usize = 4;
+
+/// What names become on the other side.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NameMap {
+    /// Put before every name.
+    pub prefix: String,
+    /// Put behind every name.
+    pub suffix: String,
+    /// Names that become others, without prefix and suffix.
+    pub renames: BTreeMap<String, String>,
+}
+
+impl NameMap {
+    /// The new name.
+    pub fn apply(&self, name: &CollectionName) -> CollectionName {
+        match self.renames.get(name.raw()) {
+            Some(new) => CollectionName::new(new.clone()),
+            None => CollectionName::new(format!("{}{}{}", self.prefix, name.raw(), self.suffix)),
+        }
+    }
+}
+
+/// What to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FleetSpec {
+    /// From.
+    pub from: InstanceName,
+    /// Which collections; none for all.
+    pub collections: Vec<CollectionName>,
+    /// To.
+    pub to: InstanceName,
+    /// What their names become.
+    pub names: NameMap,
+    /// Which way.
+    pub route: Route,
+    /// What is left out by choice where something is replaced.
+    pub skips: Skips,
+    /// Gates that are overruled.
+    pub force: Vec<String>,
+    /// Compare every point afterwards.
+    pub deep: bool,
+    /// Carry aliases.
+    pub aliases: bool,
+}
+
+/// What planning found: a plan for each.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Resolved {
+    plans: Vec<Plan>,
+}
+
+/// Reads what is needed.
+pub async fn plan(services: &Services, spec: FleetSpec) -> Result<Plan, Problem> {
+    let named = sources(services, &spec).await?;
+    let copies = copies(&spec, &named)?;
+    let planned: Vec<(CopySpec, Result<Plan, Problem>)> = futures_util::stream::iter(copies)
+        .map(|copy| async move { (copy.clone(), copy::plan(services, copy).await) })
+        .buffered(PLANNED_AT_ONCE)
+        .collect()
+        .await;
+    let (mut plans, mut findings, mut steps, mut facts) = (Vec::new(), Vec::new(), Vec::new(), Facts::default());
+    for (copy, result) in planned {
+        match result {
+            Ok(plan) => {
+                steps.push(step_of(&copy, &plan));
+                findings.extend(notable(&plan));
+                plans.push(plan);
+            }
+            Err(problem) => findings.push(Finding::block("source", problem.to_string(), problem.advice)),
+        }
+    }
+    let replaced = plans.iter().filter(|plan| plan.risk == Risk::Destroys).count();
+    if replaced == 0 {
+        findings.insert(0, Finding::good("target", format!("{} names are free on {}", plans.len(), spec.to)));
+    }
+    facts.text("collections", copies_in_words(&plans));
+    let protection = services.instance(&spec.to)?.protection;
+    let first = plans.first().and_then(|plan| plan.changes.clone());
+    let address = first.map_or_else(|| CollectionAddress::new(spec.to.clone(), CollectionName::new("-")), |(address, _)| address);
+    let typed = replaced > 0 || protection == crate::domain::instance::Protection::Protected;
+    Ok(Plan {
+        operation: "copy",
+        title: format!("copy {} collections: {} → {}", plans.len(), spec.from, spec.to),
+        risk: if replaced > 0 { Risk::Destroys } else { Risk::Changes },
+        consequence: consequence(&spec, replaced, plans.len()),
+        changes: Some((address, protection)),
+        source: spec.from.to_string(),
+        target: spec.to.to_string(),
+        steps,
+        findings,
+        command: command(&spec, typed),
+        facts,
+        // Each copy takes what it needs itself; the whole only waits for them.
+        needs: Vec::new(),
+        resolved: flow::Resolved::Fleet(Box::new(Resolved { plans })),
+        spec: Spec::Fleet(spec),
+    })
+}
+
+/// The collections with their points, the largest first.
+async fn sources(services: &Services, spec: &FleetSpec) -> Result<Vec<(CollectionName, u64)>, Problem> {
+    if spec.from == spec.to && spec.names == NameMap::default() {
+        return Err(Problem::new(ProblemKind::Usage, "source and target are the same", spec.from.as_str())
+            .advise("name another instance, or other names: --prefix, --suffix or --rename"));
+    }
+    let listing = crate::ops::list::collections(services, &spec.from).await?;
+    let known: BTreeMap<CollectionName, u64> =
+        listing.items.into_iter().map(|view| (view.address.collection, view.points.unwrap_or(0))).collect();
+    let wanted: Vec<CollectionName> =
+        if spec.collections.is_empty() { known.keys().cloned().collect() } else { spec.collections.clone() };
+    if let Some(missing) = wanted.iter().find(|name| !known.contains_key(*name)) {
+        let on = CollectionAddress::new(spec.from.clone(), missing.clone()).to_string();
+        return Err(Problem::new(ProblemKind::NotFound, "there is no such collection", on)
+            .advise(format!("`qsnap collections {}` lists what there is", spec.from)));
+    }
+    if let Some(missing) = spec.names.renames.keys().find(|name| !wanted.iter().any(|wanted| wanted.raw() == name.as_str())) {
+        return Err(Problem::new(ProblemKind::Usage, format!("nothing is called {}, to be renamed", one_line(missing, 60)), "")
+            .advise("--rename takes OLD=NEW with the name of a collection that is copied"));
+    }
+    if wanted.is_empty() {
+        return Err(Problem::new(ProblemKind::NotFound, "it has no collections", spec.from.as_str())
+            .advise("`qsnap collections` lists what there is"));
+    }
+    let mut sized: Vec<(CollectionName, u64)> = wanted.into_iter().map(|name| (name.clone(), known[&name])).collect();
+    sized.sort_by_key(|(_, points)| std::cmp::Reverse(*points));
+    Ok(sized)
+}
+
+fn copies(spec: &FleetSpec, named: &[(CollectionName, u64)]) -> Result<Vec<CopySpec>, Problem> {
+    let mut taken: BTreeMap<CollectionName, &CollectionName> = BTreeMap::new();
+    let mut copies = Vec::new();
+    for (name, _) in named {
+        let new = spec.names.apply(name);
+        if let Some(other) = taken.insert(new.clone(), name) {
+            return Err(Problem::new(
+                ProblemKind::Usage,
+                format!("{other} and {name} would both become {new}"),
+                spec.to.as_str(),
+            )
+            .advise("give one of them another name with --rename OLD=NEW"));
+        }
+        let source = CollectionAddress::new(spec.from.clone(), name.clone());
+        let target = CollectionAddress::new(spec.to.clone(), new);
+        copies.push(CopySpec {
+            skips: spec.skips,
+            force: spec.force.clone(),
+            deep: spec.deep,
+            aliases: spec.aliases,
+            ..CopySpec::new(source, target, spec.route)
+        });
+    }
+    Ok(copies)
+}
+
+fn step_of(copy: &CopySpec, plan: &Plan) -> Step {
+    let what = if plan.risk == Risk::Destroys { "replaces what is there" } else { "a free name" };
+    Step::new("copy", format!("{} → {}: {what}", copy.source, copy.target))
+}
+
+/// Of each plan what is not as it should be, with the collection it concerns.
+fn notable(plan: &Plan) -> Vec<Finding> {
+    let routine = ["writers", "url recovery", "protection", "key"];
+    let worth =
+        |finding: &&Finding| finding.level == Level::Block || (finding.level == Level::Look && !routine.contains(&finding.check));
+    let named = |finding: &Finding| Finding { message: format!("{}: {}", plan.target, finding.message), ..finding.clone() };
+    plan.findings.iter().filter(worth).map(named).collect()
+}
+
+fn consequence(spec: &FleetSpec, replaced: usize, all: usize) -> String {
+    if replaced == 0 {
+        return String::new();
+    }
+    let mut words = format!("{replaced} of {all} collections on {} are replaced; {} is only read", spec.to, spec.from);
+    if spec.skips.safety {
+        words.push_str("; NO safety snapshots, as asked: there is no way back");
+    }
+    if spec.skips.proof {
+        words.push_str("; NO proof restores, as asked");
+    }
+    words
+}
+
+fn copies_in_words(plans: &[Plan]) -> String {
+    let each = plans.iter().map(|plan| format!("{} ({:?})", plan.target, plan.risk));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn command(spec: &FleetSpec, typed: bool) -> String {
+    use crate::domain::address::encode;
+    let sources = if spec.collections.is_empty() {
+        format!("--all {}", spec.from)
+    } else {
+        let each = spec.collections.iter().map(|name| CollectionAddress::new(spec.from.clone(), name.clone()).to_string());
+        each.collect::<Vec<_>>().join(" ")
+    };
+    let mut flags = String::new();
+    if !spec.names.prefix.is_empty() {
+        flags.push_str(&format!(" --prefix {}", encode(&spec.names.prefix)));
+    }
+    if !spec.names.suffix.is_empty() {
+        flags.push_str(&format!(" --suffix {}", encode(&spec.names.suffix)));
+    }
+    for (old, new) in &spec.names.renames {
+        flags.push_str(&format!(" --rename {}={}", encode(old), encode(new)));
+    }
+    if spec.route != Route::Auto {
+        flags.push_str(&format!(" --route {}", spec.route.word()));
+    }
+    flags.push_str(&crate::ops::overwrite::flags(spec.skips));
+    flags.extend(spec.force.iter().map(|name| format!(" --force {name}")));
+    flags.extend([(" --deep", spec.deep), (" --aliases", spec.aliases)].iter().filter(|(_, on)| *on).map(|(flag, _)| *flag));
+    let consent = if typed { format!(" --yes --confirm '{}'", spec.to) } else { " --yes".to_owned() };
+    format!("qsnap copy {sources} {}{flags}{consent}", spec.to)
+}
+
+/// Does it. The consent to the whole, which names what it replaces, is the consent to each.
+pub(in crate::ops) async fn execute(
+    services: &Arc<Services>,
+    plan: &Plan,
+    resolved: Resolved,
+    job: &JobContext,
+) -> Result<Report, Problem> {
+    let mut handles: Vec<(String, JobHandle<Report>)> = Vec::new();
+    let mut failures = Vec::new();
+    for part in resolved.plans {
+        let consent = match part.need() {
+            Need::Typed(address) => Consent::Typed(address),
+            _ => Consent::Yes,
+        };
+        let target = part.target.clone();
+        match part.approve(&consent) {
+            Ok(approved) => handles.push((target, flow::start(services, approved))),
+            Err(problem) => failures.push(problem),
+        }
+    }
+    // Whoever cancels the whole cancels its parts.
+    let (jobs, ids) = (services.jobs.clone(), handles.iter().map(|(_, handle)| handle.id).collect::<Vec<_>>());
+    let cleanup = job.on_failure("copies that go on".into(), async move {
+        ids.into_iter().for_each(|id| jobs.cancel(id));
+        Ok(())
+    });
+    let all = handles.len();
+    job.progress.phase("copying collections", Some(all as u64));
+    let mut parts = Vec::new();
+    for (done, (target, handle)) in handles.into_iter().enumerate() {
+        job.progress.note(&format!("{done} of {all} are done; waiting for {target}"));
+        match handle.wait().await {
+            Ok(report) => parts.push(report),
+            Err(problem) => failures.push(problem),
+        }
+        job.progress.look_through(1);
+    }
+    job.keep(cleanup);
+    Ok(together(plan, parts, failures))
+}
+
+fn together(plan: &Plan, parts: Vec<Report>, failures: Vec<Problem>) -> Report {
+    let verdict = |part: &&Report, word: &str| part.verdict.as_ref().is_some_and(|verdict| verdict.word() == word);
+    let count = |word: &str| parts.iter().filter(|part| verdict(part, word)).count();
+    let (good, bad, unknown) = (count("matches"), count("differs"), count("could_not_check"));
+    let words = format!("{good} verified, {bad} differ, {unknown} not checked, {} failed", failures.len());
+    let verdict = match (bad, unknown + failures.len()) {
+        (0, 0) => Verdict::Matches(words),
+        (0, _) => Verdict::CouldNotCheck(words),
+        _ => Verdict::Differs(words),
+    };
+    Report {
+        verdict: Some(verdict),
+        bytes: parts.iter().map(|part| part.bytes).sum(),
+        seconds: parts.iter().map(|part| part.seconds).fold(0.0, f64::max),
+        left_behind: parts.iter().flat_map(|part| part.left_behind.iter().cloned()).collect(),
+        created: parts.iter().flat_map(|part| part.created.iter().cloned()).collect(),
+        parts,
+        failures,
+        ..Report::of(plan)
+    }
+}
+
+/// One line for each part of a report.
+pub fn part_lines(report: &Report) -> Vec<String> {
+    let part = |part: &Report| {
+        let points = part.points.map_or_else(|| "?".to_owned(), |points| exact(points.found));
+        let verdict = part.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
+        format!("{} → {}: {points} points, {:.1} s, {verdict}", part.source, part.target, part.seconds)
+    };
+    let failure = |problem: &Problem| format!("FAILED {problem}; {}", problem.advice);
+    report.parts.iter().map(part).chain(report.failures.iter().map(failure)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(names: NameMap) -> FleetSpec {
+        let instance = |name: &str| InstanceName::new(name).unwrap();
+        FleetSpec {
+            from: instance("prod"),
+            collections: vec![],
+            to: instance("staging"),
+            names,
+            route: Route::Auto,
+            skips: Skips::default(),
+            force: vec![],
+            deep: false,
+            aliases: true,
+        }
+    }
+
+    #[test]
+    fn names_are_mapped_and_never_onto_each_other() {
+        let name = |text: &str| (CollectionName::new(text), 1);
+        let map = NameMap { prefix: "p-".into(), suffix: String::new(), renames: BTreeMap::from([("x".into(), "p-y".into())]) };
+        let named = [name("x"), name("z")];
+        let targets: Vec<String> =
+            copies(&spec(map.clone()), &named).unwrap().iter().map(|copy| copy.target.to_string()).collect();
+        assert_eq!(targets, ["staging/p-y", "staging/p-z"]);
+        let clash = copies(&spec(map), &[name("x"), name("y")]).unwrap_err();
+        assert_eq!(clash.kind, ProblemKind::Usage);
+        assert!(clash.message.contains("both become p-y"), "{clash}");
+    }
+
+    #[test]
+    fn the_command_says_the_same() {
+        let map = NameMap { suffix: "-new".into(), ..NameMap::default() };
+        assert_eq!(command(&spec(map), true), "qsnap copy --all prod staging --suffix -new --aliases --yes --confirm 'staging'");
+    }
+}

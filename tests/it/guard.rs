@@ -1,0 +1,174 @@
+//! `qsnap guard` and copies of several collections, on sandboxes and on real servers.
+
+use crate::support::{Cli, RealQdrant, Server};
+use serde_json::json;
+
+async fn one(real: bool) -> Option<Server> {
+    if real { RealQdrant::start(None).await } else { Some(Server::sandbox(None, vec![]).await) }
+}
+
+async fn points(server: &Server, name: &str) -> serde_json::Value {
+    let body = json!({"limit": 10_000, "with_payload": true, "with_vector": true});
+    server.raw("POST", &format!("/collections/{name}/points/scroll"), body).await["result"]["points"].clone()
+}
+
+async fn guarded(real: bool) {
+    let Some(server) = one(real).await else { return };
+    server.fill("live", 200).await;
+    let before = points(&server, "live").await;
+    let cli = Cli::for_servers(&[("a", &server)]);
+    let url = server.url();
+    let guard = |options: &[&str], script: &str| {
+        let script = script.replace("URL", &url);
+        let fixed = ["guard", "a/live", "--yes", "--confirm", "a/live"];
+        let mut words: Vec<String> = fixed.iter().chain(options).map(|word| (*word).to_owned()).collect();
+        words.extend(["--".into(), "sh".into(), "-c".into(), script]);
+        words
+    };
+    let run = async |words: Vec<String>| cli.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let delete = "curl -sf -X POST -H 'content-type: application/json' -d '{\"points\":[1,2,3,4,5]}' \
+                  'URL/collections/live/points/delete?wait=true' >/dev/null";
+
+    // Without consent nothing runs.
+    let refused = cli.run(&["guard", "a/live", "--", "touch", "ran"]).await;
+    assert_eq!((refused.code, cli.path("ran").exists()), (7, false), "{refused:?}");
+    let absent = cli.run(&["guard", "a/absent", "--yes", "--confirm", "a/absent", "--", "touch", "ran"]).await;
+    assert!(absent.code == 1 && !cli.path("ran").exists(), "{absent:?}");
+    let unknown = cli.run(&["guard", "a/live", "--yes", "--confirm", "a/live", "--", "./no-such-command"]).await;
+    assert!(unknown.code == 2 && unknown.stderr.contains("cannot be started"), "{unknown:?}");
+
+    // It works: its output is its own, its snapshot is told, and nothing is undone.
+    let good = run(guard(&[], "echo out; echo err >&2; test -n \"$QSNAP_GUARD_SNAPSHOT\"")).await;
+    assert_eq!((good.code, good.stdout.as_str()), (0, "out\n"), "{good:?}");
+    assert!(good.stderr.contains("err\n") && good.stderr.contains("the snapshot is kept"), "{good:?}");
+
+    // It deletes points and fails.
+    let failed = run(guard(&[], &format!("{delete}; exit 23"))).await;
+    assert_eq!(failed.code, 23, "{failed:?}");
+    assert!(failed.stderr.contains("rolled back; verified"), "{failed:?}");
+    assert_eq!(points(&server, "live").await, before);
+
+    // It deletes points and succeeds, but the check does not.
+    let checked = run(guard(&["--check", "exit 9"], delete)).await;
+    assert_eq!(checked.code, 9, "{checked:?}");
+    assert_eq!(points(&server, "live").await, before);
+
+    // It is killed by a signal of its own.
+    let killed = run(guard(&[], &format!("{delete}; kill -9 $$"))).await;
+    assert_eq!(killed.code, 137, "{killed:?}");
+    assert_eq!(points(&server, "live").await, before);
+
+    // It deletes the whole collection.
+    let dropped = run(guard(&[], "curl -sf -X DELETE URL/collections/live >/dev/null; exit 5")).await;
+    assert_eq!(dropped.code, 5, "{dropped:?}");
+    assert_eq!(points(&server, "live").await, before);
+
+    // And with --forget nothing is left of it all.
+    let kept = server.snapshots("live").await.len();
+    let forgotten = run(guard(&["--forget"], "true")).await;
+    assert_eq!((forgotten.code, server.snapshots("live").await.len()), (0, kept), "{forgotten:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_guarded_on_a_sandbox() {
+    guarded(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_guarded_on_a_real_server() {
+    guarded(true).await;
+}
+
+async fn refreshed(real: bool) {
+    let (Some(a), Some(b)) = (one(real).await, one(real).await) else { return };
+    for (name, count) in [("small", 20), ("large", 900), ("middle", 200)] {
+        a.fill(name, count).await;
+    }
+    let alias = |alias: &str, collection: &str| json!({"actions": [{"create_alias": {"alias_name": alias, "collection_name": collection}}]});
+    a.raw("POST", "/collections/aliases", alias("shop", "large")).await;
+    a.raw("POST", "/collections/aliases", alias("taken", "middle")).await;
+    b.fill("own", 5).await;
+    b.raw("POST", "/collections/aliases", alias("taken", "own")).await;
+    let cli = Cli::for_servers(&[("a", &a), ("b", &b)]);
+    let wrong = cli.run(&["copy", "--all", "a", "b", "--rename", "nope=x", "--yes"]).await;
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+    let clash = cli.run(&["copy", "a/small", "a/middle", "b", "--rename", "small=middle", "--yes"]).await;
+    assert!(clash.code == 2 && clash.stderr.contains("both become middle"), "{clash:?}");
+    let all = ["copy", "--all", "a", "b", "--prefix", "stage-", "--rename", "small=tiny", "--aliases", "--output", "json"];
+    let plan = cli.run(&[&all[..], &["--dry-run"]].concat()).await;
+    let steps = plan.json()["plan"]["steps"].clone();
+    assert!(steps[0]["text"].as_str().unwrap().contains("large"), "the largest first: {steps}");
+    let first = cli.run(&[&all[..], &["--yes"]].concat()).await;
+    let report = first.json();
+    assert_eq!((first.code, &report["verdict"]), (0, &json!("matches")), "{first:?}");
+    assert_eq!(report["items"].as_array().unwrap().len(), 3);
+    for (name, count) in [("tiny", 20), ("stage-large", 900), ("stage-middle", 200)] {
+        assert_eq!(b.count(name).await, count);
+    }
+    let aliases = b.raw("GET", "/aliases", json!({})).await["result"]["aliases"].clone();
+    let of = |alias: &str| {
+        let found = aliases.as_array().unwrap().iter().find(|one| one["alias_name"] == alias).cloned();
+        found.map(|one| one["collection_name"].clone())
+    };
+    assert_eq!(of("shop"), Some(json!("stage-large")));
+    assert_eq!(of("taken"), Some(json!("own")), "an alias that points elsewhere is not stolen");
+
+    // The same again replaces them: that needs the instance typed.
+    let again = cli.run(&[&all[..], &["--yes"]].concat()).await;
+    assert_eq!(again.code, 7, "{again:?}");
+    let wrong = cli.run(&[&all[..], &["--yes", "--confirm", "a"]].concat()).await;
+    assert_eq!(wrong.code, 7, "{wrong:?}");
+    let again = cli.run(&[&all[..], &["--yes", "--confirm", "b", "--skip", "safety"]].concat()).await;
+    assert_eq!((again.code, &again.json()["verdict"]), (0, &json!("matches")), "{again:?}");
+    assert_eq!(b.snapshots("tiny").await.len(), 0, "no safety snapshots, as asked");
+    assert_eq!(a.snapshots("large").await.len(), 0, "and none of the copies' own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staging_is_refreshed_on_sandboxes() {
+    refreshed(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staging_is_refreshed_on_real_servers() {
+    refreshed(true).await;
+}
+
+/// Sharded by keys: a server that makes such a collection itself restores nothing, and says `true`.
+#[tokio::test(flavor = "multi_thread")]
+async fn shard_keys_are_made_before_a_restore() {
+    let Some(server) = RealQdrant::start_cluster().await else { return };
+    let config = json!({"vectors": {"size": 4, "distance": "Dot"}, "sharding_method": "custom", "shard_number": 2});
+    server.raw("PUT", "/collections/keyed", config).await;
+    for (key, first) in [("eu", 1), ("us", 100)] {
+        server.raw("PUT", "/collections/keyed/shards", json!({"shard_key": key})).await;
+        let points: Vec<_> =
+            (first..first + 50).map(|id| json!({"id": id, "vector": [id, 1, 2, 3], "payload": {"city": key}})).collect();
+        let body = json!({"shard_key": key, "points": points});
+        server.raw("PUT", "/collections/keyed/points?wait=true", body).await;
+    }
+    let index = json!({"field_name": "city", "field_schema": "keyword"});
+    server.raw("PUT", "/collections/keyed/index?wait=true", index).await;
+    let cli = Cli::for_servers(&[("a", &server)]);
+    assert_eq!(cli.run(&["snapshots", "create", "a/keyed"]).await.code, 0);
+    let ran = cli.run(&["restore", "a/keyed@latest", "--to", "a/again", "--yes", "--output", "json"]).await;
+    assert_eq!((ran.code, &ran.json()["verdict"]), (0, &json!("matches")), "{ran:?}");
+    assert_eq!(server.count("again").await, 100);
+    let shards = server.raw("GET", "/collections/again/cluster", json!({})).await;
+    assert_eq!(shards["result"]["local_shards"].as_array().unwrap().len(), 4, "{shards}");
+    let only = json!({"exact": true, "shard_key": "eu"});
+    assert_eq!(server.raw("POST", "/collections/again/points/count", only).await["result"]["count"], 50);
+    // Over what is there: the keys are the same, so that it may be replaced.
+    let gone: Vec<u64> = (1..30).collect();
+    server.raw("POST", "/collections/again/points/delete?wait=true", json!({"points": gone, "shard_key": "eu"})).await;
+    let over = ["restore", "a/keyed@latest", "--to", "a/again", "--mode", "in-place", "--yes", "--confirm", "a/again"];
+    let ran = cli.run(&over).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(server.count("again").await, 100);
+    // A server outside a cluster cannot make keys: that is said before anything moves.
+    if let Some(single) = RealQdrant::start(None).await {
+        let cli = Cli::for_servers(&[("a", &server), ("b", &single)]);
+        let refused = cli.run(&["copy", "a/keyed", "b", "--yes"]).await;
+        assert!(refused.code == 7 && refused.stderr.contains("cannot make shard keys"), "{refused:?}");
+    }
+}
