@@ -1,11 +1,16 @@
 //! The report of one operation, fit for an incident review: who did what and when, what was checked, how it ended, and
 //! what is left.
 
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::time;
 use crate::ops::history::{Past, PastStep};
+use crate::ops::journal::Journal;
 use crate::ops::settle::ways;
 use serde_json::Value;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
 
 /// Facts of the operation, as label and text.
 fn facts(past: &Past) -> Vec<(&'static str, String)> {
@@ -130,6 +135,23 @@ pub fn markdown(past: &Past) -> String {
         out.extend(open.into_iter().map(|command| format!("* {}", code(&command))));
     }
     out.join("\n")
+}
+
+/// Writes the report beside others into a folder, as `qsnap-report-<id>.md`; an older one is not replaced.
+///
+/// # Errors
+/// When there is no such operation, or the file cannot be written.
+pub fn write(journal: &Journal, id: &str, folder: &Path) -> Result<String, Problem> {
+    let past = journal.find(id)?;
+    let path = folder.join(format!("qsnap-report-{}.md", past.id));
+    let shown = crate::domain::text::sanitise(&path.display().to_string());
+    let text = markdown(&past) + "\n";
+    let open = OpenOptions::new().write(true).create_new(true).open(&path);
+    let written = open.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map(|()| shown.clone()).map_err(|error| {
+        Problem::new(ProblemKind::Failed, format!("the report cannot be written: {error}"), shown)
+            .advise("`qsnap history show ID --markdown` prints it")
+    })
 }
 
 /// A table's cell: names and messages come from servers.

@@ -78,6 +78,14 @@ pub enum Verb {
     Inspect,
     /// Mark a recovery point, to compare it with another.
     Mark,
+    /// Open the recovery guide.
+    Guide,
+    /// Show what was done here.
+    History,
+    /// Choose what comes after a job.
+    Next,
+    /// Write a job's report to a file.
+    Report,
     /// In the inspector: read all headers.
     Tree,
     /// In the inspector: read every byte.

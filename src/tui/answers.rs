@@ -5,13 +5,14 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::{JobId, JobOutput};
 use crate::ops::report::Report;
 use crate::tui::app::App;
+use crate::tui::choice::Chooser;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Ticket};
 use crate::tui::layers::Layer;
 use crate::tui::model::Loadable;
 use crate::tui::panes::{ListState, Pane};
 use crate::tui::selection::{collection_keys, point_keys};
-use crate::tui::wizard::{self, Wizard};
+use crate::tui::wizard::Wizard;
 use std::time::Duration;
 
 /// A selection rests this long before its recovery points are asked for.
@@ -59,7 +60,20 @@ impl App {
                     }
                 }
             },
-            Data::Interrupted(list) => self.model.jobs.interrupted = list,
+            Data::Interrupted(list, open) => {
+                let more = open.len() > self.model.jobs.open.len();
+                (self.model.jobs.interrupted, self.model.jobs.open) = (list, open);
+                if more {
+                    self.say("an operation did not end well: decide about it in the jobs (3, Enter), or D", true);
+                }
+            }
+            Data::History(all) => {
+                if let Some(Layer::Choose(chooser)) = self.layers.last_mut() {
+                    **chooser = Chooser::history(&all);
+                }
+            }
+            Data::Wrote(Ok(path)) => self.say(&format!("wrote {path}"), false),
+            Data::Wrote(Err(why)) => self.say(&why, true),
             Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
             Data::Copied(Err(why)) => self.say(&why, true),
         }
@@ -90,7 +104,7 @@ impl App {
             (Err(problem), Some(started)) if stale && watched => {
                 self.layers.retain(|layer| !matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
                 let ticket = self.model.ticket();
-                let kind = wizard::kind_of(&started.spec);
+                let kind = crate::tui::specs::kind_of(&started.spec);
                 let (wizard, effect) = Wizard::again(kind, &self.model, started.spec.clone(), problem.message.clone(), ticket);
                 self.layers.push(Layer::Wizard(Box::new(wizard)));
                 self.effects.push(effect);
@@ -134,7 +148,7 @@ impl App {
         }
     }
 
-    fn ask_points(&mut self, address: &CollectionAddress) {
+    pub(super) fn ask_points(&mut self, address: &CollectionAddress) {
         let ticket = self.model.ticket();
         if let Some(state) = self.model.instance_mut(&address.instance) {
             state.points.entry(address.collection.clone()).or_insert(Loadable::Never).ask(ticket);

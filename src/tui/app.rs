@@ -3,24 +3,22 @@
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::CollectionName;
 use crate::domain::instance::Instance;
-use crate::domain::size;
 use crate::jobs::manager::{JobRow, JobState, Outcome};
-use crate::ops::inspect::Depth;
 use crate::tui::Banner;
 use crate::tui::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::caps::Look;
+use crate::tui::choice::Chooser;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Event, Now};
-use crate::tui::inspector::{Inspector, Point};
+use crate::tui::inspector::Point;
 use crate::tui::jobs::{JobKey, Started, touched};
 use crate::tui::keymap::{self, Context};
 use crate::tui::layers::{Layer, QUIT_CHOICES};
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::panes::{ListState, Pane, PointKey};
-use crate::tui::rates;
 use crate::tui::selection::{collection_keys, point_keys};
-use crate::tui::wizard::{self, Kind, Step, Wizard};
+use crate::tui::wizard::{self, Kind, Step};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use std::time::Duration;
@@ -54,6 +52,8 @@ pub struct App {
     pub job_list: ListState<JobKey>,
     /// Recovery points that are marked, to be compared.
     pub marked: Vec<Point>,
+    /// Collections of the shown instance that are marked, to be migrated together.
+    pub marked_collections: Vec<CollectionName>,
     /// What lies over the base screen.
     pub layers: Vec<Layer>,
     /// The message.
@@ -81,6 +81,7 @@ impl App {
             points: ListState::default(),
             job_list: ListState::default(),
             marked: Vec::new(),
+            marked_collections: Vec::new(),
             layers: Vec::new(),
             toast: None,
             size,
@@ -350,6 +351,8 @@ impl App {
             self.model.current =
                 if forward { (self.model.current + 1) % count } else { (self.model.current + count - 1) % count };
             self.points = ListState::default();
+            // Marks are of one instance: those of another one would be migrated unseen.
+            self.marked_collections.clear();
         }
     }
 
@@ -358,6 +361,10 @@ impl App {
             (Context::Filter, _) => self.set_typing(false),
             (_, Pane::Collections) => self.focus = Pane::Points,
             (_, Pane::Points) => self.operate(Verb::Restore),
+            (_, Pane::Jobs) if self.undecided().is_some() => {
+                let chooser = self.undecided().map(Chooser::open);
+                self.layers.extend(chooser.map(|chooser| Layer::Choose(Box::new(chooser))));
+            }
             (_, Pane::Jobs) => match (self.job(), self.interrupted().map(|left| left.spec.clone())) {
                 (Some(id), _) => self.layers.push(Layer::Job { id, scroll: 0 }),
                 (None, Some(spec)) => self.open_wizard(Kind::Resume(spec)),
@@ -370,7 +377,11 @@ impl App {
         let had_filter = self.filter_mut().is_some_and(|filter| !std::mem::take(filter).is_empty());
         let was_typing = self.context() == Context::Filter;
         self.set_typing(false);
-        let had_marks = self.focus == Pane::Points && !std::mem::take(&mut self.marked).is_empty();
+        let had_marks = match self.focus {
+            Pane::Points => !std::mem::take(&mut self.marked).is_empty(),
+            Pane::Collections => !std::mem::take(&mut self.marked_collections).is_empty(),
+            Pane::Jobs => false,
+        };
         if !had_filter && !was_typing && !had_marks {
             self.focus = Pane::Collections;
         }
@@ -390,112 +401,6 @@ impl App {
         }
     }
 
-    fn operate(&mut self, verb: Verb) {
-        if let Some(why) = self.disabled(verb) {
-            self.say(&why, true);
-            return;
-        }
-        match verb {
-            Verb::Cancel => self.effects.extend(self.current_job().map(Effect::Cancel)),
-            Verb::Dismiss => match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.spec.target.clone()) {
-                Some(file) => self.open_wizard(Kind::Discard(file)),
-                None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
-            },
-            Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
-            Verb::Inspect => self.inspect(),
-            Verb::Mark => self.mark(),
-            Verb::Tree => self.read_on(Depth::Headers),
-            Verb::Through => self.read_on(Depth::Bytes),
-            _ => {
-                if let Some(kind) = self.kind_for(verb) {
-                    self.open_wizard(kind);
-                }
-            }
-        }
-    }
-
-    fn selected_point(&self) -> Option<Point> {
-        // On the collections the newest recovery point is meant.
-        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
-        point.map(|point| (point.address.clone(), point.snapshot.name.clone()))
-    }
-
-    fn inspect(&mut self) {
-        let points = match (self.marked.len(), self.selected_point()) {
-            (2, _) => self.marked.clone(),
-            (_, Some(point)) => vec![point],
-            (_, None) => return self.say("its recovery points are not listed yet", true),
-        };
-        let inspector = Inspector::new(points);
-        let depth = inspector.first_depth();
-        self.layers.push(Layer::Inspector(Box::new(inspector)));
-        self.read_on(depth);
-    }
-
-    fn read_on(&mut self, depth: Depth) {
-        let (now, model) = (self.model.now.mono, &mut self.model);
-        if let Some(Layer::Inspector(inspector)) = self.layers.last_mut() {
-            let effects = inspector.read(depth, now, || model.ticket());
-            if effects.is_empty() {
-                self.say("that is read already", false);
-            }
-            self.effects.extend(effects);
-        }
-    }
-
-    fn mark(&mut self) {
-        let Some(point) = self.selected_point() else { return };
-        match self.marked.iter().position(|marked| *marked == point) {
-            Some(at) => drop(self.marked.remove(at)),
-            None if self.marked.len() == 2 => self.say("two are marked: i compares them, Esc unmarks them", true),
-            None => {
-                self.marked.push(point);
-                let words = if self.marked.len() == 2 { "i compares the two" } else { "mark another one to compare the two" };
-                self.say(words, false);
-            }
-        }
-    }
-
-    fn open_wizard(&mut self, kind: Kind) {
-        let mut wizard = Wizard::new(kind, &self.model);
-        let ticket = self.model.ticket();
-        let step = wizard.begin(ticket);
-        self.layers.push(Layer::Wizard(Box::new(wizard)));
-        self.follow(step);
-    }
-
-    /// One step of the rate limit, for every instance that the selected job moves bytes from or to.
-    fn change_rate(&mut self, faster: bool) {
-        let Some(id) = self.current_job() else { return };
-        let running = self.model.jobs.reading(id).rate;
-        for name in self.model.jobs.moves(id) {
-            let Some(state) = self.model.instance_mut(&name) else { continue };
-            let limit = rates::next(state.limit_rate, running, faster);
-            state.limit_rate = limit;
-            let words = limit.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", size::rate(rate as f64)));
-            self.say(&format!("{name}: {words}"), false);
-            self.effects.push(Effect::LimitRate(name, limit));
-        }
-    }
-
-    fn kind_for(&self, verb: Verb) -> Option<Kind> {
-        let collection = self.collection().map(|view| view.address.clone());
-        // On the collections the newest recovery point is meant; in a list that is not loaded yet it has no name.
-        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
-        let named = point.map(|point| (point.address.clone(), point.snapshot.name.clone()));
-        match verb {
-            Verb::Snapshot => collection.map(Kind::Snapshot),
-            Verb::Migrate => collection.map(Kind::Migrate),
-            Verb::Upload => Some(Kind::Upload),
-            Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
-            Verb::Delete => named.map(|(address, name)| Kind::Delete(address, name)),
-            Verb::Restore => named
-                .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
-                .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
-            _ => None,
-        }
-    }
-
     fn act_on_layer(&mut self, action: Action) {
         let (ticket, now) = (self.model.ticket(), self.model.now);
         if let Action::Do(verb) = action {
@@ -508,6 +413,15 @@ impl App {
             (Layer::Wizard(wizard), action) => {
                 let step = wizard.act(action, ticket, now);
                 self.follow(step);
+            }
+            (Layer::Choose(chooser), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {
+                if let Some(then) = chooser.act(action) {
+                    self.chosen(then);
+                }
+            }
+            (Layer::Guide(guide), action) => {
+                let turn = guide.act(action, &self.model);
+                self.turn(turn);
             }
             (Layer::Inspector(_), Action::View(View::Help)) => {
                 self.layers.push(Layer::Help { of: Context::Inspector, scroll: 0 });
@@ -565,7 +479,10 @@ impl App {
                     let started = Started { spec: spec.clone(), touches: touched(spec) };
                     self.model.jobs.started.insert(id, started);
                 }
-                self.layers.insert(at.unwrap_or(self.layers.len()).min(self.layers.len()), Layer::Job { id, scroll: 0 });
+                let at = at.unwrap_or(self.layers.len()).min(self.layers.len());
+                self.layers.insert(at, Layer::Job { id, scroll: 0 });
+                // What led here is decided; behind the job lies the base screen.
+                self.layers.retain(|layer| !matches!(layer, Layer::Choose(_) | Layer::Guide(_)));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Drawing: reads the app, writes the buffer. No state, no clock, no I/O.
 
 pub mod base;
+pub mod choice;
 pub mod dialogs;
 pub mod footer;
 pub mod inspector;
@@ -37,6 +38,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             Layer::Quit { choice } => dialogs::quit(app, frame, *choice),
             Layer::Wizard(wizard) => wizard::draw(app, frame, wizard),
             Layer::Inspector(inspector) => inspector::draw(app, frame, inspector),
+            Layer::Choose(chooser) => choice::chooser(app, frame, chooser),
+            Layer::Guide(guide) => choice::guide(app, frame, guide),
             Layer::Job { id, scroll } => jobs::detail(app, frame, *id, *scroll),
         }
     }

@@ -2,11 +2,13 @@
 
 use crate::jobs::manager::JobId;
 use crate::ops::flow;
+use crate::ops::incident;
 use crate::ops::inspect;
 use crate::ops::list;
 use crate::ops::services::Services;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -65,8 +67,18 @@ impl Driver {
             Effect::Cancel(id) => self.services.jobs.cancel(id),
             Effect::Dismiss(id) => self.services.jobs.dismiss(id),
             Effect::Interrupted(ticket) => self.answer(async move {
-                let listed = tokio::task::spawn_blocking(move || services.interrupted.list()).await;
-                Event::Data(ticket, Data::Interrupted(listed.unwrap_or_default()))
+                let listed = tokio::task::spawn_blocking(move || (services.interrupted.list(), services.journal.open())).await;
+                let (interrupted, open) = listed.unwrap_or_default();
+                Event::Data(ticket, Data::Interrupted(interrupted, open))
+            }),
+            Effect::History(ticket) => self.answer(async move {
+                let listed = tokio::task::spawn_blocking(move || services.journal.read()).await;
+                Event::Data(ticket, Data::History(listed.unwrap_or_default()))
+            }),
+            Effect::WriteReport(ticket, id) => self.answer(async move {
+                let written = tokio::task::spawn_blocking(move || incident::write(&services.journal, &id, Path::new("."))).await;
+                let result = written.map_err(|error| error.to_string()).and_then(|written| written.map_err(|p| p.to_string()));
+                Event::Data(ticket, Data::Wrote(result))
             }),
             Effect::LimitRate(name, rate) => {
                 if let Ok(throttle) = self.services.throttle(&name) {

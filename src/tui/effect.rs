@@ -28,8 +28,12 @@ pub enum Effect {
     Cancel(JobId),
     /// Forget a finished job.
     Dismiss(JobId),
-    /// Look for interrupted downloads.
+    /// Look for interrupted downloads, and for operations that somebody has to decide about.
     Interrupted(Ticket),
+    /// Read what was done here.
+    History(Ticket),
+    /// Write the report of an operation, by its id, as Markdown into the current folder.
+    WriteReport(Ticket, String),
     /// Limit the transfers of an instance, in bytes per second; `None` for no limit.
     LimitRate(InstanceName, Option<u64>),
     /// Put text on the terminal's clipboard.

@@ -5,6 +5,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::jobs::manager::{JobId, JobRow};
 use crate::ops::flow::Plan;
+use crate::ops::history::Past;
 use crate::ops::inspect::Inspected;
 use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
@@ -63,7 +64,11 @@ pub enum Data {
     /// To `Effect::Start`.
     Started(Box<Result<JobId, Problem>>),
     /// To `Effect::Interrupted`.
-    Interrupted(Vec<Interrupted>),
+    Interrupted(Vec<Interrupted>, Vec<Past>),
+    /// To `Effect::History`.
+    History(Vec<Past>),
+    /// To `Effect::WriteReport`: the file.
+    Wrote(Result<String, String>),
     /// To `Effect::Copy`.
     Copied(Result<(), String>),
 }

@@ -5,6 +5,7 @@ use crate::domain::problem::Problem;
 use crate::domain::{size, time};
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::ops::flow::Spec;
+use crate::ops::history::Past;
 use crate::ops::interrupted::Interrupted;
 use crate::ops::report::Report;
 use crate::transfer::meter::{Meter, Reading};
@@ -30,6 +31,8 @@ pub struct Jobs {
     pub results: BTreeMap<JobId, Result<Report, Problem>>,
     /// Downloads that were interrupted and can go on.
     pub interrupted: Vec<Interrupted>,
+    /// Operations that did not end well, and that nobody decided about yet.
+    pub open: Vec<Past>,
     /// What was started.
     pub started: BTreeMap<JobId, Started>,
 }
@@ -41,6 +44,8 @@ pub enum JobKey {
     Job(JobId),
     /// An interrupted download, by the file it would become.
     Interrupted(PathBuf),
+    /// An operation that did not end well, by its id in the journal.
+    Open(String),
 }
 
 const NO_READING: Reading = Reading { rate: None, left: None, percent: None };
@@ -70,6 +75,7 @@ impl Jobs {
         };
         let mut keys = jobs(false);
         keys.extend(self.interrupted().map(|left| JobKey::Interrupted(left.spec.target.clone())));
+        keys.extend(self.open.iter().map(|past| JobKey::Open(past.id.clone())));
         keys.extend(jobs(true));
         keys
     }

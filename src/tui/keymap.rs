@@ -22,6 +22,8 @@ pub enum Context {
     Waiting,
     /// What is in a recovery point.
     Inspector,
+    /// A list to choose from, or a page of the guide.
+    Choose,
     /// One job.
     Job,
     /// Help, errors, and other texts.
@@ -167,6 +169,27 @@ const THROUGH: Binding = bind!(
     "checksum",
     "read every byte once, to nowhere, and compare the sha256 with the listed one"
 );
+const GUIDE: Binding = bind!(
+    "D",
+    [Char('D')],
+    Action::Do(Verb::Guide),
+    "disaster",
+    "the recovery guide: what happened, which moment, where to; nothing is changed before you agree to a plan"
+);
+const HISTORY: Binding =
+    bind!("H", [Char('H')], Action::Do(Verb::History), "history", "what was done here, by whom and how it ended");
+const CHOOSE: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "choose", "choose the marked one");
+const WHAT_NOW: Binding =
+    bind!("Enter", [Code(KeyCode::Enter)], Action::Do(Verb::Next), "what now", "choose what comes next: switch an alias, delete, …");
+const WRITE: Binding = bind!(
+    "w",
+    [Char('w')],
+    Action::Do(Verb::Report),
+    "write report",
+    "write the report of a finished job as Markdown into the current folder"
+);
+const MARK_COLLECTION: Binding =
+    bind!("Space", [Char(' ')], Action::Do(Verb::Mark), "mark", "mark the collection; m then migrates all that are marked");
 const OTHER_HALF: Binding = bind!(
     "Tab",
     [Code(KeyCode::Tab), Code(KeyCode::BackTab)],
@@ -234,9 +257,11 @@ pub fn bindings(context: Context) -> Vec<Binding> {
     let base =
         [FILTER, NEXT, RIGHT, REFRESH, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
     let mut list: Vec<Binding> = match context {
-        Context::Collections => vec![SNAPSHOT, RESTORE, MIGRATE, UPLOAD, DOWNLOAD, INSPECT],
-        Context::Points => vec![RESTORE, DOWNLOAD, INSPECT, DELETE, SNAPSHOT, MIGRATE, UPLOAD, MARK],
-        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS],
+        Context::Collections => {
+            vec![SNAPSHOT, RESTORE, MIGRATE, INSPECT, GUIDE, UPLOAD, DOWNLOAD, MARK_COLLECTION, HISTORY]
+        }
+        Context::Points => vec![RESTORE, DOWNLOAD, INSPECT, DELETE, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY],
+        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, GUIDE, HISTORY],
         Context::Form => vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, INTERRUPT_LAYER],
         Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT_LAYER],
         Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
@@ -244,7 +269,8 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         Context::Inspector => {
             vec![LEAVE, TREE, THROUGH, OTHER_HALF, UNFOLD, FOLD, TURN, COPY_COMMAND, HELP, INTERRUPT_LAYER]
         }
-        Context::Job => vec![HIDE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
+        Context::Choose => vec![CHOOSE, CLOSE, INTERRUPT_LAYER],
+        Context::Job => vec![HIDE, WHAT_NOW, WRITE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
         Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
         Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
         Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
@@ -255,7 +281,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
             list.extend(MOTIONS);
             list.extend([HELP, QUIT]);
         }
-        Context::Review | Context::Job | Context::Inspector | Context::Text => list.extend(MOTIONS),
+        Context::Review | Context::Job | Context::Inspector | Context::Text | Context::Choose => list.extend(MOTIONS),
         _ => {}
     }
     list
@@ -270,7 +296,8 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 12] = [
+    const ALL: [Context; 13] = [
+        Context::Choose,
         Context::Collections,
         Context::Points,
         Context::Jobs,
@@ -304,7 +331,9 @@ mod tests {
         for context in ALL {
             for c in ['[', 'A', 'B', 'C', 'D', 'O'] {
                 let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
-                assert_eq!(action(context, &event), None, "{context:?} {c}");
+                // The guide has the letter D: a page that changes nothing, and that the next Esc closes.
+                let harmless = [None, Some(Action::Do(Verb::Guide)).filter(|_| c == 'D')];
+                assert!(harmless.contains(&action(context, &event)), "{context:?} {c}");
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What lies over the base screen. The top layer gets the input; everything below is still drawn and updated.
 
 use crate::jobs::manager::JobId;
+use crate::tui::choice::Chooser;
+use crate::tui::guide::Guide;
 use crate::tui::inspector::Inspector;
 use crate::tui::keymap::Context;
 use crate::tui::wizard::Wizard;
@@ -33,6 +35,10 @@ pub enum Layer {
     Wizard(Box<Wizard>),
     /// What is in a recovery point.
     Inspector(Box<Inspector>),
+    /// A list to choose from.
+    Choose(Box<Chooser>),
+    /// The recovery guide.
+    Guide(Box<Guide>),
     /// One job.
     Job {
         /// Which.
@@ -53,6 +59,7 @@ impl Layer {
             Self::Quit { .. } => Context::Quit,
             Self::Wizard(wizard) => wizard.context(),
             Self::Inspector(_) => Context::Inspector,
+            Self::Choose(_) | Self::Guide(_) => Context::Choose,
             Self::Job { .. } => Context::Job,
         }
     }

@@ -9,13 +9,21 @@ use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::JobId;
 use crate::ops::download::DownloadSpec;
+use crate::ops::deliver::Route;
 use crate::ops::flow::{Consent, Finding, Risk, Spec};
+use crate::ops::history::{Past, PastSpec, PastStep, State, Thing};
 use crate::ops::interrupted::Interrupted;
+use crate::ops::journal::Made;
+use crate::ops::next;
+use crate::ops::report::Verdict;
+use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use crate::ops::settle::{SettleSpec, Way};
 use crate::tui::Banner;
 use crate::tui::app::App;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event, Now, Ticket};
 use crate::tui::jobs::Started;
+use crate::tui::layers::Layer;
 use fixture::*;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
@@ -145,7 +153,7 @@ fn transfers_in_trouble_say_what_and_interrupted_ones_ask() {
     for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
         let mut ui = with_jobs(columns, rows);
         ui.app.model.jobs.started.insert(JobId(3), Started { spec: download(), touches: vec![] });
-        ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")])));
+        ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")], vec![])));
         let mut rows = jobs(31_600_000_000);
         rows[2].sample.note = "retry 2, in 4s: connection reset by peer".into();
         ui.send(Event::Jobs(rows));
@@ -157,7 +165,7 @@ fn transfers_in_trouble_say_what_and_interrupted_ones_ask() {
         });
     }
     let mut ui = Ui::new(80, 24);
-    ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")])));
+    ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")], vec![])));
     ui.keys("3 enter");
     let asked = ui.effects.iter().find_map(|effect| match effect {
         Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
@@ -229,6 +237,172 @@ fn a_stale_plan_comes_back_with_the_reason() {
     assert_screen!(ui, "migrate_stale_80x24");
 }
 
+/// A restore that was killed in the middle of the overwrite.
+fn broken_off() -> Past {
+    let at = wall();
+    let step = |name: &str, result: Option<&str>| PastStep {
+        name: name.into(),
+        detail: "staging/products".into(),
+        at: Some(at),
+        result: result.map(str::to_owned),
+    };
+    let thing = |kind, thing: &str| Thing { kind, thing: thing.into() };
+    let target = CollectionAddress::parse("staging/products").unwrap();
+    let source = RestoreSource::File("/backups/products-7.snapshot".into());
+    Past {
+        id: "20261122T025500120Z-3fa-0".into(),
+        at,
+        ended_at: None,
+        operation: "restore".into(),
+        source: "/backups/products-7.snapshot".into(),
+        target: "staging/products".into(),
+        command: "qsnap restore /backups/products-7.snapshot --to staging/products --mode in-place --yes".into(),
+        who: "ada@bastion".into(),
+        state: State::BrokenOff,
+        steps: vec![
+            step("safety snapshot", Some("ok")),
+            step("proof restore", Some("ok")),
+            step("proof verify", Some("matches: 4 200 000 points and 100 samples equal what was recorded")),
+            step("restore", None),
+        ],
+        made: vec![
+            thing(Made::Safety, "staging/products/products-9-2026-11-22-02-55-01.snapshot"),
+            thing(Made::Scratch, "staging/products-qsnap-proof-20261122T025503Z"),
+        ],
+        report: serde_json::Value::Null,
+        spec: Some(PastSpec::Restore(RestoreSpec::new(source, target, Mode::InPlace, Route::Auto))),
+        settled: None,
+    }
+}
+
+fn sizes(mut check: impl FnMut(u16, u16, &str)) {
+    for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
+        check(columns, rows, name);
+    }
+}
+
+fn assert_named(ui: &mut Ui, name: &str) {
+    let screen = ui.screen();
+    insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(name, screen);
+    });
+}
+
+#[test]
+fn the_recovery_guide_page_by_page() {
+    sizes(|columns, rows, name| {
+        let mut ui = Ui::new(columns, rows);
+        ui.keys("D");
+        assert_named(&mut ui, &format!("guide_happened_{name}"));
+        ui.keys("enter");
+        assert_named(&mut ui, &format!("guide_collection_{name}"));
+        ui.keys("enter");
+        assert_named(&mut ui, &format!("guide_point_{name}"));
+        ui.keys("down enter");
+        assert_named(&mut ui, &format!("guide_where_{name}"));
+        // Back is always possible, a page at a time, and changes nothing.
+        ui.keys("esc esc esc esc");
+        assert!(ui.app.layers.is_empty());
+        assert!(!ui.effects.iter().any(|effect| matches!(effect, Effect::Plan(..) | Effect::Start(..))), "{:?}", ui.effects);
+        ui.keys("D down down enter");
+        assert_named(&mut ui, &format!("guide_lost_{name}"));
+        ui.keys("esc esc").keys("D down enter");
+        assert_named(&mut ui, &format!("guide_deleted_{name}"));
+    });
+}
+
+#[test]
+fn the_guide_ends_in_the_plan_that_was_chosen() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("D enter enter down enter").keys("down enter");
+    let asked = ui.effects.iter().find_map(|effect| match effect {
+        Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+        _ => None,
+    });
+    let Some(Spec::Restore(spec)) = asked else { panic!("{asked:?}") };
+    assert_eq!((spec.mode, spec.target.to_string()), (Mode::InPlace, "prod-eu/products".into()));
+    assert!(matches!(&spec.source, RestoreSource::Snapshot(_, Which::Named(name)) if name.raw().contains("02-00-00")));
+    // Out of the plan one comes back to the guide.
+    ui.keys("esc");
+    assert!(ui.screen().contains("Where should the data go?"));
+}
+
+#[test]
+fn what_broke_off_is_decided_about() {
+    sizes(|columns, rows, name| {
+        let mut ui = Ui::new(columns, rows);
+        ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![], vec![broken_off()])));
+        ui.keys("3");
+        assert_named(&mut ui, &format!("open_row_{name}"));
+        ui.keys("enter");
+        assert_named(&mut ui, &format!("open_choices_{name}"));
+        ui.keys("enter");
+        let asked = ui.effects.iter().find_map(|effect| match effect {
+            Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+            _ => None,
+        });
+        let settle = SettleSpec { id: broken_off().id, way: Way::RollBack };
+        assert_eq!(asked, Some(Spec::Settle(settle)), "the safest comes first");
+    });
+    let mut ui = Ui::new(80, 24);
+    ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![], vec![broken_off()])));
+    ui.keys("D");
+    assert!(ui.screen().contains("did not end well"), "the guide begins with it");
+    ui.keys("esc H");
+    let ticket = ui.effects.iter().find_map(|effect| match effect {
+        Effect::History(ticket) => Some(*ticket),
+        _ => None,
+    });
+    ui.send(Event::Data(ticket.unwrap(), Data::History(vec![broken_off()])));
+    assert_screen!(ui, "history_80x24");
+    ui.keys("enter");
+    assert_screen!(ui, "history_report_80x24");
+}
+
+#[test]
+fn a_side_by_side_restore_ends_in_a_choice() {
+    sizes(|columns, rows, name| {
+        let mut ui = with_jobs(columns, rows);
+        let to = CollectionAddress::parse("staging/products-restored-20261122T031200Z").unwrap();
+        let mut done = report();
+        done.operation = "restore";
+        done.mode = Some("side-by-side");
+        done.target = to.to_string();
+        done.verdict = Some(Verdict::Matches("4 200 000 points and 100 samples equal what was recorded".into()));
+        done.next = vec![next::switch("shop", &to, "products"), next::delete(&to)];
+        ui.send(Event::Finished(JobId(3), Box::new(Ok(done))));
+        ui.keys("3 enter");
+        assert_named(&mut ui, &format!("job_next_{name}"));
+        ui.keys("enter");
+        assert_named(&mut ui, &format!("choose_next_{name}"));
+        ui.keys("enter");
+        assert!(matches!(ui.app.layers.last(), Some(Layer::Job { .. })), "the first choice leaves everything as it is");
+        ui.keys("enter down enter");
+        let asked = ui.effects.iter().any(|effect| matches!(effect, Effect::Plan(_, spec) if matches!(**spec, Spec::Switch(_))));
+        assert!(asked);
+        ui.keys("esc esc w");
+        assert!(ui.effects.iter().any(|effect| matches!(effect, Effect::WriteReport(_, id) if id.starts_with("2026"))));
+    });
+}
+
+#[test]
+fn marked_collections_migrate_together() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("space down space m");
+    assert_screen!(ui, "fleet_form_80x24");
+    ui.keys("enter");
+    let asked = ui.effects.iter().find_map(|effect| match effect {
+        Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+        _ => None,
+    });
+    let Some(Spec::Fleet(spec)) = asked else { panic!("{asked:?}") };
+    assert_eq!((spec.collections.len(), spec.to.as_str()), (2, "staging"));
+    ui.keys("esc esc esc");
+    assert!(ui.app.marked_collections.is_empty());
+    ui.keys("space right");
+    assert!(ui.app.marked_collections.is_empty(), "marks are of one instance");
+}
+
 fn started_ticket(ui: &Ui) -> Ticket {
     let start = ui.effects.iter().find_map(|effect| match effect {
         Effect::Start(ticket, ..) => Some(*ticket),
@@ -245,7 +419,7 @@ fn nothing_starts_without_the_typed_address_and_nothing_panics() {
         (seed >> 33) % n
     };
     let words = [
-        "m", "r", "s", "d", "u", "X", "x", "enter", "esc", "left", "right", "tab", "down", "2", "3", "/", "?", "q", "a", "R", "y",
+        "m", "r", "s", "d", "u", "X", "x", "D", "H", "space", "w", "enter", "esc", "left", "right", "tab", "down", "2", "3", "/", "?", "q", "a", "R", "y",
     ];
     for round in 0..60 {
         let mut ui = Ui::new(1 + next(250) as u16, 1 + next(80) as u16);

@@ -4,6 +4,7 @@ use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::time;
 use crate::jobs::manager::JobId;
+use crate::ops::history::Past;
 use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, RecoveryPoint};
 use crate::tui::action::Verb;
@@ -65,6 +66,12 @@ impl App {
         }
     }
 
+    /// The selected operation that somebody has to decide about.
+    pub fn undecided(&self) -> Option<&Past> {
+        let Some(JobKey::Open(id)) = self.job_key() else { return None };
+        self.model.jobs.open.iter().find(|past| past.id == id)
+    }
+
     /// The selected interrupted download.
     pub fn interrupted(&self) -> Option<&Interrupted> {
         let Some(JobKey::Interrupted(file)) = self.job_key() else { return None };
@@ -86,7 +93,18 @@ impl App {
         match verb {
             Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
             Verb::Download | Verb::Restore | Verb::Inspect => no_point(),
+            Verb::Mark if self.focus == Pane::Collections => no_collection(),
             Verb::Mark => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
+            Verb::Guide => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
+            Verb::History => None,
+            Verb::Next => {
+                let report = self.current_job().and_then(|id| self.model.jobs.results.get(&id)?.as_ref().ok());
+                report.is_none_or(|report| report.next.is_empty()).then(|| "there is nothing to choose".to_owned())
+            }
+            Verb::Report => {
+                let over = self.current_job().is_some_and(|id| self.model.jobs.results.contains_key(&id));
+                (!over).then(|| "the job is not over".to_owned())
+            }
             Verb::Tree | Verb::Through => match self.layers.last() {
                 Some(Layer::Inspector(inspector)) if inspector.looked.len() > 1 => {
                     Some("two are compared; open one of them alone".to_owned())

@@ -200,9 +200,11 @@ fn collection_row(app: &App, view: &CollectionView, name_columns: usize) -> (Str
         "yellow" | "grey" => Role::Look,
         _ => Role::Danger,
     };
+    let marked = app.marked_collections.contains(&view.address.collection);
+    let name = if marked { format!("● {}", view.address.collection) } else { view.address.collection.to_string() };
     let text = format!(
         "{} {} {} {}",
-        fit_left(&view.address.collection.to_string(), name_columns),
+        fit_left(&name, name_columns),
         fit_right(&points, 7),
         fit_right(&last, 5),
         fit_left(status, 6)

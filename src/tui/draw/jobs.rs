@@ -43,6 +43,10 @@ pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
         let gap = if right.is_empty() { "" } else { " · " };
         right = format!("{interrupted} interrupted{gap}{right}");
     }
+    if !jobs.open.is_empty() {
+        let gap = if right.is_empty() { "" } else { " · " };
+        right = format!("{} open{gap}{right}", jobs.open.len());
+    }
     if let Some(limit) = limits(app) {
         right = format!("{limit} · {right}");
     }
@@ -63,6 +67,10 @@ pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
                 .interrupted()
                 .find(|left| left.spec.target == *file)
                 .map(|left| interrupted_line(app, left, usize::from(inner.width))),
+            JobKey::Open(id) => jobs.open.iter().find(|past| past.id == *id).map(|past| {
+                let title = format!("{} → {}", past.operation, past.target);
+                undecided_line(app, &title, &format!("{}: decide (Enter)", past.outcome()), usize::from(inner.width))
+            }),
         };
         let drawn = drawn.unwrap_or_default();
         put(frame, inner, line as u16, if selected { drawn.patch_style(style(app, Role::Selected)) } else { drawn });
@@ -83,16 +91,20 @@ fn limits(app: &App) -> Option<String> {
 }
 
 fn interrupted_line<'a>(app: &App, left: &Interrupted, columns: usize) -> Line<'a> {
+    undecided_line(app, &format!("download {}", left.spec.address), &interrupted_text(left), columns)
+}
+
+/// Something that waits for a decision.
+fn undecided_line<'a>(app: &App, title: &str, text: &str, columns: usize) -> Line<'a> {
     let title_columns = (columns * 2 / 5).clamp(12, 48);
-    let title = fit_left(&format!("download {}", left.spec.address), title_columns.saturating_sub(2));
+    let title = fit_left(title, title_columns.saturating_sub(2));
     let rest = columns.saturating_sub(width(&title) + 3);
-    let text = interrupted_text(left);
     Line::from(vec![
         Span::styled("!", style(app, Role::Look)),
         Span::raw(" "),
         Span::raw(title),
         Span::raw(" "),
-        Span::styled(fit_left(&shorten_end(&text, rest), rest), style(app, Role::Look)),
+        Span::styled(fit_left(&shorten_end(text, rest), rest), style(app, Role::Look)),
     ])
 }
 

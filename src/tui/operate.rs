@@ -1,0 +1,192 @@
+//! From a key on what is selected to a wizard, an inspector, or an effect.
+
+use crate::domain::address::Which;
+use crate::domain::size;
+use crate::ops::inspect::Depth;
+use crate::tui::action::Verb;
+use crate::tui::app::App;
+use crate::tui::choice::{Chooser, Then};
+use crate::tui::effect::Effect;
+use crate::tui::guide::Turn;
+use crate::tui::inspector::{Inspector, Point};
+use crate::tui::layers::Layer;
+use crate::tui::panes::Pane;
+use crate::tui::rates;
+use crate::tui::wizard::{Kind, Wizard};
+
+impl App {
+    pub(super) fn operate(&mut self, verb: Verb) {
+        if let Some(why) = self.disabled(verb) {
+            self.say(&why, true);
+            return;
+        }
+        match verb {
+            Verb::Cancel => self.effects.extend(self.current_job().map(Effect::Cancel)),
+            Verb::Dismiss => match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.spec.target.clone()) {
+                Some(file) => self.open_wizard(Kind::Discard(file)),
+                None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
+            },
+            Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
+            Verb::Inspect => self.inspect(),
+            Verb::Mark if self.focus == Pane::Collections => self.mark_collection(),
+            Verb::Mark => self.mark(),
+            Verb::Guide => self.layers.push(Layer::Guide(Box::default())),
+            Verb::History => self.history(),
+            Verb::Next => self.next(),
+            Verb::Report => self.write_report(),
+            Verb::Tree => self.read_on(Depth::Headers),
+            Verb::Through => self.read_on(Depth::Bytes),
+            _ => {
+                if let Some(kind) = self.kind_for(verb) {
+                    self.open_wizard(kind);
+                }
+            }
+        }
+    }
+
+    fn selected_point(&self) -> Option<Point> {
+        // On the collections the newest recovery point is meant.
+        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
+        point.map(|point| (point.address.clone(), point.snapshot.name.clone()))
+    }
+
+    fn inspect(&mut self) {
+        let points = match (self.marked.len(), self.selected_point()) {
+            (2, _) => self.marked.clone(),
+            (_, Some(point)) => vec![point],
+            (_, None) => return self.say("its recovery points are not listed yet", true),
+        };
+        let inspector = Inspector::new(points);
+        let depth = inspector.first_depth();
+        self.layers.push(Layer::Inspector(Box::new(inspector)));
+        self.read_on(depth);
+    }
+
+    fn read_on(&mut self, depth: Depth) {
+        let (now, model) = (self.model.now.mono, &mut self.model);
+        if let Some(Layer::Inspector(inspector)) = self.layers.last_mut() {
+            let effects = inspector.read(depth, now, || model.ticket());
+            if effects.is_empty() {
+                self.say("that is read already", false);
+            }
+            self.effects.extend(effects);
+        }
+    }
+
+    fn mark(&mut self) {
+        let Some(point) = self.selected_point() else { return };
+        match self.marked.iter().position(|marked| *marked == point) {
+            Some(at) => drop(self.marked.remove(at)),
+            None if self.marked.len() == 2 => self.say("two are marked: i compares them, Esc unmarks them", true),
+            None => {
+                self.marked.push(point);
+                let words = if self.marked.len() == 2 { "i compares the two" } else { "mark another one to compare the two" };
+                self.say(words, false);
+            }
+        }
+    }
+
+    pub(super) fn open_wizard(&mut self, kind: Kind) {
+        let mut wizard = Wizard::new(kind, &self.model);
+        let ticket = self.model.ticket();
+        let step = wizard.begin(ticket);
+        self.layers.push(Layer::Wizard(Box::new(wizard)));
+        self.follow(step);
+    }
+
+    /// One step of the rate limit, for every instance that the selected job moves bytes from or to.
+    fn change_rate(&mut self, faster: bool) {
+        let Some(id) = self.current_job() else { return };
+        let running = self.model.jobs.reading(id).rate;
+        for name in self.model.jobs.moves(id) {
+            let Some(state) = self.model.instance_mut(&name) else { continue };
+            let limit = rates::next(state.limit_rate, running, faster);
+            state.limit_rate = limit;
+            let words = limit.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", size::rate(rate as f64)));
+            self.say(&format!("{name}: {words}"), false);
+            self.effects.push(Effect::LimitRate(name, limit));
+        }
+    }
+
+    fn kind_for(&self, verb: Verb) -> Option<Kind> {
+        let collection = self.collection().map(|view| view.address.clone());
+        // On the collections the newest recovery point is meant; in a list that is not loaded yet it has no name.
+        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
+        let named = point.map(|point| (point.address.clone(), point.snapshot.name.clone()));
+        match verb {
+            Verb::Snapshot => collection.map(Kind::Snapshot),
+            Verb::Migrate if !self.marked_collections.is_empty() => {
+                let from = self.model.instance()?.name.clone();
+                Some(Kind::Fleet(from, self.marked_collections.clone()))
+            }
+            Verb::Migrate => collection.map(Kind::Migrate),
+            Verb::Upload => Some(Kind::Upload),
+            Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
+            Verb::Delete => named.map(|(address, name)| Kind::Delete(address, name)),
+            Verb::Restore => named
+                .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
+                .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
+            _ => None,
+        }
+    }
+
+    fn mark_collection(&mut self) {
+        let Some(name) = self.collection().map(|view| view.address.collection.clone()) else { return };
+        match self.marked_collections.iter().position(|marked| *marked == name) {
+            Some(at) => drop(self.marked_collections.remove(at)),
+            None => self.marked_collections.push(name),
+        }
+        let words = match self.marked_collections.len() {
+            0 => "none is marked".to_owned(),
+            n => format!("{n} marked: m migrates them together, Esc unmarks them"),
+        };
+        self.say(&words, false);
+    }
+
+    fn history(&mut self) {
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::History(ticket));
+        let mut reading = Chooser::history(&[]);
+        reading.intro = vec!["reading the journal …".into()];
+        self.layers.push(Layer::Choose(Box::new(reading)));
+    }
+
+    /// The choices after the job that is shown.
+    fn next(&mut self) {
+        let report = self.current_job().and_then(|id| self.model.jobs.results.get(&id)?.as_ref().ok());
+        if let Some(chooser) = report.and_then(Chooser::after) {
+            self.layers.push(Layer::Choose(Box::new(chooser)));
+        }
+    }
+
+    fn write_report(&mut self) {
+        let result = self.current_job().and_then(|id| self.model.jobs.results.get(&id));
+        let id = match result {
+            Some(Ok(report)) => report.id.clone(),
+            // An operation that failed is the newest in the journal that has its name; the history has it too.
+            _ => "last".to_owned(),
+        };
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::WriteReport(ticket, id));
+    }
+
+    /// What was chosen in a list.
+    pub(super) fn chosen(&mut self, then: Then) {
+        match then {
+            Then::Close => drop(self.layers.pop()),
+            Then::Text(title, lines) => self.layers.push(Layer::Text { title, lines, scroll: 0 }),
+            Then::Plan(kind) => self.open_wizard(*kind),
+        }
+    }
+
+    /// A turn of the recovery guide.
+    pub(super) fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Stay => {}
+            Turn::Close => drop(self.layers.pop()),
+            Turn::Plan(kind) => self.open_wizard(*kind),
+            Turn::Choose(chooser) => self.layers.push(Layer::Choose(chooser)),
+            Turn::Ask(address) => self.ask_points(&address),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What the fields of a wizard are, and the specification that they make.
+
+use crate::domain::address::{Address, CollectionAddress, Which, encode};
+use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
+use crate::domain::instance::Protection;
+use crate::ops::copy::CopySpec;
+use crate::ops::create::CreateSpec;
+use crate::ops::delete::DeleteSpec;
+use crate::ops::deliver::Route;
+use crate::ops::discard::DiscardSpec;
+use crate::ops::download::DownloadSpec;
+use crate::ops::fleet::{FleetSpec, NameMap};
+use crate::ops::flow::Spec;
+use crate::ops::overwrite::Skips;
+use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use crate::ops::revive::ReviveSpec;
+use crate::tui::form::{self, Field};
+use crate::tui::model::Model;
+use crate::tui::wizard::Kind;
+
+/// The fields, with sensible beginnings.
+pub(super) fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
+    let current = model.instance().map(|state| state.name.clone());
+    match kind {
+        Kind::Snapshot(_) | Kind::Delete(..) | Kind::Resume(_) | Kind::Discard(_) | Kind::Chosen(_) => Vec::new(),
+        Kind::Download(..) => vec![
+            Field::text("to folder", "."),
+            Field::choice(
+                "if it exists",
+                words(&[("keep", "stop, and keep what is there"), ("overwrite", "replace it when the new one is whole")]),
+                0,
+            ),
+        ],
+        Kind::Upload => vec![
+            Field::text("file", ""),
+            instance_field(model, current.as_ref(), false),
+            Field::text("collection", ""),
+            mode_field(),
+        ],
+        Kind::Restore(address, _) => {
+            let instance = instance_field(model, Some(&address.instance), true);
+            let name = free_name(model, &instance, &address.collection);
+            let routes = words(&[
+                ("auto", "url, else stream"),
+                ("url", "the target fetches itself"),
+                ("stream", "through qsnap, without a file"),
+            ]);
+            vec![instance, Field::text("collection", &name), mode_field(), Field::choice("route", routes, 0)]
+        }
+        Kind::Revive(instance) => {
+            vec![instance_field(model, instance.as_ref(), false), Field::text("collection", "")]
+        }
+        Kind::Fleet(from, _) => vec![
+            instance_field(model, Some(from), true),
+            Field::text("put before", ""),
+            Field::text("put behind", ""),
+            Field::choice(
+                "aliases",
+                words(&[("leave", "make none on the target"), ("carry", "make them too, where their names are free")]),
+                0,
+            ),
+            Field::choice(
+                "what is there",
+                words(&[("secure", "a safety snapshot of each first"), ("no-safety", "NO safety snapshots: no way back")]),
+                0,
+            ),
+        ],
+        Kind::Migrate(address) => {
+            let routes = words(&[
+                ("auto", "url, else stream"),
+                ("url", "the target fetches itself"),
+                ("stream", "through qsnap, without a file"),
+            ]);
+            vec![
+                instance_field(model, Some(&address.instance), true),
+                Field::text("collection", &encode(address.collection.raw())),
+                Field::choice("route", routes, 0),
+            ]
+        }
+    }
+}
+
+fn words(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(word, meaning)| ((*word).to_owned(), (*meaning).to_owned())).collect()
+}
+
+fn mode_field() -> Field {
+    Field::choice(
+        "mode",
+        words(&[
+            ("auto", "a free name: there; a taken one: beside it"),
+            ("new", "only to a free name"),
+            ("side-by-side", "beside what is there, which is not touched"),
+            ("in-place", "over what is there: secured and proven first"),
+        ]),
+        0,
+    )
+}
+
+/// The instances; `other` begins with the first writable one that is not `own`.
+fn instance_field(model: &Model, own: Option<&InstanceName>, other: bool) -> Field {
+    let options = model.instances.iter().map(|state| (state.name.to_string(), state.protection.word().to_owned()));
+    let fits = |state: &&crate::tui::model::InstanceState| {
+        let is_own = Some(&state.name) == own;
+        state.protection != Protection::ReadOnly && is_own != other
+    };
+    let preferred = model.instances.iter().find(fits).map(|state| &state.name).or(own);
+    let at = model.instances.iter().position(|state| Some(&state.name) == preferred).unwrap_or(0);
+    Field::choice("to instance", options.collect(), at)
+}
+
+/// The collection's own name, or a variation when the target is known to have it.
+fn free_name(model: &Model, instance: &Field, collection: &CollectionName) -> String {
+    let state = model.instances.iter().find(|state| state.name.as_str() == instance.value());
+    let known = state.and_then(|state| state.collections.value());
+    let taken = |name: &str| known.is_some_and(|listing| listing.items.iter().any(|view| view.address.collection.raw() == name));
+    let own = collection.raw();
+    let candidates = std::iter::once(own.to_owned())
+        .chain((1..100).map(|n| if n == 1 { format!("{own}-restored") } else { format!("{own}-restored-{n}") }));
+    let free = candidates.into_iter().find(|name| !taken(name)).unwrap_or_else(|| own.to_owned());
+    encode(&free)
+}
+
+/// What the fields say.
+///
+/// # Errors
+/// What is wrong with them, in words.
+pub(super) fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
+    let value = |label: &str| fields.iter().find(|field| field.label() == label).map_or("", Field::value);
+    let target = || {
+        let name = value("collection").trim();
+        if name.is_empty() {
+            return Err("the collection's name is missing".to_owned());
+        }
+        CollectionAddress::parse(&format!("{}/{name}", value("to instance")))
+    };
+    let mode = || match value("mode") {
+        "in-place" => Mode::InPlace,
+        "side-by-side" => Mode::SideBySide,
+        "new" => Mode::New,
+        _ => Mode::Auto,
+    };
+    let route = || match value("route") {
+        "url" => Route::Url,
+        "stream" => Route::Stream,
+        _ => Route::Auto,
+    };
+    Ok(match kind {
+        Kind::Snapshot(address) => Spec::Create(CreateSpec { address: address.clone() }),
+        Kind::Delete(address, name) => Spec::Delete(DeleteSpec { address: address.clone(), names: vec![name.clone()] }),
+        Kind::Download(address, name) => {
+            let folder = value("to folder").trim();
+            if folder.is_empty() {
+                return Err("the folder is missing; `.` is the current one".into());
+            }
+            Spec::Download(DownloadSpec {
+                address: address.clone(),
+                which: Which::Named(name.clone()),
+                target: form::typed_path(folder),
+                overwrite: value("if it exists") == "overwrite",
+            })
+        }
+        Kind::Upload => {
+            let file = value("file").trim();
+            if file.is_empty() {
+                return Err("the file is missing".into());
+            }
+            let source = RestoreSource::File(form::typed_path(file));
+            Spec::Restore(RestoreSpec::new(source, target()?, mode(), Route::Upload))
+        }
+        Kind::Restore(address, which) => {
+            let source = RestoreSource::Snapshot(address.clone(), which.clone());
+            Spec::Restore(RestoreSpec::new(source, target()?, mode(), route()))
+        }
+        Kind::Resume(spec) => Spec::Download(spec.clone()),
+        Kind::Discard(file) => Spec::Discard(DiscardSpec { file: file.clone() }),
+        Kind::Chosen(spec) => spec.as_ref().clone(),
+        Kind::Revive(_) => Spec::Revive(ReviveSpec { address: target()?, snapshot: None }),
+        Kind::Fleet(from, names) => Spec::Fleet(FleetSpec {
+            from: from.clone(),
+            collections: names.clone(),
+            to: InstanceName::new(value("to instance"))?,
+            names: NameMap {
+                prefix: value("put before").trim().to_owned(),
+                suffix: value("put behind").trim().to_owned(),
+                ..NameMap::default()
+            },
+            route: Route::Auto,
+            skips: Skips { safety: value("what is there") == "no-safety", proof: false },
+            force: Vec::new(),
+            deep: false,
+            aliases: value("aliases") == "carry",
+        }),
+        Kind::Migrate(address) => Spec::Copy(CopySpec::new(address.clone(), target()?, route())),
+    })
+}
+
+/// What a wizard would be for, to plan a specification again.
+pub fn kind_of(spec: &Spec) -> Kind {
+    match spec {
+        Spec::Create(spec) => Kind::Snapshot(spec.address.clone()),
+        Spec::Download(spec) => match &spec.which {
+            Which::Named(name) => Kind::Download(spec.address.clone(), name.clone()),
+            Which::Latest => Kind::Resume(spec.clone()),
+        },
+        Spec::Discard(spec) => Kind::Discard(spec.file.clone()),
+        Spec::Delete(spec) => {
+            let name = spec.names.first().cloned().unwrap_or_else(|| SnapshotName::new(""));
+            Kind::Delete(spec.address.clone(), name)
+        }
+        Spec::Restore(spec) => match &spec.source {
+            RestoreSource::Snapshot(address, which) => Kind::Restore(address.clone(), which.clone()),
+            RestoreSource::File(_) => Kind::Upload,
+        },
+        Spec::Copy(spec) => Kind::Migrate(spec.source.clone()),
+        Spec::Fleet(_) | Spec::Switch(_) | Spec::Drop(_) | Spec::Revive(_) | Spec::Settle(_) => {
+            Kind::Chosen(Box::new(spec.clone()))
+        }
+    }
+}
+
+/// What a wizard without a form is called.
+pub(super) fn title_of(spec: &Spec) -> String {
+    match spec {
+        Spec::Switch(spec) => format!("Switch the alias {}", crate::domain::text::one_line(&spec.alias, 60)),
+        Spec::Drop(spec) => format!("Delete {}", spec.address),
+        Spec::Revive(spec) => format!("Bring back {}", spec.address),
+        Spec::Settle(spec) => format!("{} {}", spec.way.word(), spec.id),
+        Spec::Restore(spec) => format!("Restore → {}", spec.target),
+        Spec::Copy(spec) => format!("Migrate {}", spec.source),
+        Spec::Fleet(spec) => format!("Migrate collections of {}", spec.from),
+        Spec::Create(spec) => format!("Snapshot {}", spec.address),
+        Spec::Download(spec) => format!("Download from {}", spec.address),
+        Spec::Delete(spec) => format!("Delete a recovery point of {}", spec.address),
+        Spec::Discard(_) => "Discard an interrupted download".into(),
+    }
+}
+
+/// The recovery point in words, for the form.
+pub fn about(kind: &Kind) -> String {
+    match kind {
+        Kind::Download(address, name) | Kind::Delete(address, name) => {
+            Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string()
+        }
+        Kind::Restore(address, which) => Address::Snapshot(address.clone(), which.clone()).to_string(),
+        Kind::Snapshot(address) | Kind::Migrate(address) => address.to_string(),
+        Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),
+        Kind::Discard(file) => crate::domain::text::sanitise(&file.display().to_string()),
+        Kind::Chosen(_) => String::new(),
+        Kind::Fleet(_, names) => crate::domain::text::one_line(
+            &names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            300,
+        ),
+        Kind::Revive(_) => {
+            "Its snapshots may still be on the node's disk. Give its name: an empty collection of that name is made for a \
+             moment, because only then they can be listed"
+                .into()
+        }
+        Kind::Upload => "Qdrant restores what is uploaded at once: give the collection it should become".into(),
+    }
+}
