@@ -63,7 +63,8 @@ impl ExitStatus {
     pub fn of_report(report: &Report) -> Self {
         match report.verdict {
             Some(Verdict::Differs(_)) => Self::Difference,
-            _ if !report.failures.is_empty() && report.parts.is_empty() => Self::Failed,
+            // Nothing was brought anywhere; else it is some of it that failed.
+            _ if !report.failures.is_empty() && report.parts.is_empty() && report.points.is_none() => Self::Failed,
             _ if !report.failures.is_empty() => Self::Partly,
             _ => Self::Done,
         }

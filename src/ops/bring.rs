@@ -4,7 +4,8 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::jobs::progress::Progress;
-use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route, deliver, upload_name};
+use crate::ops::create::shown;
+use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route, Touched, deliver, upload_name};
 use crate::ops::journal::Made;
 use crate::ops::proof;
 use crate::ops::report::Verdict;
@@ -13,7 +14,9 @@ use crate::ops::shard_keys;
 use crate::ops::source::scope;
 use crate::ops::steps::Steps;
 use crate::ops::verify::{Expected, Reference, Verification, verify};
+use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::ApiErrorKind;
+use std::sync::Arc;
 
 /// What is brought.
 pub(in crate::ops) struct Cargo<'a> {
@@ -45,7 +48,25 @@ pub(in crate::ops) struct Finished {
     pub verification: Verification,
 }
 
-/// Delivers, verifies, tidies.
+impl Finished {
+    /// Whether it is proven.
+    pub(in crate::ops) fn matches(&self) -> bool {
+        matches!(self.verification.verdict, Verdict::Matches(_))
+    }
+
+    /// A restore whose connection was lost counts as one only when it is proven.
+    pub(in crate::ops) fn unless_lost(self, address: &CollectionAddress) -> Result<Self, Broken> {
+        if !self.delivered.looked || self.matches() {
+            return Ok(self);
+        }
+        let reason = self.verification.verdict.reason();
+        let message = format!("the connection was lost, and it is not proven that the server restored: {reason}");
+        let problem = Problem::new(ProblemKind::Failed, message, address.to_string());
+        Err(Broken { problem: problem.advise("look at the collection before you try again"), touched: Touched::Maybe })
+    }
+}
+
+/// Delivers and verifies. Tidying is for later, when the last word about the data is spoken.
 pub(in crate::ops) async fn bring(
     services: &Services,
     steps: &mut Steps<'_>,
@@ -55,18 +76,24 @@ pub(in crate::ops) async fn bring(
 ) -> Result<Finished, Broken> {
     let job = steps.job;
     let address = &destination.address;
+    undisturbed(destination).await?;
     let kept = upload_name(services, job, stage.restore);
-    let (uploaded, kept_name) = (crate::ops::create::shown(address, &kept), kept.clone());
+    let uploaded = shown(address, &kept);
     steps.made(Made::Upload, &uploaded)?;
-    let mut touched = true;
+    let mut touched = Touched::No;
+    let (kept_name, ledger) = (kept.clone(), steps.ledger());
     let delivery = async {
-        deliver(services, job, cargo.origin, destination, cargo.route, kept).await.map_err(|broken| {
+        deliver(services, job, cargo.origin, destination, cargo.route, (kept, ledger)).await.map_err(|broken| {
             touched = broken.touched;
             broken.problem
         })
     };
     let delivered = match steps.run(stage.restore, &address.to_string(), delivery).await {
         Ok(delivered) => delivered,
+        // The server may be restoring from what was sent right now.
+        Err(problem) if touched == Touched::Unknown => {
+            return Err(Broken { problem: after_failure(destination, problem).await, touched });
+        }
         Err(problem) => {
             // What was sent stays on the server, after a failure too; where the name is free again it cannot be reached.
             let node = destination.connection.node(destination.node)?;
@@ -78,33 +105,44 @@ pub(in crate::ops) async fn bring(
             return Err(Broken { problem: after_failure(destination, problem).await, touched });
         }
     };
-    if delivered.uploaded.is_none() {
-        steps.gone(&uploaded);
+    match &delivered.uploaded {
+        // It stays until the verdict is good.
+        Some((_, cleanup)) => job.keep(*cleanup),
+        None => steps.gone(&uploaded),
     }
     let progress: &Progress = &job.progress;
     let checking = verify(&destination.connection, address, cargo.reference, progress);
     let verified = steps.judge(stage.verify, checking, |found| &found.verdict).await;
     let verification = verified.unwrap_or_else(|problem| unverified(&problem));
-    if delivered.looked && !matches!(verification.verdict, Verdict::Matches(_)) {
-        let message =
-            format!("the connection was lost, and it is not proven that the server restored: {}", verification.verdict.reason());
-        let problem = Problem::new(ProblemKind::Failed, message, address.to_string());
-        let problem = after_failure(destination, problem.advise("look at the collection before you try again")).await;
-        return Err(Broken { problem, touched: true });
-    }
-    if let Some((name, cleanup)) = &delivered.uploaded {
-        job.keep(*cleanup);
-        if matches!(verification.verdict, Verdict::Matches(_)) {
-            let deletion = async {
-                let node = destination.connection.node(destination.node)?;
-                node.delete_snapshot(&scope(address), name).await.map_err(|error| error.into_problem(&uploaded))
-            };
-            if job.commit(steps.run("tidy", &uploaded, deletion)).await.is_ok() {
-                steps.gone(&uploaded);
-            }
-        }
-    }
     Ok(Finished { delivered, verification })
+}
+
+/// Refuses to start a restore beside one that goes on: nobody could tell what came of which.
+async fn undisturbed(destination: &Destination) -> Result<(), Problem> {
+    let address = &destination.address;
+    let node = destination.connection.node(destination.node)?;
+    match node.snapshot_activity(&address.collection).await {
+        Ok(Some(activity)) if activity.recovering > 0 => {
+            Err(Problem::new(ProblemKind::Refused, "the server is restoring into it already", address.to_string())
+                .advise("wait until it is done; nothing was started"))
+        }
+        // Who may not ask, and a server that does not count, was told of in the plan.
+        _ => Ok(()),
+    }
+}
+
+/// Deletes the file that the server keeps after an upload, once the data is proven: until then it may be needed.
+pub(in crate::ops) async fn tidy(steps: &mut Steps<'_>, destination: &Destination, delivered: &Delivered) {
+    let Some((name, _)) = &delivered.uploaded else { return };
+    let job = steps.job;
+    let uploaded = shown(&destination.address, name);
+    let deletion = async {
+        let node = destination.connection.node(destination.node)?;
+        node.delete_snapshot(&scope(&destination.address), name).await.map_err(|error| error.into_problem(&uploaded))
+    };
+    if job.commit(steps.run("tidy", &uploaded, deletion)).await.is_ok() {
+        steps.gone(&uploaded);
+    }
 }
 
 /// Brings into a name that is free. When that fails, what the server made of it stays, and the journal says so.
@@ -116,15 +154,30 @@ pub(in crate::ops) async fn bring_fresh(
     (stage, kind): (Stage, Made),
 ) -> Result<Finished, Problem> {
     let address = &destination.address;
+    let node = destination.connection.node(destination.node)?.clone();
+    // Right before: what somebody made meanwhile is nothing that was agreed to overwrite, and never ours to remove.
+    if node.exists(&address.collection).await.map_err(|error| error.into_problem(address.to_string()))? {
+        return Err(Problem::new(
+            ProblemKind::PlanStale,
+            "somebody made a collection of this name meanwhile",
+            address.to_string(),
+        )
+        .advise("nothing was done; look at it, and plan anew"));
+    }
     steps.made(kind, &address.to_string())?;
+    note_when_absent(steps, &node, address);
     if let Some(collection) = cargo.keyed {
-        let node = destination.connection.node(destination.node)?;
         steps.run("shard keys", &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
     }
-    match bring(services, steps, cargo, destination, stage).await {
-        Ok(finished) => Ok(finished),
+    let brought = bring(services, steps, cargo, destination, stage).await;
+    match brought.and_then(|finished| finished.unless_lost(address)) {
+        Ok(finished) => {
+            if finished.matches() {
+                tidy(steps, destination, &finished.delivered).await;
+            }
+            Ok(finished)
+        }
         Err(Broken { problem, touched: _ }) => {
-            let node = destination.connection.node(destination.node)?;
             if matches!(node.exists(&address.collection).await, Ok(false)) {
                 steps.gone(&address.to_string());
                 return Err(problem);
@@ -142,6 +195,17 @@ pub(in crate::ops) async fn bring_fresh(
     }
 }
 
+/// What a canceled operation did not come to make is not left behind.
+fn note_when_absent(steps: &Steps<'_>, node: &Arc<dyn QdrantApi>, address: &CollectionAddress) {
+    let (node, address, ledger) = (node.clone(), address.clone(), steps.ledger());
+    steps.job.on_failure(format!("a look at what there is of {address}"), async move {
+        if matches!(node.exists(&address.collection).await, Ok(false)) {
+            ledger.gone(&address.to_string());
+        }
+        Ok(())
+    });
+}
+
 /// The server restored, but could not be asked about it: that is no proof, and a collection that answers
 /// with an error of its own is damage.
 fn unverified(problem: &Problem) -> Verification {
@@ -149,7 +213,7 @@ fn unverified(problem: &Problem) -> Verification {
         ProblemKind::Failed | ProblemKind::NotFound => Verdict::Differs(format!("it cannot be read: {problem}")),
         _ => Verdict::CouldNotCheck(problem.to_string()),
     };
-    Verification { verdict, points: None, samples: None }
+    Verification { verdict, points: None, samples: None, unrecorded: false, structural: false }
 }
 
 /// Looks at what a failed restore left, and says it.

@@ -63,6 +63,8 @@ impl CopySpec {
 pub(in crate::ops) struct Resolved {
     node: usize,
     overwrites: bool,
+    /// What is overwritten cannot be read.
+    unreadable: bool,
     /// Aliases that are made on the target.
     aliases: Vec<String>,
 }
@@ -102,6 +104,7 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
     }
     findings.extend(server::fetching(route));
+    findings.push(server::disk_unknown(route, overwrite::extra(overwrites, spec.skips)));
     if overwrites {
         findings.push(gates::writers(&target.to_string()));
     }
@@ -139,7 +142,7 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
             from.connection.slot(),
             to.connection.slot(),
         ],
-        resolved: flow::Resolved::Copy(Resolved { node: 0, overwrites, aliases }),
+        resolved: flow::Resolved::Copy(Resolved { node: 0, overwrites, unreadable: to.unreadable.is_some(), aliases }),
         spec: Spec::Copy(spec),
     })
 }
@@ -258,32 +261,26 @@ pub(in crate::ops) async fn run(
     let job = steps.job;
     let source = services.connection(&spec.source.instance).await?;
     let target = services.connection(&spec.target.instance).await?;
-    let (snapshot, proof) = create::take(services, steps, &source, resolved.node, &spec.source, "snapshot").await?;
-    let shown = create::shown(&spec.source, &snapshot.name);
-    steps.made(Made::Snapshot, &shown)?;
-    let undo = || {
-        let (undo, ledger, shown) =
-            (create::undo(&source, resolved.node, &spec.source, snapshot.clone()), steps.ledger(), shown.clone());
-        async move { undo.await.inspect(|()| ledger.gone(&shown)) }
-    };
-    let cleanup = job.on_failure(shown.clone(), undo());
-    let reference = Reference::of(proof.map_or(Expected::Nothing, Expected::Recorded));
+    let from = (&source, resolved.node, &spec.source);
+    let taken = create::take(services, steps, from, ("snapshot", Some(Made::Snapshot))).await?;
+    let expected = taken.proof.clone().map_or(Expected::Nothing, Expected::Recorded);
     let info = source.first().collection(&spec.source.collection).await.ok();
-    let reference = Reference { shape: info, ..reference };
-    let origin = Origin::Node {
-        connection: source.clone(),
-        node: resolved.node,
-        address: spec.source.clone(),
-        snapshot: snapshot.clone(),
-    };
+    let reference = Reference { shape: info, expected };
+    let snapshot = taken.snapshot.clone();
+    let listed = snapshot.sha256.is_some();
     let keyed = keyed(services, spec, &snapshot, &reference).await;
+    let origin = Origin::Node { connection: source.clone(), node: resolved.node, address: spec.source.clone(), snapshot };
     let destination = Destination { connection: target.clone(), node: 0, address: spec.target.clone() };
     let cargo = Cargo { origin: &origin, route: spec.route, reference: &reference, keyed: keyed.as_deref() };
-    let deletion = undo();
     let mut done = if resolved.overwrites {
-        let (skips, destination, deep) = (spec.skips, &destination, false);
-        let vouched = if matches!(reference.expected, Expected::Recorded(_)) { Vouched::Recorded } else { Vouched::Listed };
-        overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced: false, deep, safety }).await?
+        let (skips, destination, deep, unreadable) = (spec.skips, &destination, false, resolved.unreadable);
+        let vouched = match (&reference.expected, listed) {
+            (Expected::Recorded(_), _) => Vouched::Recorded,
+            (_, true) => Vouched::Listed,
+            (_, false) => Vouched::Nothing,
+        };
+        let forced = spec.force.iter().any(|name| name == "proof");
+        overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, safety, unreadable }).await?
     } else {
         let stage = (bring::RESTORE, Made::Collection);
         let finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
@@ -293,18 +290,27 @@ pub(in crate::ops) async fn run(
         let compared = CompareSpec { first: spec.source.clone(), second: spec.target.clone(), deep: true };
         let comparing = compare(services, &compared, &job.progress);
         done.verification.verdict = match steps.judge("compare every point", comparing, |found| &found.verdict).await {
-            Ok(found) => found.verdict,
+            Ok(found) => match found.verdict {
+                // The source lives: it may have changed since the snapshot, which the copy is measured against.
+                Verdict::Differs(why) => Verdict::CouldNotCheck(format!(
+                    "{}, which may have changed since the snapshot was taken, is not the same: {why}",
+                    spec.source
+                )),
+                verdict => verdict,
+            },
             Err(problem) => Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")),
         };
     }
-    if !matches!(done.verification.verdict, Verdict::Differs(_)) {
-        make_aliases(steps, &destination, &resolved.aliases).await?;
-    }
-    if job.commit(steps.run("tidy", &shown, deletion)).await.is_ok() {
-        steps.gone(&shown);
-    }
-    job.keep(cleanup);
-    Ok(report(plan, done, if resolved.overwrites { "in-place" } else { "new" }))
+    let failures = if matches!(done.verification.verdict, Verdict::Differs(_)) {
+        Vec::new()
+    } else {
+        // The data is there and judged: an alias that could not be made is no reason to say that the copy failed.
+        let made = make_aliases(steps, &destination, &resolved.aliases).await;
+        made.err().into_iter().collect()
+    };
+    taken.remove(steps).await;
+    let report = report(plan, done, if resolved.overwrites { "in-place" } else { "new" });
+    Ok(Report { failures, ..report })
 }
 
 /// The configuration of a collection that is sharded by keys, as its snapshot has it.

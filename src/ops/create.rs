@@ -3,11 +3,13 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope, time_in_name};
 use crate::jobs::limits::Resource;
+use crate::jobs::manager::CleanupId;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::gates;
+use crate::ops::journal::Made;
 use crate::ops::proof::{self, Proof};
 use crate::ops::report::Report;
 use crate::ops::resolve::{NameUse, name_use};
@@ -114,11 +116,9 @@ pub(in crate::ops) async fn execute(
     let connection = services.connection(&address.instance).await?;
     let (mut created, mut bytes) = (Vec::new(), 0_u64);
     for node in resolved.nodes {
-        let (taken, _) = take(services, steps, &connection, node, address, "snapshot").await?;
-        let shown = shown(address, &taken.name);
-        bytes += taken.size;
-        created.push(shown.clone());
-        steps.job.on_failure(shown, undo(&connection, node, address, taken));
+        let taken = take(services, steps, (&connection, node, address), ("snapshot", None)).await?;
+        bytes += taken.snapshot.size;
+        created.push(shown(address, &taken.snapshot.name));
     }
     Ok(Report { bytes, created, ..Report::of(plan) })
 }
@@ -127,9 +127,10 @@ pub(in crate::ops) async fn execute(
 pub(in crate::ops) fn shown(address: &CollectionAddress, name: &SnapshotName) -> String {
     format!("{address}/{}", crate::domain::address::encode(name.raw()))
 }
+
 /// Deletes a snapshot that an operation made and does not need any more, if it still is that one: a later
 /// snapshot of the same second would have its name.
-pub(in crate::ops) fn undo(
+fn undo(
     connection: &Arc<Connection>,
     node: usize,
     address: &CollectionAddress,
@@ -148,15 +149,41 @@ pub(in crate::ops) fn undo(
     }
 }
 
-/// Takes one snapshot with its proof, in a step called `step`. Used by copy, and for safety snapshots, too.
+/// A snapshot that was taken.
+pub(in crate::ops) struct Taken {
+    pub snapshot: SnapshotInfo,
+    /// What was recorded of it.
+    pub proof: Option<Proof>,
+    /// Removes it when the job fails; a safety snapshot has none.
+    cleanup: Option<CleanupId>,
+    connection: Arc<Connection>,
+    node: usize,
+    address: CollectionAddress,
+}
+
+impl Taken {
+    /// Removes one that has served its purpose.
+    pub(in crate::ops) async fn remove(self, steps: &mut Steps<'_>) {
+        let job = steps.job;
+        let shown = shown(&self.address, &self.snapshot.name);
+        let deletion = undo(&self.connection, self.node, &self.address, self.snapshot);
+        if job.commit(steps.run("tidy", &shown, deletion)).await.is_ok() {
+            steps.gone(&shown);
+        }
+        if let Some(cleanup) = self.cleanup {
+            job.keep(cleanup);
+        }
+    }
+}
+
+/// Takes one snapshot with its proof, in a step called `step`. Used by copy, and for safety snapshots, too. What it is for
+/// is in the journal as soon as the server has it.
 pub(in crate::ops) async fn take(
     services: &Services,
     steps: &mut Steps<'_>,
-    connection: &Arc<Connection>,
-    node_index: usize,
-    address: &CollectionAddress,
-    step: &'static str,
-) -> Result<(SnapshotInfo, Option<Proof>), Problem> {
+    (connection, node_index, address): (&Arc<Connection>, usize, &CollectionAddress),
+    (step, kind): (&'static str, Option<Made>),
+) -> Result<Taken, Problem> {
     let node = connection.node(node_index)?.clone();
     let problem = |error: ApiError| error.into_problem(address.to_string());
     let name = &address.collection;
@@ -165,7 +192,8 @@ pub(in crate::ops) async fn take(
     let scope = SnapshotScope::Collection(name.clone());
     let job = steps.job;
     another_second(node.as_ref(), &scope).await.map_err(problem)?;
-    let taken = steps
+    let ledger = steps.ledger();
+    let (taken, cleanup) = steps
         .run(step, &address.to_string(), async {
             let known: BTreeSet<SnapshotName> =
                 node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
@@ -181,9 +209,22 @@ pub(in crate::ops) async fn take(
                 Err(error) => Err(error),
             };
             job.keep(stray);
-            taken.map_err(problem)
+            let taken = taken.map_err(problem)?;
+            let shown = shown(address, &taken.name);
+            // The way back is never undone.
+            let cleanup = (kind != Some(Made::Safety)).then(|| {
+                let (undo, ledger, shown) = (undo(connection, node_index, address, taken.clone()), ledger.clone(), shown.clone());
+                job.on_failure(shown.clone(), async move { undo.await.inspect(|()| ledger.gone(&shown)) })
+            });
+            if let Some(kind) = kind {
+                ledger.made(kind, &shown)?;
+            }
+            Ok((taken, cleanup))
         })
         .await?;
+    if let Some(kind) = kind {
+        steps.adopt(kind, &shown(address, &taken.name));
+    }
     let source = address.to_string();
     let taken_at = taken.taken_at.unwrap_or_else(|| services.clock.now());
     let recorded = steps.run("record", "", async {
@@ -198,7 +239,8 @@ pub(in crate::ops) async fn take(
     });
     // The snapshot is good without its proof; whoever restores it is told that nothing was recorded.
     let proof = recorded.await.ok();
-    Ok((taken, proof))
+    let (connection, address) = (connection.clone(), address.clone());
+    Ok(Taken { snapshot: taken, proof, cleanup, connection, node: node_index, address })
 }
 
 /// Two snapshots taken within one second share a name, and the later replaces the earlier (1.18.3): one
@@ -212,8 +254,19 @@ async fn another_second(node: &dyn QdrantApi, scope: &SnapshotScope) -> Result<(
     Ok(())
 }
 
+/// Whether it appeared since, under a name that the server gives to snapshots of this collection: what somebody uploads has
+/// another one.
+fn could_be_ours(snapshot: &SnapshotInfo, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> bool {
+    let given = match scope {
+        SnapshotScope::Collection(name) => snapshot.name.raw().starts_with(&format!("{}-", name.raw())),
+        _ => true,
+    };
+    given && !known.contains(&snapshot.name) && time_in_name(&snapshot.name).is_some()
+}
+
 async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<SnapshotInfo, ApiError> {
-    let newest = node.snapshots(scope).await?.into_iter().filter(|s| !known.contains(&s.name)).max_by_key(|s| s.taken_at);
+    let new = node.snapshots(scope).await?.into_iter().filter(|snapshot| could_be_ours(snapshot, scope, known));
+    let newest = new.max_by_key(|snapshot| snapshot.taken_at);
     newest.ok_or_else(|| {
         ApiError::new(
             ApiErrorKind::Server,
@@ -228,7 +281,7 @@ async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<S
 async fn remove_stray(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<(), Problem> {
     loop {
         let listed = node.snapshots(scope).await.unwrap_or_default();
-        let new: Vec<&SnapshotInfo> = listed.iter().filter(|snapshot| !known.contains(&snapshot.name)).collect();
+        let new: Vec<&SnapshotInfo> = listed.iter().filter(|snapshot| could_be_ours(snapshot, scope, known)).collect();
         match new.as_slice() {
             [] => {}
             [ours] => return node.delete_snapshot(scope, &ours.name).await.map_err(|error| error.into_problem("")),

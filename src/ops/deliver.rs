@@ -12,6 +12,7 @@ use crate::domain::time::compact;
 use crate::jobs::manager::{CleanupId, JobContext};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::services::{Connection, Services};
+use crate::ops::steps::Ledger;
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::disk::disk_problem;
@@ -70,17 +71,28 @@ pub(in crate::ops) struct Delivered {
     pub looked: bool,
 }
 
+/// What a failed delivery can have done to its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Touched {
+    /// Nothing: the server refused, or did not get all.
+    No,
+    /// It may have replaced something, and it is over.
+    Maybe,
+    /// Nobody knows whether the server is still at it: nothing may be started beside it.
+    Unknown,
+}
+
 /// Why a delivery failed, and whether the target can be another one now.
 #[derive(Debug)]
 pub(in crate::ops) struct Broken {
     pub problem: Problem,
-    pub touched: bool,
+    pub touched: Touched,
 }
 
 impl Broken {
     /// Nothing reached the target.
     fn before(problem: Problem) -> Self {
-        Self { problem, touched: false }
+        Self { problem, touched: Touched::No }
     }
 }
 
@@ -92,17 +104,18 @@ impl From<Problem> for Broken {
 
 /// What the server refuses it refuses before it touches anything: key, checksum, shape, a source that cannot be
 /// fetched (1.16.3, 1.18.3). After its own errors, and when nobody knows how it ended, live data may be gone.
-fn touches(error: &ApiError) -> bool {
-    !matches!(
-        error.kind,
+fn touches(error: &ApiError) -> Touched {
+    match error.kind {
         ApiErrorKind::Unreachable
-            | ApiErrorKind::Unauthorized
-            | ApiErrorKind::Forbidden
-            | ApiErrorKind::NotFound
-            | ApiErrorKind::Conflict
-            | ApiErrorKind::Rejected
-            | ApiErrorKind::RateLimited
-    )
+        | ApiErrorKind::Unauthorized
+        | ApiErrorKind::Forbidden
+        | ApiErrorKind::NotFound
+        | ApiErrorKind::Conflict
+        | ApiErrorKind::Rejected
+        | ApiErrorKind::RateLimited => Touched::No,
+        ApiErrorKind::OutcomeUnknown | ApiErrorKind::Timeout => Touched::Unknown,
+        _ => Touched::Maybe,
+    }
 }
 
 /// The target of a delivery.
@@ -132,13 +145,17 @@ impl Destination {
     }
 }
 
-/// Until the last byte a cancel loses nothing; after it the server restores, whoever listens.
-fn seal_at_end(job: &JobContext) -> impl FnOnce() + Send + 'static {
-    let job = job.clone();
+/// Until the last byte a cancel loses nothing; after it the server restores, whoever listens. That it was handed over is
+/// in the journal before it is.
+fn seal_at_end(job: &JobContext, ledger: &Ledger) -> impl FnOnce() -> bool + Send + 'static {
+    let (job, ledger) = (job.clone(), ledger.clone());
     move || {
-        if job.seal() {
+        let sealed = job.seal();
+        if sealed {
+            ledger.handed_over();
             job.progress.phase("the server is restoring", None);
         }
+        sealed
     }
 }
 
@@ -175,15 +192,15 @@ pub(in crate::ops) async fn deliver(
     origin: &Origin,
     destination: &Destination,
     asked: Route,
-    kept: SnapshotName,
+    (kept, ledger): (SnapshotName, Ledger),
 ) -> Result<Delivered, Broken> {
     match origin {
         Origin::File { path, size, sha256 } => {
             let file = std::fs::File::open(path).map_err(|error| disk_problem("read", path, &error))?;
             job.progress.phase("uploading", Some(*size));
             let outlet = destination.outlet(services, None)?;
-            let pump = Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job));
-            let (uploaded, looked) = upload(job, destination, pump, (*size, Some(sha256)), None, kept).await?;
+            let pump = Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &ledger));
+            let (uploaded, looked) = upload(job, destination, pump, (*size, Some(sha256)), None, (kept, ledger)).await?;
             Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
         }
         Origin::Node { connection, node, address, snapshot } => {
@@ -193,7 +210,7 @@ pub(in crate::ops) async fn deliver(
             let scope = SnapshotScope::Collection(address.collection.clone());
             let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
             if route == Route::Url {
-                match by_url(job, connection, source.as_ref(), &scope, snapshot, destination).await {
+                match by_url(job, &ledger, connection, source.as_ref(), &scope, snapshot, destination).await {
                     Ok(looked) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked }),
                     Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
                         job.unseal();
@@ -222,9 +239,9 @@ pub(in crate::ops) async fn deliver(
             }
             job.progress.phase("streaming", Some(size));
             let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services, Some(&address.instance))?);
-            let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, seal_at_end(job));
+            let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, seal_at_end(job, &ledger));
             let (uploaded, looked) =
-                upload(job, destination, pump, (size, snapshot.sha256.as_deref()), Some(address), kept).await?;
+                upload(job, destination, pump, (size, snapshot.sha256.as_deref()), Some(address), (kept, ledger)).await?;
             Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
         }
     }
@@ -232,6 +249,7 @@ pub(in crate::ops) async fn deliver(
 
 async fn by_url(
     job: &JobContext,
+    ledger: &Ledger,
     source: &Connection,
     node: &dyn QdrantApi,
     scope: &SnapshotScope,
@@ -256,10 +274,11 @@ async fn by_url(
         // A cancel came first: this task is about to be dropped here.
         std::future::pending::<()>().await;
     }
+    ledger.handed_over();
     match follow(target.as_ref(), name, &job.progress, call).await? {
         Followed::Answered(()) => Ok(false),
         Followed::MustLook => something_restored(destination).await.map(|()| true).map_err(|problem| {
-            ApiError::new(ApiErrorKind::Rejected, "restore from the snapshot's URL", target.url(), problem.message)
+            ApiError::new(ApiErrorKind::Server, "restore from the snapshot's URL", target.url(), problem.message)
         }),
     }
 }
@@ -294,15 +313,18 @@ async fn upload(
     (pump, body): (Pump, Body),
     (size, sha256): (u64, Option<&str>),
     source: Option<&CollectionAddress>,
-    kept: SnapshotName,
+    (kept, ledger): (SnapshotName, Ledger),
 ) -> Result<((SnapshotName, CleanupId), bool), Broken> {
     let target = destination.node()?;
     let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
     let name = &destination.address.collection;
     let scope = destination.scope();
     let shown = format!("{}/{}", destination.address, encode(kept.raw()));
-    let cleanup =
-        job.on_failure(format!("the uploaded file {shown}"), remove_upload(target.clone(), scope.clone(), kept.clone()));
+    let removal = remove_upload(target.clone(), scope.clone(), kept.clone());
+    let cleanup = job.on_failure(format!("the uploaded file {shown}"), {
+        let shown = shown.clone();
+        async move { removal.await.inspect(|()| ledger.gone(&shown)) }
+    });
     let sending = async {
         target.upload(&scope, upload).await.map_err(|mut error| {
             // The server restores only whole uploads: of one that broke before its end nothing has to be looked for.
@@ -320,10 +342,17 @@ async fn upload(
     };
     match outcome {
         Ok(Followed::Answered(())) => Ok(((kept, cleanup), false)),
-        Ok(Followed::MustLook) => Ok(something_restored(destination).await.map(|()| ((kept, cleanup), true))?),
+        Ok(Followed::MustLook) => match something_restored(destination).await {
+            Ok(()) => Ok(((kept, cleanup), true)),
+            Err(problem) => Err(Broken { problem, touched: Touched::Maybe }),
+        },
         Err(error) => {
             let whole = pump.sent() >= size;
-            let touched = whole && touches(&error);
+            let touched = if whole { touches(&error) } else { Touched::No };
+            if touched == Touched::Unknown {
+                // The server may restore from it right now.
+                job.keep(cleanup);
+            }
             Err(Broken { problem: explain(error, destination, source, pump.sent(), size), touched })
         }
     }

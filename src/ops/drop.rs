@@ -45,6 +45,9 @@ pub async fn plan(services: &Services, spec: DropSpec) -> Result<Plan, Problem> 
             "switch them first: `qsnap alias INSTANCE/ALIAS COLLECTION`",
         ));
     }
+    if let Some(why) = &target.aliases_unseen {
+        findings.push(crate::ops::gates::not_checked("alias", why));
+    }
     let snapshots = target.node().snapshots(&scope(address)).await.unwrap_or_default().len();
     findings.push(match snapshots {
         0 => Finding::good("snapshots", "no snapshots of it are on the node"),

@@ -160,6 +160,11 @@ fn copies(spec: &FleetSpec, named: &[(CollectionName, u64)]) -> Result<Vec<CopyS
             )
             .advise("give one of them another name with --rename OLD=NEW"));
         }
+        // One copy would read what another one has just replaced.
+        if spec.from == spec.to && named.iter().any(|(source, _)| *source == new) {
+            return Err(Problem::new(ProblemKind::Usage, format!("{new} is a source and a target"), spec.to.as_str())
+                .advise("copy it by itself first, or choose other names"));
+        }
         let source = CollectionAddress::new(spec.from.clone(), name.clone());
         let target = CollectionAddress::new(spec.to.clone(), new);
         copies.push(CopySpec {

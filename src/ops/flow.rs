@@ -9,6 +9,7 @@ use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::{JobContext, JobHandle};
+use crate::ops::history::PastSpec;
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
@@ -255,6 +256,14 @@ impl Plan {
         }
     }
 
+    /// What an operation goes on with, for its record.
+    pub(in crate::ops) fn continues(&self) -> Option<PastSpec> {
+        match (&self.resolved, &self.spec) {
+            (Resolved::Settle(resolved), Spec::Settle(spec)) => resolved.continues(spec.way),
+            _ => None,
+        }
+    }
+
     /// Findings that block.
     pub fn blocked(&self) -> Vec<&Finding> {
         self.findings.iter().filter(|finding| finding.level == Level::Block).collect()
@@ -340,6 +349,11 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
     if let Resolved::Fleet(resolved) = plan.resolved.clone() {
         // Its parts are journaled, each by itself.
         return fleet::execute(services, &plan, *resolved, job).await;
+    }
+    if let Some(other) = services.journal.running_on(&plan.target).filter(|_| plan.risk != Risk::Safe) {
+        let words = format!("another {} works on it now ({}, by {})", other.operation, other.id, other.who);
+        return Err(Problem::new(ProblemKind::Refused, words, &plan.target)
+            .advise("nothing was done; wait for it: two at a time on one collection get into each other's way"));
     }
     let mut steps = Steps::begin(services, job, &plan)?;
     let outcome = carry_out(services, &plan, &mut steps).await;

@@ -9,8 +9,9 @@ use std::time::Duration;
 /// How often telemetry is asked.
 const POLL: Duration = Duration::from_secs(2);
 
-/// How often in a row a server must be found idle before that is believed.
-const IDLE_POLLS: u32 = 2;
+/// How often in a row a server must be found idle before that is believed, and how far apart.
+const IDLE_POLLS: u32 = 3;
+const IDLE_POLL: Duration = Duration::from_millis(250);
 
 /// How long a lost call is looked for before it is given up.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
@@ -67,15 +68,12 @@ async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &P
 /// When the node cannot be asked for longer than a restart takes.
 pub async fn idle(node: &dyn QdrantApi, name: &CollectionName, progress: &Progress) -> ApiResult<()> {
     let lost = ApiError::new(ApiErrorKind::Timeout, "wait for the server", node.url(), "it does not tell when it is done");
-    match node.snapshot_activity(name).await {
-        Ok(Some(activity)) if activity.creating + activity.recovering == 0 => Ok(()),
-        // Servers before 1.16 have no counters.
-        Ok(None) => Ok(()),
-        _ => {
-            progress.note("the server is still at what was begun before");
-            until_idle(node, name, &lost).await
-        }
+    if let Ok(None) = node.snapshot_activity(name).await {
+        // Servers before 1.16 have no counters: the plan says so, and the person decides.
+        return Ok(());
     }
+    progress.note("looking whether the server is still at what was begun before");
+    until_idle(node, name, &lost).await
 }
 
 async fn until_idle(node: &dyn QdrantApi, name: &CollectionName, lost: &ApiError) -> ApiResult<()> {
@@ -84,7 +82,11 @@ async fn until_idle(node: &dyn QdrantApi, name: &CollectionName, lost: &ApiError
         match node.snapshot_activity(name).await {
             Ok(Some(activity)) if activity.creating + activity.recovering > 0 => (absent, idle) = (Duration::ZERO, 0),
             // Between receiving and recovering a server is idle for a moment, too.
-            Ok(Some(_)) if idle < IDLE_POLLS => idle += 1,
+            Ok(Some(_)) if idle < IDLE_POLLS => {
+                idle += 1;
+                tokio::time::sleep(IDLE_POLL).await;
+                continue;
+            }
             Ok(Some(_)) => return Ok(()),
             // Servers before 1.16 have no counters: nothing tells when they are done.
             Ok(None) => return Err(lost.clone()),

@@ -10,6 +10,7 @@ use crate::domain::collection::CollectionInfo;
 use crate::domain::ids::ShardId;
 use crate::domain::size::{bytes, exact};
 use crate::domain::version::{ServerVersion, VersionStep, version_step};
+use crate::ops::compare;
 use crate::ops::flow::{Finding, Level};
 use crate::ops::shard_keys;
 use crate::ops::source::Vouched;
@@ -163,18 +164,19 @@ pub fn shape(source: Option<&CollectionInfo>, target: &CollectionInfo) -> Findin
             "the server refuses a snapshot of another shape before it touches anything",
         );
     };
-    if source.vectors() != target.vectors() {
+    let differences = compare::shape_differences(source, target);
+    if !differences.is_empty() {
+        let words = differences.join("; ");
+        let (vectors, theirs) = (source.vectors_in_words(), target.vectors_in_words());
+        let words = if source.vectors() == target.vectors() {
+            format!("the shapes differ: {words}")
+        } else {
+            format!("vectors differ: source {vectors}, target {theirs}")
+        };
         return Finding::block(
             "shape",
-            format!("vectors differ: source {}, target {}", source.vectors_in_words(), target.vectors_in_words()),
+            words,
             "restore to a free name, or delete the target first (all vector settings must be equal, on_disk included)",
-        );
-    }
-    if source.shard_number() != target.shard_number() {
-        return Finding::block(
-            "shape",
-            format!("shard numbers differ: source {}, target {}", source.shard_number(), target.shard_number()),
-            "restore to a free name, or delete the target first",
         );
     }
     Finding::good("shape", format!("{}, {} shard(s) on both sides", source.vectors_in_words(), source.shard_number()))

@@ -2,7 +2,7 @@
 //! crash, or be written by hand: whatever cannot be read is left out, and nothing in them is trusted with a terminal.
 
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::text::one_line;
+use crate::domain::text::{one_line, sanitise};
 use crate::ops::bring;
 use crate::ops::copy::CopySpec;
 use crate::ops::journal::{Journal, Made};
@@ -14,8 +14,26 @@ use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::Path;
 
+/// Ends after which something has to be decided.
+const UNDONE: [&str; 3] = ["failed", "canceled", "rollback not proven"];
+
+/// Steps that put data over the target.
+const OVER: [&str; 2] = [bring::RESTORE.restore, bring::ROLL_BACK.restore];
+
+/// Steps that judge the target.
+const JUDGING: [&str; 5] = [
+    bring::RESTORE.verify,
+    bring::ROLL_BACK.verify,
+    crate::ops::overwrite::LOOK,
+    crate::ops::overwrite::COMPARE,
+    "compare every point",
+];
+
 /// A record has some dozens of short lines; more is not ours.
 const MAX_RECORD: u64 = 4 << 20;
+
+/// Records among which a running operation is looked for.
+const RECENT: usize = 100;
 
 /// Records that are read, the newest first.
 const MAX_RECORDS: usize = 2_000;
@@ -111,6 +129,8 @@ pub struct Past {
     pub report: Value,
     /// What was asked for.
     pub spec: Option<PastSpec>,
+    /// Live data may be neither old nor new: the last word of what was handed over, and what was proven since.
+    pub between: bool,
     /// How another operation settled it.
     pub settled: Option<String>,
 }
@@ -121,9 +141,9 @@ impl Past {
         self.steps.iter().rev().find(|step| step.name == name)
     }
 
-    /// Whether it came to its end without an error.
+    /// Whether it came to its end, with nothing that has to be decided.
     pub fn is_done(&self) -> bool {
-        matches!(&self.state, State::Ended(result) if !matches!(result.as_str(), "failed" | "canceled"))
+        matches!(&self.state, State::Ended(result) if !UNDONE.contains(&result.as_str()))
     }
 
     /// What should not stay: scratch collections, temporary snapshots, uploaded files; and a collection that a failed
@@ -135,7 +155,7 @@ impl Past {
             .filter(|thing| match thing.kind {
                 Made::Safety => false,
                 Made::Collection => !done,
-                Made::Scratch | Made::Upload | Made::Snapshot => true,
+                Made::Scratch | Made::Upload | Made::Snapshot | Made::Empty => true,
             })
             .collect()
     }
@@ -145,25 +165,20 @@ impl Past {
         self.made.iter().find(|thing| thing.kind == Made::Safety)
     }
 
-    /// Whether it overwrites a collection that was there.
+    /// Whether its target was there before: then what was in it may have been replaced.
     pub fn overwrites(&self) -> bool {
-        let made_target = self.made.iter().any(|thing| thing.kind == Made::Collection && thing.thing == self.target);
-        match &self.spec {
-            Some(PastSpec::Restore(spec)) => spec.mode == crate::ops::restore::Mode::InPlace && !made_target,
-            Some(PastSpec::Copy(_)) => !made_target,
-            None => false,
-        }
+        !self.made.iter().any(|thing| thing.kind == Made::Collection && thing.thing == self.target)
     }
 
-    /// Whether live data may be neither old nor new: the overwrite was begun, and nothing tells that it ended well.
+    /// Whether anything was put over live data, however it ended.
+    pub fn has_overwritten(&self) -> bool {
+        self.overwrites() && self.step(bring::RESTORE.restore).is_some()
+    }
+
+    /// Whether live data may be neither old nor new: it was handed over to the server, and nothing tells that it ended
+    /// well.
     pub fn is_between(&self) -> bool {
-        if !self.overwrites() {
-            return false;
-        }
-        let begun = self.step(bring::RESTORE.restore).is_some();
-        let known = [bring::RESTORE.verify, bring::ROLL_BACK.verify, crate::ops::overwrite::LOOK];
-        let settled = known.iter().any(|name| self.step(name).is_some_and(PastStep::is_good));
-        begun && !settled && !self.is_done()
+        self.between && self.overwrites() && !self.is_done()
     }
 
     /// Whether somebody has to decide what becomes of it.
@@ -193,17 +208,28 @@ impl Past {
 impl Journal {
     /// All operations, the newest first.
     pub fn read(&self) -> Vec<Past> {
+        self.newest(MAX_RECORDS)
+    }
+
+    fn newest(&self, most: usize) -> Vec<Past> {
         let Ok(folder) = std::fs::read_dir(self.folder()) else { return Vec::new() };
         let mut paths: Vec<_> = folder.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
         // Names begin with the time.
         paths.sort();
-        paths.iter().rev().take(MAX_RECORDS).filter_map(|path| read_record(path)).collect()
+        paths.iter().rev().take(most).filter_map(|path| read_record(path)).collect()
     }
 
     /// Operations that somebody has to decide about, the newest first.
     pub fn open(&self) -> Vec<Past> {
         self.read().into_iter().filter(Past::is_open).collect()
+    }
+
+    /// An operation that another process, or another job of this one, carries out on a target now. Of the newest records:
+    /// nothing runs for weeks.
+    pub fn running_on(&self, target: &str) -> Option<Past> {
+        let running = |past: &Past| past.state == State::Running && past.target == target;
+        self.newest(RECENT).into_iter().find(running)
     }
 
     /// One operation by its id, by the beginning of its id where only one has it, or the `last` one.
@@ -265,6 +291,13 @@ enum Event {
     Gone {
         thing: String,
     },
+    HandedOver,
+    TakesUp {
+        #[serde(default)]
+        id: String,
+        #[serde(default)]
+        between: bool,
+    },
     End {
         result: String,
         #[serde(default)]
@@ -288,8 +321,10 @@ fn read_record(path: &Path) -> Option<Past> {
     let file = File::open(path).ok()?;
     // A shared lock: whoever writes holds an exclusive one as long as it lives.
     let running = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    let mut text = String::new();
-    (&file).take(MAX_RECORD).read_to_string(&mut text).ok()?;
+    let mut bytes = Vec::new();
+    (&file).take(MAX_RECORD).read_to_end(&mut bytes).ok()?;
+    // Half a character of a line that was cut costs that line, and no other.
+    let text = String::from_utf8_lossy(&bytes);
     let id = one_line(&path.file_stem()?.to_string_lossy(), 60);
     let mut past: Option<Past> = None;
     for line in text.lines() {
@@ -297,14 +332,13 @@ fn read_record(path: &Path) -> Option<Past> {
         let Ok(Line { at, event }) = serde_json::from_str(line) else { continue };
         match (&mut past, event) {
             (None, Event::Begin { operation, source, target, command, who, spec }) => {
-                let shown = |text: String| one_line(&text, 400);
                 past = Some(Past {
                     id: id.clone(),
                     at,
                     ended_at: None,
                     operation: one_line(&operation, 30),
-                    source: shown(source),
-                    target: shown(target),
+                    source: sanitise(&source),
+                    target: sanitise(&target),
                     command: one_line(&command, 2_000),
                     who: one_line(&who, 130),
                     state: if running { State::Running } else { State::BrokenOff },
@@ -312,6 +346,7 @@ fn read_record(path: &Path) -> Option<Past> {
                     made: Vec::new(),
                     report: Value::Null,
                     spec: serde_json::from_value(spec).ok(),
+                    between: false,
                     settled: None,
                 });
             }
@@ -323,6 +358,15 @@ fn read_record(path: &Path) -> Option<Past> {
 }
 
 impl Past {
+    /// A match ends what was begun; a difference, of data that was replaced, begins it again.
+    fn judged(&mut self, result: &str) {
+        if result.starts_with("matches") {
+            self.between = false;
+        } else if result.starts_with("differs") && self.step(bring::RESTORE.restore).is_some() {
+            self.between = true;
+        }
+    }
+
     fn take(&mut self, at: Timestamp, event: Event) {
         match event {
             Event::Begin { .. } => {}
@@ -335,11 +379,20 @@ impl Past {
                 });
             }
             Event::StepEnd { step, result } => {
+                if JUDGING.contains(&step.as_str()) {
+                    self.judged(&result);
+                }
                 if let Some(open) = self.steps.iter_mut().rev().find(|known| known.name == step && known.result.is_none()) {
                     open.result = Some(one_line(&result, 600));
                 }
             }
-            Event::Made { kind, thing } => self.made.push(Thing { kind, thing: one_line(&thing, 600) }),
+            Event::HandedOver => self.between |= self.steps.last().is_some_and(|step| OVER.contains(&step.name.as_str())),
+            Event::TakesUp { id, between } => {
+                self.between |= between;
+                let detail = one_line(&id, 60);
+                self.steps.push(PastStep { name: "takes up".into(), detail, at: Some(at), result: Some("ok".into()) });
+            }
+            Event::Made { kind, thing } => self.made.push(Thing { kind, thing: sanitise(&thing) }),
             Event::Gone { thing } => self.made.retain(|known| known.thing != thing),
             Event::End { result, report } => {
                 self.state = State::Ended(one_line(&result, 60));
@@ -380,6 +433,8 @@ mod tests {
         record.made(at(), Made::Safety, "a/x/s.snapshot").unwrap();
         record.made(at(), Made::Scratch, "a/x-qsnap-proof").unwrap();
         record.step_begins(at(), "restore", "a/x").unwrap();
+        record.handed_over(at()).unwrap();
+        assert!(journal.running_on("a/x").is_some());
         assert_eq!((journal.read()[0].state.clone(), journal.open().len()), (State::Running, 0));
         let id = record.id();
         drop(record);
@@ -415,6 +470,47 @@ mod tests {
         record.end(at(), "matches", Value::Null).unwrap();
         drop(record);
         assert!(!journal.read()[0].is_open());
+    }
+
+    /// The steps of an overwrite, and whether live data may be between old and new after each.
+    #[test]
+    fn what_was_handed_over_is_between_until_it_is_proven() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "");
+        let record = begin(&journal, Mode::InPlace);
+        let between = || journal.read()[0].between;
+        let step = |name: &str, handed_over: bool, result: Option<&str>| {
+            record.step_begins(at(), name, "").unwrap();
+            if handed_over {
+                record.handed_over(at()).unwrap();
+            }
+            if let Some(result) = result {
+                record.step_ends(at(), name, result).unwrap();
+            }
+            between()
+        };
+        assert!(!step("proof restore", true, Some("ok")), "a scratch collection is no live data");
+        assert!(!step("proof verify", false, Some("matches: 1")));
+        assert!(!step("restore", false, None), "an upload that is not whole replaces nothing");
+        assert!(step("restore", true, Some("ok")));
+        assert!(!step("verify", false, Some("matches: 1")));
+        assert!(step("compare with the proof restore", false, Some("differs: 1 changed")));
+        assert!(step("roll back", true, None));
+        assert!(step("verify the rollback", false, Some("could_not_check: no answer")));
+        assert!(!step("verify the rollback", false, Some("matches: 1")));
+    }
+
+    #[test]
+    fn what_was_taken_up_is_as_open_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "");
+        let record = begin(&journal, Mode::InPlace);
+        record.takes_up(at(), "older", true).unwrap();
+        record.made(at(), Made::Safety, "a/x/s.snapshot").unwrap();
+        record.step_begins(at(), "proof restore", "").unwrap();
+        drop(record);
+        let past = &journal.read()[0];
+        assert!(past.is_between() && past.safety().is_some() && past.is_open());
     }
 
     #[test]

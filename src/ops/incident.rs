@@ -193,6 +193,7 @@ mod tests {
             report: json!({"verdict": "differs", "verdict_reason": "3 changed", "rollback": "matches", "rollback_reason": "as before",
                 "points": {"expected": 1000, "found": 997}, "bytes": 1000}),
             spec: None,
+            between: true,
             settled: None,
         }
     }

@@ -8,7 +8,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,9 @@ pub enum Made {
     Scratch,
     /// A collection under a name that was free before; it goes when the operation failed.
     Collection,
+    /// An empty collection that makes the snapshots of a deleted one visible; it goes only while it is empty, and those
+    /// snapshots never go with it.
+    Empty,
     /// A snapshot of what was about to be overwritten: the way back. It stays.
     Safety,
     /// A snapshot that was taken to move data; it can go.
@@ -36,6 +39,7 @@ impl Made {
         match self {
             Self::Scratch => "scratch collection",
             Self::Collection => "collection",
+            Self::Empty => "empty collection",
             Self::Safety => "safety snapshot",
             Self::Snapshot => "temporary snapshot",
             Self::Upload => "uploaded file",
@@ -72,8 +76,15 @@ pub struct Record(Arc<Open>);
 
 #[derive(Debug)]
 struct Open {
-    file: Mutex<File>,
+    file: Mutex<Line>,
     path: PathBuf,
+}
+
+#[derive(Debug)]
+struct Line {
+    file: File,
+    /// The line before was not written whole.
+    broken: bool,
 }
 
 impl Journal {
@@ -97,19 +108,35 @@ impl Journal {
         let open = || -> std::io::Result<File> {
             std::fs::create_dir_all(&self.folder)?;
             let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
-            // Whoever reads it sees by the lock that the operation lives. Where files cannot be locked it reads as
-            // broken off while it runs; plans then find the server busy.
-            let _ = file.try_lock();
+            // Whoever reads it sees by the lock that the operation lives; readers hold theirs for a moment only. Where files
+            // cannot be locked it reads as broken off while it runs; plans then find the server busy.
+            let _ = file.lock();
             Ok(file)
         };
         let file = open().map_err(|error| problem(&path, &error))?;
-        let record = Record(Arc::new(Open { file: Mutex::new(file), path }));
+        let record = Record(Arc::new(Open { file: Mutex::new(Line { file, broken: false }), path }));
         record.write(
             at,
             json!({"event": "begin", "operation": opening.operation, "source": opening.source, "target": opening.target,
                 "command": opening.command, "who": self.operator, "version": env!("CARGO_PKG_VERSION"), "spec": opening.spec}),
         )?;
         Ok(record)
+    }
+
+    /// Keeps an older record to oneself, as long as what is given lives.
+    ///
+    /// # Errors
+    /// When another process has it.
+    pub fn hold(&self, id: &str) -> Result<File, Problem> {
+        let path = self.folder.join(format!("{id}.ndjson"));
+        let file = OpenOptions::new().append(true).open(&path).map_err(|error| problem(&path, &error))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                let words = "another process works on it, or settles it";
+                Err(Problem::new(ProblemKind::Refused, words, id).advise("wait for it; `qsnap history` shows how it ended"))
+            }
+            _ => Ok(file),
+        }
     }
 
     /// Notes on an older record that another operation settled what it had left open.
@@ -165,6 +192,22 @@ impl Record {
         self.write(at, json!({"event": "made", "kind": kind, "thing": thing}))
     }
 
+    /// From here on the server may replace data, whether anybody listens or not.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn handed_over(&self, at: Timestamp) -> Result<(), Problem> {
+        self.write(at, json!({"event": "handed-over"}))
+    }
+
+    /// It goes on with an operation that broke off; `between` when that had begun to overwrite.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn takes_up(&self, at: Timestamp, id: &str, between: bool) -> Result<(), Problem> {
+        self.write(at, json!({"event": "takes-up", "id": id, "between": between}))
+    }
+
     /// It is gone again.
     ///
     /// # Errors
@@ -183,9 +226,11 @@ impl Record {
 
     fn write(&self, at: Timestamp, mut event: Value) -> Result<(), Problem> {
         event["at"] = json!(at.to_string());
-        let line = format!("{event}\n");
-        let mut file = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
+        let mut open = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
+        // What a full disk cut off must not swallow this line too.
+        let line = format!("{}{event}\n", if open.broken { "\n" } else { "" });
+        let written = open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data());
+        open.broken = written.is_err();
         written.map_err(|error| problem(&self.0.path, &error))
     }
 }

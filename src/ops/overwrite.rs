@@ -16,14 +16,14 @@ use crate::domain::time::compact;
 use crate::ops::bring::{self, Cargo, Finished, bring, bring_fresh};
 use crate::ops::compare::{CompareSpec, compare};
 use crate::ops::create;
-use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route};
+use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route, Touched};
 use crate::ops::journal::Made;
 use crate::ops::proof::Proof;
 use crate::ops::report::Verdict;
 use crate::ops::services::{Connection, Services};
 use crate::ops::source::{Vouched, scope};
 use crate::ops::steps::{Ledger, Steps};
-use crate::ops::verify::{Expected, Reference, Verification, verify};
+use crate::ops::verify::{Expected, Reference, Verification, points_move, verify};
 use crate::qdrant::error::ApiErrorKind;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -32,8 +32,14 @@ use std::time::Duration;
 /// How long after a difference a second look is taken, to tell damage from somebody who writes.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
+/// After it, no snapshot that is taken can have the name of an earlier one.
+const SAME_SECOND: Duration = Duration::from_millis(1_100);
+
 /// The step that tells after an error whether the live data is as it was.
 pub const LOOK: &str = "look at the live data";
+
+/// The step that compares what was overwritten with the proof restore of the same bytes.
+pub const COMPARE: &str = "compare with the proof restore";
 
 /// What is left out by choice; the plan and its consent name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -70,6 +76,8 @@ pub(in crate::ops) struct Overwriting<'a> {
     pub deep: bool,
     /// Taken by an earlier run that broke off: what is there now may be neither old nor new.
     pub safety: Option<Safety>,
+    /// The plan found, and said, that what is there cannot be read: then there is nothing to save.
+    pub unreadable: bool,
 }
 
 /// How it went.
@@ -93,50 +101,65 @@ pub(in crate::ops) async fn overwrite(
     let safety = match (&work.safety, work.skips.safety) {
         (Some(earlier), _) => Some(earlier.clone()),
         (None, true) => None,
-        (None, false) => secure(services, steps, &destination.connection, address).await?,
+        (None, false) => secure(services, steps, (&destination.connection, address), work.unreadable).await?,
     };
     let shown = safety.as_ref().map(|safety| safety.shown(address));
     let scratch = if work.skips.proof { None } else { Some(prove(services, steps, work).await?) };
     let outcome = match bring(services, steps, &work.cargo, destination, bring::RESTORE).await {
-        Ok(finished) => settle_verdict(services, steps, work, finished, scratch.as_ref()).await,
+        Ok(finished) => settle_verdict(services, steps, work, finished, scratch.as_ref()).await.unless_lost(address),
         Err(broken) => Err(broken),
     };
-    let rolled = match &outcome {
-        Ok(finished) if matches!(finished.verification.verdict, Verdict::Differs(_)) => {
-            roll_back(services, steps, destination, safety.as_ref()).await
-        }
-        Err(broken) => match needs_rollback(destination, broken, safety.as_ref(), steps).await {
-            Ok(false) => None,
-            // What cannot be looked at is not left as it may be.
-            Ok(true) | Err(_) => roll_back(services, steps, destination, safety.as_ref()).await,
-        },
-        Ok(_) => None,
+    let necessary = match &outcome {
+        Ok(finished) => matches!(finished.verification.verdict, Verdict::Differs(_)),
+        // What cannot be looked at is not left as it may be.
+        Err(broken) => needs_rollback(work, broken, safety.as_ref(), steps).await.unwrap_or(broken.touched == Touched::Maybe),
     };
+    let rolled = if necessary { roll_back(services, steps, destination, safety.as_ref()).await } else { None };
+    if let Ok(finished) = &outcome
+        && (finished.matches() || matches!(rolled, Some(Verdict::Matches(_))))
+    {
+        bring::tidy(steps, destination, &finished.delivered).await;
+    }
     if let Some(scratch) = &scratch {
         scratch.remove(steps).await;
     }
     match outcome {
         Ok(Finished { delivered, verification }) => Ok(Overwritten { delivered, verification, rollback: rolled, safety: shown }),
-        Err(broken) => Err(explain(broken, rolled, shown, address)),
+        Err(broken) => Err(explain(broken, rolled, shown, address, &steps.id())),
     }
 }
 
-/// Takes the safety snapshot. A collection that cannot be read has nothing to save; then there is none.
-pub(in crate::ops) async fn secure(
+/// Takes the safety snapshot. Only what the plan found unreadable, and the server itself still says it cannot read, has
+/// nothing to save.
+async fn secure(
     services: &Services,
     steps: &mut Steps<'_>,
-    connection: &Arc<Connection>,
-    address: &CollectionAddress,
+    (connection, address): (&Arc<Connection>, &CollectionAddress),
+    unreadable: bool,
 ) -> Result<Option<Safety>, Problem> {
     match connection.first().count(&address.collection).await {
-        // The server itself says that it cannot read it. Any other failure is no reason to go without.
-        Err(error) if error.kind == ApiErrorKind::Server => return Ok(None),
+        Err(error) if error.kind == ApiErrorKind::Server && unreadable => return Ok(None),
         counted => counted.map_err(|error| error.into_problem(address.to_string()))?,
     };
-    let (snapshot, proof) = create::take(services, steps, connection, 0, address, "safety snapshot").await?;
-    let safety = Safety { snapshot, proof };
-    steps.made(Made::Safety, &safety.shown(address))?;
+    let step = ("safety snapshot", Some(Made::Safety));
+    let taken = create::take(services, steps, (connection, 0, address), step).await?;
+    let safety = Safety { snapshot: taken.snapshot, proof: taken.proof };
+    steps.run("keep the safety snapshot", "", still_there(connection, address, &safety.snapshot)).await?;
     Ok(Some(safety))
+}
+
+/// A snapshot that somebody takes within the same second would replace ours (1.18.3). Once that second is over, it is
+/// looked whether it still is the one that was taken: a way back that is another one is none.
+async fn still_there(connection: &Connection, address: &CollectionAddress, taken: &SnapshotInfo) -> Result<(), Problem> {
+    tokio::time::sleep(SAME_SECOND).await;
+    let listed = connection.first().snapshots(&scope(address)).await.map_err(|error| error.into_problem(address.to_string()))?;
+    let same = |known: &SnapshotInfo| known.name == taken.name && known.size == taken.size && known.sha256 == taken.sha256;
+    if listed.iter().any(same) {
+        return Ok(());
+    }
+    let message = "somebody replaced or deleted the safety snapshot right after it was taken";
+    Err(Problem::new(ProblemKind::Failed, message, create::shown(address, &taken.name))
+        .advise("nothing was overwritten; see who takes snapshots of it at the same time, and try again"))
 }
 
 /// A collection that exists only to see whether a recovery point restores.
@@ -154,15 +177,18 @@ impl Scratch {
         let ledger = steps.ledger();
         let removal = remove_collection(&self.destination, &ledger);
         if job.commit(steps.run("remove scratch", &shown, removal)).await.is_ok() {
-            steps.gone(&shown);
+            steps.gone_with(&shown);
         }
         job.keep(self.cleanup);
     }
 }
 
-/// `<name>-qsnap-proof-<time>`, beside the collection.
-pub(in crate::ops) fn scratch_name(services: &Services, name: &CollectionName) -> CollectionName {
-    beside(name, "qsnap-proof", &compact(services.clock.now()))
+/// What tells a scratch collection from all others.
+pub(in crate::ops) const SCRATCH: &str = "qsnap-proof";
+
+/// `<name>-qsnap-proof-<time>-<process>-<job>`, beside the collection: nobody else's, also when two are at it.
+fn scratch_name(services: &Services, name: &CollectionName, job: u64) -> CollectionName {
+    beside(name, SCRATCH, &format!("{}-{:x}-{job}", compact(services.clock.now()), std::process::id()))
 }
 
 /// Longest name that is made: servers add peer and time for files, and a file's name has at most 255 bytes.
@@ -201,7 +227,9 @@ async fn prove(services: &Services, steps: &mut Steps<'_>, work: &Overwriting<'_
     let refused = match &scratch.verification.verdict {
         Verdict::Matches(_) => None,
         Verdict::Differs(why) => Some((ProblemKind::Difference, format!("the proof restore differs: {why}"))),
-        Verdict::CouldNotCheck(_) if work.vouched != Vouched::Nothing || work.forced => None,
+        Verdict::CouldNotCheck(_) if work.forced => None,
+        // Bytes that somebody vouches for need no record; what should be provable and is not, is no proof.
+        Verdict::CouldNotCheck(_) if scratch.verification.unrecorded && work.vouched != Vouched::Nothing => None,
         Verdict::CouldNotCheck(why) => {
             Some((ProblemKind::Refused, format!("it restores, but nothing proves that it is right: {why}")))
         }
@@ -221,7 +249,7 @@ pub(in crate::ops) async fn scratch(
     beside: &Destination,
 ) -> Result<Scratch, Problem> {
     let job = steps.job;
-    let name = scratch_name(services, &beside.address.collection);
+    let name = scratch_name(services, &beside.address.collection, job.id.0);
     let address = CollectionAddress::new(beside.address.instance.clone(), name);
     let destination = Destination { connection: beside.connection.clone(), node: beside.node, address };
     let cleanup = job.on_failure(format!("the scratch collection {}", destination.address), {
@@ -241,16 +269,21 @@ async fn settle_verdict(
     services: &Services,
     steps: &mut Steps<'_>,
     work: &Overwriting<'_>,
-    finished: Finished,
+    mut finished: Finished,
     scratch: Option<&Scratch>,
-) -> Result<Finished, Broken> {
-    let Finished { delivered, mut verification } = finished;
+) -> Finished {
+    let verification = &mut finished.verification;
     if let (Some(scratch), false) = (scratch, matches!(verification.verdict, Verdict::Differs(_))) {
         let spec =
             CompareSpec { first: scratch.destination.address.clone(), second: work.destination.address.clone(), deep: work.deep };
         let comparing = compare(services, &spec, &steps.job.progress);
-        match steps.judge("compare with the proof restore", comparing, |found| &found.verdict).await {
-            Ok(found) => verification.verdict = beside_proof(verification.verdict, found.verdict, work.vouched),
+        match steps.judge(COMPARE, comparing, |found| &found.verdict).await {
+            Ok(found) => {
+                verification.structural |= !found.shape.is_empty();
+                let vouched = work.vouched != Vouched::Nothing && verification.unrecorded;
+                let own = std::mem::replace(&mut verification.verdict, Verdict::CouldNotCheck(String::new()));
+                verification.verdict = beside_proof(own, found.verdict, vouched);
+            }
             // Not being able to compare is no difference.
             Err(problem) if work.deep => {
                 verification.verdict = Verdict::CouldNotCheck(format!("the points could not be compared: {problem}"));
@@ -258,23 +291,26 @@ async fn settle_verdict(
             Err(_) => {}
         }
     }
-    if matches!(verification.verdict, Verdict::Differs(_)) && is_written(work.destination).await {
-        let why = format!(
-            "somebody writes to it now, so that it cannot be compared; found: {}. The proof restore of the same bytes was right",
-            verification.verdict.reason()
-        );
-        if scratch.is_some_and(|scratch| matches!(scratch.verification.verdict, Verdict::Matches(_))) {
-            verification.verdict = Verdict::CouldNotCheck(why);
+    // Nobody writes dead shards or other vectors: such a difference is damage, whoever else is at work.
+    let proven = scratch.is_some_and(|scratch| matches!(scratch.verification.verdict, Verdict::Matches(_)));
+    if matches!(verification.verdict, Verdict::Differs(_)) && !verification.structural && proven {
+        let moving = points_move(&work.destination.connection, &work.destination.address, work.cargo.reference, SECOND_LOOK);
+        if moving.await {
+            verification.verdict = Verdict::CouldNotCheck(format!(
+                "somebody writes to it now, so that it cannot be compared; found: {}. The proof restore of the same bytes was right",
+                verification.verdict.reason()
+            ));
         }
     }
-    Ok(Finished { delivered, verification })
+    finished
 }
 
-/// The verdict, with what the comparison with the proof restore adds to it. Pure.
-fn beside_proof(own: Verdict, compared: Verdict, vouched: Vouched) -> Verdict {
+/// The verdict, with what the comparison with the proof restore adds to it; `vouched` when bytes that somebody vouches for
+/// have no record to be compared with. Pure.
+fn beside_proof(own: Verdict, compared: Verdict, vouched: bool) -> Verdict {
     match (own, compared) {
         (_, Verdict::Differs(why)) => Verdict::Differs(format!("it is not what the proof restore of the same bytes gave: {why}")),
-        (Verdict::CouldNotCheck(_), Verdict::Matches(words)) if vouched != Vouched::Nothing => Verdict::Matches(format!(
+        (Verdict::CouldNotCheck(_), Verdict::Matches(words)) if vouched => Verdict::Matches(format!(
             "{words} with a restore of the same bytes to a scratch name; the bytes have the sha256 that the server listed"
         )),
         (Verdict::Matches(reason), Verdict::Matches(words)) => {
@@ -284,42 +320,50 @@ fn beside_proof(own: Verdict, compared: Verdict, vouched: Vouched) -> Verdict {
     }
 }
 
-/// Whether the number of points moves by itself.
-async fn is_written(destination: &Destination) -> bool {
-    let Ok(node) = destination.connection.node(destination.node) else { return false };
-    let name = &destination.address.collection;
-    let before = node.count(name).await;
-    tokio::time::sleep(SECOND_LOOK).await;
-    matches!((before, node.count(name).await), (Ok(before), Ok(after)) if before != after)
-}
-
 /// Whether the live data has to be brought back after an error. What was found stands in the journal: it tells later
 /// whether the collection may be between old and new.
 async fn needs_rollback(
-    destination: &Destination,
+    work: &Overwriting<'_>,
     broken: &Broken,
     safety: Option<&Safety>,
     steps: &mut Steps<'_>,
 ) -> Result<bool, Problem> {
+    let Destination { connection, node, address } = work.destination;
+    // Nothing may be started beside a restore that may still go on, and what is seen now may not last.
+    if broken.touched == Touched::Unknown {
+        return Ok(false);
+    }
+    let refused = broken.touched == Touched::No;
     let progress = steps.job.progress.clone();
     let looking = async {
-        let node = destination.connection.node(destination.node)?;
-        let count = node.count(&destination.address.collection).await;
-        Ok::<Verdict, Problem>(match (count, broken.touched, safety.and_then(|safety| safety.proof.clone())) {
-            (Err(error), ..) if error.kind == ApiErrorKind::Server => Verdict::Differs("it cannot be read".into()),
-            (Err(error), ..) => Verdict::CouldNotCheck(error.message),
-            (Ok(points), false, _) => {
+        let count = connection.node(*node)?.count(&address.collection).await;
+        Ok::<Verdict, Problem>(match (count, safety.and_then(|safety| safety.proof.clone())) {
+            (Err(error), _) if error.kind == ApiErrorKind::Server && work.unreadable && refused => {
+                Verdict::CouldNotCheck("it cannot be read, as before".into())
+            }
+            (Err(error), _) if error.kind == ApiErrorKind::Server => Verdict::Differs("it cannot be read".into()),
+            (Err(error), _) => Verdict::CouldNotCheck(error.message),
+            (Ok(points), None) if refused => {
                 Verdict::Matches(format!("the server refused before it touched its {} points", exact(points)))
             }
-            (Ok(_), true, None) => Verdict::CouldNotCheck("nothing was recorded of what was there".into()),
-            (Ok(_), true, Some(proof)) => {
+            (Ok(_), None) => Verdict::CouldNotCheck("nothing was recorded of what was there".into()),
+            (Ok(_), Some(proof)) => {
                 let reference = Reference::of(Expected::Recorded(proof));
-                verify(&destination.connection, &destination.address, &reference, &progress).await?.verdict
+                match verify(connection, address, &reference, &progress).await?.verdict {
+                    Verdict::Differs(why) if refused => {
+                        Verdict::CouldNotCheck(format!("it changed since the safety snapshot, though the server refused: {why}"))
+                    }
+                    verdict => verdict,
+                }
             }
         })
     };
     let verdict = steps.judge(LOOK, looking, |verdict| verdict).await?;
-    Ok(!matches!(verdict, Verdict::Matches(_)))
+    Ok(match verdict {
+        Verdict::Matches(_) => false,
+        Verdict::Differs(_) => true,
+        Verdict::CouldNotCheck(_) => !refused,
+    })
 }
 
 /// Brings the safety snapshot back; `None` when there is none.
@@ -339,32 +383,56 @@ pub(in crate::ops) async fn roll_back(
     let reference = Reference::of(safety.proof.clone().map_or(Expected::Nothing, Expected::Recorded));
     let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed: None };
     // The server restores on, whoever listens; and nothing may be torn apart now.
-    steps.job.seal();
-    Some(match bring(services, steps, &cargo, destination, bring::ROLL_BACK).await {
+    let job = steps.job;
+    job.seal();
+    let rolling = async {
+        let finished = bring(services, steps, &cargo, destination, bring::ROLL_BACK).await;
+        let finished = finished.and_then(|finished| finished.unless_lost(&destination.address));
+        if let Ok(finished) = &finished
+            && finished.matches()
+        {
+            bring::tidy(steps, destination, &finished.delivered).await;
+        }
+        finished
+    };
+    Some(match job.commit(rolling).await {
         Ok(finished) => finished.verification.verdict,
-        Err(broken) => Verdict::Differs(format!("the rollback failed: {}; {}", broken.problem, broken.problem.advice)),
+        Err(Broken { problem, touched: Touched::Unknown }) => {
+            Verdict::CouldNotCheck(format!("nobody knows how it ended: {problem}; {}", problem.advice))
+        }
+        Err(Broken { problem, .. }) => Verdict::Differs(format!("the rollback failed: {problem}; {}", problem.advice)),
     })
 }
 
-/// What the user reads when the overwrite itself failed.
-fn explain(broken: Broken, rolled: Option<Verdict>, safety: Option<String>, address: &CollectionAddress) -> Problem {
-    let problem = broken.problem;
-    let way_back = safety.map_or_else(String::new, |safety| format!("; the safety snapshot {safety} is kept"));
-    let advice = match &rolled {
-        None if !broken.touched => format!("{address} is as it was{way_back}; {}", problem.advice),
-        None => format!("{}{way_back}", problem.advice),
-        Some(Verdict::Matches(words)) => format!("it was rolled back, and {address} is as it was: {words}{way_back}"),
-        Some(Verdict::CouldNotCheck(words)) => format!("it was rolled back, but that could not be checked: {words}{way_back}"),
-        Some(Verdict::Differs(words)) => {
-            format!("THE ROLLBACK DID NOT WORK: {words}{way_back}: restore it over {address} by hand")
-        }
-    };
-    let state = match rolled {
+/// What the user reads when the overwrite itself failed. What has to be known first stands first: long advice is cut.
+fn explain(broken: Broken, rolled: Option<Verdict>, safety: Option<String>, address: &CollectionAddress, id: &str) -> Problem {
+    let Broken { problem, touched } = broken;
+    let way_back = safety.as_ref().map_or_else(String::new, |safety| format!("the safety snapshot {safety} is kept; "));
+    let state = match &rolled {
+        None => "",
         Some(Verdict::Matches(_)) => "; rolled back",
         Some(_) => "; ROLLBACK NOT PROVEN",
-        None => "",
+    };
+    let advice = match &rolled {
+        None if touched == Touched::No => format!("{address} is as it was; {way_back}{}", problem.advice),
+        None if touched == Touched::Unknown => format!(
+            "{way_back}the server may still be restoring into {address}: wait until it is done, then `qsnap history roll-back {id}` \
+             brings the old data back, and `qsnap history continue {id}` goes on; {}",
+            problem.advice
+        ),
+        None => format!("{way_back}{}", problem.advice),
+        Some(Verdict::Matches(words)) => format!("{way_back}{address} is as it was: {words}"),
+        Some(Verdict::CouldNotCheck(words)) => format!("{way_back}it was rolled back, but that could not be checked: {words}"),
+        Some(Verdict::Differs(words)) => {
+            format!("THE ROLLBACK DID NOT WORK; {way_back}restore it over {address} by hand: {words}")
+        }
     };
     Problem { message: format!("{}{state}", problem.message), ..problem }.advise(advice)
+}
+
+/// How many things about as large as the snapshot come to the server's disk besides: safety snapshot, proof restore.
+pub(in crate::ops) fn extra(overwrites: bool, skips: Skips) -> u64 {
+    if overwrites { u64::from(!skips.safety) + u64::from(!skips.proof) } else { 0 }
 }
 
 /// Steps of a plan that overwrites.
@@ -426,12 +494,12 @@ mod tests {
         let unknown = || Verdict::CouldNotCheck("c".into());
         let differs = || Verdict::Differs("d".into());
         for (own, compared, vouched, word) in [
-            (matches(), matches(), Vouched::Recorded, "matches"),
-            (matches(), differs(), Vouched::Recorded, "differs"),
-            (unknown(), matches(), Vouched::Listed, "matches"),
-            (unknown(), matches(), Vouched::Nothing, "could_not_check"),
-            (unknown(), differs(), Vouched::Nothing, "differs"),
-            (unknown(), unknown(), Vouched::Listed, "could_not_check"),
+            (matches(), matches(), false, "matches"),
+            (matches(), differs(), false, "differs"),
+            (unknown(), matches(), true, "matches"),
+            (unknown(), matches(), false, "could_not_check"),
+            (unknown(), differs(), false, "differs"),
+            (unknown(), unknown(), true, "could_not_check"),
         ] {
             assert_eq!(beside_proof(own.clone(), compared.clone(), vouched).word(), word, "{own:?} {compared:?} {vouched:?}");
         }

@@ -236,7 +236,7 @@ impl Report {
 
 impl JobOutput for Report {
     fn headline(&self) -> (String, bool) {
-        let good = matches!(self.verdict, None | Some(Verdict::Matches(_)));
+        let good = matches!(self.verdict, None | Some(Verdict::Matches(_))) && self.failures.is_empty();
         let words = match &self.verdict {
             None => "done".to_owned(),
             Some(verdict) => verdict.sentence(),

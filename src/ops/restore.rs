@@ -113,6 +113,8 @@ pub(in crate::ops) struct Resolved {
     pub source: Found,
     /// The target exists, and is overwritten.
     pub overwrites: bool,
+    /// What is overwritten cannot be read.
+    pub unreadable: bool,
     pub shape: Option<CollectionInfo>,
     pub keyed: Option<Box<crate::archive::contents::Collection>>,
     pub vouched: Vouched,
@@ -142,7 +144,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     };
     let (route, why) = first_route(spec.route, source_node.as_deref(), target.node(), limited);
     findings.extend(server::fetching(route));
-    findings.push(server::disk(known.size, route, overwrites && !spec.skips.proof));
+    findings.push(server::disk(known.size, route, overwrite::extra(overwrites, spec.skips)));
     findings.extend(key_finding(services, &known.found, &spec, route).await);
     if overwrites {
         findings.push(gates::writers(&spec.target.to_string()));
@@ -176,6 +178,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         resolved: flow::Resolved::Restore(Box::new(Resolved {
             source: known.found,
             overwrites,
+            unreadable: target.unreadable.is_some(),
             shape: known.info,
             keyed: known.collection.filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding)),
             vouched: known.vouched,
@@ -317,7 +320,12 @@ pub(in crate::ops) async fn run(
     let cargo = Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed: resolved.keyed.as_deref() };
     let done = if resolved.overwrites {
         let (skips, deep, vouched, destination) = (spec.skips, spec.deep, hashed.vouched, &destination);
-        overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, safety }).await?
+        overwrite(
+            services,
+            steps,
+            &Overwriting { cargo, destination, skips, vouched, forced, deep, safety, unreadable: resolved.unreadable },
+        )
+        .await?
     } else {
         let stage = (bring::RESTORE, Made::Collection);
         let mut finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;

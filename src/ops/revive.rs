@@ -141,18 +141,22 @@ struct Empty {
 impl Empty {
     async fn make(steps: &mut Steps<'_>, connection: &Arc<Connection>, address: &CollectionAddress) -> Result<Self, Problem> {
         let shown = address.to_string();
-        steps.made(Made::Scratch, &shown)?;
+        steps.made(Made::Empty, &shown)?;
         let (job, ledger) = (steps.job, steps.ledger());
-        let cleanup = job.on_failure(format!("the empty collection {shown}"), {
-            let (connection, address) = (connection.clone(), address.clone());
-            async move { remove_empty(&connection, &address, &ledger).await }
-        });
         let creation = async {
             let body = json!({"vectors": {}});
             let created = connection.first().create_collection(&address.collection, &body).await;
-            created.map_err(|error| error.into_problem(&shown))
+            created.map_err(|error| error.into_problem(&shown))?;
+            // Only what this made: a server that says "exists already" speaks of somebody else's.
+            let (connection, address) = (connection.clone(), address.clone());
+            let label = format!("the empty collection {shown}");
+            Ok(job.on_failure(label, async move { remove_empty(&connection, &address, &ledger).await }))
         };
-        steps.run("empty collection", &shown, creation).await?;
+        let created = steps.run("empty collection", &shown, creation).await;
+        if matches!(&created, Err(problem) if problem.kind != ProblemKind::Unknown && problem.kind != ProblemKind::Unreachable) {
+            steps.gone(&shown);
+        }
+        let cleanup = created?;
         Ok(Self { connection: connection.clone(), address: address.clone(), cleanup })
     }
 
@@ -251,22 +255,20 @@ async fn bring_back(
         scratch.remove(steps).await;
         return Err(Problem::new(ProblemKind::Difference, message, chosen.name.to_string()).advise("choose an older snapshot"));
     }
-    let (taken, proof) = create::take(services, steps, &connection, 0, &scratch.destination.address, "snapshot").await?;
-    let shown = create::shown(&scratch.destination.address, &taken.name);
-    steps.made(Made::Snapshot, &shown)?;
+    let between = &scratch.destination.address;
+    let taken = create::take(services, steps, (&connection, 0, between), ("snapshot", Some(Made::Snapshot))).await?;
     empty.remove(steps).await?;
-    let from_scratch =
-        Origin::Node { connection: connection.clone(), node: 0, address: scratch.destination.address.clone(), snapshot: taken };
+    let snapshot = taken.snapshot.clone();
+    let from_scratch = Origin::Node { connection: connection.clone(), node: 0, address: between.clone(), snapshot };
     // What was recorded of the snapshot itself counts more than what its proof restore gave.
     let expected = match reference.expected {
         Expected::Recorded(proof) => Expected::Recorded(proof),
-        _ => proof.map_or(Expected::Nothing, Expected::Recorded),
+        _ => taken.proof.clone().map_or(Expected::Nothing, Expected::Recorded),
     };
     let reference = Reference { expected, shape };
     let cargo = Cargo { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed };
     let finished = bring_fresh(services, steps, &cargo, &landing, (bring::RESTORE, Made::Collection)).await?;
     job.unseal();
-    steps.gone(&shown);
     scratch.remove(steps).await;
     Ok(Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None })
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size::exact;
 use crate::domain::snapshot::SnapshotScope;
 use crate::domain::time;
 use crate::jobs::limits::Resource;
@@ -10,13 +11,17 @@ use crate::ops::flow::{self, Facts, Finding, Level, Plan, Risk, Spec, Step};
 use crate::ops::follow;
 use crate::ops::history::{Past, PastSpec, State, Thing};
 use crate::ops::journal::Made;
-use crate::ops::overwrite::{Safety, roll_back};
+use crate::ops::overwrite::{LOOK, SCRATCH, Safety, roll_back};
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::locate;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
+use crate::ops::verify::{Expected, Reference, verify};
 use crate::ops::{copy, restore};
 use crate::qdrant::error::ApiErrorKind;
+
+/// Operations that bring data into their target.
+const BRINGING: [&str; 4] = ["restore", "copy", "revive", "continue"];
 
 /// How.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,7 @@ impl Way {
         }
     }
 
+    /// What the settled record says became of it.
     fn past(self) -> &'static str {
         match self {
             Self::Continue => "continued",
@@ -66,6 +72,13 @@ pub(in crate::ops) struct Resolved {
     target: Option<CollectionAddress>,
 }
 
+impl Resolved {
+    /// What was asked for stays asked for, when going on with it, or going back, breaks off too.
+    pub(in crate::ops) fn continues(&self, way: Way) -> Option<PastSpec> {
+        if way == Way::CleanUp { None } else { self.past.spec.clone() }
+    }
+}
+
 /// Ways that make sense for an operation, the safest first.
 pub fn ways(past: &Past) -> Vec<Way> {
     let mut ways = Vec::new();
@@ -76,7 +89,12 @@ pub fn ways(past: &Past) -> Vec<Way> {
         ways.push(Way::Continue);
     }
     if !past.is_between() {
-        ways.push(Way::CleanUp);
+        if past.is_open() {
+            ways.push(Way::CleanUp);
+        }
+        if past.has_overwritten() && past.safety().is_some() {
+            ways.push(Way::RollBack);
+        }
     }
     ways
 }
@@ -103,7 +121,15 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
         )
     }));
     let again = match spec.way {
-        Way::Continue => Some(again(services, &past, &mut findings).await?),
+        Way::Continue => {
+            let again = again(services, &past).await?;
+            // What it made itself is in its own way, and is removed first.
+            let own = past.leftovers().iter().any(|thing| thing.kind == Made::Collection && thing.thing == past.target);
+            let in_the_way = |finding: &&Finding| own && finding.check == "target" && finding.level == Level::Block;
+            findings.extend(again.findings.iter().filter(|finding| !in_the_way(finding)).cloned());
+            findings.extend(way_back_finding(services, &past).await);
+            Some(again)
+        }
         Way::RollBack => {
             roll_back_findings(services, &past, &mut findings).await;
             None
@@ -113,10 +139,19 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
             None
         }
     };
-    let risk = match spec.way {
-        Way::CleanUp if !past.leftovers().iter().any(|thing| thing.kind == Made::Collection) => Risk::Changes,
-        Way::Continue => again.as_ref().map_or(Risk::Destroys, |plan| plan.risk),
-        _ => Risk::Destroys,
+    let deletes = past.leftovers().into_iter().find(|thing| thing.kind == Made::Collection).cloned();
+    if let Some(thing) = deletes.as_ref().filter(|_| spec.way != Way::RollBack) {
+        findings.extend(used_since(services, &past, thing));
+    }
+    let risk = match (spec.way, &deletes) {
+        (Way::RollBack, _) | (_, Some(_)) => Risk::Destroys,
+        (Way::CleanUp, None) => Risk::Changes,
+        (Way::Continue, None) if past.is_between() => Risk::Destroys,
+        (Way::Continue, None) => again.as_ref().map_or(Risk::Destroys, |plan| plan.risk),
+    };
+    let now = match deletes.as_ref().map_or_else(|| target.clone(), |thing| CollectionAddress::parse(&thing.thing).ok()) {
+        Some(address) => points_now(services, &address).await,
+        None => None,
     };
     let protection = match &target {
         Some(address) => services.instance(&address.instance)?.protection,
@@ -124,13 +159,16 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     };
     let mut facts = Facts::default();
     facts.text("state of the operation", past.outcome());
+    if risk == Risk::Destroys {
+        facts.points("points there now", now.unwrap_or(0));
+    }
     let (command, typed) = (format!("qsnap history {} {}", spec.way.word(), spec.id), risk == Risk::Destroys);
     let consent = if typed { format!(" --yes --confirm '{}'", past.target) } else { " --yes".to_owned() };
     Ok(Plan {
         operation: spec.way.word(),
         title: format!("{}: {on}", spec.way.word()),
         risk,
-        consequence: consequence(spec.way, &past, again.as_deref()),
+        consequence: consequence(spec.way, &past, again.as_deref(), now),
         changes: target.clone().map(|address| (address, protection)),
         source: format!("{} ({})", past.id, past.operation),
         target: past.target.clone(),
@@ -162,18 +200,41 @@ fn done_so_far(past: &Past) -> Finding {
     }
 }
 
-fn consequence(way: Way, past: &Past, again: Option<&Plan>) -> String {
+/// What will be gone, with what is in it at this moment.
+fn consequence(way: Way, past: &Past, again: Option<&Plan>, now: Option<u64>) -> String {
+    let data = now.map_or_else(String::new, |points| format!(" ({} points now)", exact(points)));
+    let deleted = past.leftovers().into_iter().find(|thing| thing.kind == Made::Collection);
+    let deleted = deleted.map(|thing| format!("{}{data}, which this operation made, is deleted", thing.thing));
     match way {
-        Way::Continue => again.map_or_else(String::new, |plan| plan.consequence.clone()),
         Way::RollBack => {
             let safety = past.safety().map_or("the safety snapshot", |thing| thing.thing.as_str());
-            format!("what is in {} now is replaced by {safety}", past.target)
+            format!("what is in {}{data} is replaced by {safety}", past.target)
         }
-        Way::CleanUp => match past.leftovers().iter().find(|thing| thing.kind == Made::Collection) {
-            Some(thing) => format!("{}, which the failed restore made, is deleted", thing.thing),
-            None => String::new(),
+        Way::CleanUp => deleted.unwrap_or_default(),
+        Way::Continue => match (deleted, again) {
+            (Some(deleted), _) => format!("{deleted}, and made anew"),
+            (None, Some(_)) if past.is_between() && past.safety().is_some() => {
+                format!("what is in {}{data} is replaced; the safety snapshot taken then is kept", past.target)
+            }
+            (None, again) => again.map_or_else(String::new, |plan| plan.consequence.clone()),
         },
     }
+}
+
+async fn points_now(services: &Services, address: &CollectionAddress) -> Option<u64> {
+    services.connection(&address.instance).await.ok()?.first().count(&address.collection).await.ok()
+}
+
+/// A collection that a later operation made good is not the leftover of this one any more.
+fn used_since(services: &Services, past: &Past, thing: &Thing) -> Option<Finding> {
+    let later = services.journal.read().into_iter().find(|other| {
+        other.at > past.at && other.target == thing.thing && other.is_done() && BRINGING.contains(&other.operation.as_str())
+    })?;
+    Some(Finding::block(
+        "left behind",
+        format!("{} was restored since, by {} {}: it is no leftover any more", thing.thing, later.operation, later.id),
+        format!("keep it; `qsnap drop {}` deletes it, if that is what you want", thing.thing),
+    ))
 }
 
 fn steps_of(way: Way, past: &Past, again: Option<&Plan>) -> Vec<Step> {
@@ -182,12 +243,13 @@ fn steps_of(way: Way, past: &Past, again: Option<&Plan>) -> Vec<Step> {
         Way::Continue => {
             steps.extend(removals(past));
             steps.extend(again.map(|plan| plan.steps.clone()).unwrap_or_default());
-            if past.safety().is_some() {
+            if past.is_between() && past.safety().is_some() {
                 // What is there now may be half of it: the snapshot taken then is the way back.
                 steps.retain(|step| step.name != "safety snapshot");
             }
         }
         Way::RollBack => {
+            steps.push(Step::new("look", "whether it is as it was already: then nothing is touched"));
             steps.push(Step::new("roll back", "restore the safety snapshot over it"));
             steps.push(Step::new("verify the rollback", "count, and compare the sample that was recorded then"));
             steps.extend(removals(past));
@@ -202,29 +264,46 @@ fn removals(past: &Past) -> Vec<Step> {
 }
 
 /// The plan of the operation itself, once more.
-async fn again(services: &Services, past: &Past, findings: &mut Vec<Finding>) -> Result<Box<Plan>, Problem> {
-    let Some(spec) = &past.spec else {
-        return Err(Problem::new(ProblemKind::Refused, "it cannot be continued", &past.id)
-            .advise(format!("`qsnap history clean-up {}` removes what it left; then start it anew", past.id)));
+async fn again(services: &Services, past: &Past) -> Result<Box<Plan>, Problem> {
+    let plan = match &past.spec {
+        Some(PastSpec::Restore(spec)) => restore::plan(services, spec.clone()).await?,
+        Some(PastSpec::Copy(spec)) => copy::plan(services, spec.clone()).await?,
+        None => {
+            return Err(Problem::new(ProblemKind::Refused, "it cannot be continued", &past.id)
+                .advise(format!("`qsnap history clean-up {}` removes what it left; then start it anew", past.id)));
+        }
     };
-    let plan = match spec {
-        PastSpec::Restore(spec) => restore::plan(services, spec.clone()).await?,
-        PastSpec::Copy(spec) => copy::plan(services, spec.clone()).await?,
-    };
-    let own = past.leftovers().iter().any(|thing| thing.kind == Made::Collection && thing.thing == past.target);
-    // What it made itself is in its own way, and is removed first.
-    findings.extend(
-        plan.findings.iter().filter(|finding| !(own && finding.check == "target" && finding.level == Level::Block)).cloned(),
-    );
     Ok(Box::new(plan))
 }
 
-async fn roll_back_findings(services: &Services, past: &Past, findings: &mut Vec<Finding>) {
+/// Whether going on has a way back, where what is there may be half of it.
+async fn way_back_finding(services: &Services, past: &Past) -> Option<Finding> {
     if !past.is_between() {
+        return None;
+    }
+    Some(match safety_of(services, past).await {
+        Ok(Some(safety)) => Finding::good("safety", format!("{} is the way back, as before", safety.snapshot.name)),
+        Ok(None) => Finding::look("safety", "no safety snapshot was taken: there is no way back", ""),
+        Err(problem) => Finding::look(
+            "safety",
+            format!("the safety snapshot cannot be found: {problem}"),
+            "what is there now may be half of it: there is no way back to what was there before",
+        ),
+    })
+}
+
+async fn roll_back_findings(services: &Services, past: &Past, findings: &mut Vec<Finding>) {
+    if !past.has_overwritten() {
         findings.push(Finding::block(
             "roll back",
-            format!("{} was not overwritten, or the result is proven: there is nothing to bring back", past.target),
+            format!("{} was not overwritten: there is nothing to bring back", past.target),
             format!("`qsnap history clean-up {}` removes what it left", past.id),
+        ));
+    } else if !past.is_between() {
+        findings.push(Finding::look(
+            "roll back",
+            format!("{} is not half overwritten: it ended as `{}`", past.target, past.state.word()),
+            "what was written to it since is lost, too",
         ));
     }
     match safety_of(services, past).await {
@@ -276,40 +355,72 @@ pub(in crate::ops) async fn execute(
         return Err(Problem::new(ProblemKind::Failed, "the plan settles nothing", ""));
     };
     let Resolved { past, again, target } = resolved;
+    // Nobody else settles it meanwhile; and whoever did so before this began is seen now.
+    let _held = services.journal.hold(&past.id)?;
+    if let Some(how) = services.journal.find(&past.id)?.settled {
+        return Err(Problem::new(ProblemKind::PlanStale, format!("it was settled meanwhile: {how}"), &past.id)
+            .advise("nothing was done; `qsnap history` shows what became of it"));
+    }
     wait(services, &past, target.as_ref(), steps).await?;
-    let report = match (spec.way, again) {
-        (Way::Continue, Some(again)) => {
-            let safety = safety_of(services, &past).await?;
+    let settle = |how: &str, steps: &Steps<'_>| services.journal.settle(services.clock.now(), &past.id, how, &steps.id());
+    match (spec.way, again) {
+        (Way::Continue, Some(shown)) => {
+            take_up(&past, steps)?;
+            settle(spec.way.past(), steps)?;
+            let safety = if past.is_between() { safety_of(services, &past).await.ok().flatten() } else { None };
             remove(services, &past, steps).await?;
-            let done = go_on(services, &again, safety, steps).await?;
-            Report { operation: plan.operation, source: plan.source.clone(), ..done }
+            let done = go_on(services, &past, &shown, safety, steps).await?;
+            Ok(Report { operation: plan.operation, source: plan.source.clone(), ..done })
         }
         (Way::RollBack, _) => {
+            take_up(&past, steps)?;
+            settle("taken up", steps)?;
             let report = bring_old_back(services, plan, &past, target.as_ref(), steps).await?;
-            if matches!(report.verdict, Some(Verdict::Differs(_))) {
-                return Ok(report);
+            if matches!(report.verdict, Some(Verdict::Matches(_))) {
+                remove(services, &past, steps).await?;
             }
-            remove(services, &past, steps).await?;
-            report
+            Ok(report)
         }
         _ => {
             remove(services, &past, steps).await?;
-            Report::of(plan)
+            settle(spec.way.past(), steps)?;
+            Ok(Report::of(plan))
         }
-    };
-    if !matches!(report.verdict, Some(Verdict::Differs(_))) || report.rollback.is_some() {
-        services.journal.settle(services.clock.now(), &past.id, spec.way.past(), &steps.id())?;
     }
-    Ok(report)
 }
 
-async fn go_on(services: &Services, again: &Plan, safety: Option<Safety>, steps: &mut Steps<'_>) -> Result<Report, Problem> {
-    match (&again.spec, again.resolved.clone()) {
+/// What the operation left is this one's from now on: should this break off too, there still is one that is open.
+fn take_up(past: &Past, steps: &mut Steps<'_>) -> Result<(), Problem> {
+    let things: Vec<(Made, String)> =
+        past.leftovers().into_iter().chain(past.safety()).map(|thing| (thing.kind, thing.thing.clone())).collect();
+    steps.take_up(&past.id, past.is_between(), &things)
+}
+
+/// With its own leftovers gone it is planned anew; it may not turn out to be worse than what was agreed to.
+async fn go_on(
+    services: &Services,
+    past: &Past,
+    shown: &Plan,
+    safety: Option<Safety>,
+    steps: &mut Steps<'_>,
+) -> Result<Report, Problem> {
+    let fresh = again(services, past).await?;
+    let stale = |words: String| {
+        Err(Problem::new(ProblemKind::PlanStale, words, &fresh.target)
+            .advise(format!("nothing was overwritten; `qsnap history` shows how to go on with {}", steps.id())))
+    };
+    if let Some(finding) = fresh.blocked().first() {
+        return stale(format!("{}: {}", finding.check, finding.message));
+    }
+    if fresh.risk == Risk::Destroys && shown.risk != Risk::Destroys {
+        return stale("it would overwrite now what was free when this was planned".to_owned());
+    }
+    match (&fresh.spec, fresh.resolved.clone()) {
         (Spec::Restore(spec), flow::Resolved::Restore(resolved)) => {
-            restore::run(services, again, spec, *resolved, safety, steps).await
+            restore::run(services, &fresh, spec, *resolved, safety, steps).await
         }
-        (Spec::Copy(spec), flow::Resolved::Copy(resolved)) => copy::run(services, again, spec, resolved, safety, steps).await,
-        _ => Err(Problem::new(ProblemKind::Failed, "the plan cannot be gone on with", &again.title)),
+        (Spec::Copy(spec), flow::Resolved::Copy(resolved)) => copy::run(services, &fresh, spec, resolved, safety, steps).await,
+        _ => Err(Problem::new(ProblemKind::Failed, "the plan cannot be gone on with", &fresh.title)),
     }
 }
 
@@ -323,9 +434,23 @@ async fn bring_old_back(
     let nothing = || Problem::new(ProblemKind::Failed, "there is no safety snapshot", &past.target);
     let (Some(address), Some(safety)) = (target, safety_of(services, past).await?) else { return Err(nothing()) };
     let connection = services.connection(&address.instance).await?;
+    let mode = Some("in-place");
+    if let Some(proof) = safety.proof.clone() {
+        let reference = Reference::of(Expected::Recorded(proof));
+        let progress = steps.job.progress.clone();
+        let looking = verify(&connection, address, &reference, &progress);
+        if let Ok(found) = steps.judge(LOOK, looking, |found| &found.verdict).await
+            && let Verdict::Matches(words) = found.verdict
+        {
+            let verdict = Some(Verdict::Matches(format!("it is as it was already, and was not touched: {words}")));
+            return Ok(Report { verdict, mode, ..Report::of(plan) });
+        }
+    }
     let destination = Destination { connection, node: 0, address: address.clone() };
     let verdict = roll_back(services, steps, &destination, Some(&safety)).await.ok_or_else(nothing)?;
-    Ok(Report { verdict: Some(verdict), mode: Some("in-place"), ..Report::of(plan) })
+    // Only what is worse than unproven leaves something to decide.
+    let rollback = Some(verdict.clone()).filter(|verdict| matches!(verdict, Verdict::Differs(_)));
+    Ok(Report { verdict: Some(verdict), rollback, mode, ..Report::of(plan) })
 }
 
 /// A server goes on with what a killed process had begun.
@@ -356,6 +481,7 @@ async fn remove(services: &Services, past: &Past, steps: &mut Steps<'_>) -> Resu
     for thing in past.leftovers() {
         let removal = remove_thing(services, thing);
         job.commit(steps.run("remove", &thing.thing, removal)).await?;
+        steps.gone(&thing.thing);
     }
     Ok(())
 }
@@ -363,20 +489,8 @@ async fn remove(services: &Services, past: &Past, steps: &mut Steps<'_>) -> Resu
 async fn remove_thing(services: &Services, thing: &Thing) -> Result<(), Problem> {
     let wrong = |why: String| Problem::new(ProblemKind::Failed, why, &thing.thing).advise("remove it by hand");
     match (thing.kind, Address::parse(&thing.thing).map_err(wrong)?) {
-        (Made::Scratch | Made::Collection, Address::Collection(address)) => {
-            let connection = services.connection(&address.instance).await?;
-            let node = connection.first();
-            let problem = |error: crate::qdrant::error::ApiError| error.into_problem(address.to_string());
-            let aliases = node.aliases().await.map_err(problem)?;
-            if aliases.iter().any(|alias| alias.collection == address.collection) {
-                return Err(Problem::new(ProblemKind::Refused, "an alias points at it: somebody uses it", &thing.thing)
-                    .advise("switch the alias first, or leave the collection as it is"));
-            }
-            let scope = SnapshotScope::Collection(address.collection.clone());
-            for snapshot in node.snapshots(&scope).await.unwrap_or_default() {
-                let _ = node.delete_snapshot(&scope, &snapshot.name).await;
-            }
-            node.delete_collection(&address.collection).await.map(drop).map_err(problem)
+        (Made::Scratch | Made::Collection | Made::Empty, Address::Collection(address)) => {
+            remove_collection(services, thing.kind, &address).await
         }
         (_, Address::Snapshot(address, Which::Named(name))) => {
             let connection = services.connection(&address.instance).await?;
@@ -391,4 +505,31 @@ async fn remove_thing(services: &Services, thing: &Thing) -> Result<(), Problem>
         }
         _ => Err(wrong("its address cannot be read".into())),
     }
+}
+
+/// Snapshots go only with what never was anything but scratch: under a name that somebody used before there may be old
+/// ones, which are all that is left of it.
+async fn remove_collection(services: &Services, kind: Made, address: &CollectionAddress) -> Result<(), Problem> {
+    let shown = address.to_string();
+    let problem = |error: crate::qdrant::error::ApiError| error.into_problem(&shown);
+    let refuse = |words: &str, advice: &str| Err(Problem::new(ProblemKind::Refused, words, &shown).advise(advice));
+    let connection = services.connection(&address.instance).await?;
+    let node = connection.first();
+    if !node.exists(&address.collection).await.map_err(problem)? {
+        return Ok(());
+    }
+    let aliases = node.aliases().await.map_err(problem)?;
+    if aliases.iter().any(|alias| alias.collection == address.collection) {
+        return refuse("an alias points at it: somebody uses it", "switch the alias first, or leave the collection as it is");
+    }
+    if kind == Made::Empty && node.count(&address.collection).await.map_err(problem)? > 0 {
+        return refuse("somebody put data into the empty collection", "it is left as it is; it is not qsnap's any more");
+    }
+    if kind == Made::Scratch && address.collection.raw().contains(&format!("-{SCRATCH}-")) {
+        let scope = SnapshotScope::Collection(address.collection.clone());
+        for snapshot in node.snapshots(&scope).await.map_err(problem)? {
+            node.delete_snapshot(&scope, &snapshot.name).await.map_err(problem)?;
+        }
+    }
+    node.delete_collection(&address.collection).await.map(drop).map_err(problem)
 }

@@ -114,9 +114,23 @@ async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
         info: None,
         collection: None,
         content,
-        findings: vec![gates::vouched_file(vouched)],
+        findings: vec![gates::vouched_file(vouched), file_window(services, &path, recorded.as_ref().map(|(_, proof)| proof))],
         vouched,
         found: Found::File { path, size: meta.len() },
+    })
+}
+
+/// The loss window of a file: its name tells when it was taken, the record how many points it had.
+fn file_window(services: &Services, path: &Path, proof: Option<&Proof>) -> Finding {
+    let taken_at = crate::ops::restore::taken_at_of_file(path).or(proof.map(|proof| proof.taken_at));
+    let Some(taken_at) = taken_at else { return loss::unknown() };
+    loss::window(&loss::Window {
+        taken: time::second(taken_at),
+        ago: time::ago(services.clock.now(), taken_at),
+        then: proof.map(|proof| proof.points_max),
+        now: None,
+        newer: None,
+        unseen: true,
     })
 }
 
@@ -162,6 +176,7 @@ async fn snapshot(
             then: proof.as_ref().map(|proof| proof.points_max),
             now,
             newer: newer.map(|name| crate::ops::create::shown(address, &name)).next(),
+            unseen: !listed.1.is_empty(),
         }));
     } else {
         findings.push(loss::unknown());

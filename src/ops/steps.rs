@@ -38,6 +38,19 @@ impl Ledger {
     pub fn gone(&self, thing: &str) {
         let _ = self.record.gone(self.clock.now(), thing);
     }
+
+    /// Notes that the server may replace data from now on. Too late to stop it when that cannot be written.
+    pub fn handed_over(&self) {
+        let _ = self.record.handed_over(self.clock.now());
+    }
+
+    /// Notes that something was made, at once.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn made(&self, kind: Made, thing: &str) -> Result<(), Problem> {
+        self.record.made(self.clock.now(), kind, thing)
+    }
 }
 
 impl Drop for Steps<'_> {
@@ -56,9 +69,13 @@ impl<'a> Steps<'a> {
     /// # Errors
     /// When it cannot be written: then nothing is started.
     pub fn begin(services: &'a Services, job: &'a JobContext, plan: &Plan) -> Result<Self, Problem> {
+        // A path that is no text cannot be kept: such an operation can be cleaned up, but not continued.
+        let keep = |name: &str, spec: serde_json::Result<Value>| spec.map_or(Value::Null, |spec| json!({name: spec}));
         let spec = match &plan.spec {
-            Spec::Restore(spec) => json!({"restore": spec}),
-            Spec::Copy(spec) => json!({"copy": spec}),
+            Spec::Restore(spec) => keep("restore", serde_json::to_value(spec)),
+            Spec::Copy(spec) => keep("copy", serde_json::to_value(spec)),
+            // What goes on with an operation can be gone on with itself.
+            Spec::Settle(_) => plan.continues().map_or(Value::Null, |spec| json!(spec)),
             _ => Value::Null,
         };
         let opening =
@@ -132,6 +149,28 @@ impl<'a> Steps<'a> {
         self.made.retain(|(_, other)| other != thing);
     }
 
+    /// Takes note of what a ledger wrote already.
+    pub fn adopt(&mut self, kind: Made, thing: &str) {
+        self.made.push((kind, thing.to_owned()));
+    }
+
+    /// Notes that everything in a collection is gone with it.
+    pub fn gone_with(&mut self, collection: &str) {
+        let inside = format!("{collection}/");
+        let things: Vec<String> =
+            self.made.iter().filter(|(_, thing)| thing.starts_with(&inside)).map(|(_, thing)| thing.clone()).collect();
+        things.iter().chain(std::iter::once(&collection.to_owned())).for_each(|thing| self.gone(thing));
+    }
+
+    /// Takes up an operation that broke off: what it left is this one's now.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then nothing is begun.
+    pub fn take_up(&mut self, id: &str, between: bool, things: &[(Made, String)]) -> Result<(), Problem> {
+        self.ledger.record.takes_up(self.services.clock.now(), id, between)?;
+        things.iter().try_for_each(|(kind, thing)| self.made(*kind, thing))
+    }
+
     /// For cleanups.
     pub fn ledger(&self) -> Ledger {
         self.ledger.clone()
@@ -157,7 +196,11 @@ impl<'a> Steps<'a> {
                 report.steps = std::mem::take(&mut self.done);
                 report.seconds = rounded(self.started);
                 report.left_behind = left;
-                let result = report.verdict.as_ref().map_or("done", Verdict::word);
+                let result = match &report.rollback {
+                    Some(Verdict::Matches(_)) => "rolled back",
+                    Some(_) => "rollback not proven",
+                    None => report.verdict.as_ref().map_or("done", Verdict::word),
+                };
                 self.journal_failed |= self.ledger.record.end(now, result, json!(report)).is_err();
                 if self.journal_failed {
                     report.left_behind.push("the journal could not be written to the end".to_owned());

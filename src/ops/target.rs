@@ -28,6 +28,8 @@ pub(in crate::ops) struct Target {
     pub info: Option<CollectionInfo>,
     pub cluster: Result<CollectionCluster, String>,
     pub aliases: Vec<Alias>,
+    /// Why they could not be listed.
+    pub aliases_unseen: Option<String>,
     /// All collections of the instance.
     pub names: Vec<CollectionName>,
     pub version: Option<ServerVersion>,
@@ -75,6 +77,7 @@ pub(in crate::ops) async fn gather(services: &Services, address: &CollectionAddr
         unreadable,
         info: info.ok().filter(|_| exists),
         cluster: cluster.map_err(words),
+        aliases_unseen: aliases.as_ref().err().map(|error| error.message.clone()),
         aliases: aliases.unwrap_or_default(),
         names: names.unwrap_or_default(),
         version: version.map_err(problem)?,
@@ -207,6 +210,7 @@ impl Target {
         facts.text("target", word);
         if overwrites && self.occupied() {
             facts.points("points in the target", self.points.unwrap_or(0));
+            facts.text("the target can be read", self.unreadable.is_none());
         }
     }
 

@@ -54,6 +54,10 @@ pub struct Verification {
     pub points: Option<PointCounts>,
     /// Sample; `None` when there was none to compare.
     pub samples: Option<SampleCounts>,
+    /// Nothing was wrong, but nothing was recorded to compare with either.
+    pub unrecorded: bool,
+    /// What differs is no matter of points that somebody may have written meanwhile: state, shards, vectors.
+    pub structural: bool,
 }
 
 /// Facts about the restored collection.
@@ -141,6 +145,19 @@ async fn gather(connection: &Connection, address: &CollectionAddress, reference:
     Ok(found)
 }
 
+/// Whether counts or sampled points change from one look to the next: then somebody writes.
+pub(in crate::ops) async fn points_move(
+    connection: &Connection,
+    address: &CollectionAddress,
+    reference: &Reference,
+    pause: Duration,
+) -> bool {
+    let before = gather(connection, address, reference).await;
+    tokio::time::sleep(pause).await;
+    let after = gather(connection, address, reference).await;
+    matches!((before, after), (Ok(before), Ok(after)) if (&before.counts, &before.digests) != (&after.counts, &after.digests))
+}
+
 /// The rule. Pure.
 pub fn judge(expected: &Expected, found: &Found) -> Verification {
     let count = found.counts.first().copied().unwrap_or(0);
@@ -151,6 +168,8 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
     let points = PointCounts { expected: proof.map(|proof| proof.points_max), found: count };
     let samples = proof.map(|proof| compare(&proof.samples, &found.digests));
     let mut differences = differences(found, count, proof, samples);
+    let uneven = found.counts.iter().any(|other| *other != count);
+    let structural = !found.doubts.is_empty() || !found.shape.is_empty() || (uneven && found.unsettled.is_empty());
     let verdict = match expected {
         Expected::Nothing if differences.is_empty() => {
             Verdict::CouldNotCheck(format!("{} points found, but nothing was recorded when the snapshot was taken", exact(count)))
@@ -166,7 +185,8 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
                 differences.join("; ")
             ))
         }
-        _ if !found.unsettled.is_empty() => {
+        // While replicas are built their counts differ, which is no damage; what differs besides is.
+        _ if !found.unsettled.is_empty() && differences.len() <= usize::from(uneven) => {
             Verdict::CouldNotCheck(format!("replicas are not active yet: {}", found.unsettled.join(", ")))
         }
         _ if !differences.is_empty() => {
@@ -190,7 +210,10 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
             _ => format!("{} points", exact(count)),
         }),
     };
-    Verification { verdict, points: Some(points), samples }
+    let unrecorded =
+        matches!(verdict, Verdict::CouldNotCheck(_)) && !matches!(expected, Expected::Recorded(_)) && found.unsettled.is_empty();
+    let structural = structural && matches!(verdict, Verdict::Differs(_));
+    Verification { verdict, points: Some(points), samples, unrecorded, structural }
 }
 
 fn differences(found: &Found, count: u64, proof: Option<&Proof>, samples: Option<SampleCounts>) -> Vec<String> {
@@ -296,6 +319,10 @@ mod tests {
         let mut early = found();
         early.unsettled.push("shard 0 Partial".into());
         assert_eq!(word(&recorded, &early), "could_not_check");
+        early.counts = vec![11, 4];
+        assert_eq!(word(&recorded, &early), "could_not_check", "counts are uneven while replicas are built");
+        early.counts = vec![4, 4];
+        assert_eq!(word(&recorded, &early), "differs", "points are missing, whatever replicas do");
         let unsampled = Expected::Recorded(Proof { samples: vec![], ..proof() });
         assert_eq!(word(&unsampled, &found()), "could_not_check");
     }

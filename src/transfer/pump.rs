@@ -79,14 +79,14 @@ pub struct Pump {
 type Outcome = Result<(), Problem>;
 
 impl Pump {
-    /// From a source. Progress counts what the target took; `at_end` runs when it took the last byte.
+    /// From a source. Progress counts what the target took; `at_end` runs when it took the last byte; when that says no, the body breaks instead of ending.
     pub fn from_source(
         source: Arc<dyn Source>,
         expected: Expected,
         line: Line,
         outlet: Outlet,
         progress: &Progress,
-        at_end: impl FnOnce() + Send + 'static,
+        at_end: impl FnOnce() -> bool + Send + 'static,
     ) -> (Self, Body) {
         let (notes, wants_end) = (progress.clone(), outlet.wants_end);
         Self::start(expected.size, outlet, progress, at_end, move |feed| async move {
@@ -101,7 +101,7 @@ impl Pump {
         size: u64,
         outlet: Outlet,
         progress: &Progress,
-        at_end: impl FnOnce() + Send + 'static,
+        at_end: impl FnOnce() -> bool + Send + 'static,
     ) -> (Self, Body) {
         Self::start(size, outlet, progress, at_end, move |feed| read_file(file, path, size, feed))
     }
@@ -111,7 +111,7 @@ impl Pump {
         size: u64,
         outlet: Outlet,
         progress: &Progress,
-        at_end: impl FnOnce() + Send + 'static,
+        at_end: impl FnOnce() -> bool + Send + 'static,
         work: impl FnOnce(Feed) -> F,
     ) -> (Self, Body) {
         let (chunks, receiver) = mpsc::channel(QUEUE);
@@ -165,7 +165,7 @@ fn body(
     receiver: mpsc::Receiver<std::io::Result<Bytes>>,
     state: Arc<State>,
     progress: Progress,
-    at_end: impl FnOnce() + Send + 'static,
+    at_end: impl FnOnce() -> bool + Send + 'static,
 ) -> Body {
     let begin = (receiver, state, progress, Some(at_end));
     stream::unfold(begin, |(mut receiver, state, progress, mut at_end)| async move {
@@ -179,10 +179,13 @@ fn body(
             }
             None => {
                 // A pump that was stopped ends its body early, and that is no end.
-                if let Some(at_end) = at_end.take().filter(|_| state.sent.load(Ordering::Relaxed) >= state.size) {
-                    at_end();
-                }
-                None
+                let whole = state.sent.load(Ordering::Relaxed) >= state.size;
+                let goes_on = at_end.take().filter(|_| whole).is_none_or(|at_end| at_end());
+                // A cancel came first: what the target has must not look whole to it.
+                (!goes_on).then(|| {
+                    let canceled = std::io::Error::other("canceled before the last byte was acknowledged");
+                    (Err(canceled), (receiver, state, progress, None))
+                })
             }
         }
     })

@@ -97,13 +97,8 @@ impl Chooser {
     /// What was done here.
     pub fn history(all: &[Past]) -> Self {
         let choice = |past: &Past| {
-            let label = format!(
-                "{}  {:<9} {} → {}",
-                crate::domain::time::minute(past.at),
-                past.operation,
-                past.source,
-                past.target
-            );
+            let label =
+                format!("{}  {:<9} {} → {}", crate::domain::time::minute(past.at), past.operation, past.source, past.target);
             let detail = format!("{}, by {}", past.outcome(), past.who);
             let title = format!("{} of {}", past.operation, past.target);
             Choice::new(label, detail, Then::Text(title, incident::lines(past)))

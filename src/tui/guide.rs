@@ -130,7 +130,9 @@ impl Guide {
                 }
                 lines
             }
-            Page::Where => vec!["Where should the data go?".into(), "Both ways prove the data before anything live is touched.".into()],
+            Page::Where => {
+                vec!["Where should the data go?".into(), "Both ways prove the data before anything live is touched.".into()]
+            }
         }
     }
 
@@ -159,7 +161,8 @@ impl Guide {
     fn collection_lines(&self, model: &Model) -> Vec<Line> {
         let all = model.instances.iter().flat_map(|state| state.collections.value().map_or(&[][..], |listing| &listing.items));
         let line = |view: &CollectionView| {
-            let points = view.points.map_or_else(|| "cannot be read".to_owned(), |points| format!("{} points", size::exact(points)));
+            let points =
+                view.points.map_or_else(|| "cannot be read".to_owned(), |points| format!("{} points", size::exact(points)));
             let newest = match (view.newest, view.recovery_points) {
                 (Some(at), _) => format!("newest recovery point {}", time::ago(model.now.wall, at)),
                 (None, Some(0)) => "no recovery point on its node".to_owned(),
@@ -213,7 +216,9 @@ impl Guide {
         if self.happened != Happened::Rehearsal {
             lines.push(Line {
                 label: format!("over it: {collection}"),
-                detail: "what is there is saved first, the snapshot is proven on a scratch name, and it is rolled back if that fails".into(),
+                detail:
+                    "what is there is saved first, the snapshot is proven on a scratch name, and it is rolled back if that fails"
+                        .into(),
                 answer: go(collection.clone(), Mode::InPlace),
             });
         }
@@ -307,7 +312,11 @@ fn happened_lines(model: &Model) -> Vec<Line> {
             Answer::Open(Box::new(lost(model))),
         ),
         line("a deploy or a migration went wrong", "go back to the moment before it", Answer::Happened(Happened::Deploy)),
-        line("nothing: I want to rehearse", "a restore beside the live data, which is not touched", Answer::Happened(Happened::Rehearsal)),
+        line(
+            "nothing: I want to rehearse",
+            "a restore beside the live data, which is not touched",
+            Answer::Happened(Happened::Rehearsal),
+        ),
     ]);
     lines
 }

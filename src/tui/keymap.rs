@@ -179,8 +179,13 @@ const GUIDE: Binding = bind!(
 const HISTORY: Binding =
     bind!("H", [Char('H')], Action::Do(Verb::History), "history", "what was done here, by whom and how it ended");
 const CHOOSE: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "choose", "choose the marked one");
-const WHAT_NOW: Binding =
-    bind!("Enter", [Code(KeyCode::Enter)], Action::Do(Verb::Next), "what now", "choose what comes next: switch an alias, delete, …");
+const WHAT_NOW: Binding = bind!(
+    "Enter",
+    [Code(KeyCode::Enter)],
+    Action::Do(Verb::Next),
+    "what now",
+    "choose what comes next: switch an alias, delete, …"
+);
 const WRITE: Binding = bind!(
     "w",
     [Char('w')],

@@ -8,8 +8,8 @@ use crate::domain::ids::SnapshotName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::JobId;
-use crate::ops::download::DownloadSpec;
 use crate::ops::deliver::Route;
+use crate::ops::download::DownloadSpec;
 use crate::ops::flow::{Consent, Finding, Risk, Spec};
 use crate::ops::history::{Past, PastSpec, PastStep, State, Thing};
 use crate::ops::interrupted::Interrupted;
@@ -271,6 +271,7 @@ fn broken_off() -> Past {
         ],
         report: serde_json::Value::Null,
         spec: Some(PastSpec::Restore(RestoreSpec::new(source, target, Mode::InPlace, Route::Auto))),
+        between: true,
         settled: None,
     }
 }
@@ -419,7 +420,8 @@ fn nothing_starts_without_the_typed_address_and_nothing_panics() {
         (seed >> 33) % n
     };
     let words = [
-        "m", "r", "s", "d", "u", "X", "x", "D", "H", "space", "w", "enter", "esc", "left", "right", "tab", "down", "2", "3", "/", "?", "q", "a", "R", "y",
+        "m", "r", "s", "d", "u", "X", "x", "D", "H", "space", "w", "enter", "esc", "left", "right", "tab", "down", "2", "3", "/",
+        "?", "q", "a", "R", "y",
     ];
     for round in 0..60 {
         let mut ui = Ui::new(1 + next(250) as u16, 1 + next(80) as u16);

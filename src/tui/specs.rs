@@ -247,10 +247,9 @@ pub fn about(kind: &Kind) -> String {
         Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),
         Kind::Discard(file) => crate::domain::text::sanitise(&file.display().to_string()),
         Kind::Chosen(_) => String::new(),
-        Kind::Fleet(_, names) => crate::domain::text::one_line(
-            &names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-            300,
-        ),
+        Kind::Fleet(_, names) => {
+            crate::domain::text::one_line(&names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), 300)
+        }
         Kind::Revive(_) => {
             "Its snapshots may still be on the node's disk. Give its name: an empty collection of that name is made for a \
              moment, because only then they can be listed"

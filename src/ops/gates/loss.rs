@@ -16,11 +16,13 @@ pub struct Window {
     pub now: Option<u64>,
     /// A newer recovery point of the same collection.
     pub newer: Option<String>,
+    /// Not all places where a newer one could be were seen.
+    pub unseen: bool,
 }
 
 /// In plain words: since when writes are lost, how much that is, and what would lose less.
 pub fn window(window: &Window) -> Finding {
-    let Window { taken, ago, then, now, newer } = window;
+    let Window { taken, ago, then, now, newer, unseen } = window;
     let then_words = then.map_or_else(|| "not recorded".to_owned(), exact);
     let now_words = now.map_or_else(|| "unknown".to_owned(), exact);
     let change = match (then, now) {
@@ -30,6 +32,7 @@ pub fn window(window: &Window) -> Finding {
     };
     let advice = match newer {
         Some(newer) => format!("a newer recovery point loses less: {newer}"),
+        None if *unseen => "whether there is a newer recovery point is not known: not everything could be listed".to_owned(),
         None => "no newer recovery point of this collection is listed".to_owned(),
     };
     Finding::look(
@@ -50,7 +53,8 @@ mod tests {
 
     #[test]
     fn it_says_since_when_how_much_and_what_would_be_better() {
-        let base = Window { taken: "x".into(), ago: "15 m ago".into(), then: Some(1_000), now: Some(1_500), newer: None };
+        let base =
+            Window { taken: "x".into(), ago: "15 m ago".into(), then: Some(1_000), now: Some(1_500), newer: None, unseen: false };
         for (then, now, newer, words, advice) in [
             (Some(1_000), Some(1_500), None, "points then 1 000, now 1 500 (500 more)", "no newer"),
             (Some(1_500), Some(1_000), Some("a/b/c"), "points then 1 500, now 1 000 (500 fewer)", "loses less: a/b/c"),

@@ -100,14 +100,27 @@ pub fn fetching(route: Route) -> Option<Finding> {
     }
 }
 
-/// No server before 1.19 tells how much disk is free. `scratch`: a proof restore comes besides.
-pub fn disk(size: u64, route: Route, scratch: bool) -> Finding {
-    // 1.18.3: an upload keeps the file and unpacks it; a fetch unpacks it on the way (2.9 in the facts).
-    let copies = match route {
-        Route::Url => 1,
-        _ => 2,
-    };
-    let needed = size.saturating_mul(copies + u64::from(scratch));
+/// How many things about as large as the snapshot a server's disk must hold (1.18.3): an upload keeps the file and unpacks
+/// it, a fetch unpacks it on the way (2.9 in the facts).
+fn copies(route: Route) -> u64 {
+    if route == Route::Url { 1 } else { 2 }
+}
+
+/// Of a snapshot that is still to be taken.
+pub fn disk_unknown(route: Route, extra: u64) -> Finding {
+    let copies = copies(route) + extra;
+    Finding::look(
+        "server disk",
+        format!("the target must hold up to {copies} times the size of the snapshot besides what it has, the source once"),
+        "qsnap cannot see how much is free there: look before you go on",
+    )
+}
+
+/// No server before 1.19 tells how much disk is free. `extra` counts what comes besides, each about as large: a proof
+/// restore, a safety snapshot.
+pub fn disk(size: u64, route: Route, extra: u64) -> Finding {
+    let copies = copies(route);
+    let needed = size.saturating_mul(copies + extra);
     Finding::look(
         "server disk",
         format!(
@@ -158,8 +171,8 @@ mod tests {
         {
             assert_eq!(protection(given, "a").level, level);
         }
-        assert!(disk(1_000_000_000, Route::Url, false).message.contains("1.0 GB"));
-        assert!(disk(1_000_000_000, Route::Stream, true).message.contains("3.0 GB"));
+        assert!(disk(1_000_000_000, Route::Url, 0).message.contains("1.0 GB"));
+        assert!(disk(1_000_000_000, Route::Stream, 1).message.contains("3.0 GB"));
         assert!(fetching(Route::Url).is_some() && fetching(Route::Stream).is_none());
     }
 }

@@ -202,13 +202,8 @@ fn collection_row(app: &App, view: &CollectionView, name_columns: usize) -> (Str
     };
     let marked = app.marked_collections.contains(&view.address.collection);
     let name = if marked { format!("● {}", view.address.collection) } else { view.address.collection.to_string() };
-    let text = format!(
-        "{} {} {} {}",
-        fit_left(&name, name_columns),
-        fit_right(&points, 7),
-        fit_right(&last, 5),
-        fit_left(status, 6)
-    );
+    let text =
+        format!("{} {} {} {}", fit_left(&name, name_columns), fit_right(&points, 7), fit_right(&last, 5), fit_left(status, 6));
     (text, role)
 }
 

@@ -13,8 +13,7 @@ use ratatui::text::Line;
 
 /// Draws a chooser.
 pub fn chooser(app: &App, frame: &mut Frame<'_>, chooser: &Chooser) {
-    let lines: Vec<(&str, &str)> =
-        chooser.choices.iter().map(|choice| (choice.label.as_str(), choice.detail.as_str())).collect();
+    let lines: Vec<(&str, &str)> = chooser.choices.iter().map(|choice| (choice.label.as_str(), choice.detail.as_str())).collect();
     list(app, frame, &chooser.title, &chooser.intro, &lines, chooser.selected);
 }
 
@@ -37,7 +36,8 @@ fn list(app: &App, frame: &mut Frame<'_>, title: &str, intro: &[String], lines: 
     if !above.is_empty() {
         above.push(Row::gap());
     }
-    let rows: Vec<(usize, Row)> = lines.iter().enumerate().flat_map(|(n, line)| choice_rows(n, line, n == selected, room)).collect();
+    let rows: Vec<(usize, Row)> =
+        lines.iter().enumerate().flat_map(|(n, line)| choice_rows(n, line, n == selected, room)).collect();
     let inner = frame_box(app, frame, columns, (above.len() + rows.len()) as u16 + 2, title);
     let height = usize::from(inner.height);
     // The choices are what must be seen: on a small screen the words above give way.
