@@ -9,7 +9,6 @@ use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::{JobContext, JobHandle};
-use crate::ops::history::PastSpec;
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
@@ -253,14 +252,6 @@ impl Plan {
             (_, Protection::Protected) if !takes_snapshot => Need::Typed(name),
             (_, Protection::Protected) | (Risk::Changes, _) => Need::Yes,
             (Risk::Safe, _) => Need::Nothing,
-        }
-    }
-
-    /// What an operation goes on with, for its record.
-    pub(in crate::ops) fn continues(&self) -> Option<PastSpec> {
-        match (&self.resolved, &self.spec) {
-            (Resolved::Settle(resolved), Spec::Settle(spec)) => resolved.continues(spec.way),
-            _ => None,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::{one_line, sanitise};
 use crate::ops::bring;
 use crate::ops::copy::CopySpec;
-use crate::ops::journal::{Journal, Made};
+use crate::ops::journal::{Journal, Made, TakenUp, Thing};
 use crate::ops::restore::RestoreSpec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -81,15 +81,6 @@ impl PastStep {
     }
 }
 
-/// Something that an operation made and that is still there, as far as the journal knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Thing {
-    /// What kind of thing.
-    pub kind: Made,
-    /// Its address.
-    pub thing: String,
-}
-
 /// What an operation was asked for, where it can be taken up again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -133,6 +124,8 @@ pub struct Past {
     pub between: bool,
     /// How another operation settled it.
     pub settled: Option<String>,
+    /// The one that it goes on with.
+    pub takes_up: Option<String>,
 }
 
 impl Past {
@@ -172,7 +165,7 @@ impl Past {
 
     /// Whether anything was put over live data, however it ended.
     pub fn has_overwritten(&self) -> bool {
-        self.overwrites() && self.step(bring::RESTORE.restore).is_some()
+        self.overwrites() && (self.between || self.step(bring::RESTORE.restore).is_some())
     }
 
     /// Whether live data may be neither old nor new: it was handed over to the server, and nothing tells that it ended
@@ -217,7 +210,14 @@ impl Journal {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
         // Names begin with the time.
         paths.sort();
-        paths.iter().rev().take(most).filter_map(|path| read_record(path)).collect()
+        let mut all: Vec<Past> = paths.iter().rev().take(most).filter_map(|path| read_record(path)).collect();
+        // The line that takes an operation up is what settles it: the note on its own record may be missing after a kill.
+        let taken: Vec<(String, String)> =
+            all.iter().filter_map(|past| Some((past.takes_up.clone()?, past.id.clone()))).collect();
+        for past in all.iter_mut().filter(|past| past.settled.is_none()) {
+            past.settled = taken.iter().find(|(id, _)| *id == past.id).map(|(_, by)| format!("taken up by {by}"));
+        }
+        all
     }
 
     /// Operations that somebody has to decide about, the newest first.
@@ -292,12 +292,7 @@ enum Event {
         thing: String,
     },
     HandedOver,
-    TakesUp {
-        #[serde(default)]
-        id: String,
-        #[serde(default)]
-        between: bool,
-    },
+    TakesUp(TakenUp),
     End {
         result: String,
         #[serde(default)]
@@ -348,6 +343,7 @@ fn read_record(path: &Path) -> Option<Past> {
                     spec: serde_json::from_value(spec).ok(),
                     between: false,
                     settled: None,
+                    takes_up: None,
                 });
             }
             (Some(past), event) => past.take(at, event),
@@ -387,9 +383,12 @@ impl Past {
                 }
             }
             Event::HandedOver => self.between |= self.steps.last().is_some_and(|step| OVER.contains(&step.name.as_str())),
-            Event::TakesUp { id, between } => {
+            Event::TakesUp(TakenUp { id, between, spec, things }) => {
                 self.between |= between;
+                self.spec = serde_json::from_value(spec).ok();
+                self.made.extend(things.into_iter().map(|Thing { kind, thing }| Thing { kind, thing: sanitise(&thing) }));
                 let detail = one_line(&id, 60);
+                self.takes_up = Some(detail.clone());
                 self.steps.push(PastStep { name: "takes up".into(), detail, at: Some(at), result: Some("ok".into()) });
             }
             Event::Made { kind, thing } => self.made.push(Thing { kind, thing: sanitise(&thing) }),
@@ -504,13 +503,22 @@ mod tests {
     fn what_was_taken_up_is_as_open_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path(), "");
-        let record = begin(&journal, Mode::InPlace);
-        record.takes_up(at(), "older", true).unwrap();
-        record.made(at(), Made::Safety, "a/x/s.snapshot").unwrap();
+        let older = begin(&journal, Mode::InPlace);
+        let id = older.id();
+        drop(older);
+        let things = vec![Thing { kind: Made::Safety, thing: "a/x/s.snapshot".into() }];
+        let spec = json!(journal.find(&id).unwrap().spec);
+        let opening = Opening { operation: "continue", source: &id, target: "b/x", command: "", spec: Value::Null };
+        let record = journal.begin(at(), &opening).unwrap();
+        record.step_begins(at(), "wait", "").unwrap();
+        assert_eq!(journal.open().len(), 1, "nothing is taken up yet");
+        record.takes_up(at(), &TakenUp { id: id.clone(), between: true, spec, things }).unwrap();
         record.step_begins(at(), "proof restore", "").unwrap();
         drop(record);
-        let past = &journal.read()[0];
-        assert!(past.is_between() && past.safety().is_some() && past.is_open());
+        let open = journal.open();
+        assert_eq!(open.len(), 1, "one of the two, though nobody noted it on the older: {open:?}");
+        let past = &open[0];
+        assert!(past.is_between() && past.safety().is_some() && past.spec.is_some() && past.id != id);
     }
 
     #[test]

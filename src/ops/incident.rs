@@ -166,8 +166,9 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::history::{State, Thing};
+    use crate::ops::history::State;
     use crate::ops::journal::Made;
+    use crate::ops::journal::Thing;
     use serde_json::json;
 
     fn past() -> Past {
@@ -195,6 +196,7 @@ mod tests {
             spec: None,
             between: true,
             settled: None,
+            takes_up: None,
         }
     }
 

@@ -62,6 +62,31 @@ pub struct Opening<'a> {
     pub spec: Value,
 }
 
+/// What an operation takes over from one that broke off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenUp {
+    /// The one that broke off.
+    pub id: String,
+    /// It may have left live data between old and new.
+    #[serde(default)]
+    pub between: bool,
+    /// What was asked for then.
+    #[serde(default)]
+    pub spec: Value,
+    /// What it made and nobody removed.
+    #[serde(default)]
+    pub things: Vec<Thing>,
+}
+
+/// Something that an operation made and that is still there, as far as the journal knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thing {
+    /// What kind of thing.
+    pub kind: Made,
+    /// Its address.
+    pub thing: String,
+}
+
 /// The folder of all records.
 #[derive(Debug)]
 pub struct Journal {
@@ -200,12 +225,15 @@ impl Record {
         self.write(at, json!({"event": "handed-over"}))
     }
 
-    /// It goes on with an operation that broke off; `between` when that had begun to overwrite.
+    /// It goes on with an operation that broke off, and what that left is its own from now on: all in one line, so that at
+    /// every moment exactly one of the two has it.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn takes_up(&self, at: Timestamp, id: &str, between: bool) -> Result<(), Problem> {
-        self.write(at, json!({"event": "takes-up", "id": id, "between": between}))
+    pub fn takes_up(&self, at: Timestamp, taken: &TakenUp) -> Result<(), Problem> {
+        let mut event = json!(taken);
+        event["event"] = json!("takes-up");
+        self.write(at, event)
     }
 
     /// It is gone again.

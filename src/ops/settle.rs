@@ -9,8 +9,8 @@ use crate::jobs::limits::Resource;
 use crate::ops::deliver::Destination;
 use crate::ops::flow::{self, Facts, Finding, Level, Plan, Risk, Spec, Step};
 use crate::ops::follow;
-use crate::ops::history::{Past, PastSpec, State, Thing};
-use crate::ops::journal::Made;
+use crate::ops::history::{Past, PastSpec, State};
+use crate::ops::journal::{Made, TakenUp, Thing};
 use crate::ops::overwrite::{LOOK, SCRATCH, Safety, roll_back};
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::locate;
@@ -72,13 +72,6 @@ pub(in crate::ops) struct Resolved {
     target: Option<CollectionAddress>,
 }
 
-impl Resolved {
-    /// What was asked for stays asked for, when going on with it, or going back, breaks off too.
-    pub(in crate::ops) fn continues(&self, way: Way) -> Option<PastSpec> {
-        if way == Way::CleanUp { None } else { self.past.spec.clone() }
-    }
-}
-
 /// Ways that make sense for an operation, the safest first.
 pub fn ways(past: &Past) -> Vec<Way> {
     let mut ways = Vec::new();
@@ -123,11 +116,7 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     let again = match spec.way {
         Way::Continue => {
             let again = again(services, &past).await?;
-            // What it made itself is in its own way, and is removed first.
-            let own = past.leftovers().iter().any(|thing| thing.kind == Made::Collection && thing.thing == past.target);
-            let in_the_way = |finding: &&Finding| own && finding.check == "target" && finding.level == Level::Block;
-            findings.extend(again.findings.iter().filter(|finding| !in_the_way(finding)).cloned());
-            findings.extend(way_back_finding(services, &past).await);
+            findings.extend(going_on_findings(services, &past, &again).await);
             Some(again)
         }
         Way::RollBack => {
@@ -159,7 +148,9 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     };
     let mut facts = Facts::default();
     facts.text("state of the operation", past.outcome());
-    if risk == Risk::Destroys {
+    // After a killed process the server may still be at it: its points move by themselves, and mean nothing.
+    let now = now.filter(|_| past.state != State::BrokenOff);
+    if risk == Risk::Destroys && past.state != State::BrokenOff {
         facts.points("points there now", now.unwrap_or(0));
     }
     let (command, typed) = (format!("qsnap history {} {}", spec.way.word(), spec.id), risk == Risk::Destroys);
@@ -274,6 +265,21 @@ async fn again(services: &Services, past: &Past) -> Result<Box<Plan>, Problem> {
         }
     };
     Ok(Box::new(plan))
+}
+
+/// What going on meets, besides what it removes or waits for itself.
+async fn going_on_findings(services: &Services, past: &Past, again: &Plan) -> Vec<Finding> {
+    // What it made itself is in its own way, and is removed first.
+    let own = past.leftovers().iter().any(|thing| thing.kind == Made::Collection && thing.thing == past.target);
+    // So is what the server still does for it, which is waited for; then it is planned once more.
+    let passes = |finding: &&Finding| match (finding.level, finding.check) {
+        (Level::Block, "target") => own,
+        (Level::Block, check) => ["idle", "replicas"].contains(&check),
+        _ => false,
+    };
+    let mut findings: Vec<Finding> = again.findings.iter().filter(|finding| !passes(finding)).cloned().collect();
+    findings.extend(way_back_finding(services, past).await);
+    findings
 }
 
 /// Whether going on has a way back, where what is there may be half of it.
@@ -391,9 +397,9 @@ pub(in crate::ops) async fn execute(
 
 /// What the operation left is this one's from now on: should this break off too, there still is one that is open.
 fn take_up(past: &Past, steps: &mut Steps<'_>) -> Result<(), Problem> {
-    let things: Vec<(Made, String)> =
-        past.leftovers().into_iter().chain(past.safety()).map(|thing| (thing.kind, thing.thing.clone())).collect();
-    steps.take_up(&past.id, past.is_between(), &things)
+    let things = past.leftovers().into_iter().chain(past.safety()).cloned().collect();
+    let spec = past.spec.as_ref().map_or(serde_json::Value::Null, |spec| serde_json::json!(spec));
+    steps.take_up(&TakenUp { id: past.id.clone(), between: past.is_between(), spec, things })
 }
 
 /// With its own leftovers gone it is planned anew; it may not turn out to be worse than what was agreed to.

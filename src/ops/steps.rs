@@ -6,7 +6,7 @@ use crate::domain::time::Clock;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress;
 use crate::ops::flow::{Plan, Spec};
-use crate::ops::journal::{Made, Opening, Record};
+use crate::ops::journal::{Made, Opening, Record, TakenUp};
 use crate::ops::report::{Report, StepRecord, Verdict};
 use crate::ops::services::Services;
 use serde_json::{Value, json};
@@ -74,8 +74,6 @@ impl<'a> Steps<'a> {
         let spec = match &plan.spec {
             Spec::Restore(spec) => keep("restore", serde_json::to_value(spec)),
             Spec::Copy(spec) => keep("copy", serde_json::to_value(spec)),
-            // What goes on with an operation can be gone on with itself.
-            Spec::Settle(_) => plan.continues().map_or(Value::Null, |spec| json!(spec)),
             _ => Value::Null,
         };
         let opening =
@@ -166,9 +164,10 @@ impl<'a> Steps<'a> {
     ///
     /// # Errors
     /// When the journal cannot be written: then nothing is begun.
-    pub fn take_up(&mut self, id: &str, between: bool, things: &[(Made, String)]) -> Result<(), Problem> {
-        self.ledger.record.takes_up(self.services.clock.now(), id, between)?;
-        things.iter().try_for_each(|(kind, thing)| self.made(*kind, thing))
+    pub fn take_up(&mut self, taken: &TakenUp) -> Result<(), Problem> {
+        self.ledger.record.takes_up(self.services.clock.now(), taken)?;
+        taken.things.iter().for_each(|thing| self.adopt(thing.kind, &thing.thing));
+        Ok(())
     }
 
     /// For cleanups.

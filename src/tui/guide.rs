@@ -120,7 +120,8 @@ impl Guide {
             Page::Collection => vec!["Which collection is it about?".into()],
             Page::Point => {
                 let mut lines = vec![format!("To which moment should {} go back?", self.shown())];
-                lines.push("What was written after that moment is not in it.".into());
+                let now = self.points_now(model).map(|points| format!("It has {} points now. ", size::exact(points)));
+                lines.push(format!("{}What was written after that moment is not in it.", now.unwrap_or_default()));
                 if let Some(problem) = self.listing(model).and_then(Loadable::problem) {
                     lines.push(format!("They could not be listed: {problem}"));
                 } else if self.listing(model).and_then(Loadable::value).is_none() {
@@ -174,12 +175,13 @@ impl Guide {
         all.map(line).collect()
     }
 
+    fn points_now(&self, model: &Model) -> Option<u64> {
+        let address = self.collection.as_ref()?;
+        let state = model.instances.iter().find(|state| state.name == address.instance)?;
+        state.collections.value()?.items.iter().find(|view| view.address == *address)?.points
+    }
+
     fn point_lines(&self, model: &Model) -> Vec<Line> {
-        let now = self.collection.as_ref().and_then(|address| {
-            let state = model.instances.iter().find(|state| state.name == address.instance)?;
-            let listing = state.collections.value()?;
-            listing.items.iter().find(|view| view.address == *address)?.points
-        });
         let line = |point: &RecoveryPoint| {
             let taken = point.snapshot.taken_at;
             let when = taken.map_or_else(|| point.snapshot.name.to_string(), |at| format!("{} UTC", time::second(at)));
@@ -189,10 +191,9 @@ impl Guide {
                 ProofState::Recorded => "it can be proven",
                 ProofState::None => "nothing was recorded to prove it with",
             };
-            let now = now.map(|points| format!("; the collection has {} points now", size::exact(points))).unwrap_or_default();
             Line {
                 label: when,
-                detail: format!("{ago}{}, {proof}{now}", size::bytes(point.snapshot.size)),
+                detail: format!("{ago}{}, {proof}", size::bytes(point.snapshot.size)),
                 answer: Answer::Point(point.snapshot.name.clone()),
             }
         };

@@ -11,9 +11,9 @@ use crate::jobs::manager::JobId;
 use crate::ops::deliver::Route;
 use crate::ops::download::DownloadSpec;
 use crate::ops::flow::{Consent, Finding, Risk, Spec};
-use crate::ops::history::{Past, PastSpec, PastStep, State, Thing};
+use crate::ops::history::{Past, PastSpec, PastStep, State};
 use crate::ops::interrupted::Interrupted;
-use crate::ops::journal::Made;
+use crate::ops::journal::{Made, Thing};
 use crate::ops::next;
 use crate::ops::report::Verdict;
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
@@ -273,6 +273,7 @@ fn broken_off() -> Past {
         spec: Some(PastSpec::Restore(RestoreSpec::new(source, target, Mode::InPlace, Route::Auto))),
         between: true,
         settled: None,
+        takes_up: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod exchanges;
 mod flows;
 mod guard;
 mod inspect;
+mod killed;
 mod layers;
 mod line;
 #[path = "../bench/measure.rs"]

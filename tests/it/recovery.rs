@@ -2,7 +2,7 @@
 //! comes after; on two sandboxes always and on two real servers where there is a binary.
 
 use crate::archive::edited;
-use crate::support::{Cli, RealQdrant, Server, World, wait_until};
+use crate::support::{RealQdrant, Server, World};
 use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::ids::SnapshotName;
 use qsnap::domain::problem::{Problem, ProblemKind};
@@ -18,13 +18,12 @@ use qsnap::ops::switch::SwitchSpec;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-fn address(text: &str) -> CollectionAddress {
+pub fn address(text: &str) -> CollectionAddress {
     CollectionAddress::parse(text).unwrap()
 }
 
-async fn servers(real: bool, n: usize) -> Option<Vec<Server>> {
+pub async fn servers(real: bool, n: usize) -> Option<Vec<Server>> {
     let mut all = Vec::new();
     for index in 0..n {
         let key = (index == 0).then_some("ka");
@@ -34,7 +33,7 @@ async fn servers(real: bool, n: usize) -> Option<Vec<Server>> {
 }
 
 /// Everything that can be read of a collection, or that it cannot.
-async fn content(server: &Server, name: &str) -> Option<BTreeMap<String, Value>> {
+pub async fn content(server: &Server, name: &str) -> Option<BTreeMap<String, Value>> {
     let client = reqwest::Client::new();
     let mut request = client.post(format!("{}/collections/{name}/points/scroll", server.url()));
     if let Some(key) = server.key() {
@@ -50,11 +49,11 @@ async fn content(server: &Server, name: &str) -> Option<BTreeMap<String, Value>>
     Some(points.iter().map(|point| (point["id"].to_string(), point.clone())).collect())
 }
 
-async fn exists(server: &Server, name: &str) -> bool {
+pub async fn exists(server: &Server, name: &str) -> bool {
     server.raw("GET", &format!("/collections/{name}/exists"), json!({})).await["result"]["exists"] == true
 }
 
-async fn names(server: &Server) -> Vec<String> {
+pub async fn names(server: &Server) -> Vec<String> {
     let list = server.raw("GET", "/collections", json!({})).await;
     let mut names: Vec<String> =
         list["result"]["collections"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned()).collect();
@@ -68,7 +67,7 @@ async fn alias(server: &Server, alias: &str, collection: &str) {
 }
 
 /// Changes some points, so that old and new content can be told apart.
-async fn change(server: &Server, name: &str) {
+pub async fn change(server: &Server, name: &str) {
     let points: Vec<Value> =
         (1..=40).map(|id| json!({"id": id, "vector": [9, 9, 9, id], "payload": {"city": "Rome", "n": 0}})).collect();
     server.raw("PUT", &format!("/collections/{name}/points?wait=true"), json!({"points": points})).await;
@@ -356,112 +355,4 @@ async fn a_deleted_collection_comes_back_on_a_sandbox() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_collection_comes_back_on_a_real_server() {
     a_deleted_collection_comes_back(true).await;
-}
-
-/// The last event of the newest restore in a journal, as `step` or `step-end` and its name.
-fn progress_of(cli: &Cli) -> Vec<String> {
-    let folder = cli.home.path().join("state/qsnap/journal");
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    let Some(newest) = paths.last() else { return Vec::new() };
-    let text = std::fs::read_to_string(newest).unwrap_or_default();
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let shown = lines.filter_map(|line| Some(format!("{} {}", line["event"].as_str()?, line["step"].as_str().unwrap_or(""))));
-    shown.collect()
-}
-
-/// Kills the process as soon as its journal shows an event, for every event that a whole run has.
-async fn killed_at_every_step(real: bool) {
-    let Some(servers) = servers(real, 2).await else { return };
-    let (a, b) = (&servers[0], &servers[1]);
-    let cli = Cli::for_servers(&[("a", a), ("b", b)]);
-    a.fill("live", 300).await;
-    let new = content(a, "live").await.unwrap();
-    assert_eq!(cli.run(&["snapshots", "create", "a/live"]).await.code, 0);
-    b.fill("live", 300).await;
-    change(b, "live").await;
-    let old = content(b, "live").await.unwrap();
-    assert_ne!(old, new);
-    let over =
-        ["restore", "a/live@latest", "--to", "b/live", "--mode", "in-place", "--yes", "--confirm", "b/live", "--route", "stream"];
-    // One whole run tells the events.
-    let ran = cli.run(&over).await;
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let events: Vec<String> = progress_of(&cli).into_iter().filter(|event| event.starts_with("step")).collect();
-    assert!(events.len() > 14, "{events:?}");
-    let mut killed = 0;
-    for (number, event) in events.iter().enumerate() {
-        // Both ways where live data is at stake, else in turn: a run takes seconds.
-        let ways: &[&str] = match event {
-            event if event.contains(" restore") || event.contains("verify") => &["continue", "roll-back"],
-            _ if number % 2 == 0 => &["continue"],
-            _ => &["roll-back"],
-        };
-        for way in ways.iter().copied() {
-            // Back to the old content, by the safety snapshot of the first run.
-            reset(b, &old).await;
-            let before = journals(&cli);
-            let mut child =
-                cli.command(&over).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
-            wait_until("the event is in the journal", Duration::from_secs(60), async || {
-                let over = journals(&cli) > before;
-                over && progress_of(&cli).iter().filter(|seen| seen.starts_with("step")).count() > number
-            })
-            .await;
-            let _ = child.kill();
-            child.wait().unwrap();
-            let list = cli.run(&["history", "--output", "json"]).await.json();
-            let past = &list["items"][0];
-            let case = format!("{event} (number {number}), {way}: {past}");
-            if past["open"] == false {
-                // It was faster than the kill.
-                assert_eq!(past["state"], "matches", "{case}");
-                continue;
-            }
-            killed += 1;
-            let id = past["id"].as_str().unwrap().to_owned();
-            let ways: Vec<&str> = past["ways"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-            let way = if ways.contains(&way) { way } else { "clean-up" };
-            let settled = cli.run(&["history", way, &id, "--yes", "--confirm", "b/live", "--output", "json"]).await;
-            assert_eq!(settled.code, 0, "{case}: {settled:?}");
-            let now = content(b, "live").await.unwrap_or_else(|| panic!("{case}: the live data cannot be read"));
-            match way {
-                "continue" => assert!(now == new, "{case}: is not the new content"),
-                _ => assert!(now == old || now == new, "{case}: is between"),
-            }
-            if way == "roll-back" {
-                assert!(now == old, "{case}: is not the old content");
-            }
-            assert_eq!(names(b).await, ["live"], "{case}: nothing is left behind");
-            let list = cli.run(&["history", "--output", "json"]).await.json();
-            assert!(list["items"].as_array().unwrap().iter().all(|item| item["open"] == false), "{case}: {list}");
-        }
-    }
-    assert!(killed > 10, "{killed} were killed in time");
-}
-
-fn journals(cli: &Cli) -> usize {
-    std::fs::read_dir(cli.home.path().join("state/qsnap/journal")).map_or(0, Iterator::count)
-}
-
-/// Writes the content anew, and removes all snapshots.
-async fn reset(server: &Server, points: &BTreeMap<String, Value>) {
-    server.raw("DELETE", "/collections/live", json!({})).await;
-    server.fill("live", 0).await;
-    for name in server.snapshots("live").await {
-        server.raw("DELETE", &format!("/collections/live/snapshots/{name}"), json!({})).await;
-    }
-    let points: Vec<&Value> = points.values().collect();
-    server.raw("PUT", "/collections/live/points?wait=true", json!({"points": points})).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_at_every_step_of_a_sandbox() {
-    killed_at_every_step(false).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_at_every_step_of_a_real_server() {
-    killed_at_every_step(true).await;
 }

@@ -46,7 +46,8 @@ fn list(app: &App, frame: &mut Frame<'_>, title: &str, intro: &[String], lines: 
         put(frame, inner, line as u16, Line::styled(row.text.clone(), style(app, row.role)));
     }
     let area = Rect { y: inner.y + above_height as u16, height: inner.height - above_height as u16, ..inner };
-    let visible = usize::from(area.height);
+    let overflows = rows.len() > usize::from(area.height);
+    let visible = usize::from(area.height).saturating_sub(usize::from(overflows));
     let last = rows.iter().rposition(|(n, _)| *n == selected).unwrap_or(0);
     let first = rows.iter().position(|(n, _)| *n == selected).unwrap_or(0);
     let offset = layout::scroll(first, layout::scroll(last, 0, visible, rows.len()), visible, rows.len());
@@ -54,7 +55,7 @@ fn list(app: &App, frame: &mut Frame<'_>, title: &str, intro: &[String], lines: 
         put(frame, area, line as u16, Line::styled(row.text.clone(), style(app, row.role)));
     }
     let rest = rows.len().saturating_sub(offset + visible);
-    if rest > 0 && area.height > 0 {
+    if rest > 0 && visible > 0 {
         let more = lines.len().saturating_sub(rows[offset + visible - 1].0 + 1);
         let words = shorten_end(&format!("↓ {more} more "), room);
         let place = Rect { y: area.y + area.height - 1, height: 1, ..area };
