@@ -11,7 +11,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::{SafeUrl, Secret};
-use crate::sandbox::seed::SeedCollection;
+use crate::sandbox::seed::{Fate, SeedCollection};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::tui;
 use std::path::Path;
@@ -43,6 +43,9 @@ pub fn prod_collections() -> Vec<SeedCollection> {
         seed("users", 2_500, 30_000_000, &[3 * HOUR + 8 * MINUTE, DAY]),
         seed("events", 9_000, 300_000_000, &[41 * MINUTE, DAY]),
         seed("drafts", 12, 0, &[]),
+        // For the recovery guide.
+        SeedCollection { fate: Fate::Damaged, ..seed("sessions", 1_200, 5_000_000, &[2 * HOUR, DAY]) },
+        SeedCollection { fate: Fate::Deleted, ..seed("orders", 1_800, 5_000_000, &[5 * HOUR]) },
     ]
 }
 

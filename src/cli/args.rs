@@ -278,7 +278,8 @@ pub struct AliasArgs {
 pub struct ReviveArgs {
     /// INSTANCE/COLLECTION.
     pub address: String,
-    /// Which snapshot: a name from the list, or `latest`. Without it the snapshots are only listed.
+    /// Which snapshot: a name from the list, or `latest`. Without it the snapshots are only listed; that needs --yes too, because
+    /// an empty collection of that name is made for a moment.
     #[arg(long, value_name = "SNAPSHOT")]
     pub from: Option<String>,
 }

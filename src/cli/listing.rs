@@ -179,6 +179,7 @@ fn point_address(point: &RecoveryPoint) -> String {
 
 fn snapshot_row(point: &RecoveryPoint) -> Vec<String> {
     let proof = match point.proof {
+        _ if point.safety => "safety".to_owned(),
         ProofState::None => "-".to_owned(),
         ProofState::Recorded => "recorded".to_owned(),
         ProofState::Proven(at) => format!("proven {}", time::minute(at)),

@@ -95,6 +95,9 @@ pub(in crate::ops) async fn bring(
             return Err(Broken { problem: after_failure(destination, problem).await, touched });
         }
         Err(problem) => {
+            if touched == Touched::No {
+                steps.ledger().handed_back();
+            }
             // What was sent stays on the server, after a failure too; where the name is free again it cannot be reached.
             let node = destination.connection.node(destination.node)?;
             match node.delete_snapshot(&scope(address), &kept_name).await {
@@ -177,8 +180,10 @@ pub(in crate::ops) async fn bring_fresh(
             }
             Ok(finished)
         }
-        Err(Broken { problem, touched: _ }) => {
-            if matches!(node.exists(&address.collection).await, Ok(false)) {
+        Err(Broken { problem, touched }) => {
+            // What is there although the server refused is somebody else's, unless it was prepared for shard keys.
+            let not_ours = touched == Touched::No && cargo.keyed.is_none() && kind != Made::Scratch;
+            if not_ours || matches!(node.exists(&address.collection).await, Ok(false)) {
                 steps.gone(&address.to_string());
                 return Err(problem);
             }

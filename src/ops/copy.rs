@@ -15,7 +15,7 @@ use crate::ops::deliver::{Destination, Origin, Route, first_route};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
-use crate::ops::overwrite::{self, Overwriting, Overwritten, Safety, Skips, overwrite};
+use crate::ops::overwrite::{self, Earlier, Overwriting, Overwritten, Skips, overwrite};
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::NameUse;
 use crate::ops::restore::report;
@@ -246,16 +246,16 @@ pub(in crate::ops) async fn execute(
     let Spec::Copy(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a copy", ""));
     };
-    run(services, plan, spec, resolved, None, steps).await
+    run(services, plan, spec, resolved, Earlier::default(), steps).await
 }
 
-/// Does it; `safety` was taken by an earlier run that broke off.
+/// Does it; `earlier` is what a run that broke off left.
 pub(in crate::ops) async fn run(
     services: &Services,
     plan: &Plan,
     spec: &CopySpec,
     resolved: Resolved,
-    safety: Option<Safety>,
+    earlier: Earlier,
     steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let job = steps.job;
@@ -280,7 +280,7 @@ pub(in crate::ops) async fn run(
             (_, false) => Vouched::Nothing,
         };
         let forced = spec.force.iter().any(|name| name == "proof");
-        overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, safety, unreadable }).await?
+        overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, earlier, unreadable }).await?
     } else {
         let stage = (bring::RESTORE, Made::Collection);
         let finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;

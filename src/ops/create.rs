@@ -266,13 +266,15 @@ fn could_be_ours(snapshot: &SnapshotInfo, scope: &SnapshotScope, known: &BTreeSe
 
 async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<SnapshotInfo, ApiError> {
     let new = node.snapshots(scope).await?.into_iter().filter(|snapshot| could_be_ours(snapshot, scope, known));
-    let newest = new.max_by_key(|snapshot| snapshot.taken_at);
-    newest.ok_or_else(|| {
+    // Were there two, nobody could tell which is ours.
+    let mut new = new;
+    let only = new.next().filter(|_| new.next().is_none());
+    only.ok_or_else(|| {
         ApiError::new(
             ApiErrorKind::Server,
             "take the snapshot",
             node.url(),
-            "the connection was lost, the server is done, and there is no new snapshot",
+            "the connection was lost, the server is done, and there is not exactly one new snapshot",
         )
     })
 }
@@ -280,6 +282,13 @@ async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<S
 /// Deletes the one snapshot that appeared since. Were there two, one would be somebody else's: both stay.
 async fn remove_stray(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<(), Problem> {
     loop {
+        // While the server is at it, what is listed already is somebody else's.
+        if let SnapshotScope::Collection(name) = scope
+            && matches!(node.snapshot_activity(name).await, Ok(Some(activity)) if activity.creating > 0)
+        {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            continue;
+        }
         let listed = node.snapshots(scope).await.unwrap_or_default();
         let new: Vec<&SnapshotInfo> = listed.iter().filter(|snapshot| could_be_ours(snapshot, scope, known)).collect();
         match new.as_slice() {

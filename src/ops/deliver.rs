@@ -214,6 +214,7 @@ pub(in crate::ops) async fn deliver(
                     Ok(looked) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked }),
                     Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
                         job.unseal();
+                        ledger.handed_back();
                         reason = Some(format!("url did not work: {}", error.message))
                     }
                     Err(error) if cannot_fetch(&error) => {

@@ -297,6 +297,22 @@ impl Approved {
 
 /// Computes the plan of an operation, by reading only.
 pub async fn plan(services: &Services, spec: Spec) -> Result<Plan, Problem> {
+    let settles = matches!(spec, Spec::Settle(_));
+    let mut plan = plan_of(services, spec).await?;
+    if !settles && plan.risk != Risk::Safe {
+        let open = services.journal.open().into_iter().filter(|past| past.target == plan.target);
+        plan.findings.extend(open.map(|past| {
+            Finding::look(
+                "history",
+                format!("a {} of {} ended as `{}` and is still open", past.operation, past.target, past.state.word()),
+                format!("`qsnap history show {}` tells what it left, and how to settle it first", past.id),
+            )
+        }));
+    }
+    Ok(plan)
+}
+
+async fn plan_of(services: &Services, spec: Spec) -> Result<Plan, Problem> {
     match spec {
         Spec::Create(spec) => create::plan(services, spec).await,
         Spec::Download(spec) => download::plan(services, spec).await,

@@ -10,6 +10,7 @@ use crate::ops::restore::RestoreSpec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::Path;
@@ -19,6 +20,12 @@ const UNDONE: [&str; 3] = ["failed", "canceled", "rollback not proven"];
 
 /// Steps that put data over the target.
 const OVER: [&str; 2] = [bring::RESTORE.restore, bring::ROLL_BACK.restore];
+
+/// The step that makes a collection with its shard keys.
+const SHARD_KEYS: &str = "shard keys";
+
+/// Operations that bring data into their target.
+const BRINGING: [&str; 5] = ["restore", "copy", "revive", "continue", "roll-back"];
 
 /// Steps that judge the target.
 const JUDGING: [&str; 5] = [
@@ -91,6 +98,15 @@ pub enum PastSpec {
     Copy(CopySpec),
 }
 
+/// What the server was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Handed {
+    /// It got something.
+    over: bool,
+    /// `over` and [`Past::between`] before the last time, in case it is handed back.
+    before: (bool, bool),
+}
+
 /// One operation of the past.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Past {
@@ -122,6 +138,8 @@ pub struct Past {
     pub spec: Option<PastSpec>,
     /// Live data may be neither old nor new: the last word of what was handed over, and what was proven since.
     pub between: bool,
+    /// The server was given the data: it may have made or replaced its target. With what both were before.
+    pub handed: Handed,
     /// How another operation settled it.
     pub settled: Option<String>,
     /// The one that it goes on with.
@@ -142,12 +160,14 @@ impl Past {
     /// What should not stay: scratch collections, temporary snapshots, uploaded files; and a collection that a failed
     /// restore left under a name that was free before.
     pub fn leftovers(&self) -> Vec<&Thing> {
-        let done = self.is_done();
+        // Of a name that the server was never given nothing here is ours; and what is proven is no leftover.
+        let proven = self.step(bring::RESTORE.verify).is_some_and(PastStep::is_good);
+        let kept = self.is_done() || !self.handed.over || proven;
         self.made
             .iter()
             .filter(|thing| match thing.kind {
                 Made::Safety => false,
-                Made::Collection => !done,
+                Made::Collection => !kept,
                 Made::Scratch | Made::Upload | Made::Snapshot | Made::Empty => true,
             })
             .collect()
@@ -163,9 +183,14 @@ impl Past {
         !self.made.iter().any(|thing| thing.kind == Made::Collection && thing.thing == self.target)
     }
 
+    /// Whether what was brought was proven, whatever broke off after that.
+    pub fn is_proven(&self) -> bool {
+        !self.is_between() && self.step(bring::RESTORE.verify).is_some_and(PastStep::is_good)
+    }
+
     /// Whether anything was put over live data, however it ended.
     pub fn has_overwritten(&self) -> bool {
-        self.overwrites() && (self.between || self.step(bring::RESTORE.restore).is_some())
+        self.overwrites() && self.handed.over
     }
 
     /// Whether live data may be neither old nor new: it was handed over to the server, and nothing tells that it ended
@@ -217,7 +242,21 @@ impl Journal {
         for past in all.iter_mut().filter(|past| past.settled.is_none()) {
             past.settled = taken.iter().find(|(id, _)| *id == past.id).map(|(_, by)| format!("taken up by {by}"));
         }
+        let good: Vec<(Timestamp, String)> = all
+            .iter()
+            .filter(|past| BRINGING.contains(&past.operation.as_str()) && past.state == State::Ended("matches".to_owned()))
+            .map(|past| (past.at, past.target.clone()))
+            .collect();
+        for past in &mut all {
+            past.superseded(&good);
+        }
         all
+    }
+
+    /// Addresses of all safety snapshots: what was there before an overwrite, and seldom what anybody wants back.
+    pub fn safeties(&self) -> BTreeSet<String> {
+        let made = self.read().into_iter().flat_map(|past| past.made);
+        made.filter(|thing| thing.kind == Made::Safety).map(|thing| thing.thing).collect()
     }
 
     /// Operations that somebody has to decide about, the newest first.
@@ -292,6 +331,7 @@ enum Event {
         thing: String,
     },
     HandedOver,
+    HandedBack,
     TakesUp(TakenUp),
     End {
         result: String,
@@ -342,6 +382,7 @@ fn read_record(path: &Path) -> Option<Past> {
                     report: Value::Null,
                     spec: serde_json::from_value(spec).ok(),
                     between: false,
+                    handed: Handed::default(),
                     settled: None,
                     takes_up: None,
                 });
@@ -354,6 +395,23 @@ fn read_record(path: &Path) -> Option<Past> {
 }
 
 impl Past {
+    /// What a later operation made good is neither between nor a leftover of this one any more.
+    fn superseded(&mut self, good: &[(Timestamp, String)]) {
+        let later = |target: &str| good.iter().any(|(at, other)| *at > self.at && other == target);
+        let (target, gone): (bool, Vec<String>) = (
+            later(&self.target),
+            self.made
+                .iter()
+                .filter(|made| made.kind == Made::Collection && later(&made.thing))
+                .map(|made| made.thing.clone())
+                .collect(),
+        );
+        self.between &= !target;
+        if self.state != State::Running && !self.is_done() && !gone.is_empty() {
+            self.handed.over = false;
+        }
+    }
+
     /// A match ends what was begun; a difference, of data that was replaced, begins it again.
     fn judged(&mut self, result: &str) {
         if result.starts_with("matches") {
@@ -367,6 +425,9 @@ impl Past {
         match event {
             Event::Begin { .. } => {}
             Event::Step { step, detail } => {
+                // Making the keys makes the collection.
+                self.handed.over |= step == SHARD_KEYS;
+                self.handed.before = (self.handed.over, self.between);
                 self.steps.push(PastStep {
                     name: one_line(&step, 60),
                     detail: one_line(&detail, 300),
@@ -382,9 +443,16 @@ impl Past {
                     open.result = Some(one_line(&result, 600));
                 }
             }
-            Event::HandedOver => self.between |= self.steps.last().is_some_and(|step| OVER.contains(&step.name.as_str())),
+            Event::HandedOver if self.steps.last().is_some_and(|step| OVER.contains(&step.name.as_str())) => {
+                self.handed = Handed { over: true, before: (self.handed.over, self.between) };
+                self.between = true;
+            }
+            Event::HandedOver => self.handed.before = (self.handed.over, self.between),
+            Event::HandedBack => (self.handed.over, self.between) = self.handed.before,
             Event::TakesUp(TakenUp { id, between, spec, things }) => {
                 self.between |= between;
+                self.handed.over |= between || things.iter().any(|thing| thing.kind == Made::Collection);
+                self.handed.before = (self.handed.over, self.between);
                 self.spec = serde_json::from_value(spec).ok();
                 self.made.extend(things.into_iter().map(|Thing { kind, thing }| Thing { kind, thing: sanitise(&thing) }));
                 let detail = one_line(&id, 60);
@@ -455,6 +523,8 @@ mod tests {
         record.made(at(), Made::Collection, "a/x").unwrap();
         record.made(at(), Made::Upload, "a/x/up").unwrap();
         record.step_begins(at(), "restore", "").unwrap();
+        assert!(journal.read()[0].leftovers().iter().all(|thing| thing.kind != Made::Collection), "nothing was sent yet");
+        record.handed_over(at()).unwrap();
         record.step_ends(at(), "restore", "500").unwrap();
         record.gone(at(), "a/x/up").unwrap();
         record.end(at(), "failed", Value::Null).unwrap();
@@ -463,6 +533,15 @@ mod tests {
         assert_eq!(past.leftovers().iter().map(|thing| thing.thing.as_str()).collect::<Vec<_>>(), ["a/x"]);
         assert!(past.is_open() && !past.is_between() && !past.overwrites(), "{past:?}");
         assert_eq!(past.step("restore").and_then(|step| step.result.as_deref()), Some("500"));
+        // What is handed back was not touched, and what somebody made under that name since is not ours.
+        let record = begin(&journal, Mode::New);
+        record.made(at(), Made::Collection, "a/x").unwrap();
+        record.step_begins(at(), "restore", "").unwrap();
+        record.handed_over(at()).unwrap();
+        record.handed_back(at()).unwrap();
+        record.end(at(), "failed", Value::Null).unwrap();
+        drop(record);
+        assert!(journal.read()[0].leftovers().is_empty());
         // The same, but it ended well: the collection is what was wanted.
         let record = begin(&journal, Mode::New);
         record.made(at(), Made::Collection, "a/x").unwrap();

@@ -196,6 +196,7 @@ mod tests {
             spec: None,
             between: true,
             settled: None,
+            handed: crate::ops::history::Handed::default(),
             takes_up: None,
         }
     }

@@ -155,6 +155,13 @@ impl Journal {
     pub fn hold(&self, id: &str) -> Result<File, Problem> {
         let path = self.folder.join(format!("{id}.ndjson"));
         let file = OpenOptions::new().append(true).open(&path).map_err(|error| problem(&path, &error))?;
+        // Readers hold theirs for a moment.
+        for _ in 0..5 {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_millis(40)),
+                _ => return Ok(file),
+            }
+        }
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 let words = "another process works on it, or settles it";
@@ -169,8 +176,19 @@ impl Journal {
     /// # Errors
     /// When the record cannot be written.
     pub fn settle(&self, at: Timestamp, id: &str, how: &str, by: &str) -> Result<(), Problem> {
+        self.append(at, id, json!({"event": "settled", "how": how, "by": by}))
+    }
+
+    /// Notes on an older record that something it made is gone.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn gone(&self, at: Timestamp, id: &str, thing: &str) -> Result<(), Problem> {
+        self.append(at, id, json!({"event": "gone", "thing": thing}))
+    }
+
+    fn append(&self, at: Timestamp, id: &str, mut line: Value) -> Result<(), Problem> {
         let path = self.folder.join(format!("{id}.ndjson"));
-        let mut line = json!({"event": "settled", "how": how, "by": by});
         line["at"] = json!(at.to_string());
         let write = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().append(true).open(&path)?;
@@ -223,6 +241,14 @@ impl Record {
     /// When it cannot be written.
     pub fn handed_over(&self, at: Timestamp) -> Result<(), Problem> {
         self.write(at, json!({"event": "handed-over"}))
+    }
+
+    /// The server refused what was handed over, before it touched anything.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn handed_back(&self, at: Timestamp) -> Result<(), Problem> {
+        self.write(at, json!({"event": "handed-back"}))
     }
 
     /// It goes on with an operation that broke off, and what that left is its own from now on: all in one line, so that at

@@ -74,6 +74,8 @@ pub struct RecoveryPoint {
     pub snapshot: SnapshotInfo,
     /// How far it is proven.
     pub proof: ProofState,
+    /// It was taken before an overwrite, of what was replaced.
+    pub safety: bool,
 }
 
 /// What a list gives: what could be read, and what went wrong.
@@ -187,13 +189,15 @@ pub async fn recovery_points(services: &Services, address: &CollectionAddress) -
     {
         return Err(problem.clone());
     }
+    let safeties = services.journal.safeties();
     let items = located.into_iter().map(|located| {
+        let safety = safeties.contains(&crate::ops::create::shown(address, &located.snapshot.name));
         let proof = match services.proofs.load(located.snapshot.sha256.as_deref()) {
             None => ProofState::None,
             Some(proof) => proof.proven_at.map_or(ProofState::Recorded, ProofState::Proven),
         };
         let node_url = connection.nodes.get(located.node).map(|node| node.url().to_string()).unwrap_or_default();
-        RecoveryPoint { address: address.clone(), node: located.node, node_url, snapshot: located.snapshot, proof }
+        RecoveryPoint { address: address.clone(), node: located.node, node_url, snapshot: located.snapshot, proof, safety }
     });
     Ok(Listing { items: items.collect(), problems })
 }

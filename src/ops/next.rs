@@ -12,7 +12,7 @@ use crate::ops::switch::SwitchSpec;
 pub fn switch(alias: &str, to: &CollectionAddress, from: &str) -> Next {
     let spec = SwitchSpec { alias: alias.to_owned(), to: to.clone() };
     Next {
-        words: format!("switch the alias {} from {from} to it, in one step", one_line(alias, 60)),
+        words: format!("switch the alias {} from {from} to {}, in one step", one_line(alias, 60), to.collection),
         command: format!("{} --yes", spec.command()),
         spec: Spec::Switch(spec),
     }

@@ -64,6 +64,15 @@ impl Safety {
     }
 }
 
+/// What an earlier run that broke off left.
+#[derive(Debug, Clone, Default)]
+pub(in crate::ops) struct Earlier {
+    /// What is there now may be neither old nor new: it is not worth saving, and never called "as it was".
+    pub between: bool,
+    /// The way back that it took.
+    pub safety: Option<Safety>,
+}
+
 /// What is to be done.
 pub(in crate::ops) struct Overwriting<'a> {
     pub cargo: Cargo<'a>,
@@ -74,8 +83,8 @@ pub(in crate::ops) struct Overwriting<'a> {
     pub forced: bool,
     /// Compare every point with the proof restore, and not a sample.
     pub deep: bool,
-    /// Taken by an earlier run that broke off: what is there now may be neither old nor new.
-    pub safety: Option<Safety>,
+    /// What an earlier run that broke off left.
+    pub earlier: Earlier,
     /// The plan found, and said, that what is there cannot be read: then there is nothing to save.
     pub unreadable: bool,
 }
@@ -98,10 +107,10 @@ pub(in crate::ops) async fn overwrite(
 ) -> Result<Overwritten, Problem> {
     let destination = work.destination;
     let address = &destination.address;
-    let safety = match (&work.safety, work.skips.safety) {
-        (Some(earlier), _) => Some(earlier.clone()),
-        (None, true) => None,
-        (None, false) => secure(services, steps, (&destination.connection, address), work.unreadable).await?,
+    let safety = match (&work.earlier, work.skips.safety) {
+        (Earlier { between: true, safety }, _) => safety.clone(),
+        (_, true) => None,
+        (_, false) => secure(services, steps, (&destination.connection, address), work.unreadable).await?,
     };
     let shown = safety.as_ref().map(|safety| safety.shown(address));
     let scratch = if work.skips.proof { None } else { Some(prove(services, steps, work).await?) };
@@ -109,12 +118,19 @@ pub(in crate::ops) async fn overwrite(
         Ok(finished) => settle_verdict(services, steps, work, finished, scratch.as_ref()).await.unless_lost(address),
         Err(broken) => Err(broken),
     };
-    let necessary = match &outcome {
-        Ok(finished) => matches!(finished.verification.verdict, Verdict::Differs(_)),
+    let found = match &outcome {
+        Ok(_) => None,
+        Err(broken) => look(work, broken, safety.as_ref(), steps).await,
+    };
+    let necessary = match (&outcome, &found) {
+        (Ok(finished), _) => matches!(finished.verification.verdict, Verdict::Differs(_)),
+        (Err(_), Some(Verdict::Differs(_))) => true,
+        (Err(_), Some(Verdict::Matches(_))) => false,
         // What cannot be looked at is not left as it may be.
-        Err(broken) => needs_rollback(work, broken, safety.as_ref(), steps).await.unwrap_or(broken.touched == Touched::Maybe),
+        (Err(broken), _) => broken.touched == Touched::Maybe,
     };
     let rolled = if necessary { roll_back(services, steps, destination, safety.as_ref()).await } else { None };
+    let rolled = rolled.map(|rolled| rolled.verdict);
     if let Ok(finished) = &outcome
         && (finished.matches() || matches!(rolled, Some(Verdict::Matches(_))))
     {
@@ -125,7 +141,7 @@ pub(in crate::ops) async fn overwrite(
     }
     match outcome {
         Ok(Finished { delivered, verification }) => Ok(Overwritten { delivered, verification, rollback: rolled, safety: shown }),
-        Err(broken) => Err(explain(broken, rolled, shown, address, &steps.id())),
+        Err(broken) => Err(explain(broken, (found, rolled), shown, address, &steps.id())),
     }
 }
 
@@ -320,23 +336,24 @@ fn beside_proof(own: Verdict, compared: Verdict, vouched: bool) -> Verdict {
     }
 }
 
-/// Whether the live data has to be brought back after an error. What was found stands in the journal: it tells later
-/// whether the collection may be between old and new.
-async fn needs_rollback(
-    work: &Overwriting<'_>,
-    broken: &Broken,
-    safety: Option<&Safety>,
-    steps: &mut Steps<'_>,
-) -> Result<bool, Problem> {
+/// How the live data is after an error. What was found stands in the journal: it tells later whether the collection may be
+/// between old and new.
+async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, steps: &mut Steps<'_>) -> Option<Verdict> {
     let Destination { connection, node, address } = work.destination;
     // Nothing may be started beside a restore that may still go on, and what is seen now may not last.
     if broken.touched == Touched::Unknown {
-        return Ok(false);
+        return None;
     }
-    let refused = broken.touched == Touched::No;
+    let refused = broken.touched == Touched::No && !work.earlier.between;
     let progress = steps.job.progress.clone();
     let looking = async {
-        let count = connection.node(*node)?.count(&address.collection).await;
+        let node = connection.node(*node)?;
+        let mut count = node.count(&address.collection).await;
+        if refused && count.is_err() {
+            // A server that refused and stumbles once is no reason to put anything over its data.
+            tokio::time::sleep(SECOND_LOOK).await;
+            count = node.count(&address.collection).await;
+        }
         Ok::<Verdict, Problem>(match (count, safety.and_then(|safety| safety.proof.clone())) {
             (Err(error), _) if error.kind == ApiErrorKind::Server && work.unreadable && refused => {
                 Verdict::CouldNotCheck("it cannot be read, as before".into())
@@ -358,12 +375,14 @@ async fn needs_rollback(
             }
         })
     };
-    let verdict = steps.judge(LOOK, looking, |verdict| verdict).await?;
-    Ok(match verdict {
-        Verdict::Matches(_) => false,
-        Verdict::Differs(_) => true,
-        Verdict::CouldNotCheck(_) => !refused,
-    })
+    steps.judge(LOOK, looking, |verdict| verdict).await.ok()
+}
+
+/// How a rollback ended.
+pub(in crate::ops) struct RolledBack {
+    pub verdict: Verdict,
+    /// It was restored, and nothing was recorded that it could be compared with.
+    pub unrecorded: bool,
 }
 
 /// Brings the safety snapshot back; `None` when there is none.
@@ -372,7 +391,7 @@ pub(in crate::ops) async fn roll_back(
     steps: &mut Steps<'_>,
     destination: &Destination,
     safety: Option<&Safety>,
-) -> Option<Verdict> {
+) -> Option<RolledBack> {
     let safety = safety?;
     let origin = Origin::Node {
         connection: destination.connection.clone(),
@@ -395,17 +414,26 @@ pub(in crate::ops) async fn roll_back(
         }
         finished
     };
-    Some(match job.commit(rolling).await {
+    let finished = job.commit(rolling).await;
+    let unrecorded = finished.as_ref().is_ok_and(|finished| finished.verification.unrecorded);
+    let verdict = match finished {
         Ok(finished) => finished.verification.verdict,
         Err(Broken { problem, touched: Touched::Unknown }) => {
             Verdict::CouldNotCheck(format!("nobody knows how it ended: {problem}; {}", problem.advice))
         }
         Err(Broken { problem, .. }) => Verdict::Differs(format!("the rollback failed: {problem}; {}", problem.advice)),
-    })
+    };
+    Some(RolledBack { verdict, unrecorded })
 }
 
 /// What the user reads when the overwrite itself failed. What has to be known first stands first: long advice is cut.
-fn explain(broken: Broken, rolled: Option<Verdict>, safety: Option<String>, address: &CollectionAddress, id: &str) -> Problem {
+fn explain(
+    broken: Broken,
+    (found, rolled): (Option<Verdict>, Option<Verdict>),
+    safety: Option<String>,
+    address: &CollectionAddress,
+    id: &str,
+) -> Problem {
     let Broken { problem, touched } = broken;
     let way_back = safety.as_ref().map_or_else(String::new, |safety| format!("the safety snapshot {safety} is kept; "));
     let state = match &rolled {
@@ -414,7 +442,11 @@ fn explain(broken: Broken, rolled: Option<Verdict>, safety: Option<String>, addr
         Some(_) => "; ROLLBACK NOT PROVEN",
     };
     let advice = match &rolled {
-        None if touched == Touched::No => format!("{address} is as it was; {way_back}{}", problem.advice),
+        None if matches!(found, Some(Verdict::Matches(_))) => format!("{address} is as it was; {way_back}{}", problem.advice),
+        None if touched == Touched::No => {
+            let looked = found.as_ref().map_or("it could not be looked at", Verdict::reason);
+            format!("the server refused; that {address} is as it was is not proven ({looked}); {way_back}{}", problem.advice)
+        }
         None if touched == Touched::Unknown => format!(
             "{way_back}the server may still be restoring into {address}: wait until it is done, then `qsnap history roll-back {id}` \
              brings the old data back, and `qsnap history continue {id}` goes on; {}",

@@ -218,10 +218,13 @@ impl Report {
             let rate = if self.seconds > 0.0 { self.bytes as f64 / self.seconds } else { 0.0 };
             lines.push(format!("moved: {} in {:.1} s ({})", size::bytes(self.bytes), self.seconds, size::rate(rate)));
         }
-        let safety = |thing: &&String| self.mode == Some("in-place") && self.created.contains(thing);
+        // What was made and stays: a way back, which nobody should take for a leftover.
+        let safety = |thing: &&String| self.created.contains(thing) && self.left_behind.contains(thing);
         let (kept, left): (Vec<&String>, Vec<&String>) = self.left_behind.iter().partition(safety);
         lines.extend(kept.into_iter().map(|thing| format!("kept: safety snapshot {thing}")));
-        lines.extend(self.created.iter().filter(|thing| !safety(thing)).map(|thing| format!("made: {thing}")));
+        // Looking for old snapshots finds them; it makes nothing.
+        let made = if self.operation == "revive" && self.verdict.is_none() { "found" } else { "made" };
+        lines.extend(self.created.iter().filter(|thing| !safety(thing)).map(|thing| format!("{made}: {thing}")));
         lines.extend(left.into_iter().map(|thing| format!("left behind: {thing}")));
         if !self.next.is_empty() {
             lines.push("what you can do now:".to_owned());

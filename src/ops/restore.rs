@@ -17,7 +17,7 @@ use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::next;
-use crate::ops::overwrite::{self, Overwriting, Overwritten, Safety, Skips, overwrite};
+use crate::ops::overwrite::{self, Earlier, Overwriting, Overwritten, Skips, overwrite};
 use crate::ops::proof::Proof;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::NameUse;
@@ -293,16 +293,16 @@ pub(in crate::ops) async fn execute(
     let Spec::Restore(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a restore", ""));
     };
-    run(services, plan, spec, resolved, None, steps).await
+    run(services, plan, spec, resolved, Earlier::default(), steps).await
 }
 
-/// Does it; `safety` was taken by an earlier run that broke off.
+/// Does it; `earlier` is what a run that broke off left.
 pub(in crate::ops) async fn run(
     services: &Services,
     plan: &Plan,
     spec: &RestoreSpec,
     resolved: Resolved,
-    safety: Option<Safety>,
+    earlier: Earlier,
     steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let connection = services.connection(&spec.target.instance).await?;
@@ -323,7 +323,7 @@ pub(in crate::ops) async fn run(
         overwrite(
             services,
             steps,
-            &Overwriting { cargo, destination, skips, vouched, forced, deep, safety, unreadable: resolved.unreadable },
+            &Overwriting { cargo, destination, skips, vouched, forced, deep, earlier, unreadable: resolved.unreadable },
         )
         .await?
     } else {

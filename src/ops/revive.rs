@@ -235,7 +235,6 @@ async fn bring_back(
     chosen: SnapshotInfo,
 ) -> Result<Overwritten, Problem> {
     let (address, connection) = (empty.address.clone(), empty.connection.clone());
-    let job = steps.job;
     let named = RestoreSource::Snapshot(address.clone(), Which::Named(chosen.name.clone()));
     let content = content::read(services, &named).await;
     let version = connection.first().version().await.ok().flatten();
@@ -268,7 +267,6 @@ async fn bring_back(
     let reference = Reference { expected, shape };
     let cargo = Cargo { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed };
     let finished = bring_fresh(services, steps, &cargo, &landing, (bring::RESTORE, Made::Collection)).await?;
-    job.unseal();
     scratch.remove(steps).await;
     Ok(Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None })
 }
@@ -282,7 +280,10 @@ fn offer(address: &CollectionAddress, snapshot: &SnapshotInfo) -> crate::ops::re
     let taken = snapshot.taken_at.map_or_else(|| "an unknown time".to_owned(), |at| format!("{} UTC", time::second(at)));
     crate::ops::report::Next {
         words: format!("bring {address} back as it was at {taken} ({})", size::bytes(snapshot.size)),
-        command: format!("qsnap revive {address} --from {} --yes", crate::domain::address::encode(name.raw())),
+        command: format!(
+            "qsnap revive {address} --from {} --yes --confirm '{address}'",
+            crate::domain::address::encode(name.raw())
+        ),
         spec: Spec::Revive(ReviveSpec { address: address.clone(), snapshot: Some(Which::Named(name.clone())) }),
     }
 }

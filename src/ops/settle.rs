@@ -11,17 +11,13 @@ use crate::ops::flow::{self, Facts, Finding, Level, Plan, Risk, Spec, Step};
 use crate::ops::follow;
 use crate::ops::history::{Past, PastSpec, State};
 use crate::ops::journal::{Made, TakenUp, Thing};
-use crate::ops::overwrite::{LOOK, SCRATCH, Safety, roll_back};
+use crate::ops::overwrite::{Earlier, RolledBack, SCRATCH, Safety, roll_back};
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::locate;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
-use crate::ops::verify::{Expected, Reference, verify};
 use crate::ops::{copy, restore};
 use crate::qdrant::error::ApiErrorKind;
-
-/// Operations that bring data into their target.
-const BRINGING: [&str; 4] = ["restore", "copy", "revive", "continue"];
 
 /// How.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +74,7 @@ pub fn ways(past: &Past) -> Vec<Way> {
     if past.is_between() && past.safety().is_some() {
         ways.push(Way::RollBack);
     }
-    if past.spec.is_some() && !past.is_done() {
+    if past.spec.is_some() && !past.is_done() && !past.is_proven() {
         ways.push(Way::Continue);
     }
     if !past.is_between() {
@@ -103,6 +99,9 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     }
     if let Some(how) = &past.settled {
         return refuse(&format!("it is settled already: {how}"), "there is nothing left to decide");
+    }
+    if let (Way::Continue, Some(advice)) = (spec.way, done_already(&past)) {
+        return refuse("what it was to do is done: there is nothing to continue", &advice);
     }
     let target = CollectionAddress::parse(&past.target).ok();
     let mut findings = vec![done_so_far(&past)];
@@ -129,9 +128,6 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
         }
     };
     let deletes = past.leftovers().into_iter().find(|thing| thing.kind == Made::Collection).cloned();
-    if let Some(thing) = deletes.as_ref().filter(|_| spec.way != Way::RollBack) {
-        findings.extend(used_since(services, &past, thing));
-    }
     let risk = match (spec.way, &deletes) {
         (Way::RollBack, _) | (_, Some(_)) => Risk::Destroys,
         (Way::CleanUp, None) => Risk::Changes,
@@ -149,7 +145,6 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     let mut facts = Facts::default();
     facts.text("state of the operation", past.outcome());
     // After a killed process the server may still be at it: its points move by themselves, and mean nothing.
-    let now = now.filter(|_| past.state != State::BrokenOff);
     if risk == Risk::Destroys && past.state != State::BrokenOff {
         facts.points("points there now", now.unwrap_or(0));
     }
@@ -170,6 +165,18 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
         needs: again.as_ref().map_or_else(|| vec![Resource::Exclusive(past.target.clone())], |plan| plan.needs.clone()),
         resolved: flow::Resolved::Settle(Box::new(Resolved { past, again, target })),
         spec: Spec::Settle(spec),
+    })
+}
+
+/// What to do instead of going on with what is done.
+fn done_already(past: &Past) -> Option<String> {
+    let done = past.is_done() || past.is_proven();
+    done.then(|| {
+        if past.is_open() {
+            format!("`qsnap history clean-up {}` removes what it left behind", past.id)
+        } else {
+            "to do the same once more, run its command again: `qsnap history show` has it".to_owned()
+        }
     })
 }
 
@@ -216,18 +223,6 @@ async fn points_now(services: &Services, address: &CollectionAddress) -> Option<
     services.connection(&address.instance).await.ok()?.first().count(&address.collection).await.ok()
 }
 
-/// A collection that a later operation made good is not the leftover of this one any more.
-fn used_since(services: &Services, past: &Past, thing: &Thing) -> Option<Finding> {
-    let later = services.journal.read().into_iter().find(|other| {
-        other.at > past.at && other.target == thing.thing && other.is_done() && BRINGING.contains(&other.operation.as_str())
-    })?;
-    Some(Finding::block(
-        "left behind",
-        format!("{} was restored since, by {} {}: it is no leftover any more", thing.thing, later.operation, later.id),
-        format!("keep it; `qsnap drop {}` deletes it, if that is what you want", thing.thing),
-    ))
-}
-
 fn steps_of(way: Way, past: &Past, again: Option<&Plan>) -> Vec<Step> {
     let mut steps = vec![Step::new("wait", "until the server does nothing any more with these collections")];
     match way {
@@ -240,7 +235,6 @@ fn steps_of(way: Way, past: &Past, again: Option<&Plan>) -> Vec<Step> {
             }
         }
         Way::RollBack => {
-            steps.push(Step::new("look", "whether it is as it was already: then nothing is touched"));
             steps.push(Step::new("roll back", "restore the safety snapshot over it"));
             steps.push(Step::new("verify the rollback", "count, and compare the sample that was recorded then"));
             steps.extend(removals(past));
@@ -371,12 +365,14 @@ pub(in crate::ops) async fn execute(
     let settle = |how: &str, steps: &Steps<'_>| services.journal.settle(services.clock.now(), &past.id, how, &steps.id());
     match (spec.way, again) {
         (Way::Continue, Some(shown)) => {
+            let earlier = earlier(services, &past).await?;
             take_up(&past, steps)?;
             settle(spec.way.past(), steps)?;
-            let safety = if past.is_between() { safety_of(services, &past).await.ok().flatten() } else { None };
             remove(services, &past, steps).await?;
-            let done = go_on(services, &past, &shown, safety, steps).await?;
-            Ok(Report { operation: plan.operation, source: plan.source.clone(), ..done })
+            let done = go_on(services, &past, &shown, earlier, steps).await?;
+            let mut created = done.created.clone();
+            created.extend(past.safety().map(|thing| thing.thing.clone()).filter(|safety| !done.created.contains(safety)));
+            Ok(Report { operation: plan.operation, source: plan.source.clone(), created, ..done })
         }
         (Way::RollBack, _) => {
             take_up(&past, steps)?;
@@ -395,6 +391,18 @@ pub(in crate::ops) async fn execute(
     }
 }
 
+/// The way back of data that may be between. Only one that is known to be gone is gone: the plan said so.
+async fn earlier(services: &Services, past: &Past) -> Result<Earlier, Problem> {
+    if !past.is_between() {
+        return Ok(Earlier::default());
+    }
+    let safety = match safety_of(services, past).await {
+        Err(problem) if problem.kind == ProblemKind::NotFound => None,
+        found => found?,
+    };
+    Ok(Earlier { between: true, safety })
+}
+
 /// What the operation left is this one's from now on: should this break off too, there still is one that is open.
 fn take_up(past: &Past, steps: &mut Steps<'_>) -> Result<(), Problem> {
     let things = past.leftovers().into_iter().chain(past.safety()).cloned().collect();
@@ -407,7 +415,7 @@ async fn go_on(
     services: &Services,
     past: &Past,
     shown: &Plan,
-    safety: Option<Safety>,
+    earlier: Earlier,
     steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let fresh = again(services, past).await?;
@@ -423,9 +431,9 @@ async fn go_on(
     }
     match (&fresh.spec, fresh.resolved.clone()) {
         (Spec::Restore(spec), flow::Resolved::Restore(resolved)) => {
-            restore::run(services, &fresh, spec, *resolved, safety, steps).await
+            restore::run(services, &fresh, spec, *resolved, earlier, steps).await
         }
-        (Spec::Copy(spec), flow::Resolved::Copy(resolved)) => copy::run(services, &fresh, spec, resolved, safety, steps).await,
+        (Spec::Copy(spec), flow::Resolved::Copy(resolved)) => copy::run(services, &fresh, spec, resolved, earlier, steps).await,
         _ => Err(Problem::new(ProblemKind::Failed, "the plan cannot be gone on with", &fresh.title)),
     }
 }
@@ -440,23 +448,12 @@ async fn bring_old_back(
     let nothing = || Problem::new(ProblemKind::Failed, "there is no safety snapshot", &past.target);
     let (Some(address), Some(safety)) = (target, safety_of(services, past).await?) else { return Err(nothing()) };
     let connection = services.connection(&address.instance).await?;
-    let mode = Some("in-place");
-    if let Some(proof) = safety.proof.clone() {
-        let reference = Reference::of(Expected::Recorded(proof));
-        let progress = steps.job.progress.clone();
-        let looking = verify(&connection, address, &reference, &progress);
-        if let Ok(found) = steps.judge(LOOK, looking, |found| &found.verdict).await
-            && let Verdict::Matches(words) = found.verdict
-        {
-            let verdict = Some(Verdict::Matches(format!("it is as it was already, and was not touched: {words}")));
-            return Ok(Report { verdict, mode, ..Report::of(plan) });
-        }
-    }
     let destination = Destination { connection, node: 0, address: address.clone() };
-    let verdict = roll_back(services, steps, &destination, Some(&safety)).await.ok_or_else(nothing)?;
-    // Only what is worse than unproven leaves something to decide.
-    let rollback = Some(verdict.clone()).filter(|verdict| matches!(verdict, Verdict::Differs(_)));
-    Ok(Report { verdict: Some(verdict), rollback, mode, ..Report::of(plan) })
+    let RolledBack { verdict, unrecorded } = roll_back(services, steps, &destination, Some(&safety)).await.ok_or_else(nothing)?;
+    // Of what was restored and never recorded nothing more can be known; all else that is not proven stays open.
+    let rollback = Some(verdict.clone()).filter(|verdict| !matches!(verdict, Verdict::Matches(_)) && !unrecorded);
+    let created = vec![safety.shown(address)];
+    Ok(Report { verdict: Some(verdict), rollback, created, mode: Some("in-place"), ..Report::of(plan) })
 }
 
 /// A server goes on with what a killed process had begun.
@@ -484,10 +481,13 @@ async fn wait(
 /// Removes what was left behind; what is not there any more is no problem.
 async fn remove(services: &Services, past: &Past, steps: &mut Steps<'_>) -> Result<(), Problem> {
     let job = steps.job;
-    for thing in past.leftovers() {
+    // The newest first: an upload goes before the collection that it lies in.
+    for thing in past.leftovers().into_iter().rev() {
         let removal = remove_thing(services, thing);
         job.commit(steps.run("remove", &thing.thing, removal)).await?;
         steps.gone(&thing.thing);
+        // Should the next one fail, nobody may remove this again: somebody else may have made it anew.
+        services.journal.gone(services.clock.now(), &past.id, &thing.thing)?;
     }
     Ok(())
 }

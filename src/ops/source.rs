@@ -16,8 +16,9 @@ use crate::ops::inspect::side_file;
 use crate::ops::proof::Proof;
 use crate::ops::resolve::{Located, locate, snapshots};
 use crate::ops::restore::RestoreSource;
-use crate::ops::services::Services;
+use crate::ops::services::{Connection, Services};
 use crate::transfer::disk::disk_problem;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The recovery point itself.
@@ -91,13 +92,13 @@ pub(in crate::ops) async fn gather(
 
 async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
     let meta = std::fs::metadata(path).map_err(|error| disk_problem("read", path, &error))?;
+    // An operation that is taken up again may be started from another folder; and a plan must find itself again.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let shown = sanitise(&path.display().to_string());
     if !meta.is_file() || meta.len() == 0 {
         let what = if meta.is_file() { "is empty" } else { "is not a file" };
         return Err(Problem::new(ProblemKind::Usage, what, shown).advise("name a .snapshot file"));
     }
-    // An operation that is taken up again may be started from another folder.
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let content = content::read(services, &RestoreSource::File(path.clone())).await;
     let recorded = named_like(services, &path);
     let vouched = match (&recorded, side_file(&path)) {
@@ -146,7 +147,8 @@ async fn snapshot(
     target: &CollectionAddress,
 ) -> Result<Known, Problem> {
     let connection = services.connection(&address.instance).await?;
-    let located = locate(&connection, address, which).await?;
+    let safeties = services.journal.safeties();
+    let located = locate(&connection, address, &meant(&connection, address, which, &safeties).await?).await?;
     let node = connection.node(located.node)?.clone();
     let snapshot = located.snapshot.clone();
     let named = RestoreSource::Snapshot(address.clone(), Which::Named(snapshot.name.clone()));
@@ -167,15 +169,22 @@ async fn snapshot(
     let mut findings = vec![gates::checksum(snapshot.sha256.as_deref())];
     findings.push(gates::proof(proof.is_some(), now.is_some() && address != target));
     let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
+    if safeties.contains(&shown) {
+        findings.push(Finding::look(
+            "safety snapshot",
+            "it was taken before an overwrite: it holds what was replaced then",
+            "take an older one, unless that is what you want back",
+        ));
+    }
     if let Some(taken_at) = snapshot.taken_at {
-        let newer =
-            listed.0.iter().filter(|other| other.snapshot.taken_at > Some(taken_at)).map(|other| other.snapshot.name.clone());
+        let newer = listed.0.iter().filter(|other| other.snapshot.taken_at > Some(taken_at));
+        let newer = newer.map(|other| crate::ops::create::shown(address, &other.snapshot.name));
         findings.push(loss::window(&loss::Window {
             taken: time::second(taken_at),
             ago: time::ago(services.clock.now(), taken_at),
             then: proof.as_ref().map(|proof| proof.points_max),
             now,
-            newer: newer.map(|name| crate::ops::create::shown(address, &name)).next(),
+            newer: newer.into_iter().find(|shown| !safeties.contains(shown)),
             unseen: !listed.1.is_empty(),
         }));
     } else {
@@ -198,6 +207,28 @@ async fn snapshot(
         vouched,
         found: Found::Snapshot(address.clone(), located),
     })
+}
+
+/// `latest` means the newest that somebody wanted: a safety snapshot holds what was just replaced.
+async fn meant(
+    connection: &Connection,
+    address: &CollectionAddress,
+    which: &Which,
+    safeties: &BTreeSet<String>,
+) -> Result<Which, Problem> {
+    if *which != Which::Latest {
+        return Ok(which.clone());
+    }
+    let (all, _) = snapshots(connection, address).await;
+    let mut names = all.iter().map(|located| &located.snapshot.name);
+    match names.find(|name| !safeties.contains(&crate::ops::create::shown(address, name))) {
+        Some(name) => Ok(Which::Named(name.clone())),
+        None if all.is_empty() => Ok(Which::Latest),
+        None => {
+            Err(Problem::new(ProblemKind::Refused, "there are only safety snapshots, of what was replaced", address.to_string())
+                .advise(format!("`qsnap snapshots list {address}` shows them; name the one that you mean")))
+        }
+    }
 }
 
 /// Where the collection's snapshots lie on its nodes.

@@ -44,6 +44,11 @@ impl Ledger {
         let _ = self.record.handed_over(self.clock.now());
     }
 
+    /// Notes that the server refused what was handed over, before it touched anything.
+    pub fn handed_back(&self) {
+        let _ = self.record.handed_back(self.clock.now());
+    }
+
     /// Notes that something was made, at once.
     ///
     /// # Errors

@@ -25,6 +25,20 @@ pub struct SeedCollection {
     pub alias: Option<String>,
     /// Snapshots to keep, by age in seconds.
     pub snapshot_ages: Vec<i64>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of a collection after its snapshots were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fate {
+    /// It is well.
+    #[default]
+    Well,
+    /// Its data cannot be read.
+    Damaged,
+    /// It was deleted; its snapshots are still on the node's disk.
+    Deleted,
 }
 
 impl SeedCollection {
@@ -39,6 +53,7 @@ impl SeedCollection {
             seed: 1,
             alias: None,
             snapshot_ages: Vec::new(),
+            fate: Fate::Well,
         }
     }
 }
@@ -63,8 +78,23 @@ pub fn apply(world: &Arc<World>, plan: &[SeedCollection]) -> std::io::Result<()>
         if !seed.snapshot_ages.is_empty() {
             snapshot(world, seed)?;
         }
+        befall(world, seed);
     }
     Ok(())
+}
+
+fn befall(world: &World, seed: &SeedCollection) {
+    let mut cluster = world.cluster();
+    match seed.fate {
+        Fate::Well => {}
+        Fate::Damaged => {
+            let Some(collection) = cluster.collections.get_mut(&seed.name) else { return };
+            for replica in collection.shards.iter_mut().flat_map(|shard| shard.replicas.values_mut()) {
+                replica.broken = true;
+            }
+        }
+        Fate::Deleted => drop(cluster.collections.remove(&seed.name)),
+    }
 }
 
 fn make(world: &World, seed: &SeedCollection) {

@@ -132,7 +132,10 @@ impl Guide {
                 lines
             }
             Page::Where => {
-                vec!["Where should the data go?".into(), "Both ways prove the data before anything live is touched.".into()]
+                vec![
+                    "Where should the data go?".into(),
+                    "Over it: the data is restored to a scratch name first. Nothing live is touched before.".into(),
+                ]
             }
         }
     }
@@ -187,6 +190,7 @@ impl Guide {
             let when = taken.map_or_else(|| point.snapshot.name.to_string(), |at| format!("{} UTC", time::second(at)));
             let ago = taken.map(|at| format!("{}, ", time::ago(model.now.wall, at))).unwrap_or_default();
             let proof = match point.proof {
+                _ if point.safety => "safety snapshot: what was there before an overwrite",
                 ProofState::Proven(_) => "a restore of it was proven",
                 ProofState::Recorded => "it can be proven",
                 ProofState::None => "nothing was recorded to prove it with",

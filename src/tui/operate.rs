@@ -3,6 +3,7 @@
 use crate::domain::address::Which;
 use crate::domain::size;
 use crate::ops::inspect::Depth;
+use crate::ops::list::RecoveryPoint;
 use crate::tui::action::Verb;
 use crate::tui::app::App;
 use crate::tui::choice::{Chooser, Then};
@@ -44,9 +45,15 @@ impl App {
         }
     }
 
+    /// What was replaced by an overwrite is newest right after it, and not what is meant.
+    fn newest_point(&self) -> Option<&RecoveryPoint> {
+        let points = self.visible_points();
+        points.iter().find(|point| !point.safety).or(points.first()).copied()
+    }
+
     fn selected_point(&self) -> Option<Point> {
         // On the collections the newest recovery point is meant.
-        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
+        let point = if self.focus == Pane::Points { self.point() } else { self.newest_point() };
         point.map(|point| (point.address.clone(), point.snapshot.name.clone()))
     }
 
@@ -111,7 +118,7 @@ impl App {
     fn kind_for(&self, verb: Verb) -> Option<Kind> {
         let collection = self.collection().map(|view| view.address.clone());
         // On the collections the newest recovery point is meant; in a list that is not loaded yet it has no name.
-        let point = if self.focus == Pane::Points { self.point() } else { self.visible_points().first().copied() };
+        let point = if self.focus == Pane::Points { self.point() } else { self.newest_point() };
         let named = point.map(|point| (point.address.clone(), point.snapshot.name.clone()));
         match verb {
             Verb::Snapshot => collection.map(Kind::Snapshot),

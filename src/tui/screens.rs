@@ -273,6 +273,7 @@ fn broken_off() -> Past {
         spec: Some(PastSpec::Restore(RestoreSpec::new(source, target, Mode::InPlace, Route::Auto))),
         between: true,
         settled: None,
+        handed: crate::ops::history::Handed::default(),
         takes_up: None,
     }
 }

@@ -296,6 +296,7 @@ fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
     let marked = app.marked.iter().any(|(address, name)| *address == point.address && *name == point.snapshot.name);
     let place = if marked { format!("{place} ●") } else { place };
     let proof = match point.proof {
+        _ if point.safety => "safety",
         ProofState::None => "–",
         ProofState::Recorded => "recorded",
         ProofState::Proven(_) => "✓ proven",
@@ -340,6 +341,7 @@ fn detail_rows(app: &App) -> Vec<Row> {
     rows.push(line(
         "proof",
         match point.proof {
+            _ if point.safety => "safety snapshot: what was replaced by an overwrite".into(),
             ProofState::None => "nothing recorded: a restore can only be counted".into(),
             ProofState::Recorded => "count and sample recorded; not restored yet".into(),
             ProofState::Proven(at) => format!("a restore matched, {} UTC", time::minute(at)),

@@ -270,6 +270,7 @@ pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPoint> {
                 sha256: Some("5b".repeat(32)),
             },
             proof,
+            safety: false,
         }
     };
     let proven = ProofState::Proven("2026-11-21T09:00:00Z".parse().unwrap());
