@@ -132,7 +132,7 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
         changes: Some((target.clone(), protection)),
         source: source.to_string(),
         target: target.to_string(),
-        steps: steps_of(&spec, (route, &why), overwrites, &aliases),
+        steps: steps_of(&spec, (route, &why), overwrites.then(|| spec.skips.possible(to.unreadable.is_none())), &aliases),
         findings,
         command: command(&spec, overwrites || protection == Protection::Protected),
         facts,
@@ -216,12 +216,12 @@ fn command(spec: &CopySpec, typed: bool) -> String {
     format!("qsnap copy {} {}{route}{}{force}{flags}{consent}", spec.source, spec.target, overwrite::flags(spec.skips))
 }
 
-fn steps_of(spec: &CopySpec, (route, why): (Route, &str), overwrites: bool, aliases: &[String]) -> Vec<Step> {
+fn steps_of(spec: &CopySpec, (route, why): (Route, &str), over: Option<Skips>, aliases: &[String]) -> Vec<Step> {
     let (source, target) = (&spec.source, &spec.target);
     let mut steps = vec![Step::new("snapshot", format!("count {source}, read a proof sample, take a snapshot"))];
     let restore = format!("into {target} by {} ({why})", route.word());
-    if overwrites {
-        steps.extend(overwrite::plan_steps(target, spec.skips, restore));
+    if let Some(skips) = over {
+        steps.extend(overwrite::plan_steps(target, skips, restore));
     } else {
         steps.push(Step::new("restore", restore));
         steps.push(Step::new("verify", format!("count {target} and compare the sample with {source}")));

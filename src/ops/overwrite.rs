@@ -50,6 +50,13 @@ pub struct Skips {
     pub proof: bool,
 }
 
+impl Skips {
+    /// What is left out in the end: of what cannot be read no safety snapshot can be taken.
+    pub(in crate::ops) fn possible(self, readable: bool) -> Self {
+        Self { safety: self.safety || !readable, ..self }
+    }
+}
+
 /// The way back.
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Safety {

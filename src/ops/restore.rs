@@ -170,7 +170,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         changes: Some((spec.target.clone(), protection)),
         source: known.shown.clone(),
         target: landing.to_string(),
-        steps: steps_of(&spec, &known, route, &why, overwrites),
+        steps: steps_of(&spec, &known, (route, &why), overwrites.then(|| spec.skips.possible(target.unreadable.is_none()))),
         command: command(&spec, &known, overwrites || protection == Protection::Protected),
         findings,
         facts,
@@ -257,15 +257,15 @@ fn command(spec: &RestoreSpec, known: &Known, typed: bool) -> String {
     )
 }
 
-fn steps_of(spec: &RestoreSpec, known: &Known, route: Route, why: &str, overwrites: bool) -> Vec<Step> {
+fn steps_of(spec: &RestoreSpec, known: &Known, (route, why): (Route, &str), over: Option<Skips>) -> Vec<Step> {
     let landing = spec.landing();
     let mut steps = Vec::new();
     if matches!(known.found, Found::File { .. }) {
         steps.push(Step::new("hash", format!("read {} and compute its sha256", known.shown)));
     }
     let restore = format!("{} into {landing} by {} ({why})", size::bytes(known.size), route.word());
-    if overwrites {
-        steps.extend(overwrite::plan_steps(&spec.target, spec.skips, restore));
+    if let Some(skips) = over {
+        steps.extend(overwrite::plan_steps(&spec.target, skips, restore));
         return steps;
     }
     if known.info.as_ref().is_some_and(CollectionInfo::custom_sharding) {

@@ -25,7 +25,7 @@ use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::overwrite::{self, Overwritten};
-use crate::ops::report::{Report, Verdict};
+use crate::ops::report::{PointCounts, Report, Verdict};
 use crate::ops::resolve::NameUse;
 use crate::ops::restore::{RestoreSource, report};
 use crate::ops::services::{Connection, Services};
@@ -260,15 +260,32 @@ async fn bring_back(
     let snapshot = taken.snapshot.clone();
     let from_scratch = Origin::Node { connection: connection.clone(), node: 0, address: between.clone(), snapshot };
     // What was recorded of the snapshot itself counts more than what its proof restore gave.
+    let recorded = matches!(reference.expected, Expected::Recorded(_));
     let expected = match reference.expected {
         Expected::Recorded(proof) => Expected::Recorded(proof),
         _ => taken.proof.clone().map_or(Expected::Nothing, Expected::Recorded),
     };
     let reference = Reference { expected, shape };
     let cargo = Cargo { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed };
-    let finished = bring_fresh(services, steps, &cargo, &landing, (bring::RESTORE, Made::Collection)).await?;
+    let mut finished = bring_fresh(services, steps, &cargo, &landing, (bring::RESTORE, Made::Collection)).await?;
+    if !recorded && finished.matches() {
+        finished.verification.verdict = as_its_proof_restore(finished.verification.points, chosen.sha256.is_some());
+    }
     scratch.remove(steps).await;
     Ok(Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None })
+}
+
+/// Equal to the proof restore is not equal to what was once recorded. Pure.
+fn as_its_proof_restore(points: Option<PointCounts>, listed: bool) -> Verdict {
+    let points = size::exact(points.map_or(0, |points| points.found));
+    let same = format!("{points} points and the sample are as its proof restore gave them");
+    if listed {
+        Verdict::Matches(format!(
+            "{same}; the bytes have the sha256 that the server listed; nothing was recorded when it was taken"
+        ))
+    } else {
+        Verdict::CouldNotCheck(format!("{same}; nothing was recorded when it was taken, and nothing vouches for its bytes"))
+    }
 }
 
 fn words(address: &CollectionAddress, snapshot: &SnapshotInfo) -> String {

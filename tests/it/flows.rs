@@ -119,8 +119,13 @@ async fn migrate(a: &Server, b: &Server, world: &World) {
     assert_eq!(b.count("products").await, 1_200);
     assert_eq!(b.snapshots("products").await.len(), 1, "the safety snapshot stays, the uploaded file does not");
 
-    // The way back: the safety snapshot has what was overwritten.
-    let report = world.run(restore("b/products", "b/back", Mode::New, Route::Auto)).await.unwrap();
+    // The way back: the safety snapshot has what was overwritten. `latest` never means it.
+    let refused = world.run(restore("b/products", "b/back", Mode::New, Route::Auto)).await.unwrap_err();
+    assert!(refused.message.contains("only safety snapshots"), "{refused:?}");
+    let named = Which::Named(SnapshotName::new(&b.snapshots("products").await[0]));
+    let source = RestoreSource::Snapshot(address("b/products"), named);
+    let spec = RestoreSpec::new(source, address("b/back"), Mode::New, Route::Auto);
+    let report = world.run(Spec::Restore(spec)).await.unwrap();
     assert_eq!(
         (report.verdict.as_ref().map(Verdict::word), report.points.unwrap().found),
         (Some("matches"), 1_197),
