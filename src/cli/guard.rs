@@ -10,6 +10,7 @@ use crate::cli::prompt;
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::text::one_line;
 use crate::ops::create::CreateSpec;
 use crate::ops::delete::DeleteSpec;
 use crate::ops::deliver::Route;
@@ -19,6 +20,8 @@ use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
 use crate::ops::services::Services;
+use crate::ops::switch::SwitchSpec;
+use std::collections::BTreeSet;
 use std::process::ExitStatus as ProcessStatus;
 use std::sync::Arc;
 use tokio::process::Command;
@@ -76,13 +79,19 @@ impl Guard<'_> {
             )
             .advise(format!("nothing was run; {}", finding.advice)));
         }
+        let before = self.aliases().await;
         let failed = match self.command(snapshot).await? {
             0 => self.check(snapshot).await?,
             code => Some((format!("the command ended with {code}"), code)),
         };
         match failed {
             None => self.forget(&name, snapshot).await,
-            Some((why, code)) => self.roll_back(&name, &why, code, &consent).await,
+            Some((why, code)) => {
+                let status = self.roll_back(&name, &why, code, &consent).await?;
+                let (Some(before), Some(after)) = (before, self.aliases().await) else { return Ok(status) };
+                let lost: Vec<String> = before.difference(&after).cloned().collect();
+                self.lost(&lost).map_or(Ok(status), Err)
+            }
         }
     }
 
@@ -159,6 +168,22 @@ impl Guard<'_> {
         };
         let status = status.map_err(|error| Problem::new(ProblemKind::Failed, format!("the command was lost: {error}"), ""))?;
         Ok(code_of(status))
+    }
+
+    /// Aliases that point at the collection: they are no part of a snapshot. `None` when they cannot be listed.
+    async fn aliases(&self) -> Option<BTreeSet<String>> {
+        let connection = self.services.connection(&self.address.instance).await.ok()?;
+        let all = connection.first().aliases().await.ok()?;
+        Some(all.into_iter().filter(|alias| alias.collection == self.address.collection).map(|alias| alias.alias).collect())
+    }
+
+    /// What a rollback does not bring back, and whoever reads through it misses.
+    fn lost(&self, aliases: &[String]) -> Option<Problem> {
+        let first = aliases.first()?;
+        let words = format!("rolled back, but the command took its aliases: {}", one_line(&aliases.join(", "), 200));
+        let command = SwitchSpec { alias: first.clone(), to: self.address.clone() }.command();
+        let problem = Problem::new(ProblemKind::Failed, words, self.address.to_string());
+        Some(problem.advise(format!("`{command} --yes` brings one back")))
     }
 
     async fn forget(&self, name: &SnapshotName, snapshot: &str) -> Result<ExitStatus, Problem> {

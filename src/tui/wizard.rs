@@ -127,7 +127,13 @@ impl Wizard {
     /// A wizard with sensible beginnings.
     pub fn new(kind: Kind, model: &Model) -> Self {
         let fields = fields_of(&kind, model);
-        Self { kind, fields, focus: 0, page: Page::Form, complaint: None, stale: None, spec: None }
+        // What is still empty is what is asked for; a name typed into a choice would be lost.
+        let empty = |field: &Field| matches!(field, Field::Text { input, .. } if input.value().is_empty());
+        let focus = match kind {
+            Kind::Revive(_) => fields.iter().position(empty).unwrap_or(0),
+            _ => 0,
+        };
+        Self { kind, fields, focus, page: Page::Form, complaint: None, stale: None, spec: None }
     }
 
     /// A wizard that plans a specification anew, because its plan was stale.

@@ -63,6 +63,14 @@ async fn guarded(real: bool) {
     assert_eq!(dropped.code, 5, "{dropped:?}");
     assert_eq!(points(&server, "live").await, before);
 
+    // An alias goes with it, which no snapshot brings back: that is no "as it was".
+    let action = json!({"actions": [{"create_alias": {"alias_name": "shop", "collection_name": "live"}}]});
+    server.raw("POST", "/collections/aliases", action).await;
+    let dropped = run(guard(&[], "curl -sf -X DELETE URL/collections/live >/dev/null; exit 5")).await;
+    assert_eq!(dropped.code, 1, "{dropped:?}");
+    assert!(dropped.stderr.contains("aliases: shop") && dropped.stderr.contains("qsnap alias a/shop live"), "{dropped:?}");
+    assert_eq!(points(&server, "live").await, before);
+
     // And with --forget nothing is left of it all.
     let kept = server.snapshots("live").await.len();
     let forgotten = run(guard(&["--forget"], "true")).await;
