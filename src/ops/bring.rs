@@ -4,6 +4,7 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::jobs::progress::Progress;
+use crate::ops::compare::{CompareSpec, compare};
 use crate::ops::create::shown;
 use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route, Touched, deliver, upload_name};
 use crate::ops::journal::Made;
@@ -40,6 +41,11 @@ pub(in crate::ops) const RESTORE: Stage = Stage { restore: "restore", verify: "v
 pub(in crate::ops) const PROOF: Stage = Stage { restore: "proof restore", verify: "proof verify" };
 /// The old data, over what went wrong.
 pub(in crate::ops) const ROLL_BACK: Stage = Stage { restore: "roll back", verify: "verify the rollback" };
+
+/// The step that makes a collection with its shard keys, before anything is brought into it.
+pub(in crate::ops) const SHARD_KEYS: &str = "shard keys";
+/// The step that compares what was brought with its living source.
+pub(in crate::ops) const EVERY_POINT: &str = "compare every point";
 
 /// A restore that was carried out and judged.
 #[derive(Debug)]
@@ -170,7 +176,7 @@ pub(in crate::ops) async fn bring_fresh(
     steps.made(kind, &address.to_string())?;
     note_when_absent(steps, &node, address);
     if let Some(collection) = cargo.keyed {
-        steps.run("shard keys", &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
+        steps.run(SHARD_KEYS, &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
     }
     let brought = bring(services, steps, cargo, destination, stage).await;
     match brought.and_then(|finished| finished.unless_lost(address)) {
@@ -238,6 +244,32 @@ async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
     };
     let advice = if problem.advice.is_empty() { state } else { format!("{state}; {}", problem.advice) };
     problem.advise(advice)
+}
+
+/// The verdict, after every point was compared with the collection that the snapshot was taken of. That one lives: being
+/// equal proves, being another one disproves nothing.
+pub(in crate::ops) async fn with_source(
+    services: &Services,
+    steps: &mut Steps<'_>,
+    (source, brought): (&CollectionAddress, &CollectionAddress),
+    own: Verdict,
+) -> Verdict {
+    if matches!(own, Verdict::Differs(_)) {
+        return own;
+    }
+    let spec = CompareSpec { first: source.clone(), second: brought.clone(), deep: true };
+    let progress = steps.job.progress.clone();
+    let comparing = async {
+        Ok(match compare(services, &spec, &progress).await?.verdict {
+            Verdict::Matches(words) => Verdict::Matches(format!("{words} with {source}")),
+            Verdict::Differs(why) => {
+                Verdict::CouldNotCheck(format!("{source}, which may have changed since the snapshot, is not the same: {why}"))
+            }
+            unknown => unknown,
+        })
+    };
+    let found = steps.judge(EVERY_POINT, comparing, |verdict| verdict).await;
+    found.unwrap_or_else(|problem| Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")))
 }
 
 /// What to expect: the record of these bytes, else the live source, else nothing.

@@ -8,8 +8,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::text::one_line;
 use crate::jobs::limits::Resource;
-use crate::ops::bring::{self, Cargo, bring_fresh};
-use crate::ops::compare::{CompareSpec, compare};
+use crate::ops::bring::{self, Cargo, bring_fresh, with_source};
 use crate::ops::create;
 use crate::ops::deliver::{Destination, Origin, Route, first_route};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
@@ -208,7 +207,7 @@ fn switch_command(alias: &str, to: &Target) -> String {
 }
 
 fn command(spec: &CopySpec, typed: bool) -> String {
-    let consent = if typed { format!(" --yes --confirm '{}'", spec.target) } else { " --yes".to_owned() };
+    let consent = flow::consent_flags(typed, &spec.target);
     let route = if spec.route == Route::Auto { String::new() } else { format!(" --route {}", spec.route.word()) };
     let force: String = spec.force.iter().map(|name| format!(" --force {name}")).collect();
     let flags = [(" --deep", spec.deep), (" --aliases", spec.aliases)];
@@ -228,7 +227,7 @@ fn steps_of(spec: &CopySpec, (route, why): (Route, &str), over: Option<Skips>, a
         steps.push(Step::new("tidy", "delete the snapshot taken for the copy, and the uploaded file"));
     }
     if spec.deep {
-        steps.push(Step::new("compare every point", format!("of {source} and {target}")));
+        steps.push(Step::new(bring::EVERY_POINT, format!("of {source} and {target}")));
     }
     if !aliases.is_empty() {
         steps.push(Step::new("aliases", format!("make {} for {target}", one_line(&aliases.join(", "), 100))));
@@ -258,7 +257,6 @@ pub(in crate::ops) async fn run(
     earlier: Earlier,
     steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
-    let job = steps.job;
     let source = services.connection(&spec.source.instance).await?;
     let target = services.connection(&spec.target.instance).await?;
     let from = (&source, resolved.node, &spec.source);
@@ -286,20 +284,9 @@ pub(in crate::ops) async fn run(
         let finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
         Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None }
     };
-    if spec.deep && !matches!(done.verification.verdict, Verdict::Differs(_)) {
-        let compared = CompareSpec { first: spec.source.clone(), second: spec.target.clone(), deep: true };
-        let comparing = compare(services, &compared, &job.progress);
-        done.verification.verdict = match steps.judge("compare every point", comparing, |found| &found.verdict).await {
-            Ok(found) => match found.verdict {
-                // The source lives: it may have changed since the snapshot, which the copy is measured against.
-                Verdict::Differs(why) => Verdict::CouldNotCheck(format!(
-                    "{}, which may have changed since the snapshot was taken, is not the same: {why}",
-                    spec.source
-                )),
-                verdict => verdict,
-            },
-            Err(problem) => Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")),
-        };
+    if spec.deep {
+        let verdict = &mut done.verification.verdict;
+        *verdict = with_source(services, steps, (&spec.source, &spec.target), verdict.clone()).await;
     }
     let failures = if matches!(done.verification.verdict, Verdict::Differs(_)) {
         Vec::new()

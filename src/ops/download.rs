@@ -59,7 +59,7 @@ fn source_of(connection: &Connection, address: &CollectionAddress, located: &Loc
 /// Reads what is needed.
 pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Problem> {
     let connection = services.connection(&spec.address.instance).await?;
-    let located = locate(&connection, &spec.address, &spec.which).await?;
+    let located = locate(services, &connection, &spec.address, &spec.which).await?;
     let snapshot = &located.snapshot;
     let source = source_of(&connection, &spec.address, &located)?;
     let probed = Expected::probe(&source, snapshot.size, snapshot.sha256.clone()).await;
@@ -295,7 +295,7 @@ async fn fetch(
                 restarts += 1;
                 job.progress.note("the snapshot was replaced on the server: starting again");
                 let which = Which::Named(resolved.located.snapshot.name.clone());
-                resolved.located = locate(&connection, &spec.address, &which).await?;
+                resolved.located = locate(services, &connection, &spec.address, &which).await?;
                 let source = source_of(&connection, &spec.address, &resolved.located)?;
                 let listed = &resolved.located.snapshot;
                 let probed = Expected::probe(&source, listed.size, listed.sha256.clone()).await;

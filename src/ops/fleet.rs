@@ -235,7 +235,7 @@ fn command(spec: &FleetSpec, typed: bool) -> String {
     flags.push_str(&crate::ops::overwrite::flags(spec.skips));
     flags.extend(spec.force.iter().map(|name| format!(" --force {name}")));
     flags.extend([(" --deep", spec.deep), (" --aliases", spec.aliases)].iter().filter(|(_, on)| *on).map(|(flag, _)| *flag));
-    let consent = if typed { format!(" --yes --confirm '{}'", spec.to) } else { " --yes".to_owned() };
+    let consent = flow::consent_flags(typed, &spec.to);
     format!("qsnap copy {sources} {}{flags}{consent}", spec.to)
 }
 

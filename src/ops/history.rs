@@ -21,9 +21,6 @@ const UNDONE: [&str; 3] = ["failed", "canceled", "rollback not proven"];
 /// Steps that put data over the target.
 const OVER: [&str; 2] = [bring::RESTORE.restore, bring::ROLL_BACK.restore];
 
-/// The step that makes a collection with its shard keys.
-const SHARD_KEYS: &str = "shard keys";
-
 /// Operations that bring data into their target.
 const BRINGING: [&str; 5] = ["restore", "copy", "revive", "continue", "roll-back"];
 
@@ -33,7 +30,7 @@ const JUDGING: [&str; 5] = [
     bring::ROLL_BACK.verify,
     crate::ops::overwrite::LOOK,
     crate::ops::overwrite::COMPARE,
-    "compare every point",
+    bring::EVERY_POINT,
 ];
 
 /// A record has some dozens of short lines; more is not ours.
@@ -161,8 +158,7 @@ impl Past {
     /// restore left under a name that was free before.
     pub fn leftovers(&self) -> Vec<&Thing> {
         // Of a name that the server was never given nothing here is ours; and what is proven is no leftover.
-        let proven = self.step(bring::RESTORE.verify).is_some_and(PastStep::is_good);
-        let kept = self.is_done() || !self.handed.over || proven;
+        let kept = self.is_done() || !self.handed.over || self.is_proven();
         self.made
             .iter()
             .filter(|thing| match thing.kind {
@@ -398,16 +394,8 @@ impl Past {
     /// What a later operation made good is neither between nor a leftover of this one any more.
     fn superseded(&mut self, good: &[(Timestamp, String)]) {
         let later = |target: &str| good.iter().any(|(at, other)| *at > self.at && other == target);
-        let (target, gone): (bool, Vec<String>) = (
-            later(&self.target),
-            self.made
-                .iter()
-                .filter(|made| made.kind == Made::Collection && later(&made.thing))
-                .map(|made| made.thing.clone())
-                .collect(),
-        );
-        self.between &= !target;
-        if self.state != State::Running && !self.is_done() && !gone.is_empty() {
+        self.between &= !later(&self.target);
+        if self.made.iter().any(|made| made.kind == Made::Collection && later(&made.thing)) {
             self.handed.over = false;
         }
     }
@@ -426,7 +414,7 @@ impl Past {
             Event::Begin { .. } => {}
             Event::Step { step, detail } => {
                 // Making the keys makes the collection.
-                self.handed.over |= step == SHARD_KEYS;
+                self.handed.over |= step == bring::SHARD_KEYS;
                 self.handed.before = (self.handed.over, self.between);
                 self.steps.push(PastStep {
                     name: one_line(&step, 60),

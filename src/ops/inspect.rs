@@ -199,7 +199,7 @@ struct Remote {
 impl Remote {
     async fn find(services: &Services, address: &CollectionAddress, which: &Which) -> Result<Self, Problem> {
         let connection = services.connection(&address.instance).await?;
-        let located = locate(&connection, address, which).await?;
+        let located = locate(services, &connection, address, which).await?;
         let name = located.snapshot.name.clone();
         let source = NodeSnapshot {
             node: connection.node(located.node)?.clone(),

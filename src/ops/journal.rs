@@ -162,13 +162,8 @@ impl Journal {
                 _ => return Ok(file),
             }
         }
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                let words = "another process works on it, or settles it";
-                Err(Problem::new(ProblemKind::Refused, words, id).advise("wait for it; `qsnap history` shows how it ended"))
-            }
-            _ => Ok(file),
-        }
+        let words = "another process works on it, or settles it";
+        Err(Problem::new(ProblemKind::Refused, words, id).advise("wait for it; `qsnap history` shows how it ended"))
     }
 
     /// Notes on an older record that another operation settled what it had left open.

@@ -28,7 +28,7 @@ pub fn delete(address: &CollectionAddress) -> Next {
 }
 
 /// After a restore.
-pub fn after_restore(spec: &RestoreSpec, aliases: &[String], verdict: &Verdict, rolled_back: bool) -> Vec<Next> {
+pub fn after_restore(spec: &RestoreSpec, aliases: &[String], verdict: &Verdict) -> Vec<Next> {
     let landing = spec.landing();
     let bad = matches!(verdict, Verdict::Differs(_));
     match spec.mode {
@@ -39,7 +39,6 @@ pub fn after_restore(spec: &RestoreSpec, aliases: &[String], verdict: &Verdict, 
             next.push(delete(&landing));
             next
         }
-        Mode::InPlace if bad && !rolled_back => Vec::new(),
         Mode::InPlace => Vec::new(),
         _ if bad => vec![delete(&landing)],
         _ => Vec::new(),
@@ -59,7 +58,7 @@ mod tests {
         let mut spec = RestoreSpec::new(RestoreSource::File("/x".into()), address, Mode::SideBySide, Route::Auto);
         spec.beside = Some(CollectionName::new("products-restored"));
         let words = |verdict| {
-            let next = after_restore(&spec, &["shop".into()], &verdict, false);
+            let next = after_restore(&spec, &["shop".into()], &verdict);
             next.into_iter().map(|next| next.command).collect::<Vec<_>>()
         };
         let good = words(Verdict::Matches(String::new()));

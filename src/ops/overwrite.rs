@@ -35,6 +35,9 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// After it, no snapshot that is taken can have the name of an earlier one.
 const SAME_SECOND: Duration = Duration::from_millis(1_100);
 
+/// The step that takes the safety snapshot.
+pub(in crate::ops) const SAFETY: &str = "safety snapshot";
+
 /// The step that tells after an error whether the live data is as it was.
 pub const LOOK: &str = "look at the live data";
 
@@ -164,7 +167,7 @@ async fn secure(
         Err(error) if error.kind == ApiErrorKind::Server && unreadable => return Ok(None),
         counted => counted.map_err(|error| error.into_problem(address.to_string()))?,
     };
-    let step = ("safety snapshot", Some(Made::Safety));
+    let step = (SAFETY, Some(Made::Safety));
     let taken = create::take(services, steps, (connection, 0, address), step).await?;
     let safety = Safety { snapshot: taken.snapshot, proof: taken.proof };
     steps.run("keep the safety snapshot", "", still_there(connection, address, &safety.snapshot)).await?;
@@ -479,11 +482,11 @@ pub(in crate::ops) fn plan_steps(target: &CollectionAddress, skips: Skips, resto
     use crate::ops::flow::Step;
     let mut steps = Vec::new();
     if !skips.safety {
-        steps.push(Step::new("safety snapshot", format!("take a snapshot of {target} as it is now, and keep it")));
+        steps.push(Step::new(SAFETY, format!("take a snapshot of {target} as it is now, and keep it")));
     }
     if !skips.proof {
         steps.push(Step::new(
-            "proof restore",
+            bring::PROOF.restore,
             "restore to a scratch collection beside it, and verify that: nothing live is touched yet",
         ));
     }

@@ -4,8 +4,10 @@ use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::CollectionName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
-use crate::ops::services::Connection;
+use crate::ops::create::shown;
+use crate::ops::services::{Connection, Services};
 use crate::qdrant::error::ApiErrorKind;
+use std::collections::BTreeSet;
 
 /// A snapshot and the node that keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,29 +19,52 @@ pub struct Located {
 }
 
 /// Finds a snapshot on the nodes of an instance.
-pub async fn locate(connection: &Connection, address: &CollectionAddress, which: &Which) -> Result<Located, Problem> {
-    let (all, problems) = snapshots(connection, address).await;
+pub async fn locate(
+    services: &Services,
+    connection: &Connection,
+    address: &CollectionAddress,
+    which: &Which,
+) -> Result<Located, Problem> {
+    choose(&snapshots(connection, address).await, address, which, &services.journal.safeties())
+}
+
+/// The one that is meant among those that are listed. `latest` is the newest that somebody wanted: a safety snapshot holds
+/// what was just replaced, and has to be named. Pure.
+pub(in crate::ops) fn choose(
+    (all, problems): &(Vec<Located>, Vec<Problem>),
+    address: &CollectionAddress,
+    which: &Which,
+    safeties: &BTreeSet<String>,
+) -> Result<Located, Problem> {
     // A node that did not answer may have a newer one: "latest" must not quietly mean an older one.
     if let (Which::Latest, Some(problem)) = (which, problems.first()) {
         return Err(problem.clone());
     }
+    let wanted = |located: &&Located| !safeties.contains(&shown(address, &located.snapshot.name));
     let found = match which {
-        Which::Named(name) => all.into_iter().find(|located| &located.snapshot.name == name),
-        Which::Latest => all.into_iter().max_by_key(|located| located.snapshot.taken_at),
+        Which::Named(name) => all.iter().find(|located| &located.snapshot.name == name),
+        Which::Latest => all.iter().filter(wanted).max_by_key(|located| located.snapshot.taken_at),
     };
     if let Some(found) = found {
-        return Ok(found);
+        return Ok(found.clone());
     }
     // A node that did not answer may be the one that has it.
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem);
+    if let Some(problem) = problems.first() {
+        return Err(problem.clone());
     }
-    let (message, on) = match which {
-        Which::Latest => ("there is no snapshot".to_owned(), address.to_string()),
-        Which::Named(name) => (format!("there is no snapshot called {name}"), address.to_string()),
-    };
-    Err(Problem::new(ProblemKind::NotFound, message, on)
-        .advise(format!("`qsnap snapshots list {address}` shows what there is; it may have been deleted meanwhile")))
+    let list = format!("`qsnap snapshots list {address}` shows");
+    let none =
+        |message: String, advice: String| Err(Problem::new(ProblemKind::NotFound, message, address.to_string()).advise(advice));
+    let may = format!("{list} what there is; it may have been deleted meanwhile");
+    match which {
+        Which::Named(name) => none(format!("there is no snapshot called {name}"), may),
+        Which::Latest if all.is_empty() => none("there is no snapshot".to_owned(), may),
+        Which::Latest => {
+            let message = "there are only safety snapshots, of what was replaced";
+            Err(Problem::new(ProblemKind::Refused, message, address.to_string())
+                .advise(format!("{list} them; name the one that you mean")))
+        }
+    }
 }
 
 /// All snapshots of a collection on all nodes, and the nodes that failed.
@@ -83,4 +108,37 @@ pub async fn name_use(connection: &Connection, address: &CollectionAddress) -> R
     }
     let exists = node.exists(&address.collection).await.map_err(|error| error.into_problem(address.to_string()))?;
     Ok(if exists { NameUse::Collection } else { NameUse::Free })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::SnapshotName;
+
+    #[test]
+    fn latest_is_the_newest_that_is_no_safety_snapshot_and_never_a_guess() {
+        let address = CollectionAddress::parse("a/x").unwrap();
+        let located = |name: &str, at: &str| Located {
+            node: 0,
+            snapshot: SnapshotInfo { name: SnapshotName::new(name), size: 1, taken_at: Some(at.parse().unwrap()), sha256: None },
+        };
+        let old = located("old.snapshot", "2026-11-22T01:00:00Z");
+        let new = located("new.snapshot", "2026-11-22T02:00:00Z");
+        let safety = located("safety.snapshot", "2026-11-22T03:00:00Z");
+        let safeties: BTreeSet<String> = ["a/x/safety.snapshot".to_owned()].into();
+        let pick = |all: &[&Located], problems: &[Problem], which: &Which| {
+            let listed = (all.iter().map(|located| (*located).clone()).collect(), problems.to_vec());
+            choose(&listed, &address, which, &safeties).map_err(|problem| problem.kind)
+        };
+        assert_eq!(pick(&[&safety, &new, &old], &[], &Which::Latest), Ok(new.clone()));
+        assert_eq!(pick(&[&safety], &[], &Which::Latest), Err(ProblemKind::Refused));
+        assert_eq!(pick(&[], &[], &Which::Latest), Err(ProblemKind::NotFound));
+        let named = Which::Named(safety.snapshot.name.clone());
+        assert_eq!(pick(&[&safety], &[], &named), Ok(safety.clone()), "named it is meant");
+        // A node that does not answer may have a newer one.
+        let down = Problem::new(ProblemKind::Unreachable, "no answer", "node 1");
+        assert_eq!(pick(&[&new], std::slice::from_ref(&down), &Which::Latest), Err(ProblemKind::Unreachable));
+        assert_eq!(pick(&[&safety], std::slice::from_ref(&down), &named), Ok(safety.clone()));
+        assert_eq!(pick(&[&new], &[down], &named), Err(ProblemKind::Unreachable));
+    }
 }

@@ -10,8 +10,7 @@ use crate::domain::snapshot::time_in_name;
 use crate::domain::time::compact;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
-use crate::ops::bring::{self, Cargo, bring_fresh, expectation};
-use crate::ops::compare::{CompareSpec, compare};
+use crate::ops::bring::{self, Cargo, bring_fresh, expectation, with_source};
 use crate::ops::deliver::{Delivered, Destination, Origin, Route, first_route};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
@@ -25,7 +24,7 @@ use crate::ops::services::Services;
 use crate::ops::source::{self, Found, Known, Vouched, named_like};
 use crate::ops::steps::Steps;
 use crate::ops::target::{self, Target};
-use crate::ops::verify::{Expected, Reference, Verification};
+use crate::ops::verify::{Expected, Reference};
 use crate::transfer::hashing::hash_file;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -244,7 +243,7 @@ fn consequence(spec: &RestoreSpec, named: &Target, overwrites: bool) -> String {
 }
 
 fn command(spec: &RestoreSpec, known: &Known, typed: bool) -> String {
-    let consent = if typed { format!(" --yes --confirm '{}'", spec.target) } else { " --yes".to_owned() };
+    let consent = flow::consent_flags(typed, &spec.target);
     let route = if spec.route == Route::Auto { String::new() } else { format!(" --route {}", spec.route.word()) };
     let force: String = spec.force.iter().map(|name| format!(" --force {name}")).collect();
     let deep = if spec.deep { " --deep" } else { "" };
@@ -269,7 +268,7 @@ fn steps_of(spec: &RestoreSpec, known: &Known, (route, why): (Route, &str), over
         return steps;
     }
     if known.info.as_ref().is_some_and(CollectionInfo::custom_sharding) {
-        steps.push(Step::new("shard keys", format!("create {landing} with the shard keys of the snapshot")));
+        steps.push(Step::new(bring::SHARD_KEYS, format!("create {landing} with the shard keys of the snapshot")));
     }
     steps.push(Step::new("restore", restore));
     let deep = if spec.deep { ", and every point with the live source" } else { "" };
@@ -329,8 +328,9 @@ pub(in crate::ops) async fn run(
     } else {
         let stage = (bring::RESTORE, Made::Collection);
         let mut finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
-        if spec.deep {
-            deep(services, steps, spec, &mut finished.verification).await;
+        if let (true, RestoreSource::Snapshot(source, _)) = (spec.deep, &spec.source) {
+            let verdict = &mut finished.verification.verdict;
+            *verdict = with_source(services, steps, (source, &landing), verdict.clone()).await;
         }
         Overwritten { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None }
     };
@@ -339,29 +339,8 @@ pub(in crate::ops) async fn run(
         // Only a note for the list; the verdict stands without it.
         let _ = services.proofs.save(sha256, &proven);
     }
-    let next = next::after_restore(spec, &resolved.aliases, &done.verification.verdict, done.rollback.is_some());
+    let next = next::after_restore(spec, &resolved.aliases, &done.verification.verdict);
     Ok(Report { next, ..report(plan, done, spec.mode.word()) })
-}
-
-/// Every point with the collection that the snapshot was taken of, where that still is there.
-async fn deep(services: &Services, steps: &mut Steps<'_>, spec: &RestoreSpec, verification: &mut Verification) {
-    let RestoreSource::Snapshot(address, _) = &spec.source else { return };
-    let compared = CompareSpec { first: address.clone(), second: spec.landing(), deep: true };
-    let comparing = compare(services, &compared, &steps.job.progress);
-    let found = steps.judge("compare every point", comparing, |found| &found.verdict).await;
-    let own = std::mem::replace(&mut verification.verdict, Verdict::CouldNotCheck(String::new()));
-    verification.verdict = match (own, found) {
-        (Verdict::Differs(why), _) => Verdict::Differs(why),
-        (_, Ok(found)) => match found.verdict {
-            Verdict::Matches(words) => Verdict::Matches(format!("{words} with {address}")),
-            // The source lives: it may have changed since the snapshot.
-            other => Verdict::CouldNotCheck(format!(
-                "{address}, which may have changed since the snapshot, is not the same: {}",
-                other.reason()
-            )),
-        },
-        (_, Err(problem)) => Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")),
-    };
 }
 
 /// The bytes, with what vouches for them.

@@ -85,7 +85,7 @@ pub async fn plan(services: &Services, spec: ReviveSpec) -> Result<Plan, Problem
     target.facts(&mut facts, false);
     let protection = target.connection.instance.protection;
     let typed = protection == crate::domain::instance::Protection::Protected;
-    let consent = if typed { format!(" --yes --confirm '{shown}'") } else { " --yes".to_owned() };
+    let consent = flow::consent_flags(typed, &shown);
     let which = match &spec.snapshot {
         None => String::new(),
         Some(Which::Latest) => " --from latest".to_owned(),

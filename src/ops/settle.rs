@@ -3,7 +3,6 @@
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
-use crate::domain::snapshot::SnapshotScope;
 use crate::domain::time;
 use crate::jobs::limits::Resource;
 use crate::ops::deliver::Destination;
@@ -11,10 +10,11 @@ use crate::ops::flow::{self, Facts, Finding, Level, Plan, Risk, Spec, Step};
 use crate::ops::follow;
 use crate::ops::history::{Past, PastSpec, State};
 use crate::ops::journal::{Made, TakenUp, Thing};
-use crate::ops::overwrite::{Earlier, RolledBack, SCRATCH, Safety, roll_back};
+use crate::ops::overwrite::{self, Earlier, RolledBack, SCRATCH, Safety, roll_back};
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::locate;
 use crate::ops::services::Services;
+use crate::ops::source::scope;
 use crate::ops::steps::Steps;
 use crate::ops::{copy, restore};
 use crate::qdrant::error::ApiErrorKind;
@@ -149,7 +149,7 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
         facts.points("points there now", now.unwrap_or(0));
     }
     let (command, typed) = (format!("qsnap history {} {}", spec.way.word(), spec.id), risk == Risk::Destroys);
-    let consent = if typed { format!(" --yes --confirm '{}'", past.target) } else { " --yes".to_owned() };
+    let consent = flow::consent_flags(typed, &past.target);
     Ok(Plan {
         operation: spec.way.word(),
         title: format!("{}: {on}", spec.way.word()),
@@ -231,7 +231,7 @@ fn steps_of(way: Way, past: &Past, again: Option<&Plan>) -> Vec<Step> {
             steps.extend(again.map(|plan| plan.steps.clone()).unwrap_or_default());
             if past.is_between() && past.safety().is_some() {
                 // What is there now may be half of it: the snapshot taken then is the way back.
-                steps.retain(|step| step.name != "safety snapshot");
+                steps.retain(|step| step.name != overwrite::SAFETY);
             }
         }
         Way::RollBack => {
@@ -339,7 +339,7 @@ async fn safety_of(services: &Services, past: &Past) -> Result<Option<Safety>, P
     let Some(thing) = past.safety() else { return Ok(None) };
     let Ok(Address::Snapshot(address, which @ Which::Named(_))) = Address::parse(&thing.thing) else { return Ok(None) };
     let connection = services.connection(&address.instance).await?;
-    let located = locate(&connection, &address, &which).await?;
+    let located = locate(services, &connection, &address, &which).await?;
     let proof = services.proofs.load(located.snapshot.sha256.as_deref());
     Ok(Some(Safety { snapshot: located.snapshot, proof }))
 }
@@ -500,7 +500,7 @@ async fn remove_thing(services: &Services, thing: &Thing) -> Result<(), Problem>
         }
         (_, Address::Snapshot(address, Which::Named(name))) => {
             let connection = services.connection(&address.instance).await?;
-            let scope = SnapshotScope::Collection(address.collection.clone());
+            let scope = scope(&address);
             for node in &connection.nodes {
                 match node.delete_snapshot(&scope, &name).await {
                     Err(error) if error.kind != ApiErrorKind::NotFound => return Err(error.into_problem(&thing.thing)),
@@ -532,7 +532,7 @@ async fn remove_collection(services: &Services, kind: Made, address: &Collection
         return refuse("somebody put data into the empty collection", "it is left as it is; it is not qsnap's any more");
     }
     if kind == Made::Scratch && address.collection.raw().contains(&format!("-{SCRATCH}-")) {
-        let scope = SnapshotScope::Collection(address.collection.clone());
+        let scope = scope(address);
         for snapshot in node.snapshots(&scope).await.map_err(problem)? {
             node.delete_snapshot(&scope, &snapshot.name).await.map_err(problem)?;
         }

@@ -14,11 +14,10 @@ use crate::ops::flow::Finding;
 use crate::ops::gates::{self, loss};
 use crate::ops::inspect::side_file;
 use crate::ops::proof::Proof;
-use crate::ops::resolve::{Located, locate, snapshots};
+use crate::ops::resolve::{Located, choose, snapshots};
 use crate::ops::restore::RestoreSource;
-use crate::ops::services::{Connection, Services};
+use crate::ops::services::Services;
 use crate::transfer::disk::disk_problem;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The recovery point itself.
@@ -148,16 +147,16 @@ async fn snapshot(
 ) -> Result<Known, Problem> {
     let connection = services.connection(&address.instance).await?;
     let safeties = services.journal.safeties();
-    let located = locate(&connection, address, &meant(&connection, address, which, &safeties).await?).await?;
+    let listed = snapshots(&connection, address).await;
+    let located = choose(&listed, address, which, &safeties)?;
     let node = connection.node(located.node)?.clone();
     let snapshot = located.snapshot.clone();
     let named = RestoreSource::Snapshot(address.clone(), Which::Named(snapshot.name.clone()));
-    let (content, info, now, cluster, listed) = tokio::join!(
+    let (content, info, now, cluster) = tokio::join!(
         content::read(services, &named),
         node.collection(&address.collection),
         node.count(&address.collection),
-        node.collection_cluster(&address.collection),
-        snapshots(&connection, address)
+        node.collection_cluster(&address.collection)
     );
     let (info, now) = (info.ok(), now.ok());
     let proof = services.proofs.load(snapshot.sha256.as_deref());
@@ -207,28 +206,6 @@ async fn snapshot(
         vouched,
         found: Found::Snapshot(address.clone(), located),
     })
-}
-
-/// `latest` means the newest that somebody wanted: a safety snapshot holds what was just replaced.
-async fn meant(
-    connection: &Connection,
-    address: &CollectionAddress,
-    which: &Which,
-    safeties: &BTreeSet<String>,
-) -> Result<Which, Problem> {
-    if *which != Which::Latest {
-        return Ok(which.clone());
-    }
-    let (all, _) = snapshots(connection, address).await;
-    let mut names = all.iter().map(|located| &located.snapshot.name);
-    match names.find(|name| !safeties.contains(&crate::ops::create::shown(address, name))) {
-        Some(name) => Ok(Which::Named(name.clone())),
-        None if all.is_empty() => Ok(Which::Latest),
-        None => {
-            Err(Problem::new(ProblemKind::Refused, "there are only safety snapshots, of what was replaced", address.to_string())
-                .advise(format!("`qsnap snapshots list {address}` shows them; name the one that you mean")))
-        }
-    }
 }
 
 /// Where the collection's snapshots lie on its nodes.

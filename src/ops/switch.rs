@@ -79,7 +79,7 @@ pub async fn plan(services: &Services, spec: SwitchSpec) -> Result<Plan, Problem
     let mut facts = Facts::default();
     facts.text("the alias points at", &from);
     let typed = protection == Protection::Protected;
-    let consent = if typed { format!(" --yes --confirm '{to}'") } else { " --yes".to_owned() };
+    let consent = flow::consent_flags(typed, to);
     Ok(Plan {
         operation: "switch",
         title: format!("alias {alias}: {from} → {}", to.collection),

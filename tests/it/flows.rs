@@ -292,7 +292,7 @@ async fn damage_that_the_server_accepts_is_seen() {
     let snapshot = a.snapshots("x").await;
     let source = world.services.connection(&address("a/x").instance).await.unwrap();
     let which = Which::Named(SnapshotName::new(snapshot[0].clone()));
-    let located = qsnap::ops::resolve::locate(&source, &address("a/x"), &which).await.unwrap();
+    let located = qsnap::ops::resolve::locate(&world.services, &source, &address("a/x"), &which).await.unwrap();
     let proof = world.services.proofs.load(located.snapshot.sha256.as_deref()).unwrap();
     let expected = qsnap::ops::verify::Reference::of(qsnap::ops::verify::Expected::Recorded(proof));
     let progress = qsnap::jobs::progress::Progress::default();
