@@ -5,6 +5,7 @@
 //! the operation lives. [`crate::ops::history`] reads them.
 
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::history::Closed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -93,6 +94,8 @@ pub struct Journal {
     folder: PathBuf,
     operator: String,
     next: AtomicU64,
+    /// What was read of records that will hardly change any more.
+    pub(in crate::ops) closed: Closed,
 }
 
 /// The open record of one operation. Clones write to the same file.
@@ -115,7 +118,12 @@ struct Line {
 impl Journal {
     /// Records go to `<state>/journal`; `operator` is who works here, such as `ada@bastion`.
     pub fn new(state_dir: &Path, operator: &str) -> Self {
-        Self { folder: state_dir.join("journal"), operator: operator.to_owned(), next: AtomicU64::new(0) }
+        Self {
+            folder: state_dir.join("journal"),
+            operator: operator.to_owned(),
+            next: AtomicU64::new(0),
+            closed: Closed::default(),
+        }
     }
 
     /// Where the records are.
