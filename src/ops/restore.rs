@@ -123,8 +123,8 @@ pub(in crate::ops) struct Resolved {
 
 /// Reads what is needed, all at the same time.
 pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Problem> {
-    let (known, named) =
-        tokio::try_join!(source::gather(services, &spec.source, &spec.target), target::gather(services, &spec.target))?;
+    let over = (spec.mode == Mode::InPlace).then_some(&spec.target);
+    let (known, named) = tokio::try_join!(source::gather(services, &spec.source, over), target::gather(services, &spec.target))?;
     let spec = decide(services, spec, &known, &named)?;
     let beside = match &spec.beside {
         Some(_) => Some(target::gather(services, &spec.landing()).await?),

@@ -74,14 +74,16 @@ impl Known {
 }
 
 /// Finds it, and reads what can be read.
+///
+/// What is restored `over` is no live source: it would be compared with itself.
 pub(in crate::ops) async fn gather(
     services: &Services,
     source: &RestoreSource,
-    target: &CollectionAddress,
+    over: Option<&CollectionAddress>,
 ) -> Result<Known, Problem> {
     let mut known = match source {
         RestoreSource::File(path) => file(services, path).await?,
-        RestoreSource::Snapshot(address, which) => snapshot(services, address, which, target).await?,
+        RestoreSource::Snapshot(address, which) => snapshot(services, address, which, over).await?,
     };
     // The snapshot's own shape: the collection may have changed since.
     known.info = known.content.info().or(known.info);
@@ -143,7 +145,7 @@ async fn snapshot(
     services: &Services,
     address: &CollectionAddress,
     which: &Which,
-    target: &CollectionAddress,
+    over: Option<&CollectionAddress>,
 ) -> Result<Known, Problem> {
     let connection = services.connection(&address.instance).await?;
     let safeties = services.journal.safeties();
@@ -166,7 +168,7 @@ async fn snapshot(
         (None, None) => Vouched::Nothing,
     };
     let mut findings = vec![gates::checksum(snapshot.sha256.as_deref())];
-    findings.push(gates::proof(proof.is_some(), now.is_some() && address != target));
+    findings.push(gates::proof(proof.is_some(), now.is_some() && over != Some(address)));
     let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
     if safeties.contains(&shown) {
         findings.push(Finding::look(

@@ -57,7 +57,9 @@ fn list(app: &App, frame: &mut Frame<'_>, title: &str, intro: &[String], lines: 
     let rest = rows.len().saturating_sub(offset + visible);
     if rest > 0 && visible > 0 {
         let more = lines.len().saturating_sub(rows[offset + visible - 1].0 + 1);
-        let words = shorten_end(&format!("↓ {more} more "), room);
+        // Of the last one only its own lines are hidden.
+        let words = if more == 0 { "↓ more ".to_owned() } else { format!("↓ {more} more ") };
+        let words = shorten_end(&words, room);
         let place = Rect { y: area.y + area.height - 1, height: 1, ..area };
         put(frame, place, 0, Line::styled(words, style(app, Role::Muted)).right_aligned());
     }

@@ -155,10 +155,7 @@ fn review_rows(wizard: &Wizard, plan: &Plan) -> Vec<Row> {
         rows.push(Row::new(Role::Look, format!("Nothing was done. {stale}")));
     }
     rows.push(Row::new(Role::Title, plan.title.clone()));
-    if !plan.consequence.is_empty() {
-        let role = if plan.risk == Risk::Destroys { Role::Danger } else { Role::Look };
-        rows.push(Row::new(role, format!("! {}", plan.consequence)).indented(2));
-    }
+    rows.extend(consequence_row(plan));
     // What blocks comes first: it must be read without scrolling.
     let mut findings: Vec<&Finding> = plan.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
@@ -176,6 +173,12 @@ fn review_rows(wizard: &Wizard, plan: &Plan) -> Vec<Row> {
     rows
 }
 
+/// What is lost stands out as danger; what stays as it is must not.
+fn consequence_row(plan: &Plan) -> Option<Row> {
+    let role = if plan.risk == Risk::Destroys { Role::Danger } else { Role::Look };
+    (!plan.consequence.is_empty()).then(|| Row::new(role, format!("! {}", plan.consequence)).indented(2))
+}
+
 fn finding_rows(rows: &mut Vec<Row>, finding: &Finding) {
     let (sign, role) = match finding.level {
         Level::Good => ("✓", Role::Good),
@@ -190,9 +193,7 @@ fn finding_rows(rows: &mut Vec<Row>, finding: &Finding) {
 
 fn typing(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, expected: &str, input: &Input) {
     let mut rows = vec![Row::new(Role::Title, plan.title.clone())];
-    if !plan.consequence.is_empty() {
-        rows.push(Row::new(Role::Danger, format!("! {}", plan.consequence)).indented(2));
-    }
+    rows.extend(consequence_row(plan));
     rows.push(Row::gap());
     rows.push(Row::new(Role::Text, format!("Type {expected} and press Enter to start. Esc goes back.")));
     if let Some(complaint) = &wizard.complaint {
