@@ -61,14 +61,15 @@ impl Finished {
     }
 
     /// A restore whose connection was lost counts as one only when it is proven.
-    pub(in crate::ops) fn unless_lost(self, address: &CollectionAddress) -> Result<Self, Broken> {
+    pub(in crate::ops) async fn unless_lost(self, destination: &Destination) -> Result<Self, Broken> {
         if !self.delivered.looked || self.matches() {
             return Ok(self);
         }
         let reason = self.verification.verdict.reason();
         let message = format!("the connection was lost, and it is not proven that the server restored: {reason}");
-        let problem = Problem::new(ProblemKind::Failed, message, address.to_string());
-        Err(Broken { problem: problem.advise("look at the collection before you try again"), touched: Touched::Maybe })
+        let problem = Problem::new(ProblemKind::Failed, message, destination.address.to_string());
+        let problem = problem.advise("look at the collection before you try again");
+        Err(Broken { problem: after_failure(destination, problem).await, touched: Touched::Maybe })
     }
 }
 
@@ -179,7 +180,11 @@ pub(in crate::ops) async fn bring_fresh(
         steps.run(SHARD_KEYS, &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
     }
     let brought = bring(services, steps, cargo, destination, stage).await;
-    match brought.and_then(|finished| finished.unless_lost(address)) {
+    let brought = match brought {
+        Ok(finished) => finished.unless_lost(destination).await,
+        Err(broken) => Err(broken),
+    };
+    match brought {
         Ok(finished) => {
             if finished.matches() {
                 tidy(steps, destination, &finished.delivered).await;

@@ -125,7 +125,7 @@ pub(in crate::ops) async fn overwrite(
     let shown = safety.as_ref().map(|safety| safety.shown(address));
     let scratch = if work.skips.proof { None } else { Some(prove(services, steps, work).await?) };
     let outcome = match bring(services, steps, &work.cargo, destination, bring::RESTORE).await {
-        Ok(finished) => settle_verdict(services, steps, work, finished, scratch.as_ref()).await.unless_lost(address),
+        Ok(finished) => settle_verdict(services, steps, work, finished, scratch.as_ref()).await.unless_lost(destination).await,
         Err(broken) => Err(broken),
     };
     let found = match &outcome {
@@ -415,8 +415,10 @@ pub(in crate::ops) async fn roll_back(
     let job = steps.job;
     job.seal();
     let rolling = async {
-        let finished = bring(services, steps, &cargo, destination, bring::ROLL_BACK).await;
-        let finished = finished.and_then(|finished| finished.unless_lost(&destination.address));
+        let finished = match bring(services, steps, &cargo, destination, bring::ROLL_BACK).await {
+            Ok(finished) => finished.unless_lost(destination).await,
+            Err(broken) => Err(broken),
+        };
         if let Ok(finished) = &finished
             && finished.matches()
         {
