@@ -6,7 +6,7 @@ use crate::domain::size;
 use crate::jobs::progress::Progress;
 use crate::ops::compare::{CompareSpec, compare};
 use crate::ops::create::shown;
-use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route, Touched, deliver, upload_name};
+use crate::ops::deliver::{Broken, Delivered, Destination, Handover, Origin, Route, Touched, deliver, still_free, upload_name};
 use crate::ops::journal::Made;
 use crate::ops::proof;
 use crate::ops::report::Verdict;
@@ -81,6 +81,17 @@ pub(in crate::ops) async fn bring(
     destination: &Destination,
     stage: Stage,
 ) -> Result<Finished, Broken> {
+    bring_onto(services, steps, cargo, (destination, false), stage).await
+}
+
+/// The same, for a name that has to be `free` until the end, or not.
+async fn bring_onto(
+    services: &Services,
+    steps: &mut Steps<'_>,
+    cargo: &Cargo<'_>,
+    (destination, free): (&Destination, bool),
+    stage: Stage,
+) -> Result<Finished, Broken> {
     let job = steps.job;
     let address = &destination.address;
     undisturbed(destination).await?;
@@ -88,9 +99,9 @@ pub(in crate::ops) async fn bring(
     let uploaded = shown(address, &kept);
     steps.made(Made::Upload, &uploaded)?;
     let mut touched = Touched::No;
-    let (kept_name, ledger) = (kept.clone(), steps.ledger());
+    let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), free };
     let delivery = async {
-        deliver(services, job, cargo.origin, destination, cargo.route, (kept, ledger)).await.map_err(|broken| {
+        deliver(services, job, cargo.origin, destination, cargo.route, handover).await.map_err(|broken| {
             touched = broken.touched;
             broken.problem
         })
@@ -107,7 +118,7 @@ pub(in crate::ops) async fn bring(
             }
             // What was sent stays on the server, after a failure too; where the name is free again it cannot be reached.
             let node = destination.connection.node(destination.node)?;
-            match node.delete_snapshot(&scope(address), &kept_name).await {
+            match node.delete_snapshot(&scope(address), &kept).await {
                 Ok(()) => steps.gone(&uploaded),
                 Err(error) if error.kind == ApiErrorKind::NotFound => steps.gone(&uploaded),
                 Err(_) => {}
@@ -165,22 +176,15 @@ pub(in crate::ops) async fn bring_fresh(
 ) -> Result<Finished, Problem> {
     let address = &destination.address;
     let node = destination.connection.node(destination.node)?.clone();
-    // Right before: what somebody made meanwhile is nothing that was agreed to overwrite, and never ours to remove.
-    if node.exists(&address.collection).await.map_err(|error| error.into_problem(address.to_string()))? {
-        return Err(Problem::new(
-            ProblemKind::PlanStale,
-            "somebody made a collection of this name meanwhile",
-            address.to_string(),
-        )
-        .advise("nothing was done; look at it, and plan anew"));
-    }
+    still_free(destination).await?;
     steps.made(kind, &address.to_string())?;
     note_when_absent(steps, &node, address);
     if let Some(collection) = cargo.keyed {
         steps.run(SHARD_KEYS, &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
     }
-    let brought = bring(services, steps, cargo, destination, stage).await;
-    let brought = match brought {
+    // What was made for shard keys is there by now, and ours.
+    let free = cargo.keyed.is_none();
+    let brought = match bring_onto(services, steps, cargo, (destination, free), stage).await {
         Ok(finished) => finished.unless_lost(destination).await,
         Err(broken) => Err(broken),
     };

@@ -16,7 +16,7 @@ use crate::ops::steps::Ledger;
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::disk::disk_problem;
-use crate::transfer::pump::{Body, Outlet, Pump};
+use crate::transfer::pump::{AtEnd, Body, Outlet, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
 use crate::transfer::throttle::Throttle;
 use serde::{Deserialize, Serialize};
@@ -145,18 +145,43 @@ impl Destination {
     }
 }
 
+/// How an upload is handed over.
+#[derive(Clone)]
+pub(in crate::ops) struct Handover {
+    /// What the target will call the file that it keeps.
+    pub kept: SnapshotName,
+    /// Where it is written down.
+    pub ledger: Ledger,
+    /// The name of the target was free, and must be until the end: an upload may take hours, in which somebody can make a
+    /// collection of that name.
+    pub free: bool,
+}
+
 /// Until the last byte a cancel loses nothing; after it the server restores, whoever listens. That it was handed over is
 /// in the journal before it is.
-fn seal_at_end(job: &JobContext, ledger: &Ledger) -> impl FnOnce() -> bool + Send + 'static {
-    let (job, ledger) = (job.clone(), ledger.clone());
-    move || {
+fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination) -> impl AtEnd {
+    let (job, handover, destination) = (job.clone(), handover.clone(), destination.clone());
+    async move {
+        if handover.free {
+            still_free(&destination).await?;
+        }
         let sealed = job.seal();
         if sealed {
-            ledger.handed_over();
+            handover.ledger.handed_over();
             job.progress.phase("the server is restoring", None);
         }
-        sealed
+        Ok(sealed)
     }
+}
+
+/// Refuses what somebody made meanwhile: it is nothing that was agreed to overwrite, and never ours to remove.
+pub(in crate::ops) async fn still_free(destination: &Destination) -> Result<(), Problem> {
+    let shown = destination.address.to_string();
+    if !destination.node()?.exists(&destination.address.collection).await.map_err(|error| error.into_problem(&shown))? {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::PlanStale, "somebody made a collection of this name meanwhile", shown)
+        .advise("nothing was restored over it; look at it, and plan anew"))
 }
 
 /// The route that a plan shows: what will be tried first, and why.
@@ -185,22 +210,23 @@ pub(in crate::ops) fn upload_name(services: &Services, job: &JobContext, stage: 
     SnapshotName::new(format!("qsnap-{now}-{}-{}-{}.snapshot", std::process::id(), job.id.0, stage.replace(' ', "-")))
 }
 
-/// Delivers, falling back from url to stream where `asked` allows it. What is uploaded is called `kept`.
+/// Delivers, falling back from url to stream where `asked` allows it.
 pub(in crate::ops) async fn deliver(
     services: &Services,
     job: &JobContext,
     origin: &Origin,
     destination: &Destination,
     asked: Route,
-    (kept, ledger): (SnapshotName, Ledger),
+    handover: Handover,
 ) -> Result<Delivered, Broken> {
     match origin {
         Origin::File { path, size, sha256 } => {
             let file = std::fs::File::open(path).map_err(|error| disk_problem("read", path, &error))?;
             job.progress.phase("uploading", Some(*size));
             let outlet = destination.outlet(services, None)?;
-            let pump = Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &ledger));
-            let (uploaded, looked) = upload(job, destination, pump, (*size, Some(sha256)), None, (kept, ledger)).await?;
+            let pump =
+                Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &handover, destination));
+            let (uploaded, looked) = upload(job, destination, pump, (*size, Some(sha256)), None, handover).await?;
             Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
         }
         Origin::Node { connection, node, address, snapshot } => {
@@ -210,11 +236,11 @@ pub(in crate::ops) async fn deliver(
             let scope = SnapshotScope::Collection(address.collection.clone());
             let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
             if route == Route::Url {
-                match by_url(job, &ledger, connection, source.as_ref(), &scope, snapshot, destination).await {
+                match by_url(job, &handover.ledger, connection, source.as_ref(), &scope, snapshot, destination).await {
                     Ok(looked) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked }),
                     Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
                         job.unseal();
-                        ledger.handed_back();
+                        handover.ledger.handed_back();
                         reason = Some(format!("url did not work: {}", error.message))
                     }
                     Err(error) if cannot_fetch(&error) => {
@@ -240,9 +266,16 @@ pub(in crate::ops) async fn deliver(
             }
             job.progress.phase("streaming", Some(size));
             let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services, Some(&address.instance))?);
-            let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, seal_at_end(job, &ledger));
+            let pump = Pump::from_source(
+                Arc::new(source),
+                expected,
+                line,
+                outlet,
+                &job.progress,
+                seal_at_end(job, &handover, destination),
+            );
             let (uploaded, looked) =
-                upload(job, destination, pump, (size, snapshot.sha256.as_deref()), Some(address), (kept, ledger)).await?;
+                upload(job, destination, pump, (size, snapshot.sha256.as_deref()), Some(address), handover).await?;
             Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
         }
     }
@@ -314,9 +347,10 @@ async fn upload(
     (pump, body): (Pump, Body),
     (size, sha256): (u64, Option<&str>),
     source: Option<&CollectionAddress>,
-    (kept, ledger): (SnapshotName, Ledger),
+    handover: Handover,
 ) -> Result<((SnapshotName, CleanupId), bool), Broken> {
     let target = destination.node()?;
+    let Handover { kept, ledger, .. } = handover;
     let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
     let name = &destination.address.collection;
     let scope = destination.scope();

@@ -294,7 +294,8 @@ impl Remote {
         // The hash is compared here, where a difference is a finding and not the end of the reading.
         let listed = self.expected.sha256.clone();
         let unlisted = Expected { sha256: None, ..self.expected.clone() };
-        let (pump, body) = Pump::from_source(self.source.clone(), unlisted, self.line.clone(), outlet, progress, || true);
+        let (pump, body) =
+            Pump::from_source(self.source.clone(), unlisted, self.line.clone(), outlet, progress, std::future::ready(Ok(true)));
         let through = Through::new(body, progress.clone(), stop.clone());
         let walked = self.walk(through, progress, stop, Through::finish);
         let (contents, digest) = tokio::select! {

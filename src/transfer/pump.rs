@@ -69,6 +69,12 @@ pub struct Outlet {
 /// What an upload sends.
 pub type Body = BoxStream<'static, std::io::Result<Bytes>>;
 
+/// Runs when the target took the last byte, and the body does not end before it is done. When it says no, the body breaks
+/// instead of ending, so that the target restores nothing; an error is what the pump gave up for.
+pub trait AtEnd: Future<Output = Result<bool, Problem>> + Send + 'static {}
+
+impl<F: Future<Output = Result<bool, Problem>> + Send + 'static> AtEnd for F {}
+
 /// A running pump; it stops when dropped.
 pub struct Pump {
     state: Arc<State>,
@@ -79,14 +85,14 @@ pub struct Pump {
 type Outcome = Result<(), Problem>;
 
 impl Pump {
-    /// From a source. Progress counts what the target took; `at_end` runs when it took the last byte; when that says no, the body breaks instead of ending.
+    /// From a source. Progress counts what the target took; `at_end` runs when it took the last byte.
     pub fn from_source(
         source: Arc<dyn Source>,
         expected: Expected,
         line: Line,
         outlet: Outlet,
         progress: &Progress,
-        at_end: impl FnOnce() -> bool + Send + 'static,
+        at_end: impl AtEnd,
     ) -> (Self, Body) {
         let (notes, wants_end) = (progress.clone(), outlet.wants_end);
         Self::start(expected.size, outlet, progress, at_end, move |feed| async move {
@@ -101,7 +107,7 @@ impl Pump {
         size: u64,
         outlet: Outlet,
         progress: &Progress,
-        at_end: impl FnOnce() -> bool + Send + 'static,
+        at_end: impl AtEnd,
     ) -> (Self, Body) {
         Self::start(size, outlet, progress, at_end, move |feed| read_file(file, path, size, feed))
     }
@@ -111,7 +117,7 @@ impl Pump {
         size: u64,
         outlet: Outlet,
         progress: &Progress,
-        at_end: impl FnOnce() -> bool + Send + 'static,
+        at_end: impl AtEnd,
         work: impl FnOnce(Feed) -> F,
     ) -> (Self, Body) {
         let (chunks, receiver) = mpsc::channel(QUEUE);
@@ -161,13 +167,8 @@ impl Pump {
     }
 }
 
-fn body(
-    receiver: mpsc::Receiver<std::io::Result<Bytes>>,
-    state: Arc<State>,
-    progress: Progress,
-    at_end: impl FnOnce() -> bool + Send + 'static,
-) -> Body {
-    let begin = (receiver, state, progress, Some(at_end));
+fn body(receiver: mpsc::Receiver<std::io::Result<Bytes>>, state: Arc<State>, progress: Progress, at_end: impl AtEnd) -> Body {
+    let begin = (receiver, state, progress, Some(Box::pin(at_end)));
     stream::unfold(begin, |(mut receiver, state, progress, mut at_end)| async move {
         match receiver.recv().await {
             Some(item) => {
@@ -180,11 +181,17 @@ fn body(
             None => {
                 // A pump that was stopped ends its body early, and that is no end.
                 let whole = state.sent.load(Ordering::Relaxed) >= state.size;
-                let goes_on = at_end.take().filter(|_| whole).is_none_or(|at_end| at_end());
-                // A cancel came first: what the target has must not look whole to it.
+                let goes_on = match at_end.take().filter(|_| whole) {
+                    Some(at_end) => at_end.await.unwrap_or_else(|problem| {
+                        state.fail(problem);
+                        false
+                    }),
+                    None => true,
+                };
+                // What the target has must not look whole to it.
                 (!goes_on).then(|| {
-                    let canceled = std::io::Error::other("canceled before the last byte was acknowledged");
-                    (Err(canceled), (receiver, state, progress, None))
+                    let stopped = std::io::Error::other("stopped before the last byte was acknowledged");
+                    (Err(stopped), (receiver, state, progress, None))
                 })
             }
         }

@@ -236,6 +236,40 @@ async fn a_plan_that_became_stale_does_nothing() {
     assert_eq!(world.run_plan(plan).await.unwrap_err().kind, ProblemKind::PlanStale);
 }
 
+/// An upload takes long; who makes a collection of its target's name meanwhile keeps it.
+async fn made_during_the_upload(a: &Server, b: &Server) {
+    a.fill("x", 3_000).await;
+    let world = World::open(&[("a", a), ("b", b)]);
+    let throttle = world.services.throttle(&address("b/x").instance).unwrap().clone();
+    throttle.set(Some(500_000));
+    let plan = world.plan(copy("a/x", "b/x", Route::Stream)).await.unwrap();
+    let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+    let streams = || {
+        let sample = world.services.jobs.rows()[0].sample.clone();
+        sample.phase == "streaming" && sample.moved > 0
+    };
+    crate::support::wait_until("bytes move", std::time::Duration::from_secs(30), async || streams()).await;
+    b.fill("x", 7).await;
+    throttle.set(None);
+    let stale = handle.wait().await.unwrap_err();
+    assert_eq!(stale.kind, ProblemKind::PlanStale, "{stale:?}");
+    assert!(stale.advice.contains("b/x has 7 points"), "{stale:?}");
+    assert_eq!((b.count("x").await, b.snapshots("x").await.len()), (7, 0), "nothing of it was touched, nothing is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_during_an_upload_is_kept_by_a_sandbox() {
+    let (a, b) = pair(false).await.unwrap();
+    made_during_the_upload(&a, &b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_during_an_upload_is_kept_by_a_real_server() {
+    if let Some((a, b)) = pair(true).await {
+        made_during_the_upload(&a, &b).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn protection_is_enforced_below_the_front_ends() {
     let a = Server::sandbox(None, vec![SeedCollection { snapshot_ages: vec![60], ..SeedCollection::new("x", 50) }]).await;
