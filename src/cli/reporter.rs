@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Global, Output};
 use crate::cli::printer::Printer;
-use crate::domain::{size, time};
+use crate::domain::time;
 use crate::jobs::manager::{JobRow, JobState};
 use crate::transfer::meter::{Meter, Reading};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -68,7 +68,7 @@ impl Reporter {
                     (*last, *phase) = (Some(row.elapsed), row.sample.phase.clone());
                     let rate = reading.rate.map(|rate| rate as u64);
                     let event = json!({"version": 1, "progress": {"title": row.title, "state": word(&row.state), "phase": row.sample.phase,
-                        "note": row.sample.note, "done": row.sample.done, "total": row.sample.total, "rate": rate,
+                        "note": row.sample.note, "done": row.sample.done, "total": row.sample.total, "unit": row.sample.unit.word(), "rate": rate,
                         "seconds_left": reading.left.map(|left| left.as_secs())}});
                     self.printer.note(&event.to_string());
                 }
@@ -103,12 +103,10 @@ fn line(row: &JobRow, reading: &Reading) -> String {
     let sample = &row.sample;
     let mut parts = vec![format!("{}: {}", row.title, sample.phase)];
     match (sample.total, reading.percent) {
-        (Some(total), Some(percent)) => parts.push(format!("{percent}% {}/{}", size::bytes(sample.done), size::bytes(total))),
+        (Some(total), Some(percent)) => parts.push(format!("{percent}% {}", sample.unit.share(sample.done, total))),
         _ => parts.push(time::duration(sample.phase_time)),
     }
-    if let Some(rate) = reading.rate.filter(|rate| *rate > 0.0) {
-        parts.push(size::rate(rate));
-    }
+    parts.extend(reading.rate.and_then(|rate| sample.unit.rate(rate)));
     if let Some(left) = reading.left {
         parts.push(format!("{} left", time::duration(left)));
     }
@@ -121,12 +119,14 @@ fn line(row: &JobRow, reading: &Reading) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::size::Unit;
     use crate::jobs::manager::JobId;
     use crate::jobs::progress::Sample;
 
     #[test]
     fn a_line_says_what_is_known_and_nothing_else() {
         let sample = Sample {
+            unit: Unit::Bytes,
             done: 50_000_000,
             total: Some(100_000_000),
             moved: 0,

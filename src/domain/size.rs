@@ -17,6 +17,47 @@ pub fn rate(bytes_per_second: f64) -> String {
     format!("{}/s", bytes(whole))
 }
 
+/// What is counted while something goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unit {
+    /// Bytes.
+    #[default]
+    Bytes,
+    /// Points of a collection.
+    Points,
+    /// Whole collections.
+    Collections,
+}
+
+impl Unit {
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Points => "points",
+            Self::Collections => "collections",
+        }
+    }
+
+    /// `9.2 GB/18.0 GB`, `640 K/1.0 M points`
+    pub fn share(self, done: u64, total: u64) -> String {
+        match self {
+            Self::Bytes => format!("{}/{}", bytes(done), bytes(total)),
+            Self::Points | Self::Collections => format!("{}/{} {}", count(done), count(total), self.word()),
+        }
+    }
+
+    /// `118.0 MB/s`, `64 K points/s`; `None` where a rate says nothing.
+    pub fn rate(self, per_second: f64) -> Option<String> {
+        match self {
+            _ if per_second.is_nan() || per_second <= 0.0 => None,
+            Self::Bytes => Some(rate(per_second)),
+            Self::Points => Some(format!("{} points/s", count(per_second as u64))),
+            Self::Collections => None,
+        }
+    }
+}
+
 /// `12`, `910 K`, `4.2 M`
 pub fn count(n: u64) -> String {
     match n {
@@ -77,6 +118,15 @@ mod tests {
         assert_eq!(count(4_200_000), "4.2 M");
         assert_eq!(exact(1_005_000), "1 005 000");
         assert_eq!(exact(12), "12");
+    }
+
+    #[test]
+    fn what_goes_on_is_told_in_its_unit() {
+        assert_eq!(Unit::Bytes.share(9_200_000_000, 18_000_000_000), "9.2 GB/18.0 GB");
+        assert_eq!(Unit::Points.share(640_000, 1_000_000), "640 K/1.0 M points");
+        assert_eq!(Unit::Points.rate(64_321.5).as_deref(), Some("64 K points/s"));
+        assert_eq!(Unit::Bytes.rate(118e6).as_deref(), Some("118.0 MB/s"));
+        assert_eq!((Unit::Collections.rate(0.1), Unit::Bytes.rate(f64::NAN), Unit::Points.rate(0.0)), (None, None, None));
     }
 
     #[test]

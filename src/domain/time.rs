@@ -31,6 +31,11 @@ pub fn second(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// `11-22 03:00:05`, UTC: the time of one among others of the same minute, as wide as they are.
+pub fn within_minute(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%m-%d %H:%M:%S").to_string()
+}
+
 /// `20261122T030005Z`: sorts by time and is legal in file names.
 pub fn compact(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string()

@@ -1,5 +1,6 @@
 //! How far a job is. Adding bytes is one atomic add; whoever shows it samples.
 
+use crate::domain::size::Unit;
 use crate::domain::text::one_line;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,7 @@ const UNKNOWN: u64 = u64::MAX;
 struct Phase {
     name: String,
     note: String,
+    unit: Unit,
     since: Instant,
 }
 
@@ -30,7 +32,9 @@ pub struct Progress(Arc<Inner>);
 /// One look at a [`Progress`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// Bytes or items of this phase.
+    /// What this phase counts.
+    pub unit: Unit,
+    /// How much of it is done.
     pub done: u64,
     /// Of how many, where that is known.
     pub total: Option<u64>,
@@ -46,7 +50,7 @@ pub struct Sample {
 
 impl Default for Progress {
     fn default() -> Self {
-        let phase = Phase { name: String::new(), note: String::new(), since: now() };
+        let phase = Phase { name: String::new(), note: String::new(), unit: Unit::Bytes, since: now() };
         Self(Arc::new(Inner {
             done: AtomicU64::new(0),
             total: AtomicU64::new(UNKNOWN),
@@ -62,10 +66,15 @@ pub fn now() -> Instant {
 }
 
 impl Progress {
-    /// Begins a phase; `total` is in bytes or items, `None` when nobody knows.
+    /// Begins a phase; `total` is in bytes, `None` when nobody knows.
     pub fn phase(&self, name: &str, total: Option<u64>) {
+        self.counting(name, total, Unit::Bytes);
+    }
+
+    /// Begins a phase that counts something else than bytes.
+    pub fn counting(&self, name: &str, total: Option<u64>, unit: Unit) {
         let mut phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        *phase = Phase { name: one_line(name, 60), note: String::new(), since: now() };
+        *phase = Phase { name: one_line(name, 60), note: String::new(), unit, since: now() };
         self.0.done.store(0, Ordering::Relaxed);
         self.0.total.store(total.unwrap_or(UNKNOWN), Ordering::Relaxed);
     }
@@ -75,13 +84,13 @@ impl Progress {
         self.0.phase.lock().unwrap_or_else(PoisonError::into_inner).note = one_line(note, 120);
     }
 
-    /// Counts bytes or items.
+    /// Counts bytes that moved.
     pub fn add(&self, n: u64) {
         self.0.done.fetch_add(n, Ordering::Relaxed);
         self.0.moved.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// Counts bytes that were looked through but did not move, such as a local file that is hashed.
+    /// Counts what was looked through but did not move, such as a local file that is hashed.
     pub fn look_through(&self, n: u64) {
         self.0.done.fetch_add(n, Ordering::Relaxed);
     }
@@ -96,6 +105,7 @@ impl Progress {
         let phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
         let total = self.0.total.load(Ordering::Relaxed);
         Sample {
+            unit: phase.unit,
             done: self.0.done.load(Ordering::Relaxed),
             total: (total != UNKNOWN).then_some(total),
             moved: self.0.moved.load(Ordering::Relaxed),

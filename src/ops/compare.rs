@@ -8,6 +8,7 @@ use crate::domain::collection::CollectionInfo;
 use crate::domain::ids::CollectionName;
 use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size::Unit;
 use crate::domain::size::exact;
 use crate::jobs::manager::JobOutput;
 use crate::jobs::progress::Progress;
@@ -187,7 +188,7 @@ pub async fn compare(services: &Services, spec: &CompareSpec, progress: &Progres
     let mut shape = shape_differences(&info_a, &info_b);
     shape.extend(index_difference(&info_a, &info_b));
     let points = if spec.deep {
-        progress.phase("comparing every point", Some(count_a.max(count_b)));
+        progress.counting("comparing every point", Some(count_a.max(count_b)), Unit::Points);
         let page = page_size(&info_a).min(page_size(&info_b));
         deep(&first, &second, page, progress).await?
     } else {

@@ -4,6 +4,7 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size::Unit;
 use crate::domain::size::exact;
 use crate::domain::text::one_line;
 use crate::jobs::manager::{JobContext, JobHandle};
@@ -266,7 +267,7 @@ pub(in crate::ops) async fn execute(
         Ok(())
     });
     let all = handles.len();
-    job.progress.phase("copying collections", Some(all as u64));
+    job.progress.counting("copying collections", Some(all as u64), Unit::Collections);
     let mut parts = Vec::new();
     for (done, (target, handle)) in handles.into_iter().enumerate() {
         job.progress.note(&format!("{done} of {all} are done; waiting for {target}"));

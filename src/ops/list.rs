@@ -2,15 +2,16 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionStatus;
-use crate::domain::ids::{CollectionName, InstanceName};
+use crate::domain::ids::InstanceName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::Problem;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::version::ServerVersion;
-use crate::ops::resolve;
 use crate::ops::services::{Connection, Services};
+use crate::ops::{create, resolve};
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Requests in flight to one instance while a list is read.
@@ -44,7 +45,7 @@ pub struct CollectionView {
     pub vectors: String,
     /// Aliases, sanitised.
     pub aliases: Vec<String>,
-    /// When its newest recovery point was taken.
+    /// When its newest recovery point was taken; safety snapshots, which hold what an overwrite replaced, are none.
     pub newest: Option<Timestamp>,
     /// How many recovery points there are; `None` when they could not be listed.
     pub recovery_points: Option<usize>,
@@ -128,10 +129,11 @@ pub async fn collections(services: &Services, name: &InstanceName) -> Result<Lis
     let mut names = names.map_err(problem)?;
     let aliases = aliases.unwrap_or_default();
     names.sort();
+    let safeties = services.journal.safeties();
     let each = names.into_iter().map(|collection| {
         let own = aliases.iter().filter(|alias| alias.collection == collection);
         let own = own.map(|alias| crate::domain::text::sanitise(&alias.alias)).collect();
-        collection_view(connection.clone(), name.clone(), collection, own)
+        collection_view(connection.clone(), CollectionAddress::new(name.clone(), collection), own, &safeties)
     });
     let read: Vec<(CollectionView, Vec<Problem>)> = futures_util::stream::iter(each).buffered(PARALLEL).collect().await;
     let mut listing = Listing { items: Vec::with_capacity(read.len()), problems: Vec::new() };
@@ -144,11 +146,10 @@ pub async fn collections(services: &Services, name: &InstanceName) -> Result<Lis
 
 async fn collection_view(
     connection: Arc<Connection>,
-    instance: InstanceName,
-    collection: CollectionName,
+    address: CollectionAddress,
     aliases: Vec<String>,
+    safeties: &BTreeSet<String>,
 ) -> (CollectionView, Vec<Problem>) {
-    let address = CollectionAddress::new(instance, collection);
     let scope = SnapshotScope::Collection(address.collection.clone());
     let mut problems = Vec::new();
     let mut view = CollectionView {
@@ -172,7 +173,8 @@ async fn collection_view(
         match node.snapshots(&scope).await {
             Ok(list) => {
                 view.recovery_points = Some(view.recovery_points.unwrap_or(0) + list.len());
-                view.newest = view.newest.max(list.iter().filter_map(|snapshot| snapshot.taken_at).max());
+                let own = list.iter().filter(|snapshot| !safeties.contains(&create::shown(&address, &snapshot.name)));
+                view.newest = view.newest.max(own.filter_map(|snapshot| snapshot.taken_at).max());
             }
             Err(error) => problems.push(error.into_problem(address.to_string())),
         }
@@ -191,7 +193,7 @@ pub async fn recovery_points(services: &Services, address: &CollectionAddress) -
     }
     let safeties = services.journal.safeties();
     let items = located.into_iter().map(|located| {
-        let safety = safeties.contains(&crate::ops::create::shown(address, &located.snapshot.name));
+        let safety = safeties.contains(&create::shown(address, &located.snapshot.name));
         let proof = match services.proofs.load(located.snapshot.sha256.as_deref()) {
             None => ProofState::None,
             Some(proof) => proof.proven_at.map_or(ProofState::Recorded, ProofState::Proven),

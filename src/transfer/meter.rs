@@ -60,9 +60,18 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::size::Unit;
 
     fn sample(phase: &str, done: u64, total: Option<u64>) -> Sample {
-        Sample { done, total, moved: done, phase: phase.into(), note: String::new(), phase_time: Duration::ZERO }
+        Sample {
+            unit: Unit::Bytes,
+            done,
+            total,
+            moved: done,
+            phase: phase.into(),
+            note: String::new(),
+            phase_time: Duration::ZERO,
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
-use crate::domain::{size, time};
+use crate::domain::size::Unit;
+use crate::domain::time;
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::ops::flow::Spec;
 use crate::ops::history::Past;
@@ -118,9 +119,9 @@ impl Jobs {
         self.rows.iter().filter(|row| !row.is_finished()).count()
     }
 
-    /// Percent over all active jobs whose size is known.
+    /// Percent over the bytes of all active jobs whose size is known.
     pub fn percent(&self) -> Option<u8> {
-        let active = self.rows.iter().filter(|row| !row.is_finished());
+        let active = self.rows.iter().filter(|row| !row.is_finished() && row.sample.unit == Unit::Bytes);
         let known = active.filter_map(|row| Some((row.sample.done, row.sample.total?)));
         let (done, total) =
             known.fold((0_u128, 0_u128), |sum, (done, total)| (sum.0 + u128::from(done), sum.1 + u128::from(total)));
@@ -162,9 +163,9 @@ fn running_text(row: &JobRow, reading: &Reading) -> String {
         return parts.join(" ");
     }
     if let Some(total) = sample.total {
-        parts.push(format!("{}/{}", size::bytes(sample.done), size::bytes(total)));
+        parts.push(sample.unit.share(sample.done, total));
     }
-    parts.extend(reading.rate.filter(|rate| *rate > 0.0).map(size::rate));
+    parts.extend(reading.rate.and_then(|rate| sample.unit.rate(rate)));
     parts.extend(reading.left.map(time::duration));
     parts.join(" ")
 }

@@ -77,6 +77,7 @@ fn panes_filters_and_help() {
     assert_screen!(Ui::new(80, 24).keys("/od"), "filter_typing_80x24");
     assert_screen!(Ui::new(80, 24).keys("/zzz enter"), "filter_without_match_80x24");
     assert_screen!(Ui::new(80, 24).keys("2?"), "help_80x24");
+    assert_screen!(Ui::new(80, 24).keys("down down"), "points_of_one_minute_80x24");
     assert_screen!(Ui::new(60, 20).keys("enter"), "points_60x20");
 }
 

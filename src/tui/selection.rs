@@ -40,7 +40,7 @@ impl App {
         let listing = self.model.points(&view.address).and_then(Loadable::value);
         let all = listing.map_or(&[][..], |listing| &listing.items);
         let shown = |point: &&RecoveryPoint| {
-            let taken = point.snapshot.taken_at.map(time::minute).unwrap_or_default();
+            let taken = point.snapshot.taken_at.map(time::second).unwrap_or_default();
             self.points.passes(&[&point.snapshot.name.to_string(), &taken])
         };
         all.iter().filter(shown).collect()

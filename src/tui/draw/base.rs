@@ -276,21 +276,43 @@ fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
         return;
     }
     let columns = usize::from(inner.width);
-    let where_columns = columns.saturating_sub(1 + 16 + 1 + 9 + 1 + 1 + 8).max(4);
-    let heading =
-        format!(" {} {} {} {}", fit_left("taken (UTC)", 16), fit_right("size", 9), fit_left("kept", where_columns), "proof");
+    let taken_columns = if columns >= ROOM_FOR_SECONDS { 19 } else { 16 };
+    let where_columns = columns.saturating_sub(1 + taken_columns + 1 + 9 + 1 + 1 + 8).max(4);
+    let heading = format!(
+        " {} {} {} {}",
+        fit_left("taken (UTC)", taken_columns),
+        fit_right("size", 9),
+        fit_left("kept", where_columns),
+        "proof"
+    );
     put(frame, inner, 0, Line::styled(shorten_end(&heading, columns), style(app, Role::Muted)));
     let current = app.point().map(|point| (point.node, point.snapshot.name.clone()));
     let height = usize::from(inner.height.saturating_sub(1));
     for (line, point) in visible.iter().skip(app.points.offset).take(height).enumerate() {
         let is_selected = current.as_ref().is_some_and(|(node, name)| *node == point.node && *name == point.snapshot.name);
-        let text = shorten_end(&point_row(app, point, where_columns), columns.saturating_sub(1));
+        let taken = fit_left(&taken_words(point, &visible, columns >= ROOM_FOR_SECONDS), taken_columns);
+        let text = format!("{taken} {}", point_row(app, point, where_columns));
+        let text = shorten_end(&text, columns.saturating_sub(1));
         put(frame, inner, line as u16 + 1, row_line(app, Pane::Points, is_selected, text, Role::Text));
     }
 }
 
+/// Columns of the recovery points from which on the seconds fit.
+const ROOM_FOR_SECONDS: usize = 50;
+
+/// When a point was taken. Without room for seconds they are shown where two of one minute would look alike.
+fn taken_words(point: &RecoveryPoint, all: &[&RecoveryPoint], room: bool) -> String {
+    let Some(at) = point.snapshot.taken_at else { return shorten_middle(&point.snapshot.name.to_string(), 16) };
+    let minute = time::minute(at);
+    let alike = || all.iter().filter(|other| other.snapshot.taken_at.is_some_and(|at| time::minute(at) == minute)).count() > 1;
+    match room {
+        true => time::second(at),
+        false if alike() => time::within_minute(at),
+        false => minute,
+    }
+}
+
 fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
-    let taken = point.snapshot.taken_at.map_or_else(|| shorten_middle(&point.snapshot.name.to_string(), 16), time::minute);
     let nodes = app.model.instance().and_then(|state| state.view.value()).map_or(1, |view| view.nodes.len());
     let place = if nodes > 1 { format!("node {}", point.node) } else { "node".to_owned() };
     let marked = app.marked.iter().any(|(address, name)| *address == point.address && *name == point.snapshot.name);
@@ -301,12 +323,7 @@ fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
         ProofState::Recorded => "recorded",
         ProofState::Proven(_) => "✓ proven",
     };
-    format!(
-        "{} {} {} {proof}",
-        fit_left(&taken, 16),
-        fit_right(&size::bytes(point.snapshot.size), 9),
-        fit_left(&place, where_columns)
-    )
+    format!("{} {} {proof}", fit_right(&size::bytes(point.snapshot.size), 9), fit_left(&place, where_columns))
 }
 
 fn details(app: &App, frame: &mut Frame<'_>, area: Rect) {

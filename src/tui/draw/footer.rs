@@ -36,7 +36,10 @@ fn hints<'a>(app: &App, context: Context, columns: usize) -> Line<'a> {
     let last: Vec<&Binding> = all.iter().filter(is_last).collect();
     let mut room = columns.saturating_sub(last.iter().map(|binding| entry_width(binding)).sum::<usize>() + 1);
     let mut spans = vec![Span::raw(" ")];
-    for binding in all.iter().filter(|binding| !is_last(binding) && !matches!(binding.action, Action::Move(_))) {
+    // The panes' hints stay where they are; a window shows only what it can do.
+    let shown =
+        |binding: &&Binding| !is_last(binding) && !matches!(binding.action, Action::Move(_)) && (base || !disabled(app, binding));
+    for binding in all.iter().filter(shown) {
         if entry_width(binding) > room {
             break;
         }
@@ -53,9 +56,12 @@ fn entry_width(binding: &Binding) -> usize {
     width(first_key(binding)) + 1 + width(binding.short) + 2
 }
 
+fn disabled(app: &App, binding: &Binding) -> bool {
+    matches!(binding.action, Action::Do(verb) if app.disabled(verb).is_some())
+}
+
 fn entry<'a>(app: &App, binding: &Binding, spans: &mut Vec<Span<'a>>) {
-    let disabled = matches!(binding.action, Action::Do(verb) if app.disabled(verb).is_some());
-    let (key, words) = if disabled { (Role::Muted, Role::Muted) } else { (Role::Key, Role::Text) };
+    let (key, words) = if disabled(app, binding) { (Role::Muted, Role::Muted) } else { (Role::Key, Role::Text) };
     spans.push(Span::styled(first_key(binding), style(app, key)));
     spans.push(Span::styled(format!(" {}  ", binding.short), style(app, words)));
 }

@@ -68,7 +68,7 @@ fn reading_words(app: &App, reading: &Reading) -> String {
         .total
         .filter(|total| *total > 0)
         .map(|total| format!(" {}%", (u128::from(reading.sample.done) * 100 / u128::from(total)).min(100)));
-    let bytes = reading.sample.total.map(|total| format!(" · {}/{}", size::bytes(reading.sample.done), size::bytes(total)));
+    let bytes = reading.sample.total.map(|total| format!(" · {}", reading.sample.unit.share(reading.sample.done, total)));
     let elapsed = app.model.now.mono.saturating_sub(reading.since);
     let note = if reading.sample.note.is_empty() { String::new() } else { format!(" · {}", reading.sample.note) };
     format!(

@@ -170,8 +170,8 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
             Role::Text,
             format!("▕{}▏ {:>2}%", glyphs::bar(sample.done, total, 40), reading.percent.unwrap_or(0)),
         ));
-        rows.push(Row::new(Role::Text, format!("{} of {}", size::bytes(sample.done), size::bytes(total))));
-        let rate = reading.rate.map_or_else(|| "–".to_owned(), size::rate);
+        rows.push(Row::new(Role::Text, sample.unit.share(sample.done, total)));
+        let rate = reading.rate.and_then(|rate| sample.unit.rate(rate)).unwrap_or_else(|| "–".to_owned());
         let left = reading.left.map_or_else(|| "–".to_owned(), time::duration);
         rows.push(Row::new(Role::Text, format!("{rate}, {left} left")));
     } else {

@@ -8,6 +8,7 @@ use crate::domain::ids::{InstanceName, SnapshotName};
 use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
+use crate::domain::size::Unit;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::version::ServerVersion;
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
@@ -276,6 +277,11 @@ pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPoint> {
     let proven = ProofState::Proven("2026-11-21T09:00:00Z".parse().unwrap());
     let items = match address.collection.raw() {
         "drafts" => vec![],
+        "events" => vec![
+            point("2026-11-22T02:31:40Z", 61_400_000_000, ProofState::Recorded),
+            point("2026-11-22T02:31:02Z", 61_400_000_000, ProofState::None),
+            point("2026-11-21T02:31:00Z", 61_300_000_000, proven),
+        ],
         _ => vec![
             point("2026-11-22T03:00:00Z", 18_000_000_000, ProofState::Recorded),
             point("2026-11-22T02:00:00Z", 17_980_000_000, ProofState::Recorded),
@@ -287,8 +293,15 @@ pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPoint> {
 }
 
 pub(super) fn job(id: u64, title: &str, state: JobState, done: u64, total: Option<u64>, phase: &str) -> JobRow {
-    let sample =
-        Sample { done, total, moved: done, phase: phase.into(), note: String::new(), phase_time: Duration::from_secs(72) };
+    let sample = Sample {
+        unit: Unit::Bytes,
+        done,
+        total,
+        moved: done,
+        phase: phase.into(),
+        note: String::new(),
+        phase_time: Duration::from_secs(72),
+    };
     JobRow { id: JobId(id), title: title.into(), state, sample, elapsed: Duration::from_secs(75) }
 }
 
