@@ -8,6 +8,7 @@ use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
 use crate::cli::prompt;
 use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::collection::Alias;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::one_line;
@@ -79,7 +80,7 @@ impl Guard<'_> {
             )
             .advise(format!("nothing was run; {}", finding.advice)));
         }
-        let before = self.aliases().await;
+        let before = self.aliases().await.map(|all| self.own(&all));
         let failed = match self.command(snapshot).await? {
             0 => self.check(snapshot).await?,
             code => Some((format!("the command ended with {code}"), code)),
@@ -88,9 +89,16 @@ impl Guard<'_> {
             None => self.forget(&name, snapshot).await,
             Some((why, code)) => {
                 let status = self.roll_back(&name, &why, code, &consent).await?;
-                let (Some(before), Some(after)) = (before, self.aliases().await) else { return Ok(status) };
-                let lost: Vec<String> = before.difference(&after).cloned().collect();
-                self.lost(&lost).map_or(Ok(status), Err)
+                let Some(before) = before else { return Ok(status) };
+                match (self.bring_back(&before, &consent).await, &status) {
+                    (Ok(()), _) => Ok(status),
+                    // Wrong data is the worse news of the two.
+                    (Err(problem), ExitStatus::Difference) => {
+                        self.say(&problem.to_string());
+                        Ok(status)
+                    }
+                    (Err(problem), _) => Err(problem),
+                }
             }
         }
     }
@@ -170,20 +178,44 @@ impl Guard<'_> {
         Ok(code_of(status))
     }
 
-    /// Aliases that point at the collection: they are no part of a snapshot. `None` when they cannot be listed.
-    async fn aliases(&self) -> Option<BTreeSet<String>> {
+    /// All aliases: they are no part of a snapshot. `None` when they cannot be listed.
+    async fn aliases(&self) -> Option<Vec<Alias>> {
         let connection = self.services.connection(&self.address.instance).await.ok()?;
-        let all = connection.first().aliases().await.ok()?;
-        Some(all.into_iter().filter(|alias| alias.collection == self.address.collection).map(|alias| alias.alias).collect())
+        connection.first().aliases().await.ok()
     }
 
-    /// What a rollback does not bring back, and whoever reads through it misses.
-    fn lost(&self, aliases: &[String]) -> Option<Problem> {
-        let first = aliases.first()?;
-        let words = format!("rolled back, but the command took its aliases: {}", one_line(&aliases.join(", "), 200));
+    /// Those of the collection.
+    fn own(&self, all: &[Alias]) -> BTreeSet<String> {
+        all.iter().filter(|alias| alias.collection == self.address.collection).map(|alias| alias.alias.clone()).collect()
+    }
+
+    /// Makes the aliases again that the command took, where their names are free. One that points elsewhere now may be
+    /// needed there: it is named, and not taken.
+    async fn bring_back(&self, before: &BTreeSet<String>, consent: &Consent) -> Result<(), Problem> {
+        let unknown = || {
+            Problem::new(ProblemKind::Failed, "rolled back, but its aliases cannot be listed", self.address.to_string())
+                .advise(format!("it had: {}", one_line(&words(before), 200)))
+        };
+        let now = self.aliases().await.ok_or_else(unknown)?;
+        let lost: BTreeSet<String> = before.difference(&self.own(&now)).cloned().collect();
+        for alias in lost.iter().filter(|lost| !now.iter().any(|known| known.alias == **lost)) {
+            let spec = Spec::Switch(SwitchSpec { alias: alias.clone(), to: self.address.clone() });
+            let made = match flow::plan(self.services, spec).await {
+                Ok(plan) => self.job(plan, consent).await,
+                Err(problem) => Err(problem),
+            };
+            match made {
+                Ok(_) => self.say(&format!("the alias {} points at it again", one_line(alias, 100))),
+                Err(problem) => self.say(&format!("the alias {} could not be made again: {problem}", one_line(alias, 100))),
+            }
+        }
+        let after = self.own(&self.aliases().await.ok_or_else(unknown)?);
+        let missing: BTreeSet<String> = lost.difference(&after).cloned().collect();
+        let Some(first) = missing.first() else { return Ok(()) };
         let command = SwitchSpec { alias: first.clone(), to: self.address.clone() }.command();
-        let problem = Problem::new(ProblemKind::Failed, words, self.address.to_string());
-        Some(problem.advise(format!("`{command} --yes` brings one back")))
+        let message = format!("rolled back, but aliases that pointed at it do not: {}", one_line(&words(&missing), 200));
+        Err(Problem::new(ProblemKind::Failed, message, self.address.to_string())
+            .advise(format!("see where they point now, then `{command} --yes` brings one back")))
     }
 
     async fn forget(&self, name: &SnapshotName, snapshot: &str) -> Result<ExitStatus, Problem> {
@@ -224,6 +256,10 @@ impl Guard<'_> {
             Verdict::CouldNotCheck(_) => ExitStatus::Failed,
         })
     }
+}
+
+fn words(aliases: &BTreeSet<String>) -> String {
+    aliases.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn pass_on(child: &tokio::process::Child) {

@@ -170,6 +170,9 @@ fn source_findings(from: &Target, info: &crate::domain::collection::CollectionIn
     findings
 }
 
+/// The step that makes aliases on the target.
+pub(in crate::ops) const ALIASES: &str = "aliases";
+
 /// Aliases that can be carried: never one that points elsewhere on the target.
 fn carried(spec: &CopySpec, from: &Target, to: &Target) -> (Vec<String>, Vec<Finding>) {
     if !spec.aliases {
@@ -230,7 +233,7 @@ fn steps_of(spec: &CopySpec, (route, why): (Route, &str), over: Option<Skips>, a
         steps.push(Step::new(bring::EVERY_POINT, format!("of {source} and {target}")));
     }
     if !aliases.is_empty() {
-        steps.push(Step::new("aliases", format!("make {} for {target}", one_line(&aliases.join(", "), 100))));
+        steps.push(Step::new(ALIASES, format!("make {} for {target}", one_line(&aliases.join(", "), 100))));
     }
     steps
 }
@@ -330,5 +333,5 @@ async fn make_aliases(steps: &mut Steps<'_>, destination: &Destination, aliases:
         Ok(())
     };
     let job = steps.job;
-    job.commit(steps.run("aliases", &address.to_string(), making)).await
+    job.commit(steps.run(ALIASES, &address.to_string(), making)).await
 }

@@ -4,8 +4,7 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::size::Unit;
-use crate::domain::size::exact;
+use crate::domain::size::{Unit, exact};
 use crate::domain::text::one_line;
 use crate::jobs::manager::{JobContext, JobHandle};
 use crate::ops::copy::{self, CopySpec};
@@ -85,6 +84,7 @@ pub async fn plan(services: &Services, spec: FleetSpec) -> Result<Plan, Problem>
         match result {
             Ok(plan) => {
                 steps.push(step_of(&copy, &plan));
+                steps.extend(plan.steps.iter().filter(|step| step.name == copy::ALIASES).cloned());
                 findings.extend(notable(&plan));
                 plans.push(plan);
             }

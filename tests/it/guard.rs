@@ -1,13 +1,13 @@
 //! `qsnap guard` and copies of several collections, on sandboxes and on real servers.
 
 use crate::support::{Cli, RealQdrant, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn one(real: bool) -> Option<Server> {
     if real { RealQdrant::start(None).await } else { Some(Server::sandbox(None, vec![]).await) }
 }
 
-async fn points(server: &Server, name: &str) -> serde_json::Value {
+async fn points(server: &Server, name: &str) -> Value {
     let body = json!({"limit": 10_000, "with_payload": true, "with_vector": true});
     server.raw("POST", &format!("/collections/{name}/points/scroll"), body).await["result"]["points"].clone()
 }
@@ -63,13 +63,29 @@ async fn guarded(real: bool) {
     assert_eq!(dropped.code, 5, "{dropped:?}");
     assert_eq!(points(&server, "live").await, before);
 
-    // An alias goes with it, which no snapshot brings back: that is no "as it was".
-    let action = json!({"actions": [{"create_alias": {"alias_name": "shop", "collection_name": "live"}}]});
-    server.raw("POST", "/collections/aliases", action).await;
+    // An alias goes with it, which no snapshot brings back, and guard does.
+    let target_of = async |alias: &str| {
+        let all = server.raw("GET", "/aliases", json!({})).await["result"]["aliases"].clone();
+        let found = all.as_array().unwrap().iter().find(|one| one["alias_name"] == alias).cloned();
+        found.map_or(json!(null), |one| one["collection_name"].clone())
+    };
+    server.raw("POST", "/collections/aliases", alias("shop", "live")).await;
     let dropped = run(guard(&[], "curl -sf -X DELETE URL/collections/live >/dev/null; exit 5")).await;
-    assert_eq!(dropped.code, 1, "{dropped:?}");
-    assert!(dropped.stderr.contains("aliases: shop") && dropped.stderr.contains("qsnap alias a/shop live"), "{dropped:?}");
-    assert_eq!(points(&server, "live").await, before);
+    assert_eq!(dropped.code, 5, "{dropped:?}");
+    assert!(dropped.stderr.contains("the alias shop points at it again"), "{dropped:?}");
+    assert_eq!((points(&server, "live").await, target_of("shop").await), (before.clone(), json!("live")));
+
+    // One that points elsewhere now may be needed there: it is not taken, and that is no "as it was".
+    server.fill("other", 3).await;
+    std::fs::write(cli.path("elsewhere.json"), alias("shop", "other").to_string()).unwrap();
+    let elsewhere = format!(
+        "curl -sf -X POST URL/collections/aliases -d @{} -H content-type:application/json >/dev/null; exit 5",
+        cli.path("elsewhere.json").display()
+    );
+    let switched = run(guard(&[], &elsewhere)).await;
+    assert_eq!(switched.code, 1, "{switched:?}");
+    assert!(switched.stderr.contains("do not: shop") && switched.stderr.contains("qsnap alias a/shop live"), "{switched:?}");
+    assert_eq!((points(&server, "live").await, target_of("shop").await), (before.clone(), json!("other")));
 
     // And with --forget nothing is left of it all.
     let kept = server.snapshots("live").await.len();
@@ -87,12 +103,15 @@ async fn a_command_is_guarded_on_a_real_server() {
     guarded(true).await;
 }
 
+fn alias(alias: &str, collection: &str) -> Value {
+    json!({"actions": [{"create_alias": {"alias_name": alias, "collection_name": collection}}]})
+}
+
 async fn refreshed(real: bool) {
     let (Some(a), Some(b)) = (one(real).await, one(real).await) else { return };
     for (name, count) in [("small", 20), ("large", 900), ("middle", 200)] {
         a.fill(name, count).await;
     }
-    let alias = |alias: &str, collection: &str| json!({"actions": [{"create_alias": {"alias_name": alias, "collection_name": collection}}]});
     a.raw("POST", "/collections/aliases", alias("shop", "large")).await;
     a.raw("POST", "/collections/aliases", alias("taken", "middle")).await;
     b.fill("own", 5).await;
@@ -106,6 +125,7 @@ async fn refreshed(real: bool) {
     let plan = cli.run(&[&all[..], &["--dry-run"]].concat()).await;
     let steps = plan.json()["plan"]["steps"].clone();
     assert!(steps[0]["text"].as_str().unwrap().contains("large"), "the largest first: {steps}");
+    assert!(steps[1]["text"].as_str().unwrap().contains("make shop for b/stage-large"), "its alias: {steps}");
     let first = cli.run(&[&all[..], &["--yes"]].concat()).await;
     let report = first.json();
     assert_eq!((first.code, &report["verdict"]), (0, &json!("matches")), "{first:?}");
