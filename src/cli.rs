@@ -3,7 +3,6 @@
 
 pub mod args;
 pub mod commands;
-pub mod compare;
 pub mod exit;
 pub mod guard;
 pub mod history;

@@ -2,6 +2,7 @@
 
 pub mod bring;
 pub mod compare;
+mod comparison;
 pub mod content;
 pub mod copy;
 pub mod create;

@@ -1,16 +1,18 @@
 //! From parsed arguments to what is to be done: one short function a command.
 
 use crate::cli::args::{
-    AliasArgs, CareArgs, Command, CopyArgs, Global, ModeArg, RestoreArgs, ReviveArgs, RouteArg, SandboxArgs, SkipArg, Snapshots,
+    AliasArgs, CareArgs, Command, CompareArgs, CopyArgs, Global, ModeArg, RestoreArgs, ReviveArgs, RouteArg, SandboxArgs,
+    SkipArg, Snapshots,
 };
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
-use crate::cli::{compare, guard, history, inspect, listing, operate};
+use crate::cli::{guard, history, inspect, listing, operate};
 use crate::config::load::Overrides;
 use crate::config::{Config, show};
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::compare::CompareSpec;
 use crate::ops::copy::CopySpec;
 use crate::ops::create::CreateSpec;
 use crate::ops::delete::DeleteSpec;
@@ -92,7 +94,7 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
         Command::Guard(args) => guard::run(services, global, printer, args).await,
         Command::Revive(args) => operate::operate(services, global, printer, vec![revive(&args)]).await,
         Command::History { command } => history::run(services, global, printer, command).await,
-        Command::Compare(args) => compare::run(services, global, printer, args).await,
+        Command::Compare(args) => operate::operate(services, global, printer, vec![comparison(&args)]).await,
         Command::Inspect(args) => inspect::run(services, global, printer, args).await,
         Command::Demo | Command::Sandbox(_) | Command::Config(_) => fail(printer, &usage("this command needs no server")),
     }
@@ -102,6 +104,11 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
 pub fn fail(printer: Printer, problem: &Problem) -> ExitStatus {
     printer.problem(problem);
     ExitStatus::of_problem(problem.kind)
+}
+
+fn comparison(args: &CompareArgs) -> Result<Spec, Problem> {
+    let address = |text: &str| CollectionAddress::parse(text).map_err(usage);
+    Ok(Spec::Compare(CompareSpec { first: address(&args.first)?, second: address(&args.second)?, deep: args.deep }))
 }
 
 fn create(text: &str) -> Result<Spec, Problem> {

@@ -9,7 +9,6 @@ use crate::domain::ids::CollectionName;
 use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::{Unit, exact};
-use crate::jobs::manager::JobOutput;
 use crate::jobs::progress::Progress;
 use crate::ops::proof;
 use crate::ops::report::Verdict;
@@ -31,7 +30,7 @@ const RANGES: usize = 6;
 const NAMED: usize = 10;
 
 /// Points of a sample.
-const SAMPLE: usize = 200;
+pub(in crate::ops) const SAMPLE: usize = 200;
 
 /// Numbers of vectors that a page may hold: as parsed JSON one takes 32 bytes.
 const PAGE_NUMBERS: u64 = 48_000;
@@ -105,7 +104,7 @@ impl Points {
 }
 
 /// The comparison.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// The one.
     pub first: String,
@@ -118,10 +117,12 @@ pub struct Comparison {
     /// Exact counts, first and second.
     pub counts: (u64, u64),
     /// What came of the points that were read.
+    #[serde(flatten)]
     pub points: Points,
     /// How long it took.
     pub seconds: f64,
     /// The judgement.
+    #[serde(skip)]
     pub verdict: Verdict,
 }
 
@@ -141,12 +142,6 @@ impl Comparison {
         let rate = if self.seconds > 0.0 { read as f64 / self.seconds } else { 0.0 };
         lines.push(format!("took: {:.1} s, {} points/s", self.seconds, exact(rate as u64)));
         lines
-    }
-}
-
-impl JobOutput for Comparison {
-    fn headline(&self) -> (String, bool) {
-        (self.verdict.sentence(), matches!(self.verdict, Verdict::Matches(_)))
     }
 }
 
@@ -216,7 +211,9 @@ fn judge(shape: &[String], counts: (u64, u64), points: &Points, deep: bool) -> V
             ("only in the first", points.only_in_first.count),
             ("only in the second", points.only_in_second.count),
         ];
-        found.extend(parts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{} {what}", exact(*n))));
+        let named: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{} {what}", exact(*n))).collect();
+        let read = points.same + parts.iter().map(|(_, n)| n).sum::<u64>();
+        found.push(if deep { named.join("; ") } else { format!("of {} sampled points {}", exact(read), named.join(", ")) });
     } else if counts.0 != counts.1 {
         found.push(format!("{} and {} points", exact(counts.0), exact(counts.1)));
     }
@@ -451,6 +448,8 @@ mod tests {
         let fewer = judge(&[], (5, 6), &same, false);
         assert!(matches!(&fewer, Verdict::Differs(words) if words == "5 and 6 points"), "{fewer:?}");
         let changed = Points { changed: ids(&[7]), ..same };
+        let sampled = judge(&[], (5, 5), &changed, false);
+        assert!(matches!(&sampled, Verdict::Differs(words) if words == "of 6 sampled points 1 changed"), "{sampled:?}");
         let shape = ["1 and 2 shards".to_owned()];
         let found = judge(&shape, (5, 5), &changed, true);
         assert!(matches!(&found, Verdict::Differs(words) if words == "1 and 2 shards; 1 changed"), "{found:?}");

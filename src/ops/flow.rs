@@ -12,7 +12,7 @@ use crate::jobs::manager::{JobContext, JobHandle};
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
-use crate::ops::{copy, create, delete, discard, download, drop, fleet, restore, revive, settle, switch};
+use crate::ops::{compare, comparison, copy, create, delete, discard, download, drop, fleet, restore, revive, settle, switch};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub enum Spec {
     Revive(revive::ReviveSpec),
     /// Continue, roll back or clean up an operation that did not end well.
     Settle(settle::SettleSpec),
+    /// Compare two collections.
+    Compare(compare::CompareSpec),
 }
 
 /// What planning resolved, for execution; the front ends need not know.
@@ -58,6 +60,7 @@ pub(in crate::ops) enum Resolved {
     Drop,
     Revive(Box<revive::Resolved>),
     Settle(Box<settle::Resolved>),
+    Compare,
 }
 
 /// What can be lost.
@@ -325,6 +328,7 @@ async fn plan_of(services: &Services, spec: Spec) -> Result<Plan, Problem> {
         Spec::Drop(spec) => drop::plan(services, spec).await,
         Spec::Revive(spec) => revive::plan(services, spec).await,
         Spec::Settle(spec) => settle::plan(services, spec).await,
+        Spec::Compare(spec) => comparison::plan(services, spec).await,
     }
 }
 
@@ -385,6 +389,7 @@ async fn carry_out(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> R
         Resolved::Drop => drop::execute(services, plan, steps).await,
         Resolved::Revive(resolved) => revive::execute(services, plan, *resolved, steps).await,
         Resolved::Settle(resolved) => settle::execute(services, plan, *resolved, steps).await,
+        Resolved::Compare => comparison::execute(services, plan, steps).await,
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::{one_line, sanitise};
 use crate::ops::bring;
+use crate::ops::comparison::COMPARE;
 use crate::ops::copy::CopySpec;
 use crate::ops::journal::{Journal, Made, TakenUp, Thing};
 use crate::ops::restore::RestoreSpec;
@@ -290,9 +291,9 @@ impl Journal {
     }
 
     /// An operation that another process, or another job of this one, carries out on a target now. Of the newest records:
-    /// nothing runs for weeks.
+    /// nothing runs for weeks. A comparison only reads, and stands in nobody's way.
     pub fn running_on(&self, target: &str) -> Option<Past> {
-        let running = |past: &Past| past.state == State::Running && past.target == target;
+        let running = |past: &Past| past.state == State::Running && past.target == target && past.operation != COMPARE;
         self.newest(RECENT, read_record).into_iter().find(running)
     }
 

@@ -3,6 +3,7 @@
 use crate::domain::problem::Problem;
 use crate::domain::size;
 use crate::jobs::manager::JobOutput;
+use crate::ops::compare::Comparison;
 use crate::ops::flow::{Plan, Spec};
 use serde::Serialize;
 
@@ -127,6 +128,8 @@ pub struct Report {
     pub parts: Vec<Report>,
     /// And each one that failed.
     pub failures: Vec<Problem>,
+    /// Of a comparison: what it found.
+    pub comparison: Option<Box<Comparison>>,
 }
 
 impl Serialize for Report {
@@ -157,6 +160,9 @@ impl Serialize for Report {
             map.serialize_entry("items", &self.parts)?;
             map.serialize_entry("errors", &self.failures)?;
         }
+        if let Some(comparison) = &self.comparison {
+            map.serialize_entry("comparison", comparison)?;
+        }
         map.end()
     }
 }
@@ -184,11 +190,15 @@ impl Report {
             next: Vec::new(),
             parts: Vec::new(),
             failures: Vec::new(),
+            comparison: None,
         }
     }
 
     /// The lines a person reads at the end.
     pub fn lines(&self) -> Vec<String> {
+        if let Some(comparison) = &self.comparison {
+            return comparison.lines();
+        }
         let mut lines =
             vec![if self.source == self.target { self.source.clone() } else { format!("{} → {}", self.source, self.target) }];
         if let Some(verdict) = &self.verdict {

@@ -72,6 +72,8 @@ pub enum Verb {
     Restore,
     /// Copy a collection elsewhere.
     Migrate,
+    /// Compare two collections.
+    Compare,
     /// Delete a recovery point.
     Delete,
     /// Look into a recovery point.

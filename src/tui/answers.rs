@@ -92,7 +92,7 @@ impl App {
             lines.push(String::new());
             lines.push(format!("What to do: {}", problem.advice));
         }
-        self.layers.push(Layer::Text { title: title.to_owned(), lines, scroll: 0 });
+        self.layers.push(Layer::Text { title: title.to_owned(), lines, scroll: 0, of: None });
     }
 
     pub(super) fn finished(&mut self, id: JobId, result: Result<Report, Problem>) {

@@ -17,8 +17,8 @@ const PAGE: usize = 8;
 pub enum Then {
     /// A plan.
     Plan(Box<Kind>),
-    /// A text.
-    Text(String, Vec<String>),
+    /// The report of an operation in the journal: its title, its lines, and the operation's id.
+    Report(String, Vec<String>, String),
     /// Back to where one was.
     Close,
 }
@@ -82,8 +82,7 @@ impl Chooser {
         let settle = |way: Way| plan(Spec::Settle(SettleSpec { id: past.id.clone(), way }));
         let mut choices: Vec<Choice> =
             ways(past).into_iter().map(|way| Choice::new(words(way).0, words(way).1, settle(way))).collect();
-        let report = Then::Text(format!("{} of {}", past.operation, past.target), incident::lines(past));
-        choices.push(Choice::new("show all that is known", "steps with their times, and what is still there", report));
+        choices.push(Choice::new("show all that is known", "steps with their times, and what is still there", report(past)));
         choices.push(Choice::new("decide later", "it stays in the jobs", Then::Close));
         let mut intro = vec![format!("{} → {}", past.source, past.target), past.outcome()];
         if past.is_between() {
@@ -100,8 +99,7 @@ impl Chooser {
             let label =
                 format!("{}  {:<9} {} → {}", crate::domain::time::minute(past.at), past.operation, past.source, past.target);
             let detail = format!("{}, by {}", past.outcome(), past.who);
-            let title = format!("{} of {}", past.operation, past.target);
-            Choice::new(label, detail, Then::Text(title, incident::lines(past)))
+            Choice::new(label, detail, report(past))
         };
         let intro = if all.is_empty() { vec!["nothing was done yet".to_owned()] } else { Vec::new() };
         Self { title: "What was done here (UTC)".into(), intro, choices: all.iter().map(choice).collect(), selected: 0 }
@@ -116,6 +114,10 @@ impl Chooser {
         }
         None
     }
+}
+
+fn report(past: &Past) -> Then {
+    Then::Report(format!("{} of {}", past.operation, past.target), incident::lines(past), past.id.clone())
 }
 
 fn plan(spec: Spec) -> Then {

@@ -34,7 +34,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     for layer in &app.layers {
         match layer {
             Layer::Help { of, scroll } => dialogs::help(app, frame, *of, *scroll),
-            Layer::Text { title, lines, scroll } => dialogs::text(app, frame, title, lines, *scroll),
+            Layer::Text { title, lines, scroll, .. } => dialogs::text(app, frame, title, lines, *scroll),
             Layer::Quit { choice } => dialogs::quit(app, frame, *choice),
             Layer::Wizard(wizard) => wizard::draw(app, frame, wizard),
             Layer::Inspector(inspector) => inspector::draw(app, frame, inspector),

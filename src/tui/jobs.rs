@@ -175,7 +175,7 @@ pub fn touched(spec: &Spec) -> Vec<InstanceName> {
     use crate::ops::restore::RestoreSource;
     match spec {
         Spec::Create(spec) => vec![spec.address.instance.clone()],
-        Spec::Download(_) | Spec::Discard(_) => vec![],
+        Spec::Download(_) | Spec::Discard(_) | Spec::Compare(_) => vec![],
         Spec::Delete(spec) => vec![spec.address.instance.clone()],
         Spec::Restore(spec) => match &spec.source {
             RestoreSource::Snapshot(address, _) => vec![address.instance.clone(), spec.target.instance.clone()],

@@ -28,6 +28,8 @@ pub enum Context {
     Job,
     /// Help, errors, and other texts.
     Text,
+    /// The report of an operation.
+    Report,
     /// The question before leaving.
     Quit,
     /// The filter of a list.
@@ -136,6 +138,13 @@ const RESTORE: Binding =
     bind!("r", [Char('r')], Action::Do(Verb::Restore), "restore", "restore the recovery point (of a collection: its newest)");
 const MIGRATE: Binding =
     bind!("m", [Char('m')], Action::Do(Verb::Migrate), "migrate", "copy the collection to another instance or name");
+const COMPARE: Binding = bind!(
+    "c",
+    [Char('c')],
+    Action::Do(Verb::Compare),
+    "compare",
+    "compare the collection with another one, here or elsewhere; of two marked ones, those"
+);
 const DELETE: Binding = bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node");
 const CANCEL: Binding =
     bind!("x", [Char('x')], Action::Do(Verb::Cancel), "cancel", "cancel the job and clean up; again: without cleaning up");
@@ -186,15 +195,15 @@ const WHAT_NOW: Binding = bind!(
     "what now",
     "choose what comes next: switch an alias, delete, …"
 );
-const WRITE: Binding = bind!(
-    "w",
-    [Char('w')],
-    Action::Do(Verb::Report),
-    "write report",
-    "write the report of a finished job as Markdown into the current folder"
+const WRITE: Binding =
+    bind!("w", [Char('w')], Action::Do(Verb::Report), "write report", "write the report as Markdown into the current folder");
+const MARK_COLLECTION: Binding = bind!(
+    "Space",
+    [Char(' ')],
+    Action::Do(Verb::Mark),
+    "mark",
+    "mark the collection; m then migrates all that are marked, c compares two"
 );
-const MARK_COLLECTION: Binding =
-    bind!("Space", [Char(' ')], Action::Do(Verb::Mark), "mark", "mark the collection; m then migrates all that are marked");
 const OTHER_HALF: Binding = bind!(
     "Tab",
     [Code(KeyCode::Tab), Code(KeyCode::BackTab)],
@@ -263,7 +272,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         [FILTER, NEXT, RIGHT, REFRESH, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
     let mut list: Vec<Binding> = match context {
         Context::Collections => {
-            vec![SNAPSHOT, RESTORE, MIGRATE, INSPECT, GUIDE, UPLOAD, DOWNLOAD, MARK_COLLECTION, HISTORY]
+            vec![SNAPSHOT, RESTORE, MIGRATE, INSPECT, GUIDE, UPLOAD, DOWNLOAD, MARK_COLLECTION, COMPARE, HISTORY]
         }
         Context::Points => vec![RESTORE, DOWNLOAD, INSPECT, DELETE, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY],
         Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, GUIDE, HISTORY],
@@ -277,6 +286,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         Context::Choose => vec![CHOOSE, CLOSE, INTERRUPT_LAYER],
         Context::Job => vec![HIDE, WHAT_NOW, WRITE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
         Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
+        Context::Report => vec![CLOSE_TEXT, WRITE, COPY, INTERRUPT_LAYER],
         Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
         Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
     };
@@ -286,7 +296,9 @@ pub fn bindings(context: Context) -> Vec<Binding> {
             list.extend(MOTIONS);
             list.extend([HELP, QUIT]);
         }
-        Context::Review | Context::Job | Context::Inspector | Context::Text | Context::Choose => list.extend(MOTIONS),
+        Context::Review | Context::Job | Context::Inspector | Context::Text | Context::Report | Context::Choose => {
+            list.extend(MOTIONS)
+        }
         _ => {}
     }
     list
@@ -301,7 +313,7 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 13] = [
+    const ALL: [Context; 14] = [
         Context::Choose,
         Context::Collections,
         Context::Points,
@@ -313,6 +325,7 @@ mod tests {
         Context::Job,
         Context::Inspector,
         Context::Text,
+        Context::Report,
         Context::Quit,
         Context::Filter,
     ];

@@ -17,7 +17,7 @@ pub enum Layer {
         /// First line shown.
         scroll: usize,
     },
-    /// A text that must be read: an error.
+    /// A text that must be read: an error, or a report.
     Text {
         /// Its title.
         title: String,
@@ -25,6 +25,8 @@ pub enum Layer {
         lines: Vec<String>,
         /// First line shown.
         scroll: usize,
+        /// The operation whose report it is, by its id.
+        of: Option<String>,
     },
     /// The question before leaving while jobs run.
     Quit {
@@ -55,6 +57,7 @@ impl Layer {
     /// Which keys mean what.
     pub fn context(&self) -> Context {
         match self {
+            Self::Text { of: Some(_), .. } => Context::Report,
             Self::Help { .. } | Self::Text { .. } => Context::Text,
             Self::Quit { .. } => Context::Quit,
             Self::Wizard(wizard) => wizard.context(),

@@ -1,6 +1,7 @@
 //! From a key on what is selected to a wizard, an inspector, or an effect.
 
-use crate::domain::address::Which;
+use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::ids::CollectionName;
 use crate::domain::size;
 use crate::ops::inspect::Depth;
 use crate::ops::list::RecoveryPoint;
@@ -127,6 +128,13 @@ impl App {
                 Some(Kind::Fleet(from, self.marked_collections.clone()))
             }
             Verb::Migrate => collection.map(Kind::Migrate),
+            Verb::Compare => match (&self.marked_collections[..], &self.model.instance()?.name) {
+                ([first, second], on) => {
+                    let on = |name: &CollectionName| CollectionAddress::new(on.clone(), name.clone());
+                    Some(Kind::Compare(on(first), Some(on(second))))
+                }
+                _ => collection.map(|address| Kind::Compare(address, None)),
+            },
             Verb::Upload => Some(Kind::Upload),
             Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
             Verb::Delete => named.map(|(address, name)| Kind::Delete(address, name)),
@@ -145,6 +153,7 @@ impl App {
         }
         let words = match self.marked_collections.len() {
             0 => "none is marked".to_owned(),
+            2 => "2 marked: m migrates them together, c compares them, Esc unmarks them".to_owned(),
             n => format!("{n} marked: m migrates them together, Esc unmarks them"),
         };
         self.say(&words, false);
@@ -168,8 +177,9 @@ impl App {
 
     fn write_report(&mut self) {
         let result = self.current_job().and_then(|id| self.model.jobs.results.get(&id));
-        let id = match result {
-            Some(Ok(report)) => report.id.clone(),
+        let id = match (self.layers.last(), result) {
+            (Some(Layer::Text { of: Some(id), .. }), _) => id.clone(),
+            (_, Some(Ok(report))) => report.id.clone(),
             // An operation that failed is the newest in the journal that has its name; the history has it too.
             _ => "last".to_owned(),
         };
@@ -181,7 +191,7 @@ impl App {
     pub(super) fn chosen(&mut self, then: Then) {
         match then {
             Then::Close => drop(self.layers.pop()),
-            Then::Text(title, lines) => self.layers.push(Layer::Text { title, lines, scroll: 0 }),
+            Then::Report(title, lines, id) => self.layers.push(Layer::Text { title, lines, scroll: 0, of: Some(id) }),
             Then::Plan(kind) => self.open_wizard(*kind),
         }
     }

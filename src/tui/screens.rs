@@ -8,6 +8,7 @@ use crate::domain::ids::SnapshotName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::JobId;
+use crate::ops::compare::CompareSpec;
 use crate::ops::deliver::Route;
 use crate::ops::download::DownloadSpec;
 use crate::ops::flow::{Consent, Finding, Risk, Spec};
@@ -387,6 +388,42 @@ fn a_side_by_side_restore_ends_in_a_choice() {
         ui.keys("esc esc w");
         assert!(ui.effects.iter().any(|effect| matches!(effect, Effect::WriteReport(_, id) if id.starts_with("2026"))));
     });
+}
+
+#[test]
+fn collections_are_compared() {
+    let asked = |ui: &Ui| {
+        ui.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+            _ => None,
+        })
+    };
+    let compare = |first: &str, second: &str, deep: bool| {
+        let address = |text: &str| CollectionAddress::parse(text).unwrap();
+        Some(Spec::Compare(CompareSpec { first: address(first), second: address(second), deep }))
+    };
+    let mut ui = Ui::new(80, 24);
+    ui.keys("c");
+    assert_screen!(ui, "compare_form_80x24");
+    ui.keys("tab tab right enter");
+    assert_eq!(asked(&ui), compare("prod-eu/products", "staging/products", true), "the same name elsewhere");
+    // The instance itself: the same collection is refused by the form.
+    let mut ui = Ui::new(80, 24);
+    ui.keys("c left enter");
+    assert!(ui.screen().contains("always equal to itself"), "{}", ui.screen());
+    // Of two marked ones those, whatever is selected.
+    let mut ui = Ui::new(80, 24);
+    ui.keys("space down space down c enter");
+    assert_eq!(asked(&ui), compare("prod-eu/products", "prod-eu/drafts", false));
+    for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
+        let mut ui = with_jobs(columns, rows);
+        ui.send(Event::Finished(JobId(3), Box::new(Ok(compared()))));
+        ui.keys("3 enter");
+        let screen = ui.screen();
+        insta::with_settings!({snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_snapshot!(format!("job_compared_{name}"), screen);
+        });
+    }
 }
 
 #[test]

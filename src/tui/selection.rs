@@ -92,6 +92,8 @@ impl App {
         let frozen = || read_only.then(|| "the instance is read-only".to_owned());
         match verb {
             Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
+            Verb::Compare if self.marked_collections.len() > 2 => Some("mark two, or none".to_owned()),
+            Verb::Compare => no_collection(),
             Verb::Download | Verb::Restore | Verb::Inspect => no_point(),
             Verb::Mark if self.focus == Pane::Collections => no_collection(),
             Verb::Mark => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
@@ -101,6 +103,7 @@ impl App {
                 let report = self.current_job().and_then(|id| self.model.jobs.results.get(&id)?.as_ref().ok());
                 report.is_none_or(|report| report.next.is_empty()).then(|| "there is nothing to choose".to_owned())
             }
+            Verb::Report if matches!(self.layers.last(), Some(Layer::Text { of: Some(_), .. })) => None,
             Verb::Report => {
                 let over = self.current_job().is_some_and(|id| self.model.jobs.results.contains_key(&id));
                 (!over).then(|| "the job is not over".to_owned())

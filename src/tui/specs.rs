@@ -3,6 +3,7 @@
 use crate::domain::address::{Address, CollectionAddress, Which, encode};
 use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
 use crate::domain::instance::Protection;
+use crate::ops::compare::CompareSpec;
 use crate::ops::copy::CopySpec;
 use crate::ops::create::CreateSpec;
 use crate::ops::delete::DeleteSpec;
@@ -15,7 +16,7 @@ use crate::ops::overwrite::Skips;
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
 use crate::tui::form::{self, Field};
-use crate::tui::model::Model;
+use crate::tui::model::{InstanceState, Model};
 use crate::tui::wizard::Kind;
 
 /// The fields, with sensible beginnings.
@@ -77,7 +78,29 @@ pub(super) fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
                 Field::choice("route", routes, 0),
             ]
         }
+        Kind::Compare(first, second) => compared_fields(model, first, second.as_ref()),
     }
+}
+
+/// What a collection is compared with: by default the one of the same name on another instance.
+fn compared_fields(model: &Model, first: &CollectionAddress, second: Option<&CollectionAddress>) -> Vec<Field> {
+    let fits = |state: &&InstanceState| match second {
+        Some(second) => state.name == second.instance,
+        None => state.name != first.instance,
+    };
+    let options = model.instances.iter().map(|state| (state.name.to_string(), state.protection.word().to_owned()));
+    let has_it = |state: &&InstanceState| {
+        let known = state.collections.value();
+        fits(state) && known.is_some_and(|known| known.items.iter().any(|view| view.address.collection == first.collection))
+    };
+    let preferred = model.instances.iter().find(has_it).or_else(|| model.instances.iter().find(fits)).map(|state| &state.name);
+    let at = model.instances.iter().position(|state| Some(&state.name) == preferred).unwrap_or(0);
+    let depth = words(&[("sample", "counts, and random points of both"), ("deep", "every point with payload and vectors")]);
+    vec![
+        Field::choice("with instance", options.collect(), at),
+        Field::text("collection", &encode(second.unwrap_or(first).collection.raw())),
+        Field::choice("depth", depth, 0),
+    ]
 }
 
 fn words(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -100,7 +123,7 @@ fn mode_field() -> Field {
 /// The instances; `other` begins with the first writable one that is not `own`.
 fn instance_field(model: &Model, own: Option<&InstanceName>, other: bool) -> Field {
     let options = model.instances.iter().map(|state| (state.name.to_string(), state.protection.word().to_owned()));
-    let fits = |state: &&crate::tui::model::InstanceState| {
+    let fits = |state: &&InstanceState| {
         let is_own = Some(&state.name) == own;
         state.protection != Protection::ReadOnly && is_own != other
     };
@@ -127,13 +150,14 @@ fn free_name(model: &Model, instance: &Field, collection: &CollectionName) -> St
 /// What is wrong with them, in words.
 pub(super) fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
     let value = |label: &str| fields.iter().find(|field| field.label() == label).map_or("", Field::value);
-    let target = || {
+    let address_on = |label: &str| {
         let name = value("collection").trim();
         if name.is_empty() {
             return Err("the collection's name is missing".to_owned());
         }
-        CollectionAddress::parse(&format!("{}/{name}", value("to instance")))
+        CollectionAddress::parse(&format!("{}/{name}", value(label)))
     };
+    let target = || address_on("to instance");
     let mode = || match value("mode") {
         "in-place" => Mode::InPlace,
         "side-by-side" => Mode::SideBySide,
@@ -192,6 +216,13 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
             aliases: value("aliases") == "carry",
         }),
         Kind::Migrate(address) => Spec::Copy(CopySpec::new(address.clone(), target()?, route())),
+        Kind::Compare(first, _) => {
+            let second = address_on("with instance")?;
+            if second == *first {
+                return Err(format!("{first} is always equal to itself: choose another instance or collection"));
+            }
+            Spec::Compare(CompareSpec { first: first.clone(), second, deep: value("depth") == "deep" })
+        }
     })
 }
 
@@ -213,6 +244,7 @@ pub fn kind_of(spec: &Spec) -> Kind {
             RestoreSource::File(_) => Kind::Upload,
         },
         Spec::Copy(spec) => Kind::Migrate(spec.source.clone()),
+        Spec::Compare(spec) => Kind::Compare(spec.first.clone(), Some(spec.second.clone())),
         Spec::Fleet(_) | Spec::Switch(_) | Spec::Drop(_) | Spec::Revive(_) | Spec::Settle(_) => {
             Kind::Chosen(Box::new(spec.clone()))
         }
@@ -233,6 +265,7 @@ pub(super) fn title_of(spec: &Spec) -> String {
         Spec::Download(spec) => format!("Download from {}", spec.address),
         Spec::Delete(spec) => format!("Delete a recovery point of {}", spec.address),
         Spec::Discard(_) => "Discard an interrupted download".into(),
+        Spec::Compare(spec) => format!("Compare {}", spec.first),
     }
 }
 
@@ -243,7 +276,7 @@ pub fn about(kind: &Kind) -> String {
             Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string()
         }
         Kind::Restore(address, which) => Address::Snapshot(address.clone(), which.clone()).to_string(),
-        Kind::Snapshot(address) | Kind::Migrate(address) => address.to_string(),
+        Kind::Snapshot(address) | Kind::Migrate(address) | Kind::Compare(address, _) => address.to_string(),
         Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),
         Kind::Discard(file) => crate::domain::text::sanitise(&file.display().to_string()),
         Kind::Chosen(_) => String::new(),

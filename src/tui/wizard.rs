@@ -43,6 +43,8 @@ pub enum Kind {
     Restore(CollectionAddress, Which),
     /// Copy a collection.
     Migrate(CollectionAddress),
+    /// Compare a collection with another one, which may be chosen already.
+    Compare(CollectionAddress, Option<CollectionAddress>),
     /// Delete a recovery point.
     Delete(CollectionAddress, SnapshotName),
     /// Go on with an interrupted download.
@@ -158,6 +160,7 @@ impl Wizard {
             Kind::Upload => "Upload a file and restore it".into(),
             Kind::Restore(address, _) => format!("Restore {address}"),
             Kind::Migrate(address) => format!("Migrate {address}"),
+            Kind::Compare(address, _) => format!("Compare {address}"),
             Kind::Delete(address, _) => format!("Delete a recovery point of {address}"),
             Kind::Resume(spec) => format!("Resume the download from {}", spec.address),
             Kind::Discard(_) => "Discard an interrupted download".into(),

@@ -21,7 +21,7 @@ async fn finds_every_kind_of_difference(server: &Server) {
     let equal = cli.run(&deep).await;
     assert_eq!(equal.code, 0, "{equal:?}");
     let equal = equal.json();
-    assert_eq!((equal["verdict"].as_str(), equal["same"].as_u64()), (Some("matches"), Some(2_502)));
+    assert_eq!((equal["verdict"].as_str(), equal["comparison"]["same"].as_u64()), (Some("matches"), Some(2_502)));
     // One payload, one vector, one missing on each side; a UUID among them.
     let upsert = |point: Value| json!({"points": [point]});
     for point in [
@@ -35,10 +35,10 @@ async fn finds_every_kind_of_difference(server: &Server) {
     let found = cli.run(&deep).await;
     assert_eq!(found.code, 4, "{found:?}");
     let found = found.json();
-    assert_eq!(found["changed"], json!({"count": 2, "first": [3, 600]}));
-    assert_eq!(found["only_in_first"], json!({"count": 2, "first": [7_497, other]}));
-    assert_eq!(found["only_in_second"], json!({"count": 1, "first": [4]}));
-    assert_eq!(found["same"], 2_498);
+    assert_eq!(found["comparison"]["changed"], json!({"count": 2, "first": [3, 600]}));
+    assert_eq!(found["comparison"]["only_in_first"], json!({"count": 2, "first": [7_497, other]}));
+    assert_eq!(found["comparison"]["only_in_second"], json!({"count": 1, "first": [4]}));
+    assert_eq!(found["comparison"]["same"], 2_498);
     let sampled = cli.run(&["compare", "a/one", "a/two"]).await;
     assert_eq!(sampled.code, 4, "the counts differ: {sampled:?}");
     let absent = cli.run(&["compare", "a/one", "a/absent"]).await;

@@ -194,8 +194,9 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
 fn report_rows(report: &crate::ops::report::Report) -> Vec<Row> {
     use crate::ops::report::Verdict;
     let mut rows = Vec::new();
-    for (index, line) in report.lines().into_iter().enumerate() {
-        let is_verdict = index == 1 && report.verdict.is_some();
+    let sentence = report.verdict.as_ref().map(Verdict::sentence);
+    for line in report.lines() {
+        let is_verdict = sentence.as_ref() == Some(&line);
         let role = match &report.verdict {
             Some(Verdict::Matches(_)) if is_verdict => Role::Good,
             Some(Verdict::Differs(_)) if is_verdict => Role::Danger,

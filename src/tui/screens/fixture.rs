@@ -6,6 +6,7 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::{InstanceName, SnapshotName};
 use crate::domain::instance::{Instance, Protection, Tls, Transfers};
+use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
 use crate::domain::size::Unit;
@@ -13,6 +14,7 @@ use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::version::ServerVersion;
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::jobs::progress::Sample;
+use crate::ops::compare::{Comparison, Ids, Points};
 use crate::ops::flow::tests::plan_of;
 use crate::ops::flow::{Finding, Plan, Risk, Step};
 use crate::ops::inspect::Inspected;
@@ -369,6 +371,46 @@ pub(super) fn report() -> Report {
         steps: vec![StepRecord { name: "restore".into(), seconds: 150.25, result: "ok".into() }],
         left_behind: vec!["safety snapshot staging/products/products-1-2026-11-22-03-00-00.snapshot".into()],
         created: vec![],
+        comparison: None,
+    }
+}
+
+/// A comparison that found something.
+pub(super) fn compared() -> Report {
+    let ids = |count, first: &[u64]| Ids { count, first: first.iter().map(|id| PointId::Number(*id)).collect() };
+    let verdict = Verdict::Differs("1 changed; 12 only in the first".into());
+    let comparison = Comparison {
+        first: "prod-eu/products".into(),
+        second: "staging/products".into(),
+        deep: true,
+        shape: vec![],
+        counts: (4_200_000, 4_199_988),
+        points: Points {
+            same: 4_199_987,
+            only_in_first: ids(12, &[7, 11, 12, 13, 14, 15, 16, 17, 18, 19]),
+            only_in_second: ids(0, &[]),
+            changed: ids(1, &[600]),
+        },
+        seconds: 65.2,
+        verdict: verdict.clone(),
+    };
+    Report {
+        operation: "compare",
+        route: None,
+        route_reason: None,
+        mode: None,
+        verdict: Some(verdict),
+        points: None,
+        samples: None,
+        bytes: 0,
+        steps: vec![StepRecord {
+            name: "compare".into(),
+            seconds: 65.2,
+            result: "differs: 1 changed; 12 only in the first".into(),
+        }],
+        left_behind: vec![],
+        comparison: Some(Box::new(comparison)),
+        ..report()
     }
 }
 
