@@ -134,7 +134,8 @@ mod tests {
             note: "retry 2".into(),
             phase_time: Duration::from_secs(3),
         };
-        let mut row = JobRow { id: JobId(1), title: "t".into(), state: JobState::Running, sample, elapsed: Duration::ZERO };
+        let mut row =
+            JobRow { id: JobId(1), title: "t".into(), state: JobState::Running, sample, elapsed: Duration::ZERO, record: None };
         let reading = Reading { rate: Some(25e6), left: Some(Duration::from_secs(2)), percent: Some(50) };
         assert_eq!(line(&row, &reading), "t: downloading  50% 50.0 MB/100.0 MB  25.0 MB/s  2s left  retry 2");
         row.sample.total = None;

@@ -10,7 +10,7 @@ use crate::jobs::progress::{self, Progress, Sample};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -73,6 +73,8 @@ pub struct JobRow {
     pub sample: Sample,
     /// Since it was started, or how long it took.
     pub elapsed: Duration,
+    /// Its name in the journal, once it is written down there.
+    pub record: Option<String>,
 }
 
 impl JobRow {
@@ -101,6 +103,7 @@ struct Entry {
     title: String,
     state: JobState,
     progress: Progress,
+    record: Arc<OnceLock<String>>,
     cancel: CancellationToken,
     skip_cleanup: CancellationToken,
     started: Instant,
@@ -151,6 +154,7 @@ pub struct JobContext {
     committed: Arc<Notify>,
     next_cleanup: Arc<AtomicU64>,
     resumable: Arc<Mutex<Option<String>>>,
+    record: Arc<OnceLock<String>>,
 }
 
 /// Whether cancel or the work was first: one lock decides, so that a cancel never tears a section apart.
@@ -178,7 +182,13 @@ impl JobContext {
             committed: Arc::default(),
             next_cleanup: Arc::default(),
             resumable: Arc::default(),
+            record: Arc::default(),
         }
+    }
+
+    /// Says what its record in the journal is called, so that its report can be found however it ends.
+    pub fn recorded_as(&self, record: String) {
+        let _ = self.record.set(record);
     }
 
     /// Registers what must be undone when the job fails or is canceled. `label` names the thing that
@@ -313,6 +323,7 @@ impl JobManager {
             title,
             state: JobState::Queued(String::new()),
             progress: context.progress.clone(),
+            record: context.record.clone(),
             cancel: cancel.clone(),
             skip_cleanup: skip_cleanup.clone(),
             started: progress::now(),
@@ -480,6 +491,7 @@ impl JobManager {
             state: entry.state.clone(),
             sample: entry.progress.sample(),
             elapsed: entry.ended.unwrap_or_else(progress::now).saturating_duration_since(entry.started),
+            record: entry.record.get().cloned(),
         };
         table.iter().map(row).collect()
     }

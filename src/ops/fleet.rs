@@ -1,24 +1,29 @@
 //! Copying several collections, or all of an instance, as one operation: the largest first, some at a time, with one
-//! report. Each is a copy of its own, with its own row among the jobs and its own record in the journal.
+//! report. Each is a copy of its own, with its own row among the jobs and its own record in the journal, which has what is
+//! left to settle; the record of the whole tells how each ended.
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::{Unit, exact};
 use crate::domain::text::one_line;
-use crate::jobs::manager::{JobContext, JobHandle};
+use crate::jobs::manager::JobHandle;
 use crate::ops::copy::{self, CopySpec};
 use crate::ops::deliver::Route;
 use crate::ops::flow::{self, Consent, Facts, Finding, Level, Need, Plan, Risk, Spec, Step};
 use crate::ops::overwrite::Skips;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::services::Services;
+use crate::ops::steps::Steps;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Plans that are computed at the same time.
 const PLANNED_AT_ONCE: usize = 4;
+
+/// A copy always has a verdict; without one nothing is claimed.
+static UNCHECKED: Verdict = Verdict::CouldNotCheck(String::new());
 
 /// What names become on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -245,8 +250,9 @@ pub(in crate::ops) async fn execute(
     services: &Arc<Services>,
     plan: &Plan,
     resolved: Resolved,
-    job: &JobContext,
+    steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
+    let job = steps.job;
     let mut handles: Vec<(String, JobHandle<Report>)> = Vec::new();
     let mut failures = Vec::new();
     for part in resolved.plans {
@@ -267,15 +273,18 @@ pub(in crate::ops) async fn execute(
         Ok(())
     });
     let all = handles.len();
-    job.progress.counting("copying collections", Some(all as u64), Unit::Collections);
     let mut parts = Vec::new();
     for (done, (target, handle)) in handles.into_iter().enumerate() {
-        job.progress.note(&format!("{done} of {all} are done; waiting for {target}"));
-        match handle.wait().await {
+        let waiting = async {
+            job.progress.counting("copying collections", Some(all as u64), Unit::Collections);
+            job.progress.look_through(done as u64);
+            job.progress.note(&format!("waiting for {target}"));
+            handle.wait().await
+        };
+        match steps.judge(&format!("copy → {target}"), waiting, |report| report.verdict.as_ref().unwrap_or(&UNCHECKED)).await {
             Ok(report) => parts.push(report),
             Err(problem) => failures.push(problem),
         }
-        job.progress.look_through(1);
     }
     job.keep(cleanup);
     Ok(together(plan, parts, failures))
@@ -294,7 +303,6 @@ fn together(plan: &Plan, parts: Vec<Report>, failures: Vec<Problem>) -> Report {
     Report {
         verdict: Some(verdict),
         bytes: parts.iter().map(|part| part.bytes).sum(),
-        seconds: parts.iter().map(|part| part.seconds).fold(0.0, f64::max),
         left_behind: parts.iter().flat_map(|part| part.left_behind.iter().cloned()).collect(),
         created: parts.iter().flat_map(|part| part.created.iter().cloned()).collect(),
         parts,

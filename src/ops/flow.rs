@@ -362,10 +362,6 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
         return Err(Problem::new(ProblemKind::PlanStale, format!("the plan is stale: {}", finding.message), &plan.target)
             .advise(format!("nothing was done; {}", finding.advice)));
     }
-    if let Resolved::Fleet(resolved) = plan.resolved.clone() {
-        // Its parts are journaled, each by itself.
-        return fleet::execute(services, &plan, *resolved, job).await;
-    }
     if let Some(other) = services.journal.running_on(&plan.target).filter(|_| plan.risk != Risk::Safe) {
         let words = format!("another {} works on it now ({}, by {})", other.operation, other.id, other.who);
         return Err(Problem::new(ProblemKind::Refused, words, &plan.target)
@@ -376,7 +372,7 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
     steps.close(outcome)
 }
 
-async fn carry_out(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
+async fn carry_out(services: &Arc<Services>, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
     match plan.resolved.clone() {
         Resolved::Create(resolved) => create::execute(services, plan, resolved, steps).await,
         Resolved::Download(resolved) => download::execute(services, plan, resolved, steps).await,
@@ -384,7 +380,7 @@ async fn carry_out(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> R
         Resolved::Delete(resolved) => delete::execute(services, plan, resolved, steps).await,
         Resolved::Restore(resolved) => restore::execute(services, plan, *resolved, steps).await,
         Resolved::Copy(resolved) => copy::execute(services, plan, resolved, steps).await,
-        Resolved::Fleet(_) => Err(Problem::new(ProblemKind::Failed, "several copies are no single one", &plan.target)),
+        Resolved::Fleet(resolved) => fleet::execute(services, plan, *resolved, steps).await,
         Resolved::Switch(resolved) => switch::execute(services, plan, resolved, steps).await,
         Resolved::Drop => drop::execute(services, plan, steps).await,
         Resolved::Revive(resolved) => revive::execute(services, plan, *resolved, steps).await,

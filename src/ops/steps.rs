@@ -84,6 +84,7 @@ impl<'a> Steps<'a> {
         let opening =
             Opening { operation: plan.operation, source: &plan.source, target: &plan.target, command: &plan.command, spec };
         let record = services.journal.begin(services.clock.now(), &opening)?;
+        job.recorded_as(record.id());
         let ledger = Ledger { record, clock: services.clock.clone() };
         let started = progress::now();
         Ok(Self { services, job, ledger, done: Vec::new(), made: Vec::new(), journal_failed: false, started, ended: false })
@@ -196,10 +197,11 @@ impl<'a> Steps<'a> {
             self.made.iter().filter(|(kind, _)| *kind != Made::Collection).map(|(_, thing)| thing.clone()).collect();
         match outcome {
             Ok(mut report) => {
+                // What parts of it left is in the report already.
+                report.left_behind.extend(left);
                 report.id = self.id();
                 report.steps = std::mem::take(&mut self.done);
                 report.seconds = rounded(self.started);
-                report.left_behind = left;
                 let result = match &report.rollback {
                     Some(Verdict::Matches(_)) => "rolled back",
                     Some(_) => "rollback not proven",

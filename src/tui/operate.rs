@@ -176,15 +176,18 @@ impl App {
     }
 
     fn write_report(&mut self) {
-        let result = self.current_job().and_then(|id| self.model.jobs.results.get(&id));
-        let id = match (self.layers.last(), result) {
-            (Some(Layer::Text { of: Some(id), .. }), _) => id.clone(),
-            (_, Some(Ok(report))) => report.id.clone(),
-            // An operation that failed is the newest in the journal that has its name; the history has it too.
-            _ => "last".to_owned(),
+        let row = self.current_job().and_then(|id| self.model.jobs.row(id));
+        let id = match self.layers.last() {
+            Some(Layer::Text { of: Some(id), .. }) => Some(id.clone()),
+            _ => row.and_then(|row| row.record.clone()),
         };
-        let ticket = self.model.ticket();
-        self.effects.push(Effect::WriteReport(ticket, id));
+        match id {
+            Some(id) => {
+                let ticket = self.model.ticket();
+                self.effects.push(Effect::WriteReport(ticket, id));
+            }
+            None => self.say("it ended before anything was done: there is no report", true),
+        }
     }
 
     /// What was chosen in a list.

@@ -391,6 +391,19 @@ fn a_side_by_side_restore_ends_in_a_choice() {
 }
 
 #[test]
+fn the_report_of_a_failed_job_is_its_own() {
+    let mut ui = with_jobs(80, 24);
+    let failed = Problem::new(ProblemKind::Failed, "the disk is full", "prod-eu/events");
+    ui.send(Event::Finished(JobId(3), Box::new(Err(failed))));
+    ui.keys("esc 3 enter w");
+    let written = ui.effects.iter().find_map(|effect| match effect {
+        Effect::WriteReport(_, id) => Some(id.clone()),
+        _ => None,
+    });
+    assert_eq!(written.as_deref(), Some("20261122T030000Z-1-3"), "and not that of whatever was begun last");
+}
+
+#[test]
 fn collections_are_compared() {
     let asked = |ui: &Ui| {
         ui.effects.iter().rev().find_map(|effect| match effect {

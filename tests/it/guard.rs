@@ -130,6 +130,10 @@ async fn refreshed(real: bool) {
     let report = first.json();
     assert_eq!((first.code, &report["verdict"]), (0, &json!("matches")), "{first:?}");
     assert_eq!(report["items"].as_array().unwrap().len(), 3);
+    let whole = cli.run(&["history", "show", report["id"].as_str().unwrap(), "--markdown"]).await;
+    for part in ["b/stage-large |  | matches", "b/stage-middle |  | matches", "b/tiny |  | matches"] {
+        assert!(whole.stdout.contains(part), "one report has them all: {whole:?}");
+    }
     for (name, count) in [("tiny", 20), ("stage-large", 900), ("stage-middle", 200)] {
         assert_eq!(b.count(name).await, count);
     }

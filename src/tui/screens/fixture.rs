@@ -304,7 +304,14 @@ pub(super) fn job(id: u64, title: &str, state: JobState, done: u64, total: Optio
         note: String::new(),
         phase_time: Duration::from_secs(72),
     };
-    JobRow { id: JobId(id), title: title.into(), state, sample, elapsed: Duration::from_secs(75) }
+    JobRow {
+        id: JobId(id),
+        title: title.into(),
+        state,
+        sample,
+        elapsed: Duration::from_secs(75),
+        record: Some(format!("20261122T030000Z-1-{id}")),
+    }
 }
 
 pub(super) fn jobs(done: u64) -> Vec<JobRow> {
