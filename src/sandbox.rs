@@ -38,8 +38,10 @@ pub struct SandboxOptions {
     pub api_key: Option<String>,
     /// Key that may only read.
     pub read_only_api_key: Option<String>,
-    /// Nodes of the cluster; 1 is a standalone server.
+    /// Nodes; 1 is a standalone server, unless it is a cluster of one.
     pub nodes: usize,
+    /// A cluster, also of one node: only there shard keys can be made. Several nodes always are one.
+    pub cluster: bool,
     /// Bytes per second and connection; `None` for no limit.
     pub rate: Option<u64>,
     /// Whether `recover` may fetch http(s) locations.
@@ -55,6 +57,7 @@ impl Default for SandboxOptions {
             api_key: None,
             read_only_api_key: None,
             nodes: 1,
+            cluster: false,
             rate: None,
             url_recovery: true,
             faults: Faults::default(),

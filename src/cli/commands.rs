@@ -370,6 +370,7 @@ async fn start_sandbox(args: &SandboxArgs) -> Result<Sandbox, Problem> {
         api_key: args.api_key.clone(),
         read_only_api_key: args.read_only_api_key.clone(),
         nodes: usize::from(args.nodes),
+        cluster: false,
         rate: args.rate,
         url_recovery: !args.no_url_recovery,
         faults: crate::sandbox::faults::Faults::default(),

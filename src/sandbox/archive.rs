@@ -71,18 +71,20 @@ pub struct Picture {
     pub schema: Map<String, Value>,
     /// All shards.
     pub shards: Vec<ShardPicture>,
+    /// Numbers of the shards of each key.
+    pub keys: Vec<(Value, Vec<u32>)>,
 }
 
 impl Picture {
     /// Takes the picture; cheap, points are shared.
     pub fn take(cluster: &Cluster, collection: &Collection, node: usize) -> Self {
         let vectors = Vectors::of(&collection.config);
-        let shards = collection.shards.iter().enumerate().map(|(id, shard)| {
+        let shards = collection.shards.iter().map(|(id, shard)| {
             let peers: Map<String, Value> =
                 shard.replicas.keys().map(|index| (cluster.nodes[*index].peer.to_string(), json!("Active"))).collect();
             ShardPicture {
-                id: id as u32,
-                segment: collection.segments[id].clone(),
+                id: *id,
+                segment: shard.segment.clone(),
                 replica: shard.replicas.get(&node).cloned(),
                 replica_state: json!({"is_local": shard.replicas.contains_key(&node), "this_peer_id": cluster.nodes[node].peer, "peers": peers}),
                 vectors: vectors.clone(),
@@ -92,6 +94,7 @@ impl Picture {
             config: collection.config.clone(),
             schema: collection.payload_schema.clone().into_iter().collect(),
             shards: shards.collect(),
+            keys: collection.keys(),
         }
     }
 }
@@ -115,7 +118,8 @@ pub fn write_collection(path: &Path, picture: &Picture) -> std::io::Result<()> {
     }
     append(&mut tar, "version.info", b"0.4.2")?;
     append(&mut tar, "config.json", picture.config.to_string().as_bytes())?;
-    append(&mut tar, "shard_key_mapping.json", b"[]")?;
+    let keys: Value = picture.keys.iter().map(|(key, shards)| json!({"key": key, "shard_ids": shards})).collect();
+    append(&mut tar, "shard_key_mapping.json", keys.to_string().as_bytes())?;
     append(&mut tar, "payload_index.json", json!({"schema": picture.schema}).to_string().as_bytes())?;
     tar.into_inner()?.sync_data()
 }

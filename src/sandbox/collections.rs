@@ -31,7 +31,7 @@ pub async fn list(State(node): State<Node>) -> Answer {
 pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
-    let points: usize = collection.readable()?.iter().map(|points| points.len()).sum();
+    let points: usize = collection.readable(None)?.iter().map(|(_, points)| points.len()).sum();
     let schema: Map<String, Value> = collection
         .payload_schema
         .iter()
@@ -74,6 +74,37 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
         return Err(Refusal::new(409, format!("Wrong input: Collection `{name}` already exists!")));
     }
     cluster.create(&name, full_config(&body));
+    Ok(ok(json!(true)))
+}
+
+#[derive(Deserialize)]
+struct KeyRequest {
+    shard_key: Value,
+    shards_number: Option<u32>,
+}
+
+/// `PUT /collections/{c}/shards`: the shards of a key get the next numbers; the first one is 1 (1.16.3).
+pub async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+    let request: KeyRequest = body_of(&body)?;
+    let mut cluster = node.world.cluster();
+    if !node.world.is_cluster(&cluster) {
+        return Err(Refusal::new(400, "Bad request: Distributed mode disabled"));
+    }
+    let real = cluster.resolve(&name)?;
+    let mut collection = cluster.collection(&real)?.clone();
+    let key = request.shard_key;
+    if !collection.is_keyed() {
+        return Err(Refusal::new(400, "Bad request: Shard Key cannot be created with Auto sharding method"));
+    }
+    if collection.shards.values().any(|shard| shard.key.as_ref() == Some(&key)) {
+        return Err(Refusal::new(400, format!("Bad request: Sharding key {key} already exists for collection {real}")));
+    }
+    let first = collection.shards.keys().next_back().map_or(1, |last| last + 1);
+    for number in first..first + request.shards_number.unwrap_or_else(|| collection.parameter("shard_number")).min(100) {
+        let shard = cluster.empty_shard(&collection, number, Some(key.clone()));
+        collection.shards.insert(number, shard);
+    }
+    cluster.collections.insert(real, collection);
     Ok(ok(json!(true)))
 }
 
@@ -162,7 +193,7 @@ pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Ans
 /// `GET /cluster`
 pub async fn cluster(State(node): State<Node>) -> Answer {
     let cluster = node.world.cluster();
-    if cluster.nodes.len() < 2 {
+    if !node.world.is_cluster(&cluster) {
         return ok(json!({"status": "disabled"}));
     }
     let peers: Map<String, Value> =
@@ -180,13 +211,18 @@ pub async fn collection_cluster(State(node): State<Node>, Path(name): Path<Strin
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
     let (mut local, mut remote) = (Vec::new(), Vec::new());
-    for (shard_id, shard) in collection.shards.iter().enumerate() {
+    for (shard_id, shard) in &collection.shards {
         for (index, replica) in &shard.replicas {
+            let mut shown = json!({"shard_id": shard_id, "state": "Active"});
+            if let Some(key) = &shard.key {
+                shown["shard_key"] = key.clone();
+            }
             if *index == node.index {
-                let points = if replica.broken { 0 } else { replica.points.len() };
-                local.push(json!({"shard_id": shard_id, "points_count": points, "state": "Active"}));
+                shown["points_count"] = json!(if replica.broken { 0 } else { replica.points.len() });
+                local.push(shown);
             } else {
-                remote.push(json!({"shard_id": shard_id, "peer_id": cluster.nodes[*index].peer, "state": "Active"}));
+                shown["peer_id"] = json!(cluster.nodes[*index].peer);
+                remote.push(shown);
             }
         }
     }

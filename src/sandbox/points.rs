@@ -2,7 +2,7 @@
 
 use crate::sandbox::answer::{Answer, Refusal, ok};
 use crate::sandbox::collections::body_of;
-use crate::sandbox::world::{Cluster, Collection, Node, PointKey, StoredPoint, mix};
+use crate::sandbox::world::{Cluster, Collection, Node, PointKey, Shard, StoredPoint, mix};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 #[derive(Deserialize)]
 struct UpsertRequest {
     points: Vec<NewPoint>,
+    shard_key: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -35,7 +36,7 @@ pub async fn upsert(State(node): State<Node>, Path(name): Path<String>, body: By
         check_dimension(collection, &point.vector)?;
     }
     for point in request.points {
-        let shard = collection.shard_of(&point.id);
+        let shard = collection.shard_of(&point.id, request.shard_key.as_ref())?;
         let stored = StoredPoint { vector: stored_vector(collection, point.vector), payload: point.payload };
         collection.write(shard, |points| {
             points.insert(point.id.clone(), stored.clone());
@@ -66,6 +67,7 @@ fn stored_vector(collection: &Collection, vector: Value) -> Value {
 #[derive(Deserialize)]
 struct Selector {
     points: Vec<PointKey>,
+    shard_key: Option<Value>,
 }
 
 /// `POST /collections/{c}/points/delete`, by ids.
@@ -74,7 +76,7 @@ pub async fn delete(State(node): State<Node>, Path(name): Path<String>, body: By
     let mut cluster = node.world.cluster();
     let collection = cluster.collection_mut(&name)?;
     for key in request.points {
-        let shard = collection.shard_of(&key);
+        let shard = collection.shard_of(&key, request.shard_key.as_ref())?;
         collection.write(shard, |points| {
             points.remove(&key);
         });
@@ -86,6 +88,7 @@ pub async fn delete(State(node): State<Node>, Path(name): Path<String>, body: By
 struct PayloadRequest {
     points: Vec<PointKey>,
     payload: serde_json::Map<String, Value>,
+    shard_key: Option<Value>,
 }
 
 /// `POST /collections/{c}/points/payload`, by ids: merges.
@@ -94,7 +97,7 @@ pub async fn set_payload(State(node): State<Node>, Path(name): Path<String>, bod
     let mut cluster = node.world.cluster();
     let collection = cluster.collection_mut(&name)?;
     for key in request.points {
-        let shard = collection.shard_of(&key);
+        let shard = collection.shard_of(&key, request.shard_key.as_ref())?;
         collection.write(shard, |points| {
             let Some(point) = points.get_mut(&key) else { return };
             match point.payload.as_object_mut() {
@@ -106,10 +109,17 @@ pub async fn set_payload(State(node): State<Node>, Path(name): Path<String>, bod
     Ok(completed(&mut cluster))
 }
 
+#[derive(Deserialize, Default)]
+struct CountRequest {
+    shard_key: Option<Value>,
+}
+
 /// `POST /collections/{c}/points/count`
-pub async fn count(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+pub async fn count(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+    let request: CountRequest = if body.is_empty() { CountRequest::default() } else { body_of(&body)? };
     let cluster = node.world.cluster();
-    let count: usize = cluster.collection(&name)?.readable()?.iter().map(|points| points.len()).sum();
+    let shards = cluster.collection(&name)?.readable(request.shard_key.as_ref())?;
+    let count: usize = shards.iter().map(|(_, points)| points.len()).sum();
     Ok(ok(json!({"count": count})))
 }
 
@@ -121,11 +131,18 @@ struct ReadRequest {
     limit: Option<usize>,
     with_payload: Option<bool>,
     with_vector: Option<bool>,
+    shard_key: Option<Value>,
 }
 
+/// A point where it is held.
+type Held<'a> = (&'a Shard, &'a PointKey, &'a StoredPoint);
+
 impl ReadRequest {
-    fn show(&self, key: &PointKey, point: &StoredPoint, payload_by_default: bool) -> Value {
+    fn show(&self, (shard, key, point): Held<'_>, payload_by_default: bool) -> Value {
         let mut shown = json!({"id": key});
+        if let Some(key) = &shard.key {
+            shown["shard_key"] = key.clone();
+        }
         if self.with_payload.unwrap_or(payload_by_default) {
             shown["payload"] = if point.payload.is_null() { json!({}) } else { point.payload.clone() };
         }
@@ -140,18 +157,19 @@ impl ReadRequest {
 pub async fn scroll(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let request: ReadRequest = body_of(&body)?;
     let cluster = node.world.cluster();
-    let shards = cluster.collection(&name)?.readable()?;
+    let shards = cluster.collection(&name)?.readable(request.shard_key.as_ref())?;
     let limit = request.limit.unwrap_or(10);
-    let mut page: Vec<(&PointKey, &StoredPoint)> = Vec::new();
-    for points in shards {
+    let mut page: Vec<Held<'_>> = Vec::new();
+    for (shard, points) in shards {
+        let held = |(key, point)| (shard, key, point);
         match &request.offset {
-            Some(offset) => page.extend(points.range(offset.clone()..).take(limit + 1)),
-            None => page.extend(points.iter().take(limit + 1)),
+            Some(offset) => page.extend(points.range(offset.clone()..).take(limit + 1).map(held)),
+            None => page.extend(points.iter().take(limit + 1).map(held)),
         }
     }
-    page.sort_by_key(|(key, _)| *key);
-    let next = page.get(limit).map(|(key, _)| (*key).clone());
-    let shown: Vec<Value> = page.iter().take(limit).map(|(key, point)| request.show(key, point, true)).collect();
+    page.sort_by_key(|(_, key, _)| *key);
+    let next = page.get(limit).map(|(_, key, _)| (*key).clone());
+    let shown: Vec<Value> = page.iter().take(limit).map(|held| request.show(*held, true)).collect();
     Ok(ok(json!({"points": shown, "next_page_offset": next})))
 }
 
@@ -160,9 +178,11 @@ pub async fn retrieve(State(node): State<Node>, Path(name): Path<String>, body: 
     let request: ReadRequest = body_of(&body)?;
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
-    let shards = collection.readable()?;
-    let find = |key: &PointKey| shards.get(collection.shard_of(key)).and_then(|points| points.get(key));
-    let found = request.ids.iter().filter_map(|key| Some(request.show(key, find(key)?, true)));
+    let shards = collection.readable(request.shard_key.as_ref())?;
+    let find = |key: &PointKey| {
+        shards.iter().find_map(|(shard, points)| points.get_key_value(key).map(|(key, point)| (*shard, key, point)))
+    };
+    let found = request.ids.iter().filter_map(|key| Some(request.show(find(key)?, true)));
     Ok(ok(Value::Array(found.collect())))
 }
 
@@ -173,14 +193,16 @@ pub async fn query(State(node): State<Node>, Path(name): Path<String>, body: Byt
     cluster.counter += 1;
     let seed = cluster.counter;
     let collection = cluster.collection(&name)?;
-    let mut all: Vec<(&PointKey, &StoredPoint)> = collection.readable()?.into_iter().flat_map(|points| points.iter()).collect();
+    let shards = collection.readable(request.shard_key.as_ref())?;
+    let mut all: Vec<Held<'_>> =
+        shards.iter().flat_map(|(shard, points)| points.iter().map(|(key, point)| (*shard, key, point))).collect();
     let limit = request.limit.unwrap_or(10).min(all.len());
     for at in 0..limit {
         let pick = at + (mix(seed.wrapping_mul(1_000_003) + at as u64) as usize) % (all.len() - at);
         all.swap(at, pick);
     }
-    let shown = all.iter().take(limit).map(|(key, point)| {
-        let mut shown = request.show(key, point, false);
+    let shown = all.iter().take(limit).map(|held| {
+        let mut shown = request.show(*held, false);
         shown["version"] = json!(1);
         shown["score"] = json!(1.0);
         shown

@@ -151,7 +151,7 @@ pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refu
             created.payload_schema = unpacked.schema.clone();
         }
     }
-    let standalone = cluster.nodes.len() == 1;
+    let standalone = !node.world.is_cluster(&cluster);
     let target = cluster.collection_mut(&real)?;
     compatible(&target.config, &config)?;
     if standalone && unpacked.shards.len() < target.shards.len() {
@@ -160,6 +160,10 @@ pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refu
     // An upload is recovered from its own file, so that it is met as well.
     let breaks = node.world.options.faults.meets(Route::Recover, Kind::Break);
     for (shard, mut data) in unpacked.shards {
+        // Data finds its shard by the number, whatever key that has; without such a shard it is dropped in silence (1.16.3).
+        if target.is_keyed() && !target.shards.contains_key(&shard) {
+            continue;
+        }
         data.broken |= breaks;
         replace(target, node.index, shard, data)?;
     }
@@ -212,7 +216,7 @@ fn compatible(target: &Value, snapshot: &Value) -> Result<(), Refusal> {
 
 /// `priority=snapshot`: this node's replica takes the data, the others are rebuilt from it.
 fn replace(target: &mut Collection, node: usize, shard: u32, data: unpack::UnpackedShard) -> Result<(), Refusal> {
-    let shard = target.shards.get_mut(shard as usize).ok_or_else(|| Refusal::no_shard(shard))?;
+    let shard = target.shards.get_mut(&shard).ok_or_else(|| Refusal::no_shard(shard))?;
     let version = shard.replicas.get(&node).map_or(0, |replica| replica.version) + 1;
     if data.broken {
         shard.replicas.insert(node, Replica { broken: true, version, ..Replica::default() });

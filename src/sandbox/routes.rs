@@ -28,6 +28,7 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
         .route("/collections/{c}/exists", get(collections::exists))
         .route("/collections/{c}/cluster", get(collections::collection_cluster))
         .route("/collections/{c}/aliases", get(collections::aliases_of))
+        .route("/collections/{c}/shards", put(collections::create_shard_key))
         .route("/collections/{c}/index", put(collections::create_index))
         .route("/collections/{c}/points", put(points::upsert).post(points::retrieve))
         .route("/collections/{c}/points/count", post(points::count))

@@ -89,7 +89,7 @@ fn befall(world: &World, seed: &SeedCollection) {
         Fate::Well => {}
         Fate::Damaged => {
             let Some(collection) = cluster.collections.get_mut(&seed.name) else { return };
-            for replica in collection.shards.iter_mut().flat_map(|shard| shard.replicas.values_mut()) {
+            for replica in collection.shards.values_mut().flat_map(|shard| shard.replicas.values_mut()) {
                 replica.broken = true;
             }
         }
@@ -108,13 +108,13 @@ fn make(world: &World, seed: &SeedCollection) {
     collection.payload_schema.insert("city".into(), json!("keyword"));
     for id in 1..=seed.points {
         let key = PointKey::Number(id);
-        let shard = collection.shard_of(&key);
+        let Ok(shard) = collection.shard_of(&key, None) else { continue };
         collection.write(shard, |points| {
             points.insert(key.clone(), point(seed, id));
         });
     }
     let share = seed.filler / collection.shards.len() as u64;
-    for replica in collection.shards.iter_mut().flat_map(|shard| shard.replicas.values_mut()) {
+    for replica in collection.shards.values_mut().flat_map(|shard| shard.replicas.values_mut()) {
         replica.filler = share;
     }
 }

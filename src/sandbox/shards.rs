@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 fn folder(node: &Node, name: &str, shard: u32) -> Result<String, Refusal> {
     let cluster = node.world.cluster();
     let real = cluster.resolve(name)?;
-    if shard as usize >= cluster.collection(&real)?.shards.len() {
+    if !cluster.collection(&real)?.shards.contains_key(&shard) {
         return Err(Refusal::no_shard(shard));
     }
     Ok(format!("{real}/shards/{shard}"))

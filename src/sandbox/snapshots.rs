@@ -93,7 +93,7 @@ pub async fn list(State(node): State<Node>, Path(name): Path<String>) -> Result<
 /// `POST /collections/{c}/snapshots`
 pub async fn create(State(node): State<Node>, Path(name): Path<String>, Query(params): Params) -> Result<Answer, Refusal> {
     let real = node.world.cluster().resolve(&name)?;
-    node.world.cluster().collection(&real)?.readable()?;
+    node.world.cluster().collection(&real)?.readable(None)?;
     let work = detached(snapshot_collection(node.clone(), real, now()));
     if params.get("wait").is_some_and(|wait| wait == "false") {
         return Ok(accepted());

@@ -50,6 +50,10 @@ pub struct Replica {
 pub struct Shard {
     /// Node index to replica.
     pub replicas: BTreeMap<usize, Replica>,
+    /// Id of its one segment.
+    pub segment: String,
+    /// The key that it belongs to, where the collection is sharded by keys.
+    pub key: Option<Value>,
 }
 
 /// One collection.
@@ -59,10 +63,8 @@ pub struct Collection {
     pub config: Value,
     /// Indexed fields.
     pub payload_schema: BTreeMap<String, Value>,
-    /// The shards.
-    pub shards: Vec<Shard>,
-    /// Segment id for each shard.
-    pub segments: Vec<String>,
+    /// The shards by number: from 0, or from 1 where they are made with their keys (1.16.3).
+    pub shards: BTreeMap<u32, Shard>,
 }
 
 /// A file that a node keeps.
@@ -149,6 +151,11 @@ impl World {
         })
     }
 
+    /// Whether it is a cluster, be it of one node: only there shard keys can be made.
+    pub fn is_cluster(&self, cluster: &Cluster) -> bool {
+        self.options.cluster || cluster.nodes.len() > 1
+    }
+
     /// The state, locked. Never held across an await.
     pub fn cluster(&self) -> MutexGuard<'_, Cluster> {
         self.cluster.lock().unwrap_or_else(PoisonError::into_inner)
@@ -191,16 +198,22 @@ impl Cluster {
         self.collections.get_mut(&real).ok_or_else(|| Refusal::no_collection(name))
     }
 
-    /// Creates an empty collection from a config; shards are spread over the nodes.
+    /// Creates an empty collection from a config. One that is sharded by keys has no shards until it has keys.
     pub fn create(&mut self, name: &str, config: Value) {
-        let number = |key: &str| config["params"][key].as_u64().unwrap_or(1).max(1) as usize;
-        let (shard_count, nodes) = (number("shard_number"), self.nodes.len());
-        let replicas = number("replication_factor").min(nodes);
-        let shard = |id: usize| Shard { replicas: (0..replicas).map(|r| ((id + r) % nodes, Replica::default())).collect() };
-        let shards = (0..shard_count).map(shard).collect();
-        let segments = (0..shard_count).map(|_| self.fresh_uuid()).collect();
-        let collection = Collection { config, payload_schema: BTreeMap::new(), shards, segments };
+        let mut collection = Collection { config, payload_schema: BTreeMap::new(), shards: BTreeMap::new() };
+        let count = if collection.is_keyed() { 0 } else { collection.parameter("shard_number") };
+        for number in 0..count {
+            collection.shards.insert(number, self.empty_shard(&collection, number, None));
+        }
         self.collections.insert(name.to_owned(), collection);
+    }
+
+    /// A shard without points, on the nodes that it falls to.
+    pub fn empty_shard(&mut self, collection: &Collection, number: u32, key: Option<Value>) -> Shard {
+        let nodes = self.nodes.len();
+        let copies = (collection.parameter("replication_factor") as usize).min(nodes);
+        let replicas = (0..copies).map(|copy| ((number as usize + copy) % nodes, Replica::default())).collect();
+        Shard { replicas, segment: self.fresh_uuid(), key }
     }
 
     /// A UUID that differs from all before.
@@ -213,26 +226,59 @@ impl Cluster {
 }
 
 impl Collection {
-    /// Which shard holds a point.
-    pub fn shard_of(&self, key: &PointKey) -> usize {
-        let hash = match key {
+    /// A number of the config; at least 1.
+    pub fn parameter(&self, name: &str) -> u32 {
+        self.config["params"][name].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or(1).max(1)
+    }
+
+    /// Whether it is sharded by keys.
+    pub fn is_keyed(&self) -> bool {
+        self.config["params"]["sharding_method"] == "custom"
+    }
+
+    /// Numbers of the shards of each key, in the order of the keys' text, as a snapshot lists them (1.16.3).
+    pub fn keys(&self) -> Vec<(Value, Vec<u32>)> {
+        let mut keys: BTreeMap<String, (Value, Vec<u32>)> = BTreeMap::new();
+        for (number, shard) in &self.shards {
+            if let Some(key) = &shard.key {
+                keys.entry(key.to_string()).or_insert_with(|| (key.clone(), Vec::new())).1.push(*number);
+            }
+        }
+        keys.into_values().collect()
+    }
+
+    /// Which shard a point goes to; one that is sharded by keys wants to be told the key.
+    pub fn shard_of(&self, point: &PointKey, key: Option<&Value>) -> Result<u32, Refusal> {
+        let hash = match point {
             PointKey::Number(number) => mix(*number),
             PointKey::Uuid(text) => text.bytes().fold(7, |hash, byte| mix(hash ^ u64::from(byte))),
         };
-        (hash % self.shards.len().max(1) as u64) as usize
+        if self.is_keyed() && key.is_none() {
+            return Err(Refusal::new(400, "Wrong input: Shard key not specified"));
+        }
+        let numbers: Vec<u32> = self.shards.iter().filter(|(_, shard)| shard.key.as_ref() == key).map(|(n, _)| *n).collect();
+        let missing = || Refusal::new(400, format!("Wrong input: Shard key {} not found", key.unwrap_or(&Value::Null)));
+        let at = (hash % numbers.len().max(1) as u64) as usize;
+        numbers.get(at).copied().ok_or_else(missing)
     }
 
-    /// One readable replica of every shard, or the words of the real server when one is broken.
-    pub fn readable(&self) -> Result<Vec<&Points>, Refusal> {
+    /// One readable replica of every shard, of one key or of all, or the words of the real server when one is broken.
+    pub fn readable(&self, key: Option<&Value>) -> Result<Vec<(&Shard, &Points)>, Refusal> {
+        if let Some(key) = key
+            && !self.shards.values().any(|shard| shard.key.as_ref() == Some(key))
+        {
+            return Err(Refusal::new(400, format!("Bad request: Shard key {key} not found")));
+        }
         let broken = || Refusal::internal("Service internal error: Failed to restore local replica");
-        let readable = |shard: &'_ Shard| shard.replicas.values().position(|replica| !replica.broken);
-        let each = self.shards.iter().map(|shard| readable(shard).and_then(|at| shard.replicas.values().nth(at)));
-        each.map(|replica| replica.map(|replica| &replica.points).ok_or_else(broken)).collect()
+        let points = |shard: &'_ Shard| shard.replicas.values().position(|replica| !replica.broken);
+        let asked = self.shards.values().filter(|shard| key.is_none() || shard.key.as_ref() == key);
+        let each = asked.map(|shard| (shard, points(shard).and_then(|at| shard.replicas.values().nth(at))));
+        each.map(|(shard, replica)| Ok((shard, &replica.ok_or_else(broken)?.points))).collect()
     }
 
     /// Changes the points of a shard on all its replicas.
-    pub fn write(&mut self, shard: usize, mut change: impl FnMut(&mut BTreeMap<PointKey, StoredPoint>)) {
-        let Some(shard) = self.shards.get_mut(shard) else { return };
+    pub fn write(&mut self, shard: u32, mut change: impl FnMut(&mut BTreeMap<PointKey, StoredPoint>)) {
+        let Some(shard) = self.shards.get_mut(&shard) else { return };
         for replica in shard.replicas.values_mut() {
             change(Arc::make_mut(&mut replica.points));
             replica.version += 1;

@@ -11,6 +11,7 @@ mod exchanges;
 mod flows;
 mod guard;
 mod inspect;
+mod keyed;
 mod killed;
 mod layers;
 mod line;
