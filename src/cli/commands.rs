@@ -201,7 +201,7 @@ fn alias(args: &AliasArgs) -> Result<Spec, Problem> {
         Ok(Address::Collection(_)) => return Err(usage("an alias and its collection are on the same instance")),
         _ => CollectionAddress::parse(&format!("{}/{}", alias.instance, args.collection)).map_err(usage)?,
     };
-    Ok(Spec::Switch(SwitchSpec { alias: alias.collection.raw().to_owned(), to }))
+    Ok(Spec::Switch(SwitchSpec::new(alias.collection.raw(), &to)))
 }
 
 fn revive(args: &ReviveArgs) -> Result<Spec, Problem> {

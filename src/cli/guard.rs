@@ -1,17 +1,18 @@
 //! `qsnap guard`: a snapshot, a command with its own input and output, and the collection as it was when it fails.
 //! What guard has to say goes to stderr: stdout is the command's.
 
+mod aliases;
+
 use crate::cli::args::{Global, GuardArgs};
 use crate::cli::commands::{fail, skipped};
 use crate::cli::exit::ExitStatus;
+use crate::cli::guard::aliases::Aliases;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
 use crate::cli::prompt;
 use crate::domain::address::{Address, CollectionAddress, Which};
-use crate::domain::collection::Alias;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::text::one_line;
 use crate::ops::create::CreateSpec;
 use crate::ops::delete::DeleteSpec;
 use crate::ops::deliver::Route;
@@ -21,8 +22,6 @@ use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
 use crate::ops::services::Services;
-use crate::ops::switch::SwitchSpec;
-use std::collections::BTreeSet;
 use std::process::ExitStatus as ProcessStatus;
 use std::sync::Arc;
 use tokio::process::Command;
@@ -80,7 +79,7 @@ impl Guard<'_> {
             )
             .advise(format!("nothing was run; {}", finding.advice)));
         }
-        let before = self.aliases().await.map(|all| self.own(&all));
+        let aliases = Aliases::before(self.services, &self.address).await?;
         let failed = match self.command(snapshot).await? {
             0 => self.check(snapshot).await?,
             code => Some((format!("the command ended with {code}"), code)),
@@ -88,17 +87,39 @@ impl Guard<'_> {
         match failed {
             None => self.forget(&name, snapshot).await,
             Some((why, code)) => {
-                let status = self.roll_back(&name, &why, code, &consent).await?;
-                let Some(before) = before else { return Ok(status) };
-                match (self.bring_back(&before, &consent).await, &status) {
-                    (Ok(()), _) => Ok(status),
-                    // Wrong data is the worse news of the two.
-                    (Err(problem), ExitStatus::Difference) => {
-                        self.say(&problem.to_string());
-                        Ok(status)
-                    }
-                    (Err(problem), _) => Err(problem),
+                let rolled = self.roll_back(&name, &why, code, &consent).await;
+                self.settle_aliases(rolled, &aliases, &consent).await
+            }
+        }
+    }
+
+    /// Readers come back to data that is proven only; of all else it is told which aliases are missing.
+    async fn settle_aliases(
+        &self,
+        rolled: Result<ExitStatus, Problem>,
+        aliases: &Aliases<'_>,
+        consent: &Consent,
+    ) -> Result<ExitStatus, Problem> {
+        if let Ok(ExitStatus::Command(_)) = rolled {
+            // When they cannot be listed, that is what is missing.
+            for spec in aliases.free().await.unwrap_or_default() {
+                let made = match flow::plan(self.services, spec).await {
+                    Ok(plan) => self.job(plan, consent).await,
+                    Err(problem) => Err(problem),
+                };
+                match made {
+                    Ok(report) => self.say(&format!("made again: {}", report.lines().join("; "))),
+                    Err(problem) => self.printer.problem(&problem),
                 }
+            }
+        }
+        let Some(missing) = aliases.missing().await else { return rolled };
+        match rolled {
+            Ok(ExitStatus::Command(_)) => Err(missing),
+            // Wrong data is the worse news of the two, and the last one to be read.
+            worse => {
+                self.printer.problem(&missing);
+                worse
             }
         }
     }
@@ -178,46 +199,6 @@ impl Guard<'_> {
         Ok(code_of(status))
     }
 
-    /// All aliases: they are no part of a snapshot. `None` when they cannot be listed.
-    async fn aliases(&self) -> Option<Vec<Alias>> {
-        let connection = self.services.connection(&self.address.instance).await.ok()?;
-        connection.first().aliases().await.ok()
-    }
-
-    /// Those of the collection.
-    fn own(&self, all: &[Alias]) -> BTreeSet<String> {
-        all.iter().filter(|alias| alias.collection == self.address.collection).map(|alias| alias.alias.clone()).collect()
-    }
-
-    /// Makes the aliases again that the command took, where their names are free. One that points elsewhere now may be
-    /// needed there: it is named, and not taken.
-    async fn bring_back(&self, before: &BTreeSet<String>, consent: &Consent) -> Result<(), Problem> {
-        let unknown = || {
-            Problem::new(ProblemKind::Failed, "rolled back, but its aliases cannot be listed", self.address.to_string())
-                .advise(format!("it had: {}", one_line(&words(before), 200)))
-        };
-        let now = self.aliases().await.ok_or_else(unknown)?;
-        let lost: BTreeSet<String> = before.difference(&self.own(&now)).cloned().collect();
-        for alias in lost.iter().filter(|lost| !now.iter().any(|known| known.alias == **lost)) {
-            let spec = Spec::Switch(SwitchSpec { alias: alias.clone(), to: self.address.clone() });
-            let made = match flow::plan(self.services, spec).await {
-                Ok(plan) => self.job(plan, consent).await,
-                Err(problem) => Err(problem),
-            };
-            match made {
-                Ok(_) => self.say(&format!("the alias {} points at it again", one_line(alias, 100))),
-                Err(problem) => self.say(&format!("the alias {} could not be made again: {problem}", one_line(alias, 100))),
-            }
-        }
-        let after = self.own(&self.aliases().await.ok_or_else(unknown)?);
-        let missing: BTreeSet<String> = lost.difference(&after).cloned().collect();
-        let Some(first) = missing.first() else { return Ok(()) };
-        let command = SwitchSpec { alias: first.clone(), to: self.address.clone() }.command();
-        let message = format!("rolled back, but aliases that pointed at it do not: {}", one_line(&words(&missing), 200));
-        Err(Problem::new(ProblemKind::Failed, message, self.address.to_string())
-            .advise(format!("see where they point now, then `{command} --yes` brings one back")))
-    }
-
     async fn forget(&self, name: &SnapshotName, snapshot: &str) -> Result<ExitStatus, Problem> {
         if !self.args.forget {
             self.say(&format!("the command succeeded; the snapshot is kept: {snapshot}"));
@@ -246,7 +227,15 @@ impl Guard<'_> {
             problem.advise(advice)
         })?;
         let verdict = report.verdict.clone().unwrap_or(Verdict::CouldNotCheck("nothing was compared".into()));
-        self.say(&format!("rolled back; {}", verdict.sentence()));
+        match &report.rollback {
+            None => self.say(&format!("rolled back; {}", verdict.sentence())),
+            // What it then put back is what was there right before: the command's work.
+            Some(back) => {
+                let message = format!("the snapshot did not come back as it was taken: {}", verdict.reason());
+                let advice = format!("{} is as the command left it, as far as is known: {}", self.address, back.sentence());
+                self.printer.problem(&Problem::new(ProblemKind::Difference, message, self.address.to_string()).advise(advice));
+            }
+        }
         for thing in &report.left_behind {
             self.say(&format!("kept: {thing} (what the command left)"));
         }
@@ -256,10 +245,6 @@ impl Guard<'_> {
             Verdict::CouldNotCheck(_) => ExitStatus::Failed,
         })
     }
-}
-
-fn words(aliases: &BTreeSet<String>) -> String {
-    aliases.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn pass_on(child: &tokio::process::Child) {

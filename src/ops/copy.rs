@@ -206,7 +206,7 @@ fn carried(spec: &CopySpec, from: &Target, to: &Target) -> (Vec<String>, Vec<Fin
 }
 
 fn switch_command(alias: &str, to: &Target) -> String {
-    crate::ops::switch::SwitchSpec { alias: alias.to_owned(), to: to.address.clone() }.command()
+    crate::ops::switch::SwitchSpec::new(alias, &to.address).command()
 }
 
 fn command(spec: &CopySpec, typed: bool) -> String {

@@ -333,7 +333,7 @@ async fn plan_of(services: &Services, spec: Spec) -> Result<Plan, Problem> {
 }
 
 /// The flags that agree to a plan on the command line; `typed` when the address has to be given.
-pub(in crate::ops) fn consent_flags(typed: bool, address: &dyn std::fmt::Display) -> String {
+pub fn consent_flags(typed: bool, address: &dyn std::fmt::Display) -> String {
     if typed { format!(" --yes --confirm '{address}'") } else { " --yes".to_owned() }
 }
 

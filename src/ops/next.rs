@@ -10,7 +10,7 @@ use crate::ops::switch::SwitchSpec;
 
 /// Pointing an alias at a collection.
 pub fn switch(alias: &str, to: &CollectionAddress, from: &str) -> Next {
-    let spec = SwitchSpec { alias: alias.to_owned(), to: to.clone() };
+    let spec = SwitchSpec::new(alias, to);
     Next {
         words: format!("switch the alias {} from {from} to {}, in one step", one_line(alias, 60), to.collection),
         command: format!("{} --yes", spec.command()),

@@ -24,9 +24,21 @@ pub struct SwitchSpec {
     pub alias: String,
     /// The collection it is to point at.
     pub to: CollectionAddress,
+    /// Only while it points at nothing: nobody's alias is taken.
+    pub free: bool,
 }
 
 impl SwitchSpec {
+    /// Wherever it points now.
+    pub fn new(alias: &str, to: &CollectionAddress) -> Self {
+        Self { alias: alias.to_owned(), to: to.clone(), free: false }
+    }
+
+    /// Of an alias that must point at nothing.
+    pub fn of_free(alias: &str, to: &CollectionAddress) -> Self {
+        Self { free: true, ..Self::new(alias, to) }
+    }
+
     /// The same on the command line, without consent.
     pub fn command(&self) -> String {
         format!("qsnap alias {}/{} {}", self.to.instance, encode(&self.alias), encode(self.to.collection.raw()))
@@ -69,6 +81,10 @@ pub async fn plan(services: &Services, spec: SwitchSpec) -> Result<Plan, Problem
         findings.push(match &before {
             Some(before) if *before == to.collection => {
                 Finding::block("alias", format!("{alias} points at {to} already"), "nothing to do")
+            }
+            Some(before) if spec.free => {
+                let words = format!("{alias} points at {before} by now");
+                Finding::block("alias", words, "it may be needed there: see who uses it, then switch it by hand")
             }
             Some(before) => Finding::good("alias", format!("{alias} points at {before} now, which stays as it is")),
             None => Finding::good("alias", format!("{alias} is free")),

@@ -239,7 +239,7 @@ async fn side_by_side_ends_in_a_choice(real: bool) {
     assert_eq!(content(b, "live").await, Some(old.clone()));
     assert_eq!(content(b, "shop").await, Some(old.clone()), "the alias is not switched by itself");
     let Some(Spec::Switch(switch)) = report.next.first().map(|next| next.spec.clone()) else { panic!("{report:?}") };
-    assert_eq!(switch, SwitchSpec { alias: "shop".into(), to: beside.clone() });
+    assert_eq!(switch, SwitchSpec::new("shop", &beside));
     let switched = scene.world.run(Spec::Switch(switch.clone())).await.unwrap();
     assert!(matches!(switched.verdict, Some(Verdict::Matches(_))), "{switched:?}");
     assert_eq!(content(b, "shop").await, content(a, "live").await);
