@@ -23,6 +23,7 @@ pub mod journal;
 pub mod list;
 pub mod next;
 pub mod overwrite;
+pub mod parts;
 pub mod proof;
 pub mod report;
 pub mod resolve;

@@ -7,12 +7,14 @@
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::limits::{Limits, Resource};
 use crate::jobs::progress::{self, Progress, Sample};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -155,6 +157,7 @@ pub struct JobContext {
     next_cleanup: Arc<AtomicU64>,
     resumable: Arc<Mutex<Option<String>>>,
     record: Arc<OnceLock<String>>,
+    cancel: CancellationToken,
 }
 
 /// Whether cancel or the work was first: one lock decides, so that a cancel never tears a section apart.
@@ -164,6 +167,8 @@ struct Gate {
     committing: u32,
     /// The job passed the point of no return: it runs to its end.
     sealed: bool,
+    /// It is sealed because it cancels its parts itself, and waits for them.
+    conducts: bool,
     /// A cancel took hold: nothing may be committed any more.
     closed: bool,
 }
@@ -173,7 +178,7 @@ struct Gate {
 pub struct CleanupId(u64);
 
 impl JobContext {
-    fn new(id: JobId) -> Self {
+    fn new(id: JobId, cancel: CancellationToken) -> Self {
         Self {
             id,
             progress: Progress::default(),
@@ -183,7 +188,21 @@ impl JobContext {
             next_cleanup: Arc::default(),
             resumable: Arc::default(),
             record: Arc::default(),
+            cancel,
         }
+    }
+
+    /// Seals a job whose parts are jobs of their own: a cancel does not end it, but is told by [`JobContext::canceled`], so
+    /// that it can cancel them and wait until each is over.
+    pub fn conduct(&self) -> bool {
+        let sealed = self.seal();
+        self.gate().conducts = sealed;
+        sealed
+    }
+
+    /// Returns once somebody wants it canceled.
+    pub async fn canceled(&self) {
+        self.cancel.cancelled().await;
     }
 
     /// Says what its record in the journal is called, so that its report can be found however it ends.
@@ -316,8 +335,8 @@ impl JobManager {
         F: Future<Output = Result<T, Problem>> + Send + 'static,
     {
         let id = JobId(self.0.next.fetch_add(1, Ordering::Relaxed));
-        let context = JobContext::new(id);
         let cancel = CancellationToken::new();
+        let context = JobContext::new(id, cancel.clone());
         let skip_cleanup = CancellationToken::new();
         let entry = Entry {
             title,
@@ -335,12 +354,36 @@ impl JobManager {
         needs.dedup();
         let (sender, result) = oneshot::channel();
         let manager = self.clone();
+        // Who is spawned first is served first, whichever task runs first: its place in the queue is taken here.
+        let mut queue = self.clone().queue(id, needs).boxed();
+        let queue = match queue.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(held) => std::future::ready(held).boxed(),
+            Poll::Pending => queue,
+        };
         self.0.tracker.spawn(async move {
-            let (outcome, value) = manager.drive(id, context, needs, cancel, skip_cleanup, work).await;
+            let (outcome, value) = manager.drive(id, context, queue, (cancel, skip_cleanup), work).await;
             let _ = sender.send(value);
             manager.finish(id, outcome).await;
         });
         JobHandle { id, result }
+    }
+
+    /// Takes what a job needs, one after the other; its row says what it waits for.
+    async fn queue(self, id: JobId, needs: Vec<Resource>) -> Vec<OwnedSemaphorePermit> {
+        let mut held = Vec::new();
+        for need in needs {
+            let permit = match self.0.limits.try_take(&need) {
+                Some(permit) => Some(permit),
+                None => {
+                    if let Some(entry) = self.table().get_mut(&id) {
+                        entry.state = JobState::Queued(need.waits_for());
+                    }
+                    self.0.limits.take(&need).await
+                }
+            };
+            held.extend(permit);
+        }
+        held
     }
 
     #[expect(clippy::disallowed_methods, reason = "jobs are spawned here and nowhere else")]
@@ -348,9 +391,8 @@ impl JobManager {
         &self,
         id: JobId,
         context: JobContext,
-        needs: Vec<Resource>,
-        cancel: CancellationToken,
-        skip_cleanup: CancellationToken,
+        mut queue: BoxFuture<'static, Vec<OwnedSemaphorePermit>>,
+        (cancel, skip_cleanup): (CancellationToken, CancellationToken),
         work: W,
     ) -> (Outcome, Result<T, Problem>)
     where
@@ -359,20 +401,11 @@ impl JobManager {
         F: Future<Output = Result<T, Problem>> + Send + 'static,
     {
         let canceled = || Problem::new(ProblemKind::Canceled, "canceled", "");
-        let mut held = Vec::new();
-        for need in &needs {
-            let permit = match self.0.limits.try_take(need) {
-                Some(permit) => Some(permit),
-                None => {
-                    self.enter(id, JobState::Queued(need.waits_for())).await;
-                    tokio::select! {
-                        permit = self.0.limits.take(need) => permit,
-                        () = cancel.cancelled() => return (Outcome::Canceled { cleaned: true, kept: None }, Err(canceled())),
-                    }
-                }
-            };
-            held.extend(permit);
-        }
+        let _ = self.0.events.send(JobEvent::Changed(id)).await;
+        let _held = tokio::select! {
+            held = &mut queue => held,
+            () = cancel.cancelled() => return (Outcome::Canceled { cleaned: true, kept: None }, Err(canceled())),
+        };
         self.enter(id, JobState::Running).await;
         let mut task = tokio::spawn(work(context.clone()));
         let ended = tokio::select! {
@@ -420,7 +453,7 @@ impl JobManager {
 
     /// Says that a cancel was heard while it has to wait.
     fn note_cancel(&self, context: &JobContext) {
-        if !context.close() {
+        if !context.close() && !context.gate().conducts {
             context.progress.note("cancel was heard; too late to stop what the server does, waiting for the result");
         }
     }
@@ -601,6 +634,48 @@ mod tests {
         drain(events);
         go.send(()).unwrap();
         assert!(first.wait().await.is_ok() && second.wait().await.is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn jobs_are_served_in_the_order_in_which_they_are_spawned() {
+        let (jobs, events) = JobManager::new();
+        drain(events);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let needs = vec![Resource::Slot { pool: "prod".into(), size: 1 }];
+        let handles: Vec<_> = (0..200)
+            .map(|n| {
+                let order = order.clone();
+                jobs.spawn(String::new(), needs.clone(), move |_| async move {
+                    order.lock().unwrap().push(n);
+                    Ok(Done(""))
+                })
+            })
+            .collect();
+        for handle in handles {
+            handle.wait().await.unwrap();
+        }
+        assert!(order.lock().unwrap().is_sorted(), "{order:?}");
+    }
+
+    #[tokio::test]
+    async fn a_job_that_conducts_others_cancels_them_itself() {
+        let (jobs, events) = JobManager::new();
+        drain(events);
+        let part = jobs.spawn("part".into(), vec![], |_| std::future::pending::<Result<Done, Problem>>());
+        let (inner, id) = (jobs.clone(), part.id);
+        let (begun, has_begun) = oneshot::channel::<()>();
+        let whole = jobs.spawn("whole".into(), vec![], move |job| async move {
+            assert!(job.conduct());
+            begun.send(()).unwrap();
+            job.canceled().await;
+            inner.cancel(id);
+            assert_eq!(part.wait().await.err().unwrap().kind, ProblemKind::Canceled);
+            Err::<Done, _>(Problem::new(ProblemKind::Canceled, "canceled: 1 of 1", "x"))
+        });
+        has_begun.await.unwrap();
+        jobs.cancel(whole.id);
+        assert_eq!(whole.wait().await.err().unwrap().message, "canceled: 1 of 1");
+        assert!(jobs.rows().iter().all(|row| !row.sample.note.contains("too late")));
     }
 
     #[tokio::test]

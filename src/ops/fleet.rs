@@ -7,23 +7,22 @@ use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::{Unit, exact};
 use crate::domain::text::one_line;
-use crate::jobs::manager::JobHandle;
+use crate::jobs::manager::{JobContext, JobHandle, JobId};
 use crate::ops::copy::{self, CopySpec};
 use crate::ops::deliver::Route;
 use crate::ops::flow::{self, Consent, Facts, Finding, Level, Need, Plan, Risk, Spec, Step};
 use crate::ops::overwrite::Skips;
+use crate::ops::parts::Part;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Plans that are computed at the same time.
 const PLANNED_AT_ONCE: usize = 4;
-
-/// A copy always has a verdict; without one nothing is claimed.
-static UNCHECKED: Verdict = Verdict::CouldNotCheck(String::new());
 
 /// What names become on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,7 +86,8 @@ pub async fn plan(services: &Services, spec: FleetSpec) -> Result<Plan, Problem>
     let (mut plans, mut findings, mut steps, mut facts) = (Vec::new(), Vec::new(), Vec::new(), Facts::default());
     for (copy, result) in planned {
         match result {
-            Ok(plan) => {
+            Ok(mut plan) => {
+                plan.findings.extend(flow::open_on(services, &plan.target));
                 steps.push(step_of(&copy, &plan));
                 steps.extend(plan.steps.iter().filter(|step| step.name == copy::ALIASES).cloned());
                 findings.extend(notable(&plan));
@@ -253,7 +253,14 @@ pub(in crate::ops) async fn execute(
     steps: &mut Steps<'_>,
 ) -> Result<Report, Problem> {
     let job = steps.job;
-    let mut handles: Vec<(String, JobHandle<Report>)> = Vec::new();
+    // What it consists of is written down before any of it begins: a kill must not lose what never did.
+    let parts: Vec<Part> = resolved.plans.iter().map(|plan| Part::new(&plan.target, &plan.command)).collect();
+    steps.consists_of(&parts)?;
+    if !job.conduct() {
+        // A cancel came first: this task is about to be dropped here.
+        std::future::pending::<()>().await;
+    }
+    let mut running = Vec::new();
     let mut failures = Vec::new();
     for part in resolved.plans {
         let consent = match part.need() {
@@ -262,32 +269,62 @@ pub(in crate::ops) async fn execute(
         };
         let target = part.target.clone();
         match part.approve(&consent) {
-            Ok(approved) => handles.push((target, flow::start(services, approved))),
+            Ok(approved) => running.push((target, flow::start(services, approved.part_of(steps.id())))),
             Err(problem) => failures.push(problem),
         }
     }
-    // Whoever cancels the whole cancels its parts.
-    let (jobs, ids) = (services.jobs.clone(), handles.iter().map(|(_, handle)| handle.id).collect::<Vec<_>>());
-    let cleanup = job.on_failure("copies that go on".into(), async move {
-        ids.into_iter().for_each(|id| jobs.cancel(id));
-        Ok(())
-    });
-    let all = handles.len();
-    let mut parts = Vec::new();
-    for (done, (target, handle)) in handles.into_iter().enumerate() {
-        let waiting = async {
-            job.progress.counting("copying collections", Some(all as u64), Unit::Collections);
-            job.progress.look_through(done as u64);
-            job.progress.note(&format!("waiting for {target}"));
-            handle.wait().await
-        };
-        match steps.judge(&format!("copy → {target}"), waiting, |report| report.verdict.as_ref().unwrap_or(&UNCHECKED)).await {
-            Ok(report) => parts.push(report),
-            Err(problem) => failures.push(problem),
-        }
+    let ids: Vec<JobId> = running.iter().map(|(_, handle)| handle.id).collect();
+    let (done, failed, canceled) = tokio::select! {
+        ended = wait_for_all(steps, running) => ended,
+        never = pass_cancel_on(services, job, &ids) => match never {},
+    };
+    failures.extend(failed);
+    let report = together(plan, done, failures);
+    if canceled == 0 {
+        return Ok(report);
     }
-    job.keep(cleanup);
-    Ok(together(plan, parts, failures))
+    let left =
+        if report.left_behind.is_empty() { String::new() } else { format!("; left behind: {}", report.left_behind.join(", ")) };
+    let message =
+        format!("canceled: {canceled} of {} copies; {}{left}", ids.len(), report.verdict.as_ref().map_or("", Verdict::reason));
+    Err(Problem::new(ProblemKind::Canceled, message, &plan.target).advise("`qsnap history` tells how each ended"))
+}
+
+/// Whoever cancels the whole cancels its parts; it ends when they have ended.
+async fn pass_cancel_on(services: &Services, job: &JobContext, ids: &[JobId]) -> Infallible {
+    job.canceled().await;
+    job.progress.note("canceling each copy; what a server restores already is waited for");
+    ids.iter().for_each(|id| services.jobs.cancel(*id));
+    std::future::pending().await
+}
+
+/// Waits until every copy is over, however it ends, and writes that down. Gives what they reported, what failed, and how
+/// many were canceled.
+async fn wait_for_all(steps: &mut Steps<'_>, running: Vec<(String, JobHandle<Report>)>) -> (Vec<Report>, Vec<Problem>, usize) {
+    let (mut done, mut failures, mut canceled) = (Vec::new(), Vec::new(), 0);
+    let progress = steps.job.progress.clone();
+    progress.counting("copying collections", Some(running.len() as u64), Unit::Collections);
+    for (target, handle) in running {
+        progress.note(&format!("waiting for {target}"));
+        let name = format!("copy → {target}");
+        match handle.wait().await {
+            Ok(report) => {
+                let verdict = report
+                    .verdict
+                    .as_ref()
+                    .map_or_else(|| "done".to_owned(), |verdict| format!("{}: {}", verdict.word(), verdict.reason()));
+                steps.ended(&name, verdict, report.seconds);
+                done.push(report);
+            }
+            Err(problem) => {
+                steps.ended(&name, problem.to_string(), 0.0);
+                canceled += usize::from(problem.kind == ProblemKind::Canceled);
+                failures.push(problem);
+            }
+        }
+        progress.look_through(1);
+    }
+    (done, failures, canceled)
 }
 
 fn together(plan: &Plan, parts: Vec<Report>, failures: Vec<Problem>) -> Report {

@@ -9,6 +9,7 @@ use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::{JobContext, JobHandle};
+use crate::ops::history::Past;
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
@@ -233,6 +234,7 @@ pub enum Consent {
 #[derive(Debug)]
 pub struct Approved {
     plan: Plan,
+    part_of: Option<String>,
 }
 
 impl Plan {
@@ -274,8 +276,8 @@ impl Plan {
                 .advise("change `protection` in the configuration, or leave out --read-only, if this is meant to be changed"));
         }
         match (self.need(), consent) {
-            (Need::Nothing, _) | (Need::Yes, Consent::Yes | Consent::Typed(_)) => Ok(Approved { plan: self }),
-            (Need::Typed(expected), Consent::Typed(typed)) if *typed == expected => Ok(Approved { plan: self }),
+            (Need::Nothing, _) | (Need::Yes, Consent::Yes | Consent::Typed(_)) => Ok(Approved { plan: self, part_of: None }),
+            (Need::Typed(expected), Consent::Typed(typed)) if *typed == expected => Ok(Approved { plan: self, part_of: None }),
             (Need::Typed(expected), Consent::Typed(_)) => Err(refuse("the typed address is not the one that changes".into())
                 .advise(format!("type exactly {expected}, or leave it"))),
             (Need::Typed(expected), _) => Err(refuse(format!("this needs the address typed: {}", self.why_typed()))
@@ -296,6 +298,11 @@ impl Approved {
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
+
+    /// Makes it a part of an operation that runs, by its id.
+    pub(in crate::ops) fn part_of(self, whole: String) -> Self {
+        Self { part_of: Some(whole), ..self }
+    }
 }
 
 /// Computes the plan of an operation, by reading only.
@@ -303,16 +310,23 @@ pub async fn plan(services: &Services, spec: Spec) -> Result<Plan, Problem> {
     let settles = matches!(spec, Spec::Settle(_));
     let mut plan = plan_of(services, spec).await?;
     if !settles && plan.risk != Risk::Safe {
-        let open = services.journal.open().into_iter().filter(|past| past.target == plan.target);
-        plan.findings.extend(open.map(|past| {
-            Finding::look(
-                "history",
-                format!("a {} of {} ended as `{}` and is still open", past.operation, past.target, past.state.word()),
-                format!("`qsnap history show {}` tells what it left, and how to settle it first", past.id),
-            )
-        }));
+        let open = open_on(services, &plan.target);
+        plan.findings.extend(open);
     }
     Ok(plan)
+}
+
+/// What is still open on a target.
+pub(in crate::ops) fn open_on(services: &Services, target: &str) -> Vec<Finding> {
+    let open = services.journal.open().into_iter().filter(|past| past.target == target);
+    let finding = |past: Past| {
+        Finding::look(
+            "history",
+            format!("a {} of {} ended as `{}` and is still open", past.operation, past.target, past.state.word()),
+            format!("`qsnap history show {}` tells what it left, and how to settle it first", past.id),
+        )
+    };
+    open.map(finding).collect()
 }
 
 async fn plan_of(services: &Services, spec: Spec) -> Result<Plan, Problem> {
@@ -347,7 +361,7 @@ pub fn start(services: &Arc<Services>, approved: Approved) -> JobHandle<Report> 
 }
 
 async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext) -> Result<Report, Problem> {
-    let plan = approved.plan;
+    let Approved { plan, part_of } = approved;
     if let Some((address, _)) = &plan.changes {
         services.writable(&address.instance)?;
     }
@@ -362,12 +376,14 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
         return Err(Problem::new(ProblemKind::PlanStale, format!("the plan is stale: {}", finding.message), &plan.target)
             .advise(format!("nothing was done; {}", finding.advice)));
     }
-    if let Some(other) = services.journal.running_on(&plan.target).filter(|_| plan.risk != Risk::Safe) {
+    // The parts of a whole ask each for its own target.
+    let alone = plan.risk != Risk::Safe && !matches!(plan.resolved, Resolved::Fleet(_));
+    if let Some(other) = services.journal.running_on(&plan.target).filter(|_| alone) {
         let words = format!("another {} works on it now ({}, by {})", other.operation, other.id, other.who);
         return Err(Problem::new(ProblemKind::Refused, words, &plan.target)
             .advise("nothing was done; wait for it: two at a time on one collection get into each other's way"));
     }
-    let mut steps = Steps::begin(services, job, &plan)?;
+    let mut steps = Steps::begin(services, job, &plan, part_of.as_deref())?;
     let outcome = carry_out(services, &plan, &mut steps).await;
     steps.close(outcome)
 }

@@ -7,6 +7,7 @@ use crate::ops::bring;
 use crate::ops::comparison::COMPARE;
 use crate::ops::copy::CopySpec;
 use crate::ops::journal::{Journal, Made, TakenUp, Thing};
+use crate::ops::parts::{self, Part};
 use crate::ops::restore::RestoreSpec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,10 @@ pub struct Past {
     pub settled: Option<String>,
     /// The one that it goes on with.
     pub takes_up: Option<String>,
+    /// What it consists of, where that is more than one operation.
+    pub parts: Vec<Part>,
+    /// The one that it is a part of.
+    pub part_of: Option<String>,
 }
 
 impl Past {
@@ -202,8 +207,13 @@ impl Past {
         if self.settled.is_some() || self.state == State::Running {
             return false;
         }
-        let broken_off = self.state == State::BrokenOff && self.spec.is_some();
+        let broken_off = self.state == State::BrokenOff && (self.spec.is_some() || self.not_begun() > 0);
         broken_off || self.is_between() || !self.leftovers().is_empty()
+    }
+
+    /// Parts of it that never began.
+    pub fn not_begun(&self) -> usize {
+        self.parts.iter().filter(|part| part.record.is_none()).count()
     }
 
     /// In one line: what became of it.
@@ -211,6 +221,9 @@ impl Past {
         let step = self.steps.last().map_or_else(String::new, |step| format!(" in `{}`", step.name));
         match (&self.settled, &self.state) {
             (Some(how), _) => format!("{}; settled: {how}", self.state.word()),
+            (None, State::BrokenOff) if self.not_begun() > 0 => {
+                format!("broken off, {} of {} not begun", self.not_begun(), self.parts.len())
+            }
             (None, State::BrokenOff) => format!("broken off{step}"),
             (None, State::Running) => format!("running{step}"),
             (None, State::Ended(result)) if !self.leftovers().is_empty() => {
@@ -276,6 +289,7 @@ impl Journal {
         for past in &mut all {
             past.superseded(&good);
         }
+        parts::attach(&mut all);
         all
     }
 
@@ -297,14 +311,15 @@ impl Journal {
         self.newest(RECENT, read_record).into_iter().find(running)
     }
 
-    /// One operation by its id, by the beginning of its id where only one has it, or the `last` one.
+    /// One operation by its id, by the beginning of its id where only one has it, or the `last` one that is no part of
+    /// another.
     ///
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, id: &str) -> Result<Past, Problem> {
         let mut all = self.read();
-        if id == "last" && !all.is_empty() {
-            return Ok(all.swap_remove(0));
+        if let ("last", Some(at)) = (id, all.iter().position(|past| past.part_of.is_none())) {
+            return Ok(all.swap_remove(at));
         }
         let mut found: Vec<Past> = all.into_iter().filter(|past| past.id.starts_with(id)).collect();
         match (id.is_empty(), found.len()) {
@@ -339,6 +354,11 @@ enum Event {
         who: String,
         #[serde(default)]
         spec: Value,
+        #[serde(default)]
+        part_of: Option<String>,
+    },
+    Parts {
+        parts: Vec<Part>,
     },
     Step {
         step: String,
@@ -392,7 +412,7 @@ fn read_record(path: &Path) -> Option<Past> {
         // A killed process may have left half a line.
         let Ok(Line { at, event }) = serde_json::from_str(line) else { continue };
         match (&mut past, event) {
-            (None, Event::Begin { operation, source, target, command, who, spec }) => {
+            (None, Event::Begin { operation, source, target, command, who, spec, part_of }) => {
                 past = Some(Past {
                     id: id.clone(),
                     at,
@@ -411,6 +431,8 @@ fn read_record(path: &Path) -> Option<Past> {
                     handed: Handed::default(),
                     settled: None,
                     takes_up: None,
+                    parts: Vec::new(),
+                    part_of: part_of.map(|id| one_line(&id, 60)),
                 });
             }
             (Some(past), event) => past.take(at, event),
@@ -442,6 +464,7 @@ impl Past {
     fn take(&mut self, at: Timestamp, event: Event) {
         match event {
             Event::Begin { .. } => {}
+            Event::Parts { parts } => self.parts = parts.into_iter().map(Part::sanitised).collect(),
             Event::Step { step, detail } => {
                 // Making the keys makes the collection.
                 self.handed.over |= step == bring::SHARD_KEYS;
@@ -505,8 +528,14 @@ mod tests {
     fn begin(journal: &Journal, mode: Mode) -> Record {
         let target = CollectionAddress::parse("a/x").unwrap();
         let spec = RestoreSpec::new(RestoreSource::File("/f.snapshot".into()), target, mode, Route::Auto);
-        let opening =
-            Opening { operation: "restore", source: "f", target: "a/x", command: "qsnap …", spec: json!({"restore": spec}) };
+        let opening = Opening {
+            operation: "restore",
+            source: "f",
+            target: "a/x",
+            command: "qsnap …",
+            spec: json!({"restore": spec}),
+            part_of: None,
+        };
         journal.begin(at(), &opening).unwrap()
     }
 
@@ -605,7 +634,8 @@ mod tests {
         drop(older);
         let things = vec![Thing { kind: Made::Safety, thing: "a/x/s.snapshot".into() }];
         let spec = json!(journal.find(&id).unwrap().spec);
-        let opening = Opening { operation: "continue", source: &id, target: "b/x", command: "", spec: Value::Null };
+        let opening =
+            Opening { operation: "continue", source: &id, target: "b/x", command: "", spec: Value::Null, part_of: None };
         let record = journal.begin(at(), &opening).unwrap();
         record.step_begins(at(), "wait", "").unwrap();
         assert_eq!(journal.open().len(), 1, "nothing is taken up yet");

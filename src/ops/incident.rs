@@ -6,6 +6,7 @@ use crate::domain::size;
 use crate::domain::time;
 use crate::ops::history::{Past, PastStep};
 use crate::ops::journal::Journal;
+use crate::ops::parts::Part;
 use crate::ops::settle::ways;
 use serde_json::Value;
 use std::fs::OpenOptions;
@@ -57,6 +58,11 @@ fn facts(past: &Past) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// What an operation of several consists of, and how each part stands.
+fn parts(past: &Past) -> Vec<String> {
+    past.parts.iter().map(Part::words).collect()
+}
+
 fn result(step: &PastStep) -> String {
     step.result.clone().unwrap_or_else(|| "NOT ENDED".to_owned())
 }
@@ -84,6 +90,10 @@ pub fn lines(past: &Past) -> Vec<String> {
         let at = step.at.map(time::second).unwrap_or_default();
         let detail = if step.detail.is_empty() { String::new() } else { format!(" ({})", step.detail) };
         lines.push(format!("{at}  {}{detail}: {}", step.name, result(step)));
+    }
+    if !past.parts.is_empty() {
+        lines.push(String::new());
+        lines.extend(parts(past));
     }
     let left = left(past);
     if !left.is_empty() {
@@ -113,6 +123,10 @@ pub fn markdown(past: &Past) -> String {
     for step in &past.steps {
         let at = step.at.map(time::second).unwrap_or_default();
         out.push(format!("| {at} | {} | {} | {} |", cell(&step.name), cell(&step.detail), cell(&result(step))));
+    }
+    if !past.parts.is_empty() {
+        out.extend([String::new(), "## Parts".into(), String::new()]);
+        out.extend(parts(past).into_iter().map(|part| format!("* {}", cell(&part))));
     }
     let left = left(past);
     if !left.is_empty() {
@@ -198,6 +212,8 @@ mod tests {
             settled: None,
             handed: crate::ops::history::Handed::default(),
             takes_up: None,
+            parts: vec![],
+            part_of: None,
         }
     }
 

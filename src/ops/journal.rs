@@ -6,6 +6,7 @@
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::history::Closed;
+use crate::ops::parts::Part;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,6 +62,8 @@ pub struct Opening<'a> {
     pub command: &'a str,
     /// What was asked for, for operations that can be taken up again.
     pub spec: Value,
+    /// The operation that this is a part of, by its id.
+    pub part_of: Option<&'a str>,
 }
 
 /// What an operation takes over from one that broke off.
@@ -151,7 +154,8 @@ impl Journal {
         record.write(
             at,
             json!({"event": "begin", "operation": opening.operation, "source": opening.source, "target": opening.target,
-                "command": opening.command, "who": self.operator, "version": env!("CARGO_PKG_VERSION"), "spec": opening.spec}),
+                "command": opening.command, "who": self.operator, "version": env!("CARGO_PKG_VERSION"), "spec": opening.spec,
+                "part_of": opening.part_of}),
         )?;
         Ok(record)
     }
@@ -212,6 +216,14 @@ impl Record {
     /// Names the operation: the file's name without its ending.
     pub fn id(&self) -> String {
         self.0.path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// What it consists of, before any of it begins.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn parts(&self, at: Timestamp, parts: &[Part]) -> Result<(), Problem> {
+        self.write(at, json!({"event": "parts", "parts": parts}))
     }
 
     /// A step is about to happen.
@@ -301,7 +313,8 @@ fn problem(path: &Path, error: &std::io::Error) -> Problem {
 mod tests {
     use super::*;
 
-    const OPENING: Opening<'_> = Opening { operation: "copy", source: "a/x", target: "b/x", command: "", spec: Value::Null };
+    const OPENING: Opening<'_> =
+        Opening { operation: "copy", source: "a/x", target: "b/x", command: "", spec: Value::Null, part_of: None };
 
     #[test]
     fn each_step_is_on_disk_before_it_happens() {

@@ -100,8 +100,8 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     if let Some(how) = &past.settled {
         return refuse(&format!("it is settled already: {how}"), "there is nothing left to decide");
     }
-    if let (Way::Continue, Some(advice)) = (spec.way, done_already(&past)) {
-        return refuse("what it was to do is done: there is nothing to continue", &advice);
+    if let Some((words, advice)) = impossible(&past, spec.way) {
+        return refuse(words, &advice);
     }
     let target = CollectionAddress::parse(&past.target).ok();
     let mut findings = vec![done_so_far(&past)];
@@ -168,6 +168,29 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     })
 }
 
+/// Why a way makes no sense for an operation, and what to do instead.
+fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)> {
+    let id = &past.id;
+    let instead = if past.is_open() {
+        format!("`qsnap history clean-up {id}` removes what it left")
+    } else {
+        format!("nothing is left of it; `qsnap history show {id}` has its command, to do the same once more")
+    };
+    match way {
+        Way::CleanUp if past.is_open() => None,
+        Way::CleanUp => Some(("it left nothing behind", instead)),
+        _ if !past.parts.is_empty() => {
+            let advice = format!("`qsnap history show {id}` names the records of its parts, and the commands of those not begun");
+            Some(("its parts are settled each by itself", advice))
+        }
+        Way::Continue => done_already(past)
+            .map(|advice| ("what it was to do is done: there is nothing to continue", advice))
+            .or(past.spec.is_none().then_some(("it cannot be continued", instead))),
+        Way::RollBack if past.has_overwritten() => None,
+        Way::RollBack => Some(("nothing was overwritten: there is nothing to bring back", instead)),
+    }
+}
+
 /// What to do instead of going on with what is done.
 fn done_already(past: &Past) -> Option<String> {
     let done = past.is_done() || past.is_proven();
@@ -191,7 +214,10 @@ fn done_so_far(past: &Past) -> Finding {
         })
         .collect();
     let message = format!("begun {} UTC by {}: {}", time::second(past.at), past.who, words.join(", "));
-    if past.is_between() {
+    if past.not_begun() > 0 {
+        let advice = format!("not begun: {} of {}; nothing of them is done by this", past.not_begun(), past.parts.len());
+        Finding::look("state", message, advice)
+    } else if past.is_between() {
         Finding::look("state", message, format!("{} may be neither what it was nor what it should be", past.target))
     } else {
         Finding::look("state", message, "no live data was overwritten, or what was written is proven")
@@ -254,8 +280,7 @@ async fn again(services: &Services, past: &Past) -> Result<Box<Plan>, Problem> {
         Some(PastSpec::Restore(spec)) => restore::plan(services, spec.clone()).await?,
         Some(PastSpec::Copy(spec)) => copy::plan(services, spec.clone()).await?,
         None => {
-            return Err(Problem::new(ProblemKind::Refused, "it cannot be continued", &past.id)
-                .advise(format!("`qsnap history clean-up {}` removes what it left; then start it anew", past.id)));
+            return Err(Problem::new(ProblemKind::Refused, "it cannot be continued", &past.id));
         }
     };
     Ok(Box::new(plan))
@@ -293,13 +318,7 @@ async fn way_back_finding(services: &Services, past: &Past) -> Option<Finding> {
 }
 
 async fn roll_back_findings(services: &Services, past: &Past, findings: &mut Vec<Finding>) {
-    if !past.has_overwritten() {
-        findings.push(Finding::block(
-            "roll back",
-            format!("{} was not overwritten: there is nothing to bring back", past.target),
-            format!("`qsnap history clean-up {}` removes what it left", past.id),
-        ));
-    } else if !past.is_between() {
+    if !past.is_between() {
         findings.push(Finding::look(
             "roll back",
             format!("{} is not half overwritten: it ended as `{}`", past.target, past.state.word()),

@@ -7,6 +7,7 @@ use crate::jobs::manager::JobContext;
 use crate::jobs::progress;
 use crate::ops::flow::{Plan, Spec};
 use crate::ops::journal::{Made, Opening, Record, TakenUp};
+use crate::ops::parts::Part;
 use crate::ops::report::{Report, StepRecord, Verdict};
 use crate::ops::services::Services;
 use serde_json::{Value, json};
@@ -22,6 +23,8 @@ pub struct Steps<'a> {
     done: Vec<StepRecord>,
     made: Vec<(Made, String)>,
     journal_failed: bool,
+    /// It consists of parts with records of their own.
+    whole: bool,
     started: Instant,
     ended: bool,
 }
@@ -73,7 +76,7 @@ impl<'a> Steps<'a> {
     ///
     /// # Errors
     /// When it cannot be written: then nothing is started.
-    pub fn begin(services: &'a Services, job: &'a JobContext, plan: &Plan) -> Result<Self, Problem> {
+    pub fn begin(services: &'a Services, job: &'a JobContext, plan: &Plan, part_of: Option<&str>) -> Result<Self, Problem> {
         // A path that is no text cannot be kept: such an operation can be cleaned up, but not continued.
         let keep = |name: &str, spec: serde_json::Result<Value>| spec.map_or(Value::Null, |spec| json!({name: spec}));
         let spec = match &plan.spec {
@@ -81,13 +84,29 @@ impl<'a> Steps<'a> {
             Spec::Copy(spec) => keep("copy", serde_json::to_value(spec)),
             _ => Value::Null,
         };
-        let opening =
-            Opening { operation: plan.operation, source: &plan.source, target: &plan.target, command: &plan.command, spec };
+        let opening = Opening {
+            operation: plan.operation,
+            source: &plan.source,
+            target: &plan.target,
+            command: &plan.command,
+            spec,
+            part_of,
+        };
         let record = services.journal.begin(services.clock.now(), &opening)?;
         job.recorded_as(record.id());
         let ledger = Ledger { record, clock: services.clock.clone() };
         let started = progress::now();
-        Ok(Self { services, job, ledger, done: Vec::new(), made: Vec::new(), journal_failed: false, started, ended: false })
+        Ok(Self {
+            services,
+            job,
+            ledger,
+            done: Vec::new(),
+            made: Vec::new(),
+            journal_failed: false,
+            whole: false,
+            started,
+            ended: false,
+        })
     }
 
     /// Runs one step.
@@ -129,6 +148,24 @@ impl<'a> Steps<'a> {
         };
         self.over(name, result, started);
         outcome
+    }
+
+    /// Notes what it consists of.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then nothing of it is begun.
+    pub fn consists_of(&mut self, parts: &[Part]) -> Result<(), Problem> {
+        self.whole = true;
+        self.ledger.record.parts(self.services.clock.now(), parts)
+    }
+
+    /// Notes how something ended that has a record of its own. That it cannot be written must not hide it.
+    pub fn ended(&mut self, name: &str, result: String, seconds: f64) {
+        let now = self.services.clock.now();
+        let record = &self.ledger.record;
+        let written = record.step_begins(now, name, "").and_then(|()| record.step_ends(now, name, &result));
+        self.journal_failed |= written.is_err();
+        self.done.push(StepRecord { name: name.to_owned(), seconds, result });
     }
 
     /// What happened has happened: a journal that cannot be written now must not hide the result.
@@ -205,6 +242,7 @@ impl<'a> Steps<'a> {
                 let result = match &report.rollback {
                     Some(Verdict::Matches(_)) => "rolled back",
                     Some(_) => "rollback not proven",
+                    None if self.whole && report.parts.is_empty() => "failed",
                     None => report.verdict.as_ref().map_or("done", Verdict::word),
                 };
                 self.journal_failed |= self.ledger.record.end(now, result, json!(report)).is_err();

@@ -75,6 +75,9 @@ impl Chooser {
     /// What becomes of an operation that did not end well.
     pub fn open(past: &Past) -> Self {
         let words = |way: Way| match way {
+            Way::CleanUp if !past.parts.is_empty() => {
+                ("take it off the list", "nothing is removed; what was not begun stays undone: the report has its commands")
+            }
             Way::Continue => ("go on with it", "what is done is not repeated where it is proven; the way back stays"),
             Way::RollBack => ("roll back", "bring back what was there before, and verify that"),
             Way::CleanUp => ("clean up", "remove what it left behind; recovery points stay"),

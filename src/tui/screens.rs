@@ -277,6 +277,8 @@ fn broken_off() -> Past {
         settled: None,
         handed: crate::ops::history::Handed::default(),
         takes_up: None,
+        parts: vec![],
+        part_of: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `qsnap guard` and copies of several collections, on sandboxes and on real servers.
+//! `qsnap guard`, on a sandbox and on a real server.
 
 use crate::support::{Cli, RealQdrant, Server};
 use serde_json::{Value, json};
@@ -124,63 +124,4 @@ async fn a_command_is_guarded_on_a_real_server() {
 
 fn alias(alias: &str, collection: &str) -> Value {
     json!({"actions": [{"create_alias": {"alias_name": alias, "collection_name": collection}}]})
-}
-
-async fn refreshed(real: bool) {
-    let (Some(a), Some(b)) = (one(real).await, one(real).await) else { return };
-    for (name, count) in [("small", 20), ("large", 900), ("middle", 200)] {
-        a.fill(name, count).await;
-    }
-    a.raw("POST", "/collections/aliases", alias("shop", "large")).await;
-    a.raw("POST", "/collections/aliases", alias("taken", "middle")).await;
-    b.fill("own", 5).await;
-    b.raw("POST", "/collections/aliases", alias("taken", "own")).await;
-    let cli = Cli::for_servers(&[("a", &a), ("b", &b)]);
-    let wrong = cli.run(&["copy", "--all", "a", "b", "--rename", "nope=x", "--yes"]).await;
-    assert_eq!(wrong.code, 2, "{wrong:?}");
-    let clash = cli.run(&["copy", "a/small", "a/middle", "b", "--rename", "small=middle", "--yes"]).await;
-    assert!(clash.code == 2 && clash.stderr.contains("both become middle"), "{clash:?}");
-    let all = ["copy", "--all", "a", "b", "--prefix", "stage-", "--rename", "small=tiny", "--aliases", "--output", "json"];
-    let plan = cli.run(&[&all[..], &["--dry-run"]].concat()).await;
-    let steps = plan.json()["plan"]["steps"].clone();
-    assert!(steps[0]["text"].as_str().unwrap().contains("large"), "the largest first: {steps}");
-    assert!(steps[1]["text"].as_str().unwrap().contains("make shop for b/stage-large"), "its alias: {steps}");
-    let first = cli.run(&[&all[..], &["--yes"]].concat()).await;
-    let report = first.json();
-    assert_eq!((first.code, &report["verdict"]), (0, &json!("matches")), "{first:?}");
-    assert_eq!(report["items"].as_array().unwrap().len(), 3);
-    let whole = cli.run(&["history", "show", report["id"].as_str().unwrap(), "--markdown"]).await;
-    for part in ["b/stage-large |  | matches", "b/stage-middle |  | matches", "b/tiny |  | matches"] {
-        assert!(whole.stdout.contains(part), "one report has them all: {whole:?}");
-    }
-    for (name, count) in [("tiny", 20), ("stage-large", 900), ("stage-middle", 200)] {
-        assert_eq!(b.count(name).await, count);
-    }
-    let aliases = b.raw("GET", "/aliases", json!({})).await["result"]["aliases"].clone();
-    let of = |alias: &str| {
-        let found = aliases.as_array().unwrap().iter().find(|one| one["alias_name"] == alias).cloned();
-        found.map(|one| one["collection_name"].clone())
-    };
-    assert_eq!(of("shop"), Some(json!("stage-large")));
-    assert_eq!(of("taken"), Some(json!("own")), "an alias that points elsewhere is not stolen");
-
-    // The same again replaces them: that needs the instance typed.
-    let again = cli.run(&[&all[..], &["--yes"]].concat()).await;
-    assert_eq!(again.code, 7, "{again:?}");
-    let wrong = cli.run(&[&all[..], &["--yes", "--confirm", "a"]].concat()).await;
-    assert_eq!(wrong.code, 7, "{wrong:?}");
-    let again = cli.run(&[&all[..], &["--yes", "--confirm", "b", "--skip", "safety"]].concat()).await;
-    assert_eq!((again.code, &again.json()["verdict"]), (0, &json!("matches")), "{again:?}");
-    assert_eq!(b.snapshots("tiny").await.len(), 0, "no safety snapshots, as asked");
-    assert_eq!(a.snapshots("large").await.len(), 0, "and none of the copies' own");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn staging_is_refreshed_on_sandboxes() {
-    refreshed(false).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn staging_is_refreshed_on_real_servers() {
-    refreshed(true).await;
 }

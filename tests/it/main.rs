@@ -8,6 +8,7 @@ mod bad_input;
 mod compare;
 mod conformance;
 mod exchanges;
+mod fleet;
 mod flows;
 mod guard;
 mod inspect;
