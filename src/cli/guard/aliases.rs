@@ -49,9 +49,9 @@ impl<'a> Aliases<'a> {
             return Ok(Vec::new());
         }
         let connection = self.services.connection(&self.address.instance).await?;
-        let problem = |error: crate::qdrant::error::ApiError| error.into_problem(self.address.to_string());
         let (aliases, names) = tokio::join!(connection.first().aliases(), connection.first().collections());
-        let (aliases, names) = (aliases.map_err(problem)?, names.map_err(problem)?);
+        let aliases = aliases.map_err(|error| error.into_problem(self.address.to_string()))?;
+        let names = names.map_err(|error| error.into_problem(self.address.to_string()))?;
         let place = |name: &str| match aliases.iter().find(|known| known.alias == name) {
             Some(known) if known.collection == self.address.collection => None,
             Some(known) => Some(Place::Elsewhere(known.collection.clone())),
