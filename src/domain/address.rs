@@ -106,6 +106,9 @@ impl Address {
         if collection.raw().is_empty() {
             return Err(format!("`{}` names no collection: write instance/collection", crate::domain::text::sanitise(text)));
         }
+        if matches!(collection.raw(), "." | "..") {
+            return Err("a collection cannot be called `.` or `..`: in an address they mean folders".into());
+        }
         let address = CollectionAddress::new(instance, collection);
         match (third, latest) {
             (None, false) => Ok(Self::Collection(address)),

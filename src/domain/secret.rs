@@ -1,5 +1,6 @@
 //! Values that must never be seen: keys, and addresses that may carry them.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 use url::Url;
 
@@ -36,6 +37,9 @@ impl fmt::Display for Secret {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SafeUrl(Url);
 
+/// Everything but what never means anything in an address (RFC 3986, 2.3).
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 impl SafeUrl {
     /// Reads the base address of a node. The path may have a prefix; query and fragment are refused.
     pub fn parse_node(text: &str) -> Result<Self, String> {
@@ -70,12 +74,21 @@ impl SafeUrl {
         &self.0
     }
 
-    /// This address with path segments appended, each one percent-encoded.
+    /// This address with path segments appended, each one percent-encoded here: a parser of addresses drops line breaks and
+    /// tabs, and what is left of a name may be the name of something else. `.` and `..` mean folders in every spelling; they
+    /// become a name that nothing has.
     pub fn join(&self, segments: &[&str]) -> Self {
         let mut url = self.0.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(segments);
+        let mut path = url.path().trim_end_matches('/').to_owned();
+        for segment in segments {
+            path.push('/');
+            match *segment {
+                "." => path.push_str("%252E"),
+                ".." => path.push_str("%252E%252E"),
+                name => path.extend(utf8_percent_encode(name, NOT_UNRESERVED)),
+            }
         }
+        url.set_path(&path);
         Self(url)
     }
 
@@ -139,5 +152,21 @@ mod tests {
         let base = SafeUrl::parse_node("http://h:1/prefix/").unwrap();
         let joined = base.join(&["collections", "a/../b?x#y", "snapshots"]);
         assert_eq!(joined.expose().as_str(), "http://h:1/prefix/collections/a%2F..%2Fb%3Fx%23y/snapshots");
+        // What a parser would drop would make the name of a neighbour of it.
+        for (name, encoded) in [
+            ("n\nl", "n%0Al"),
+            ("t\tu", "t%09u"),
+            ("c\r", "c%0D"),
+            (" x ", "%20x%20"),
+            ("%0A", "%250A"),
+            ("日", "%E6%97%A5"),
+            (".", "%252E"),
+            ("..", "%252E%252E"),
+            ("%2E%2E", "%252E%252E"),
+            ("a\\b", "a%5Cb"),
+        ] {
+            let joined = base.join(&["collections", name, "x"]);
+            assert_eq!(joined.expose().as_str(), format!("http://h:1/prefix/collections/{encoded}/x"), "{name:?}");
+        }
     }
 }

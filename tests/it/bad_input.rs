@@ -254,6 +254,32 @@ async fn command_lines_that_cannot_be_right() {
     assert_eq!(ran.code, 2);
 }
 
+/// A name with a line break is not its neighbour's name without one, whatever a parser of addresses makes of it. Real
+/// servers take such names (1.16.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neighbour_is_never_met() {
+    let Some(server) = RealQdrant::start(None).await else { return };
+    server.fill("nl", 5).await;
+    server.fill("tu", 7).await;
+    let cli = Cli::for_servers(&[("a", &server)]);
+    for (odd, neighbour, points) in [("n%0Al", "nl", 5), ("t%09u", "tu", 7)] {
+        server.fill(odd, 2).await;
+        let address = format!("a/{odd}");
+        let listed = cli.run(&["collections", "a", "--output", "json"]).await.json();
+        let row = listed["items"].as_array().unwrap().iter().find(|row| row["address"] == address.as_str()).unwrap().clone();
+        assert_eq!(row["points"], 2, "{row}");
+        assert_eq!(cli.run(&["snapshots", "create", &address]).await.code, 0);
+        let dropped = cli.run(&["drop", &address, "--yes", "--confirm", &address]).await;
+        assert_eq!(dropped.code, 0, "{dropped:?}");
+        assert_eq!((server.count(neighbour).await, server.snapshots(neighbour).await.len()), (points, 0), "{odd}");
+        let left = cli.run(&["collections", "a", "--output", "json"]).await.stdout;
+        assert!(!left.contains(odd), "{left}");
+    }
+    for name in ["a/.", "a/..", "a/%2E%2E"] {
+        fails(&cli, &["drop", name, "--yes", "--confirm", name], 2, &["mean folders"]).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_restores_say_what_is_there_now() {
     let a = Server::sandbox(None, seeded()).await;
