@@ -26,7 +26,7 @@ use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::overwrite::{self, Overwritten};
 use crate::ops::report::{PointCounts, Report, Verdict};
-use crate::ops::resolve::NameUse;
+use crate::ops::resolve::{Located, NameUse, choose};
 use crate::ops::restore::{RestoreSource, report};
 use crate::ops::services::{Connection, Services};
 use crate::ops::source::scope;
@@ -34,6 +34,7 @@ use crate::ops::steps::{Ledger, Steps};
 use crate::ops::target;
 use crate::ops::verify::{Expected, Reference};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What to bring back.
@@ -81,6 +82,13 @@ pub async fn plan(services: &Services, spec: ReviveSpec) -> Result<Plan, Problem
             "what is found can be restored and counted, but not proven point by point",
         ),
     });
+    if spec.snapshot.is_some() {
+        findings.push(Finding::look(
+            "aliases",
+            "aliases that pointed at it went with it, and no snapshot holds them",
+            "once it is back, `qsnap alias INSTANCE/ALIAS COLLECTION` makes them again",
+        ));
+    }
     let mut facts = Facts::default();
     target.facts(&mut facts, false);
     let protection = target.connection.instance.protection;
@@ -209,22 +217,23 @@ pub(in crate::ops) async fn execute(
     let address = &spec.address;
     let connection = services.connection(&address.instance).await?;
     let empty = Empty::make(steps, &connection, address).await?;
+    let safeties = services.journal.safeties();
     let listed = steps.run("list", &address.to_string(), empty.snapshots()).await?;
     let Some(which) = &spec.snapshot else {
-        let found = listed.iter().map(|snapshot| words(address, snapshot)).collect();
         empty.remove(steps).await?;
-        let next = listed.iter().map(|snapshot| offer(address, snapshot)).collect();
+        if listed.is_empty() {
+            return Err(Problem::new(ProblemKind::NotFound, "no snapshot of it is on its node", address.to_string())
+                .advise("is the name right? Else restore a backup or a downloaded file"));
+        }
+        let found = listed.iter().map(|snapshot| create::shown(address, &snapshot.name)).collect();
+        let next = listed.iter().map(|snapshot| offer(address, snapshot, &safeties)).collect();
         return Ok(Report { created: found, next, ..Report::of(plan) });
     };
-    let chosen = match which {
-        Which::Latest => listed.into_iter().next(),
-        Which::Named(name) => listed.into_iter().find(|snapshot| snapshot.name == *name),
-    };
-    let chosen = chosen.ok_or_else(|| {
-        Problem::new(ProblemKind::NotFound, "no such snapshot is on its node", address.to_string())
-            .advise("`qsnap revive ADDRESS` lists what is there; else restore a backup or a downloaded file")
+    let located = listed.into_iter().map(|snapshot| Located { node: 0, snapshot }).collect();
+    let chosen = choose(&(located, Vec::new()), address, which, &safeties).map_err(|problem| {
+        problem.advise(format!("`qsnap revive {address}` lists what is there; else restore a backup or a downloaded file"))
     })?;
-    let done = bring_back(services, steps, empty, chosen).await?;
+    let done = bring_back(services, steps, empty, chosen.snapshot).await?;
     Ok(report(plan, done, "new"))
 }
 
@@ -288,15 +297,15 @@ fn as_its_proof_restore(points: Option<PointCounts>, listed: bool) -> Verdict {
     }
 }
 
-fn words(address: &CollectionAddress, snapshot: &SnapshotInfo) -> String {
-    create::shown(address, &snapshot.name)
-}
-
-fn offer(address: &CollectionAddress, snapshot: &SnapshotInfo) -> crate::ops::report::Next {
+fn offer(address: &CollectionAddress, snapshot: &SnapshotInfo, safeties: &BTreeSet<String>) -> crate::ops::report::Next {
     let name: &SnapshotName = &snapshot.name;
     let taken = snapshot.taken_at.map_or_else(|| "an unknown time".to_owned(), |at| format!("{} UTC", time::second(at)));
     crate::ops::report::Next {
-        words: format!("bring {address} back as it was at {taken} ({})", size::bytes(snapshot.size)),
+        words: format!(
+            "bring {address} back as it was at {taken} ({}){}",
+            size::bytes(snapshot.size),
+            if safeties.contains(&create::shown(address, name)) { ": a safety snapshot, of what was replaced then" } else { "" }
+        ),
         command: format!(
             "qsnap revive {address} --from {} --yes --confirm '{address}'",
             crate::domain::address::encode(name.raw())

@@ -337,14 +337,28 @@ async fn a_deleted_collection_comes_back(real: bool) {
     assert!(names(a).await.is_empty());
     let report = world.run(look.next[0].spec.clone()).await.unwrap();
     assert!(matches!(report.verdict, Some(Verdict::Matches(_))), "{report:?}");
-    assert_eq!(content(a, "live").await, Some(before));
+    assert_eq!(content(a, "live").await, Some(before.clone()));
     assert_eq!(names(a).await, ["live"]);
-    assert_eq!(a.snapshots("live").await, [name], "its snapshots can be listed again");
+    assert_eq!(a.snapshots("live").await, [name.clone()], "its snapshots can be listed again");
     let info = a.raw("GET", "/collections/live", json!({})).await;
     assert_eq!(info["result"]["payload_schema"]["city"]["data_type"], "keyword", "{info}");
     // While it exists there is nothing to look for.
     let refused = world.run(Spec::Revive(ReviveSpec { address: address("a/live"), snapshot: None })).await.unwrap_err();
     assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
+    // The newest is a safety snapshot, of what an overwrite replaced: it is not what is meant by the latest.
+    change(a, "live").await;
+    let source = RestoreSource::Snapshot(address("a/live"), Which::Named(SnapshotName::new(name)));
+    world.run(Spec::Restore(restore(source, "a/live", Mode::InPlace))).await.unwrap();
+    assert_eq!(a.snapshots("live").await.len(), 2);
+    a.raw("DELETE", "/collections/live", json!({})).await;
+    let look = world.run(Spec::Revive(ReviveSpec { address: address("a/live"), snapshot: None })).await.unwrap();
+    assert_eq!(look.next.iter().filter(|next| next.words.contains("safety snapshot")).count(), 1, "{look:?}");
+    world.run(Spec::Revive(ReviveSpec { address: address("a/live"), snapshot: Some(Which::Latest) })).await.unwrap();
+    assert_eq!(content(a, "live").await, Some(before));
+    // A name that never was.
+    let never = world.run(Spec::Revive(ReviveSpec { address: address("a/never"), snapshot: None })).await.unwrap_err();
+    assert_eq!(never.kind, ProblemKind::NotFound);
+    assert_eq!(names(a).await, ["live"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
