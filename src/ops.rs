@@ -15,6 +15,7 @@ pub mod fleet;
 pub mod flow;
 pub mod follow;
 pub mod gates;
+pub mod guarded;
 pub mod history;
 pub mod incident;
 pub mod inspect;

@@ -2,8 +2,9 @@
 //! What guard has to say goes to stderr: stdout is the command's.
 
 mod aliases;
+mod command;
 
-use crate::cli::args::{Global, GuardArgs};
+use crate::cli::args::{Global, GuardArgs, Output};
 use crate::cli::commands::{fail, skipped};
 use crate::cli::exit::ExitStatus;
 use crate::cli::guard::aliases::Aliases;
@@ -16,19 +17,16 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::create::CreateSpec;
 use crate::ops::delete::DeleteSpec;
 use crate::ops::deliver::Route;
+use crate::ops::drop::DropSpec;
 use crate::ops::flow::{self, Consent, Plan, Spec};
+use crate::ops::guarded::Guarded;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
 use crate::ops::services::Services;
-use std::process::ExitStatus as ProcessStatus;
+use serde_json::json;
 use std::sync::Arc;
-use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
-
-/// The variable in which the command finds the address of the snapshot.
-const VARIABLE: &str = "QSNAP_GUARD_SNAPSHOT";
 
 struct Guard<'a> {
     services: &'a Arc<Services>,
@@ -80,16 +78,33 @@ impl Guard<'_> {
             .advise(format!("nothing was run; {}", finding.advice)));
         }
         let aliases = Aliases::before(self.services, &self.address).await?;
-        let failed = match self.command(snapshot).await? {
-            0 => self.check(snapshot).await?,
-            code => Some((format!("the command ended with {code}"), code)),
-        };
-        match failed {
-            None => self.forget(&name, snapshot).await,
-            Some((why, code)) => {
-                let rolled = self.roll_back(&name, &why, code, &consent).await;
-                self.settle_aliases(rolled, &aliases, &consent).await
+        let program = self.args.command.first().map_or("", String::as_str);
+        let guarded = Guarded::begin(self.services, &self.address, snapshot, program)?;
+        let failed = match command::run(program, self.args.command.get(1..).unwrap_or_default(), snapshot).await {
+            Ok(0) => self.check(snapshot).await,
+            Ok(code) => Some((format!("the command ended with {code}"), code)),
+            Err(problem) => {
+                guarded.never_ran();
+                return Err(problem);
             }
+        };
+        let Some((why, code)) = failed else { return self.ended_well(&guarded, &name, snapshot, &aliases).await };
+        let rolled = self.roll_back(&guarded, (&name, snapshot), &why, code, &consent).await;
+        match &rolled {
+            Ok(ExitStatus::Command(_)) => guarded.settled("rolled back"),
+            Ok(_) => guarded.failed("the rollback is not proven"),
+            Err(problem) => guarded.failed(&problem.message),
+        }
+        self.settle_aliases(rolled, &aliases, &consent).await
+    }
+
+    /// Whether the check, if there is one, failed: why, and with which code.
+    async fn check(&self, snapshot: &str) -> Option<(String, u8)> {
+        let line = self.args.check.clone()?;
+        match command::run("sh", &["-c".to_owned(), line], snapshot).await {
+            Ok(0) => None,
+            Ok(code) => Some((format!("the check ended with {code}"), code)),
+            Err(problem) => Some((format!("the check could not be made: {}", problem.message), 1)),
         }
     }
 
@@ -113,20 +128,26 @@ impl Guard<'_> {
                 }
             }
         }
-        let Some(missing) = aliases.missing().await else { return rolled };
+        let missing = aliases.missing().await;
+        // Wrong data is the worse news of the two, and the last one to be read.
+        if let Some(missing) = &missing {
+            self.printer.problem(missing);
+        }
         match rolled {
-            Ok(ExitStatus::Command(_)) => Err(missing),
-            // Wrong data is the worse news of the two, and the last one to be read.
-            worse => {
-                self.printer.problem(&missing);
-                worse
+            Ok(ExitStatus::Command(_)) if missing.is_some() => Ok(ExitStatus::Failed),
+            Ok(status) => Ok(status),
+            Err(problem) => {
+                self.printer.problem(&problem);
+                Ok(ExitStatus::Failed)
             }
         }
     }
 
     fn say(&self, words: &str) {
-        if !self.global.quiet {
-            self.printer.note(&format!("guard: {words}"));
+        match self.printer.output {
+            _ if self.global.quiet => {}
+            Output::Json => self.printer.note(&json!({"version": 1, "guard": words}).to_string()),
+            Output::Table => self.printer.note(&format!("guard: {words}")),
         }
     }
 
@@ -157,46 +178,30 @@ impl Guard<'_> {
         result
     }
 
-    /// Its exit code; 128 and the signal when one ended it.
-    async fn command(&self, snapshot: &str) -> Result<u8, Problem> {
-        let [program, arguments @ ..] = &self.args.command[..] else { return Ok(0) };
-        let mut command = Command::new(program);
-        command.args(arguments).env(VARIABLE, snapshot);
-        self.wait(command, program).await
-    }
-
-    async fn check(&self, snapshot: &str) -> Result<Option<(String, u8)>, Problem> {
-        let Some(line) = &self.args.check else { return Ok(None) };
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(line).env(VARIABLE, snapshot);
-        let code = self.wait(command, "sh").await?;
-        Ok((code != 0).then(|| (format!("the check ended with {code}"), code)))
-    }
-
-    /// A signal meant for both reaches the command by itself or is passed on; guard stays to clean up after it.
-    async fn wait(&self, mut command: Command, program: &str) -> Result<u8, Problem> {
-        let unwatched = |error: std::io::Error| {
-            Problem::new(ProblemKind::Failed, format!("signals cannot be watched: {error}"), "").advise("nothing was run")
-        };
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(unwatched)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(unwatched)?;
-        let mut hang_up = signal(SignalKind::hangup()).map_err(unwatched)?;
-        let shown = crate::domain::text::one_line(program, 100);
-        let mut child = command.spawn().map_err(|error| {
-            Problem::new(ProblemKind::Usage, format!("the command cannot be started: {error}"), shown)
-                .advise("nothing was run, so that nothing was rolled back; the snapshot is kept")
-        })?;
-        let status = loop {
-            tokio::select! {
-                status = child.wait() => break status,
-                // The terminal sends it to the command too, which decides.
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => pass_on(&child),
-                _ = hang_up.recv() => pass_on(&child),
-            }
-        };
-        let status = status.map_err(|error| Problem::new(ProblemKind::Failed, format!("the command was lost: {error}"), ""))?;
-        Ok(code_of(status))
+    /// A command that says it ended well may still have done what nobody meant.
+    async fn ended_well(
+        &self,
+        guarded: &Guarded<'_>,
+        name: &SnapshotName,
+        snapshot: &str,
+        aliases: &Aliases<'_>,
+    ) -> Result<ExitStatus, Problem> {
+        let connection = self.services.connection(&self.address.instance).await?;
+        let there = name_use(&connection, &self.address).await;
+        if let Ok(NameUse::Free | NameUse::Alias(_)) = there {
+            guarded.settled("the collection is gone");
+            let from = crate::domain::address::encode(name.raw());
+            let message = "the command ended well, but the collection is gone";
+            return Err(Problem::new(ProblemKind::Failed, message, self.address.to_string()).advise(format!(
+                "its snapshots are on the node's disk: while nothing has its name, `qsnap revive {} --from {from}` brings it back",
+                self.address
+            )));
+        }
+        guarded.settled("done");
+        if let Some(missing) = aliases.missing().await {
+            self.say(&format!("{} ({})", missing.message, missing.advice));
+        }
+        self.forget(name, snapshot).await
     }
 
     async fn forget(&self, name: &SnapshotName, snapshot: &str) -> Result<ExitStatus, Problem> {
@@ -211,19 +216,55 @@ impl Guard<'_> {
         Ok(ExitStatus::Done)
     }
 
-    async fn roll_back(&self, name: &SnapshotName, why: &str, code: u8, consent: &Consent) -> Result<ExitStatus, Problem> {
-        self.say(&format!("{why}; rolling {} back", self.address));
-        let connection = self.services.connection(&self.address.instance).await?;
-        let spec = match name_use(&connection, &self.address).await? {
+    /// What brings the snapshot back, whatever the command left in its place.
+    async fn way_back(&self, guarded: &Guarded<'_>, name: &SnapshotName, consent: &Consent) -> Result<Plan, Problem> {
+        let address = &self.address;
+        let revive = || Spec::Revive(ReviveSpec { address: address.clone(), snapshot: Some(Which::Named(name.clone())) });
+        let connection = self.services.connection(&address.instance).await?;
+        match name_use(&connection, address).await? {
             // The command deleted it: its snapshot is still on the node's disk.
-            NameUse::Free => {
-                Spec::Revive(ReviveSpec { address: self.address.clone(), snapshot: Some(Which::Named(name.clone())) })
+            NameUse::Free => return flow::plan(self.services, revive()).await,
+            NameUse::Alias(real) => {
+                let message = format!("the command deleted it and made its name an alias of {real}");
+                let from = crate::domain::address::encode(name.raw());
+                return Err(Problem::new(ProblemKind::Refused, message, address.to_string())
+                    .advise(format!("remove that alias, then `qsnap revive {address} --from {from}`")));
             }
-            _ => self.rollback(name),
+            NameUse::Collection => {}
+        }
+        let over = flow::plan(self.services, self.rollback(name)).await?;
+        let other_shape = |finding: &&flow::Finding| ["shape", "sharding"].contains(&finding.check);
+        if !over.blocked().iter().any(other_shape) {
+            return Ok(over);
+        }
+        // The command made it anew with another shape: nothing can be restored over that.
+        if !skipped(&self.args.skip).safety {
+            let plan = flow::plan(self.services, Spec::Create(CreateSpec { address: address.clone() })).await?;
+            for snapshot in self.job(plan, consent).await?.created {
+                guarded.replaced(&snapshot);
+                self.say(&format!("kept: {snapshot} (what the command made in its place)"));
+            }
+        }
+        let plan = flow::plan(self.services, Spec::Drop(DropSpec { address: address.clone() })).await?;
+        self.job(plan, consent).await?;
+        flow::plan(self.services, revive()).await
+    }
+
+    async fn roll_back(
+        &self,
+        guarded: &Guarded<'_>,
+        (name, snapshot): (&SnapshotName, &str),
+        why: &str,
+        code: u8,
+        consent: &Consent,
+    ) -> Result<ExitStatus, Problem> {
+        self.say(&format!("{why}; rolling {} back", self.address));
+        let rolling = async {
+            let plan = self.way_back(guarded, name, consent).await?;
+            self.job(plan, consent).await
         };
-        let plan = flow::plan(self.services, spec).await?;
-        let report = self.job(plan, consent).await.map_err(|problem| {
-            let advice = format!("THE ROLLBACK FAILED; {}; the snapshot {}/{name} is kept", problem.advice, self.address);
+        let report = rolling.await.map_err(|problem| {
+            let advice = format!("THE ROLLBACK FAILED; {}; the snapshot {snapshot} is kept", problem.advice);
             problem.advise(advice)
         })?;
         let verdict = report.verdict.clone().unwrap_or(Verdict::CouldNotCheck("nothing was compared".into()));
@@ -245,16 +286,4 @@ impl Guard<'_> {
             Verdict::CouldNotCheck(_) => ExitStatus::Failed,
         })
     }
-}
-
-fn pass_on(child: &tokio::process::Child) {
-    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-    }
-}
-
-fn code_of(status: ProcessStatus) -> u8 {
-    use std::os::unix::process::ExitStatusExt;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    u8::try_from(code).unwrap_or(1)
 }

@@ -276,6 +276,17 @@ pub fn proof(recorded: bool, source_alive: bool) -> Finding {
     }
 }
 
+/// What marks a safety snapshot is on the machine that took it: elsewhere the newest may be one.
+pub fn unmarked(latest: bool, recorded: bool) -> Option<Finding> {
+    (latest && !recorded).then(|| {
+        Finding::look(
+            "latest",
+            "nothing is recorded here of the newest snapshot: it may be the safety snapshot of an overwrite from another machine",
+            "such a one holds what was replaced: see when it was taken, and name the one that you mean",
+        )
+    })
+}
+
 /// The safety snapshot of one node must hold all that is overwritten.
 pub fn safety_covers_all(missing: &[ShardId], address: &str) -> Option<Finding> {
     (!missing.is_empty()).then(|| {

@@ -6,6 +6,7 @@ use crate::domain::text::{one_line, sanitise};
 use crate::ops::bring;
 use crate::ops::comparison::COMPARE;
 use crate::ops::copy::CopySpec;
+use crate::ops::guarded;
 use crate::ops::journal::{Journal, Made, TakenUp, Thing};
 use crate::ops::parts::{self, Part};
 use crate::ops::restore::RestoreSpec;
@@ -22,10 +23,13 @@ use std::sync::{Mutex, PoisonError};
 const UNDONE: [&str; 3] = ["failed", "canceled", "rollback not proven"];
 
 /// Steps that put data over the target.
-const OVER: [&str; 2] = [bring::RESTORE.restore, bring::ROLL_BACK.restore];
+const OVER: [&str; 3] = [bring::RESTORE.restore, bring::ROLL_BACK.restore, guarded::COMMAND];
 
 /// Operations that bring data into their target.
 const BRINGING: [&str; 5] = ["restore", "copy", "revive", "continue", "roll-back"];
+
+/// Operations that stand in nobody's way while they run.
+const ASIDE: [&str; 2] = [COMPARE, guarded::GUARD];
 
 /// Steps that judge the target.
 const JUDGING: [&str; 5] = [
@@ -305,9 +309,10 @@ impl Journal {
     }
 
     /// An operation that another process, or another job of this one, carries out on a target now. Of the newest records:
-    /// nothing runs for weeks. A comparison only reads, and stands in nobody's way.
+    /// nothing runs for weeks. A comparison only reads, and what a guarded command does may well be an operation of ours.
     pub fn running_on(&self, target: &str) -> Option<Past> {
-        let running = |past: &Past| past.state == State::Running && past.target == target && past.operation != COMPARE;
+        let running =
+            |past: &Past| past.state == State::Running && past.target == target && !ASIDE.contains(&past.operation.as_str());
         self.newest(RECENT, read_record).into_iter().find(running)
     }
 

@@ -124,6 +124,7 @@ pub(in crate::ops) struct Resolved {
 /// Reads what is needed, all at the same time.
 pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Problem> {
     let over = (spec.mode == Mode::InPlace).then_some(&spec.target);
+    let latest = matches!(spec.source, RestoreSource::Snapshot(_, Which::Latest));
     let (known, named) = tokio::try_join!(source::gather(services, &spec.source, over), target::gather(services, &spec.target))?;
     let spec = decide(services, spec, &known, &named)?;
     let beside = match &spec.beside {
@@ -147,6 +148,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     findings.extend(key_finding(services, &known.found, &spec, route).await);
     if overwrites {
         findings.push(gates::writers(&spec.target.to_string()));
+        findings.extend(gates::unmarked(latest, known.vouched == Vouched::Recorded));
         // A file is known only once it is hashed.
         if matches!(known.found, Found::Snapshot(..)) {
             findings.extend(gates::overwriting_unproven(known.vouched));

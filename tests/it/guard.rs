@@ -1,6 +1,6 @@
 //! `qsnap guard`, on a sandbox and on a real server.
 
-use crate::support::{Cli, RealQdrant, Server};
+use crate::support::{Cli, RealQdrant, Server, wait_until};
 use serde_json::{Value, json};
 
 async fn one(real: bool) -> Option<Server> {
@@ -105,6 +105,41 @@ async fn guarded(real: bool) {
         server.faults().clear();
         assert!(refused.code != 0 && !cli.path("ran").exists(), "{refused:?}");
     }
+
+    // It makes the collection anew with another shape: the classic of failed migrations.
+    let anew = "curl -sf -X DELETE URL/collections/live >/dev/null; curl -sf -X PUT URL/collections/live \
+                -H content-type:application/json -d '{\"vectors\":{\"size\":3,\"distance\":\"Dot\"}}' >/dev/null; exit 4";
+    let remade = run(guard(&[], anew)).await;
+    assert_eq!(remade.code, 4, "{remade:?}");
+    assert_eq!(points(&server, "live").await, before);
+    let latest = cli.run(&["restore", "a/live@latest", "--to", "a/check", "--yes"]).await;
+    assert_eq!(latest.code, 0, "what the command made is no recovery point: {latest:?}");
+    assert_eq!(points(&server, "check").await, before);
+
+    // It says that all is well, and the collection is gone.
+    let kept = server.snapshots("live").await;
+    let gone = run(guard(&[], "curl -sf -X DELETE URL/collections/live >/dev/null")).await;
+    assert!(gone.code == 1 && gone.stderr.contains("qsnap revive a/live --from"), "{gone:?}");
+    let back = cli.run(&["revive", "a/live", "--from", "latest", "--yes"]).await;
+    assert_eq!((back.code, points(&server, "live").await), (0, before.clone()), "{back:?}");
+    assert!(server.snapshots("live").await.len() > kept.len());
+
+    // Guard itself is killed while the command runs: that can be rolled back, and the snapshot is the way back until then.
+    let script = format!("{}; touch {}; exec sleep 10", delete.replace("URL", &url), cli.path("runs").display());
+    let mut killed =
+        cli.command(&["guard", "a/live", "--yes", "--confirm", "a/live", "--", "sh", "-c", &script]).spawn().unwrap();
+    wait_until("the command runs", std::time::Duration::from_secs(60), async || cli.path("runs").exists()).await;
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let past = cli.run(&["history", "show", "last", "--output", "json"]).await.json();
+    assert_eq!(
+        (&past["operation"], &past["open"], &past["ways"]),
+        (&json!("guard"), &json!(true), &json!(["roll-back"])),
+        "{past}"
+    );
+    let id = past["id"].as_str().unwrap();
+    let back = cli.run(&["history", "roll-back", id, "--yes", "--confirm", "a/live"]).await;
+    assert_eq!((back.code, points(&server, "live").await), (0, before.clone()), "{back:?}");
 
     // And with --forget nothing is left of it all.
     let kept = server.snapshots("live").await.len();

@@ -1,0 +1,52 @@
+//! The guarded command, and the check after it.
+
+use crate::domain::problem::{Problem, ProblemKind};
+use std::process::ExitStatus;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The variable in which the command finds the address of the snapshot.
+const VARIABLE: &str = "QSNAP_GUARD_SNAPSHOT";
+
+/// Runs a program with its own input and output. Gives its exit code; 128 and the signal when one ended it.
+///
+/// A signal meant for both reaches the command by itself or is passed on; guard stays to clean up after it.
+///
+/// # Errors
+/// When it could not be started: then nothing was run.
+pub async fn run(program: &str, arguments: &[String], snapshot: &str) -> Result<u8, Problem> {
+    let unwatched = |error: std::io::Error| {
+        Problem::new(ProblemKind::Failed, format!("signals cannot be watched: {error}"), "").advise("nothing was run")
+    };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(unwatched)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(unwatched)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(unwatched)?;
+    let mut child = Command::new(program).args(arguments).env(VARIABLE, snapshot).spawn().map_err(|error| {
+        let shown = crate::domain::text::one_line(program, 100);
+        Problem::new(ProblemKind::Usage, format!("the command cannot be started: {error}"), shown)
+            .advise("nothing was run, so that nothing was rolled back; the snapshot is kept")
+    })?;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            // The terminal sends it to the command too, which decides.
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => pass_on(&child),
+            _ = hang_up.recv() => pass_on(&child),
+        }
+    };
+    // How it ended is not known: that is no success.
+    Ok(status.map_or(1, code_of))
+}
+
+fn pass_on(child: &Child) {
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+fn code_of(status: ExitStatus) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}

@@ -1,0 +1,66 @@
+//! The record of a guarded command: while it runs nobody but it knows what it does to the collection, so that a guard that
+//! is killed leaves an operation behind that can be rolled back to its snapshot.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::problem::Problem;
+use crate::ops::journal::{Made, Opening, Record};
+use crate::ops::services::Services;
+use serde_json::{Value, json};
+
+/// The operation.
+pub(in crate::ops) const GUARD: &str = "guard";
+
+/// Its step: the command has the collection.
+pub(in crate::ops) const COMMAND: &str = "guarded command";
+
+/// A command that is about to run, or runs.
+pub struct Guarded<'a> {
+    services: &'a Services,
+    record: Record,
+    snapshot: String,
+}
+
+impl<'a> Guarded<'a> {
+    /// Begins the record, with the way back.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then nothing should be run.
+    pub fn begin(services: &'a Services, address: &CollectionAddress, snapshot: &str, program: &str) -> Result<Self, Problem> {
+        let target = address.to_string();
+        let opening =
+            Opening { operation: GUARD, source: snapshot, target: &target, command: "", spec: Value::Null, part_of: None };
+        let now = services.clock.now();
+        let record = services.journal.begin(now, &opening)?;
+        record.made(now, Made::Safety, snapshot)?;
+        record.step_begins(now, COMMAND, program)?;
+        record.handed_over(now)?;
+        Ok(Self { services, record, snapshot: snapshot.to_owned() })
+    }
+
+    /// Notes one more snapshot that is no recovery point: of what a rollback replaces.
+    pub fn replaced(&self, snapshot: &str) {
+        let _ = self.record.made(self.services.clock.now(), Made::Safety, snapshot);
+    }
+
+    /// The collection is what it should be, or what the command meant: `result` in a word or two.
+    pub fn settled(&self, result: &str) {
+        let now = self.services.clock.now();
+        let _ = self.record.step_ends(now, COMMAND, "ok");
+        // From here on it is a recovery point like others.
+        let _ = self.record.gone(now, &self.snapshot);
+        let _ = self.record.end(now, result, json!({}));
+    }
+
+    /// Nothing was run.
+    pub fn never_ran(&self) {
+        let _ = self.record.handed_back(self.services.clock.now());
+        self.settled("nothing was run");
+    }
+
+    /// The collection is not what it was: the record stays open.
+    pub fn failed(&self, why: &str) {
+        let now = self.services.clock.now();
+        let _ = self.record.step_ends(now, COMMAND, why);
+        let _ = self.record.end(now, "failed", json!({"verdict": "differs", "verdict_reason": why}));
+    }
+}
