@@ -262,6 +262,12 @@ impl JobContext {
         gate.sealed
     }
 
+    /// Tells later, also to a cleanup, whether the job is sealed then.
+    pub fn sealed(&self) -> impl Fn() -> bool + Send + use<> {
+        let gate = self.gate.clone();
+        move || gate.lock().unwrap_or_else(PoisonError::into_inner).sealed
+    }
+
     /// Takes a seal back: what was begun on the server turned out not to have begun.
     pub fn unseal(&self) {
         self.gate().sealed = false;

@@ -6,7 +6,9 @@ use crate::domain::size;
 use crate::jobs::progress::Progress;
 use crate::ops::compare::{CompareSpec, compare};
 use crate::ops::create::shown;
-use crate::ops::deliver::{Broken, Delivered, Destination, Handover, Origin, Route, Touched, deliver, still_free, upload_name};
+use crate::ops::deliver::{
+    Broken, Delivered, Destination, Handover, Meant, Origin, Route, Touched, as_meant, deliver, upload_name,
+};
 use crate::ops::journal::Made;
 use crate::ops::proof;
 use crate::ops::report::Verdict;
@@ -81,15 +83,15 @@ pub(in crate::ops) async fn bring(
     destination: &Destination,
     stage: Stage,
 ) -> Result<Finished, Broken> {
-    bring_onto(services, steps, cargo, (destination, false), stage).await
+    bring_onto(services, steps, cargo, (destination, Meant::Anything), stage).await
 }
 
-/// The same, for a name that has to be `free` until the end, or not.
+/// The same, where something certain is `meant` to be there until the end.
 async fn bring_onto(
     services: &Services,
     steps: &mut Steps<'_>,
     cargo: &Cargo<'_>,
-    (destination, free): (&Destination, bool),
+    (destination, meant): (&Destination, Meant),
     stage: Stage,
 ) -> Result<Finished, Broken> {
     let job = steps.job;
@@ -98,8 +100,8 @@ async fn bring_onto(
     let kept = upload_name(services, job, stage.restore);
     let uploaded = shown(address, &kept);
     steps.made(Made::Upload, &uploaded)?;
-    let mut touched = Touched::No;
-    let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), free };
+    let mut touched = Touched::NotSent;
+    let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), meant };
     let delivery = async {
         deliver(services, job, cargo.origin, destination, cargo.route, handover).await.map_err(|broken| {
             touched = broken.touched;
@@ -113,12 +115,16 @@ async fn bring_onto(
             return Err(Broken { problem: after_failure(destination, problem).await, touched });
         }
         Err(problem) => {
-            if touched == Touched::No {
+            if touched.nothing() {
                 steps.ledger().handed_back();
             }
             // What was sent stays on the server, after a failure too; where the name is free again it cannot be reached.
             let node = destination.connection.node(destination.node)?;
-            match node.delete_snapshot(&scope(address), &kept).await {
+            let removed = match touched {
+                Touched::NotSent => Ok(()),
+                _ => node.delete_snapshot(&scope(address), &kept).await,
+            };
+            match removed {
                 Ok(()) => steps.gone(&uploaded),
                 Err(error) if error.kind == ApiErrorKind::NotFound => steps.gone(&uploaded),
                 Err(_) => {}
@@ -176,15 +182,15 @@ pub(in crate::ops) async fn bring_fresh(
 ) -> Result<Finished, Problem> {
     let address = &destination.address;
     let node = destination.connection.node(destination.node)?.clone();
-    still_free(destination).await?;
+    as_meant(destination, Meant::Nothing, &steps.job.progress).await?;
     steps.made(kind, &address.to_string())?;
     note_when_absent(steps, &node, address);
     if let Some(collection) = cargo.keyed {
         steps.run(SHARD_KEYS, &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
     }
-    // What was made for shard keys is there by now, and ours.
-    let free = cargo.keyed.is_none();
-    let brought = match bring_onto(services, steps, cargo, (destination, free), stage).await {
+    // What was made for shard keys is there by now, and ours as long as nobody else writes to it.
+    let meant = if cargo.keyed.is_some() { Meant::Empty } else { Meant::Nothing };
+    let brought = match bring_onto(services, steps, cargo, (destination, meant), stage).await {
         Ok(finished) => finished.unless_lost(destination).await,
         Err(broken) => Err(broken),
     };
@@ -197,7 +203,7 @@ pub(in crate::ops) async fn bring_fresh(
         }
         Err(Broken { problem, touched }) => {
             // What is there although the server refused is somebody else's, unless it was prepared for shard keys.
-            let not_ours = touched == Touched::No && cargo.keyed.is_none() && kind != Made::Scratch;
+            let not_ours = touched.nothing() && cargo.keyed.is_none() && kind != Made::Scratch;
             if not_ours || matches!(node.exists(&address.collection).await, Ok(false)) {
                 steps.gone(&address.to_string());
                 return Err(problem);

@@ -10,7 +10,7 @@ use crate::domain::text::one_line;
 use crate::jobs::limits::Resource;
 use crate::ops::bring::{self, Cargo, bring_fresh, with_source};
 use crate::ops::create;
-use crate::ops::deliver::{Destination, Origin, Route, first_route};
+use crate::ops::deliver::{Destination, Origin, Route, first_route, unwatched};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
@@ -225,7 +225,7 @@ fn steps_of(spec: &CopySpec, (route, why): (Route, &str), over: Option<Skips>, a
     if let Some(skips) = over {
         steps.extend(overwrite::plan_steps(target, skips, restore));
     } else {
-        steps.push(Step::new("restore", restore));
+        steps.push(Step::new("restore", format!("{restore}{}", unwatched(route))));
         steps.push(Step::new("verify", format!("count {target} and compare the sample with {source}")));
         steps.push(Step::new("tidy", "delete the snapshot taken for the copy, and the uploaded file"));
     }

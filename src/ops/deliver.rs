@@ -10,11 +10,13 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
 use crate::jobs::manager::{CleanupId, JobContext};
+use crate::jobs::progress::Progress;
 use crate::ops::follow::{Followed, follow};
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Ledger;
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::transfer::backoff::Backoff;
 use crate::transfer::disk::disk_problem;
 use crate::transfer::pump::{AtEnd, Body, Outlet, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
@@ -22,6 +24,10 @@ use crate::transfer::throttle::Throttle;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Before a server is asked again whether the target is as it was.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// How the bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -74,12 +80,21 @@ pub(in crate::ops) struct Delivered {
 /// What a failed delivery can have done to its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::ops) enum Touched {
-    /// Nothing: the server refused, or did not get all.
+    /// Nothing, and not even a file can be there: it never got all of it.
+    NotSent,
+    /// Nothing: the server refused.
     No,
     /// It may have replaced something, and it is over.
     Maybe,
     /// Nobody knows whether the server is still at it: nothing may be started beside it.
     Unknown,
+}
+
+impl Touched {
+    /// Whether the target is as it was.
+    pub(in crate::ops) fn nothing(self) -> bool {
+        matches!(self, Self::NotSent | Self::No)
+    }
 }
 
 /// Why a delivery failed, and whether the target can be another one now.
@@ -92,7 +107,7 @@ pub(in crate::ops) struct Broken {
 impl Broken {
     /// Nothing reached the target.
     fn before(problem: Problem) -> Self {
-        Self { problem, touched: Touched::No }
+        Self { problem, touched: Touched::NotSent }
     }
 }
 
@@ -152,9 +167,28 @@ pub(in crate::ops) struct Handover {
     pub kept: SnapshotName,
     /// Where it is written down.
     pub ledger: Ledger,
-    /// The name of the target was free, and must be until the end: an upload may take hours, in which somebody can make a
-    /// collection of that name.
-    pub free: bool,
+    /// What must be there at the end, as it was at the beginning.
+    pub meant: Meant,
+}
+
+/// What is meant to be under the target's name when the last byte is handed over: an upload may take hours, in which
+/// somebody can make a collection of that name, or write to the one that was prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Meant {
+    /// Whatever there is; that it is replaced was agreed to.
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// A collection without points: the one that was made with its shard keys.
+    Empty,
+}
+
+/// What a plan says where the target fetches by itself, and nobody can ask once more.
+pub(in crate::ops) fn unwatched(route: Route) -> &'static str {
+    match route {
+        Route::Url => "; what somebody makes under that name meanwhile would be overwritten: only the route stream asks again",
+        _ => "",
+    }
 }
 
 /// Until the last byte a cancel loses nothing; after it the server restores, whoever listens. That it was handed over is
@@ -162,9 +196,7 @@ pub(in crate::ops) struct Handover {
 fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination) -> impl AtEnd {
     let (job, handover, destination) = (job.clone(), handover.clone(), destination.clone());
     async move {
-        if handover.free {
-            still_free(&destination).await?;
-        }
+        as_meant(&destination, handover.meant, &job.progress).await?;
         let sealed = job.seal();
         if sealed {
             handover.ledger.handed_over();
@@ -174,14 +206,38 @@ fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination)
     }
 }
 
-/// Refuses what somebody made meanwhile: it is nothing that was agreed to overwrite, and never ours to remove.
-pub(in crate::ops) async fn still_free(destination: &Destination) -> Result<(), Problem> {
-    let shown = destination.address.to_string();
-    if !destination.node()?.exists(&destination.address.collection).await.map_err(|error| error.into_problem(&shown))? {
-        return Ok(());
-    }
-    Err(Problem::new(ProblemKind::PlanStale, "somebody made a collection of this name meanwhile", shown)
-        .advise("nothing was restored over it; look at it, and plan anew"))
+/// Refuses what somebody made meanwhile: it is nothing that was agreed to overwrite, and never ours to remove. A server that
+/// has just taken many bytes may be slow to answer: it is asked as patiently as a broken source.
+pub(in crate::ops) async fn as_meant(destination: &Destination, meant: Meant, progress: &Progress) -> Result<(), Problem> {
+    let (node, name, shown) = (destination.node()?, &destination.address.collection, destination.address.to_string());
+    let mut backoff = Backoff::new(FIRST_WAIT, 1);
+    let there = loop {
+        let asked = match meant {
+            Meant::Anything => return Ok(()),
+            Meant::Nothing => node.exists(name).await.map(|exists| if exists { Meant::Anything } else { Meant::Nothing }),
+            Meant::Empty => node.count(name).await.map(|points| if points > 0 { Meant::Anything } else { Meant::Empty }),
+        };
+        match asked {
+            Ok(there) => break there,
+            Err(error) if error.kind == ApiErrorKind::NotFound => break Meant::Nothing,
+            Err(error) => {
+                let Some(wait) = backoff.next_wait(&error) else {
+                    let problem = error.into_problem(&shown);
+                    let advice = format!("the last byte was not handed over, so that nothing was restored; {}", problem.advice);
+                    return Err(problem.advise(advice));
+                };
+                progress.note(&format!("asking whether {shown} is as it was: {}", error.message));
+                tokio::time::sleep(wait).await;
+            }
+        }
+    };
+    let message = match (meant, there) {
+        (meant, there) if meant == there => return Ok(()),
+        (Meant::Empty, Meant::Anything) => "somebody wrote to the collection that was prepared",
+        (Meant::Empty, _) => "somebody deleted the collection that was prepared",
+        _ => "somebody made a collection of this name meanwhile",
+    };
+    Err(Problem::new(ProblemKind::PlanStale, message, shown).advise("nothing was restored over it; look at it, and plan anew"))
 }
 
 /// The route that a plan shows: what will be tried first, and why.
@@ -356,9 +412,14 @@ async fn upload(
     let scope = destination.scope();
     let shown = format!("{}/{}", destination.address, encode(kept.raw()));
     let removal = remove_upload(target.clone(), scope.clone(), kept.clone());
-    let cleanup = job.on_failure(format!("the uploaded file {shown}"), {
-        let shown = shown.clone();
-        async move { removal.await.inspect(|()| ledger.gone(&shown)) }
+    let handed_over = job.sealed();
+    let cleanup = job.on_failure(format!("the uploaded file {shown}"), async move {
+        // A body without its end leaves no file.
+        if handed_over() {
+            removal.await?;
+        }
+        ledger.gone(&shown);
+        Ok(())
     });
     let sending = async {
         target.upload(&scope, upload).await.map_err(|mut error| {
@@ -371,8 +432,11 @@ async fn upload(
     };
     let outcome = tokio::select! {
         biased;
-        // The pump gives up only before the last byte: what the target got is not whole, and is not restored.
-        problem = pump.given_up() => return Err(Broken::before(problem)),
+        // The pump gives up only before the last byte: what the target got is not whole, is not restored, and not kept.
+        problem = pump.given_up() => {
+            job.keep(cleanup);
+            return Err(Broken::before(problem));
+        }
         outcome = follow(target.as_ref(), name, &job.progress, sending) => outcome,
     };
     match outcome {
@@ -383,9 +447,9 @@ async fn upload(
         },
         Err(error) => {
             let whole = pump.sent() >= size;
-            let touched = if whole { touches(&error) } else { Touched::No };
-            if touched == Touched::Unknown {
-                // The server may restore from it right now.
+            let touched = if whole { touches(&error) } else { Touched::NotSent };
+            if matches!(touched, Touched::Unknown | Touched::NotSent) {
+                // The server may restore from it right now; or has nothing.
                 job.keep(cleanup);
             }
             Err(Broken { problem: explain(error, destination, source, pump.sent(), size), touched })

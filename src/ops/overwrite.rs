@@ -354,7 +354,7 @@ async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, 
     if broken.touched == Touched::Unknown {
         return None;
     }
-    let refused = broken.touched == Touched::No && !work.earlier.between;
+    let refused = broken.touched.nothing() && !work.earlier.between;
     let progress = steps.job.progress.clone();
     let looking = async {
         let node = connection.node(*node)?;
@@ -455,7 +455,7 @@ fn explain(
     };
     let advice = match &rolled {
         None if matches!(found, Some(Verdict::Matches(_))) => format!("{address} is as it was; {way_back}{}", problem.advice),
-        None if touched == Touched::No => {
+        None if touched.nothing() => {
             let looked = found.as_ref().map_or("it could not be looked at", Verdict::reason);
             format!("the server refused; that {address} is as it was is not proven ({looked}); {way_back}{}", problem.advice)
         }

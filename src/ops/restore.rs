@@ -11,7 +11,7 @@ use crate::domain::time::compact;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
 use crate::ops::bring::{self, Cargo, bring_fresh, expectation, with_source};
-use crate::ops::deliver::{Delivered, Destination, Origin, Route, first_route};
+use crate::ops::deliver::{Delivered, Destination, Origin, Route, first_route, unwatched};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
@@ -272,7 +272,8 @@ fn steps_of(spec: &RestoreSpec, known: &Known, (route, why): (Route, &str), over
     if known.info.as_ref().is_some_and(CollectionInfo::custom_sharding) {
         steps.push(Step::new(bring::SHARD_KEYS, format!("create {landing} with the shard keys of the snapshot")));
     }
-    steps.push(Step::new("restore", restore));
+    let watched = if spec.mode == Mode::New { unwatched(route) } else { "" };
+    steps.push(Step::new("restore", format!("{restore}{watched}")));
     let deep = if spec.deep { ", and every point with the live source" } else { "" };
     steps.push(Step::new("verify", format!("count {landing}, compare schema and sample{deep}")));
     if route != Route::Url {

@@ -270,6 +270,47 @@ async fn what_is_made_during_an_upload_is_kept_by_a_real_server() {
     }
 }
 
+/// A server that stumbles right at the end of a long upload is asked again; and a cancel is heard meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stumble_at_the_end_of_an_upload_costs_nothing() {
+    let a = Server::sandbox(None, vec![SeedCollection { filler: 3_000_000, ..SeedCollection::new("x", 50) }]).await;
+    let b = Server::sandbox(None, vec![]).await;
+    let world = World::open(&[("a", &a), ("b", &b)]);
+    let throttle = world.services.throttle(&address("b/x").instance).unwrap().clone();
+    let begin = async || {
+        throttle.set(Some(1_000_000));
+        let plan = world.plan(copy("a/x", "b/x", Route::Stream)).await.unwrap();
+        let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+        let id = handle.id;
+        let row = move |rows: Vec<qsnap::jobs::manager::JobRow>| rows.into_iter().find(|row| row.id == id).unwrap().sample;
+        let streams = async || {
+            let sample = row(world.services.jobs.rows());
+            sample.phase == "streaming" && sample.moved > 0
+        };
+        crate::support::wait_until("bytes move", std::time::Duration::from_secs(30), streams).await;
+        handle
+    };
+    let handle = begin().await;
+    b.faults().add_all("list:status=503*6").unwrap();
+    throttle.set(None);
+    let report = handle.wait().await.unwrap();
+    assert!(matches!(report.verdict, Some(Verdict::Matches(_))), "{report:?}");
+    assert_eq!(b.count("x").await, 50);
+    b.raw("DELETE", "/collections/x", json!({})).await;
+    b.faults().clear();
+    let handle = begin().await;
+    b.faults().add_all("list:status=503").unwrap();
+    throttle.set(None);
+    let asks = async || world.services.jobs.rows().iter().any(|row| row.sample.note.contains("as it was"));
+    crate::support::wait_until("it asks", std::time::Duration::from_secs(30), asks).await;
+    world.services.jobs.cancel(handle.id);
+    assert_eq!(handle.wait().await.unwrap_err().kind, ProblemKind::Canceled);
+    b.faults().clear();
+    let answer = b.raw("GET", "/collections/x/exists", json!({})).await;
+    assert_eq!(answer["result"]["exists"], json!(false), "without its end nothing is restored");
+    assert!(world.services.journal.open().is_empty(), "{:?}", world.services.journal.open());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn protection_is_enforced_below_the_front_ends() {
     let a = Server::sandbox(None, vec![SeedCollection { snapshot_ages: vec![60], ..SeedCollection::new("x", 50) }]).await;

@@ -1,7 +1,11 @@
 //! Collections that are sharded by keys: what a server answers about them, and that they come back with their keys. On a
 //! sandbox always, and on a real Qdrant where there is one; both as clusters of one node.
 
-use crate::support::{Cli, RealQdrant, Server};
+use crate::support::{Cli, RealQdrant, Server, World, wait_until};
+use qsnap::domain::address::{CollectionAddress, Which};
+use qsnap::ops::deliver::Route;
+use qsnap::ops::flow::{self, Consent, Spec};
+use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use qsnap::sandbox::SandboxOptions;
 use serde_json::{Value, json};
 
@@ -139,6 +143,29 @@ async fn keyed(real: bool) {
     let ran = cli.run(&over).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(server.count("again").await, 100);
+    // Who writes to what was prepared, while the upload runs, keeps it.
+    let world = World::open(&[("a", &server)]);
+    let spec = RestoreSpec::new(
+        RestoreSource::Snapshot(CollectionAddress::parse("a/keyed").unwrap(), Which::Latest),
+        CollectionAddress::parse("a/third").unwrap(),
+        Mode::New,
+        Route::Stream,
+    );
+    let throttle = world.services.throttle(&spec.target.instance).unwrap().clone();
+    let plan = world.plan(Spec::Restore(spec)).await.unwrap();
+    throttle.set(Some(200_000));
+    let handle = flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+    let made = async || {
+        let cluster = reqwest::get(format!("{}/collections/third/cluster", server.url())).await.unwrap();
+        let cluster: Value = cluster.json().await.unwrap();
+        cluster["result"]["local_shards"].as_array().is_some_and(|shards| shards.len() == 4)
+    };
+    wait_until("the keys are made", std::time::Duration::from_secs(30), made).await;
+    server.raw("PUT", "/collections/third/points?wait=true", points(900..903, json!("eu"))).await;
+    throttle.set(None);
+    let stale = handle.wait().await.unwrap_err();
+    assert!(stale.message.contains("somebody wrote to the collection that was prepared"), "{stale:?}");
+    assert_eq!(server.count("third").await, 3);
     // A server outside a cluster cannot make keys: that is said before anything moves.
     if let Some(single) = alone(real).await {
         let cli = Cli::for_servers(&[("a", &server), ("b", &single)]);
