@@ -17,6 +17,9 @@ use std::sync::Arc;
 
 /// Runs it.
 pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, command: Option<HistoryCommand>) -> ExitStatus {
+    if let Err(problem) = services.journal.readable() {
+        return fail(printer, &problem);
+    }
     let (id, way) = match command {
         None => return list(services, printer),
         Some(HistoryCommand::Show { id, markdown }) => return show(services, printer, &id, markdown),
@@ -52,11 +55,11 @@ fn list(services: &Services, printer: Printer) -> ExitStatus {
         ]);
     }
     printer.text(&table.to_string());
-    let open: Vec<&Past> = all.iter().filter(|past| past.is_open()).collect();
-    for past in &open {
-        printer.note(&format!("open: {} of {}: {}", past.operation, past.target, past.outcome()));
+    // With the list and not beside it: whoever pages through it must not miss what is to be decided.
+    for past in all.iter().filter(|past| past.is_open()) {
+        printer.text(&format!("open: {} of {}: {}", past.operation, past.target, past.outcome()));
         for way in ways(past) {
-            printer.note(&format!("  qsnap history {} {}", way.word(), past.id));
+            printer.text(&format!("  qsnap history {} {}", way.word(), past.id));
         }
     }
     ExitStatus::Done

@@ -119,15 +119,26 @@ fn collection_row(view: &CollectionView, now: Timestamp) -> Vec<String> {
         view.address.to_string(),
         view.points.map_or_else(|| "-".into(), size::exact),
         view.status.as_ref().map_or("-", |status| status.word()).to_owned(),
-        view.newest.map_or_else(|| "never".into(), |at| time::ago(now, at)),
-        view.recovery_points.map_or_else(|| "-".into(), |count| count.to_string()),
+        match (view.newest, view.recovery_points) {
+            (Some(at), _) => time::ago(now, at),
+            (None, Some(0)) => "never".into(),
+            (None, _) => "-".into(),
+        },
+        view.recovery_points.map_or_else(
+            || "-".into(),
+            |count| match view.safety_snapshots {
+                0 => count.to_string(),
+                safety => format!("{count} + {safety} safety"),
+            },
+        ),
         view.aliases.join(","),
     ]
 }
 
 fn collection_item(view: &CollectionView) -> Value {
     json!({"address": view.address.to_string(), "instance": view.address.instance.as_str(), "name": view.address.collection.to_string(),
-        "status": view.status, "points": view.points, "aliases": view.aliases, "recovery_points": view.recovery_points, "newest_recovery_point": view.newest.map(|at| at.to_string())})
+        "status": view.status, "points": view.points, "aliases": view.aliases, "recovery_points": view.recovery_points,
+        "safety_snapshots": view.safety_snapshots, "newest_recovery_point": view.newest.map(|at| at.to_string())})
 }
 
 /// `qsnap snapshots list ADDRESS…`

@@ -15,7 +15,7 @@ use crate::ops::report::Verdict;
 use crate::ops::services::Services;
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::ApiError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
@@ -47,7 +47,7 @@ pub struct CompareSpec {
 }
 
 /// Points of one kind of difference.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ids {
     /// How many.
     pub count: u64,
@@ -78,7 +78,7 @@ impl Ids {
 }
 
 /// What came of points.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Points {
     /// Equal in payload and vectors.
     pub same: u64,
@@ -103,8 +103,21 @@ impl Points {
     }
 }
 
+/// Exact counts of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Of the one.
+    pub first: u64,
+    /// Of the other.
+    pub second: u64,
+}
+
+fn unjudged() -> Verdict {
+    Verdict::CouldNotCheck(String::new())
+}
+
 /// The comparison.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// The one.
     pub first: String,
@@ -114,30 +127,41 @@ pub struct Comparison {
     pub deep: bool,
     /// What is not the same in vectors, sharding and indexes.
     pub shape: Vec<String>,
-    /// Exact counts, first and second.
-    pub counts: (u64, u64),
+    /// Exact counts.
+    #[serde(rename = "points")]
+    pub counts: Counts,
     /// What came of the points that were read.
     #[serde(flatten)]
     pub points: Points,
-    /// How long it took.
-    pub seconds: f64,
-    /// The judgement.
+    /// How long it took; the report that it is part of says so itself.
     #[serde(skip)]
+    pub seconds: f64,
+    /// The judgement; so does this.
+    #[serde(skip, default = "unjudged")]
     pub verdict: Verdict,
 }
 
 impl Comparison {
+    /// What was compared and found, as label and text.
+    pub fn findings(&self) -> Vec<(&'static str, String)> {
+        let read = if self.deep { "every point" } else { "a random sample of both" };
+        let mut found: Vec<(&'static str, String)> =
+            self.shape.iter().map(|difference| ("shape", crate::domain::text::one_line(difference, 300))).collect();
+        found.extend([
+            ("points", format!("{} in the first, {} in the second", exact(self.counts.first), exact(self.counts.second))),
+            ("compared", format!("{read}, payload and vectors")),
+            ("same", exact(self.points.same)),
+            ("only in the first", self.points.only_in_first.words()),
+            ("only in the second", self.points.only_in_second.words()),
+            ("changed", self.points.changed.words()),
+        ]);
+        found
+    }
+
     /// Lines for people.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("first:  {}", self.first), format!("second: {}", self.second), self.verdict.sentence()];
-        lines.extend(self.shape.iter().map(|difference| format!("shape: {difference}")));
-        lines.push(format!("points: {} in the first, {} in the second", exact(self.counts.0), exact(self.counts.1)));
-        let read = if self.deep { "every point" } else { "a random sample of both" };
-        lines.push(format!("compared: {read}, payload and vectors"));
-        lines.push(format!("same: {}", exact(self.points.same)));
-        lines.push(format!("only in the first: {}", self.points.only_in_first.words()));
-        lines.push(format!("only in the second: {}", self.points.only_in_second.words()));
-        lines.push(format!("changed: {}", self.points.changed.words()));
+        lines.extend(self.findings().into_iter().map(|(label, text)| format!("{label}: {text}")));
         let read = self.points.same + self.points.changed.count;
         let rate = if self.seconds > 0.0 { read as f64 / self.seconds } else { 0.0 };
         lines.push(format!("took: {:.1} s, {} points/s", self.seconds, exact(rate as u64)));
@@ -196,7 +220,7 @@ pub async fn compare(services: &Services, spec: &CompareSpec, progress: &Progres
         second: second.shown,
         deep: spec.deep,
         shape,
-        counts: (count_a, count_b),
+        counts: Counts { first: count_a, second: count_b },
         points,
         seconds: begun.elapsed().as_secs_f64(),
         verdict,
@@ -214,7 +238,9 @@ fn judge(shape: &[String], counts: (u64, u64), points: &Points, deep: bool) -> V
         let named: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{} {what}", exact(*n))).collect();
         let read = points.same + parts.iter().map(|(_, n)| n).sum::<u64>();
         found.push(if deep { named.join("; ") } else { format!("of {} sampled points {}", exact(read), named.join(", ")) });
-    } else if counts.0 != counts.1 {
+    }
+    // What a sample met says nothing of how many there are.
+    if counts.0 != counts.1 && (!deep || !points.differs()) {
         found.push(format!("{} and {} points", exact(counts.0), exact(counts.1)));
     }
     match (found.is_empty(), deep) {

@@ -7,6 +7,7 @@ use crate::domain::size::exact;
 use crate::ops::compare::{CompareSpec, SAMPLE, compare};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::report::Report;
+use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 
@@ -22,9 +23,15 @@ const MANY: u64 = 1_000_000;
 /// When a side is not there or cannot be read.
 pub(in crate::ops) async fn plan(services: &Services, spec: CompareSpec) -> Result<Plan, Problem> {
     let (first, second) = (&spec.first, &spec.second);
-    if first == second {
-        return Err(Problem::new(ProblemKind::Usage, "a collection is always equal to itself", first.to_string())
-            .advise("name another collection, or the same one on another instance"));
+    // An alias of a collection is that collection: comparing the two would prove nothing.
+    let (one, other) = tokio::try_join!(real(services, first), real(services, second))?;
+    if one == other {
+        return Err(Problem::new(
+            ProblemKind::Usage,
+            "both are the same collection, which is always equal to itself",
+            one.to_string(),
+        )
+        .advise("name another collection, or the same one on another instance"));
     }
     let (a, b) = tokio::try_join!(count(services, first), count(services, second))?;
     let mut findings = vec![
@@ -34,7 +41,7 @@ pub(in crate::ops) async fn plan(services: &Services, spec: CompareSpec) -> Resu
     let text = if spec.deep {
         if a.max(b) >= MANY {
             let words = format!("all {} points of both are read, with their vectors", exact(a.max(b)));
-            findings.push(Finding::look("load", words, "that takes a while, and both servers work for it; x cancels the job"));
+            findings.push(Finding::look("load", words, "that takes a while, and both servers work for it; it can be canceled"));
         }
         "vectors, sharding, payload indexes, exact counts, and every point with payload and vectors".to_owned()
     } else {
@@ -57,6 +64,15 @@ pub(in crate::ops) async fn plan(services: &Services, spec: CompareSpec) -> Resu
         needs: Vec::new(),
         resolved: flow::Resolved::Compare,
         spec: Spec::Compare(spec),
+    })
+}
+
+/// The collection behind a name.
+async fn real(services: &Services, address: &CollectionAddress) -> Result<CollectionAddress, Problem> {
+    let connection = services.connection(&address.instance).await?;
+    Ok(match name_use(&connection, address).await? {
+        NameUse::Alias(name) => CollectionAddress::new(address.instance.clone(), name),
+        _ => address.clone(),
     })
 }
 

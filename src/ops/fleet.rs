@@ -16,7 +16,8 @@ use crate::ops::parts::Part;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
-use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -83,6 +84,7 @@ pub async fn plan(services: &Services, spec: FleetSpec) -> Result<Plan, Problem>
         .buffered(PLANNED_AT_ONCE)
         .collect()
         .await;
+    let mut unplanned = Vec::new();
     let (mut plans, mut findings, mut steps, mut facts) = (Vec::new(), Vec::new(), Vec::new(), Facts::default());
     for (copy, result) in planned {
         match result {
@@ -93,8 +95,15 @@ pub async fn plan(services: &Services, spec: FleetSpec) -> Result<Plan, Problem>
                 findings.extend(notable(&plan));
                 plans.push(plan);
             }
-            Err(problem) => findings.push(Finding::block("source", problem.to_string(), problem.advice)),
+            Err(problem) => {
+                findings.push(Finding::block("source", problem.to_string(), problem.advice.clone()));
+                unplanned.push(problem);
+            }
         }
+    }
+    // Nothing can be copied at all: that is no plan with findings.
+    if let (true, Some(problem)) = (plans.is_empty(), unplanned.into_iter().next()) {
+        return Err(problem);
     }
     let replaced = plans.iter().filter(|plan| plan.risk == Risk::Destroys).count();
     if replaced == 0 {
@@ -304,10 +313,11 @@ async fn wait_for_all(steps: &mut Steps<'_>, running: Vec<(String, JobHandle<Rep
     let (mut done, mut failures, mut canceled) = (Vec::new(), Vec::new(), 0);
     let progress = steps.job.progress.clone();
     progress.counting("copying collections", Some(running.len() as u64), Unit::Collections);
-    for (target, handle) in running {
-        progress.note(&format!("waiting for {target}"));
+    let mut open: FuturesUnordered<_> =
+        running.into_iter().map(|(target, handle)| handle.wait().map(|ended| (target, ended))).collect();
+    while let Some((target, ended)) = open.next().await {
         let name = format!("copy → {target}");
-        match handle.wait().await {
+        match ended {
             Ok(report) => {
                 let verdict = report
                     .verdict

@@ -383,7 +383,10 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
         return Err(Problem::new(ProblemKind::Refused, words, &plan.target)
             .advise("nothing was done; wait for it: two at a time on one collection get into each other's way"));
     }
-    let mut steps = Steps::begin(services, job, &plan, part_of.as_deref())?;
+    let mut steps = match Steps::begin(services, job, &plan, part_of.as_deref()) {
+        Err(_) if matches!(plan.resolved, Resolved::Compare) => Steps::unrecorded(services, job),
+        steps => steps?,
+    };
     let outcome = carry_out(services, &plan, &mut steps).await;
     steps.close(outcome)
 }

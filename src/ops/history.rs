@@ -142,6 +142,8 @@ pub struct Past {
     pub spec: Option<PastSpec>,
     /// Live data may be neither old nor new: the last word of what was handed over, and what was proven since.
     pub between: bool,
+    /// It was between, and what a later operation brought there is proven.
+    pub made_good: bool,
     /// The server was given the data: it may have made or replaced its target. With what both were before.
     pub handed: Handed,
     /// How another operation settled it.
@@ -262,6 +264,21 @@ impl Closed {
 }
 
 impl Journal {
+    /// Whether the records can be read: where there are none yet, nothing was done; where they cannot be read, nobody knows.
+    ///
+    /// # Errors
+    /// When their folder is there and cannot be read, or cannot be looked for.
+    pub fn readable(&self) -> Result<(), Problem> {
+        match std::fs::read_dir(self.folder()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let on = sanitise(&self.folder().display().to_string());
+                Err(Problem::new(ProblemKind::Failed, format!("the journal cannot be read: {error}"), on)
+                    .advise("give the right to read it, or set XDG_STATE_HOME to the folder where it is"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// All operations, the newest first.
     pub fn read(&self) -> Vec<Past> {
         self.newest(MAX_RECORDS, read_record)
@@ -433,6 +450,7 @@ fn read_record(path: &Path) -> Option<Past> {
                     report: Value::Null,
                     spec: serde_json::from_value(spec).ok(),
                     between: false,
+                    made_good: false,
                     handed: Handed::default(),
                     settled: None,
                     takes_up: None,
@@ -451,6 +469,7 @@ impl Past {
     /// What a later operation made good is neither between nor a leftover of this one any more.
     fn superseded(&mut self, good: &[(Timestamp, String)]) {
         let later = |target: &str| good.iter().any(|(at, other)| *at > self.at && other == target);
+        self.made_good = self.is_between() && later(&self.target);
         self.between &= !later(&self.target);
         if self.made.iter().any(|made| made.kind == Made::Collection && later(&made.thing)) {
             self.handed.over = false;

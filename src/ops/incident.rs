@@ -4,7 +4,8 @@
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::time;
-use crate::ops::history::{Past, PastStep};
+use crate::ops::compare::Comparison;
+use crate::ops::history::{Past, PastStep, State};
 use crate::ops::journal::Journal;
 use crate::ops::parts::Part;
 use crate::ops::settle::ways;
@@ -47,6 +48,9 @@ fn facts(past: &Past) -> Vec<(&'static str, String)> {
         let words = format!("{} same, {} changed, {} missing", number("same"), number("changed"), number("missing"));
         facts.push(("sample", words));
     }
+    if let Some(found) = report("comparison").and_then(|found| serde_json::from_value::<Comparison>(found.clone()).ok()) {
+        facts.extend(found.findings());
+    }
     if let Some(bytes) = report("bytes").and_then(Value::as_u64).filter(|bytes| *bytes > 0) {
         facts.push(("moved", size::bytes(bytes)));
     }
@@ -63,8 +67,9 @@ fn parts(past: &Past) -> Vec<String> {
     past.parts.iter().map(Part::words).collect()
 }
 
-fn result(step: &PastStep) -> String {
-    step.result.clone().unwrap_or_else(|| "NOT ENDED".to_owned())
+fn result(past: &Past, step: &PastStep) -> String {
+    let unended = if past.state == State::Ended("canceled".to_owned()) { "canceled" } else { "NOT ENDED" };
+    step.result.clone().unwrap_or_else(|| unended.to_owned())
 }
 
 fn left(past: &Past) -> Vec<String> {
@@ -89,7 +94,7 @@ pub fn lines(past: &Past) -> Vec<String> {
     for step in &past.steps {
         let at = step.at.map(time::second).unwrap_or_default();
         let detail = if step.detail.is_empty() { String::new() } else { format!(" ({})", step.detail) };
-        lines.push(format!("{at}  {}{detail}: {}", step.name, result(step)));
+        lines.push(format!("{at}  {}{detail}: {}", step.name, result(past, step)));
     }
     if !past.parts.is_empty() {
         lines.push(String::new());
@@ -122,7 +127,7 @@ pub fn markdown(past: &Past) -> String {
     out.push("|---|---|---|---|".into());
     for step in &past.steps {
         let at = step.at.map(time::second).unwrap_or_default();
-        out.push(format!("| {at} | {} | {} | {} |", cell(&step.name), cell(&step.detail), cell(&result(step))));
+        out.push(format!("| {at} | {} | {} | {} |", cell(&step.name), cell(&step.detail), cell(&result(past, step))));
     }
     if !past.parts.is_empty() {
         out.extend([String::new(), "## Parts".into(), String::new()]);
@@ -214,6 +219,7 @@ mod tests {
             takes_up: None,
             parts: vec![],
             part_of: None,
+            made_good: false,
         }
     }
 

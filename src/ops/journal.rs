@@ -113,7 +113,8 @@ struct Open {
 
 #[derive(Debug)]
 struct Line {
-    file: File,
+    /// `None` writes nowhere.
+    file: Option<File>,
     /// The line before was not written whole.
     broken: bool,
 }
@@ -150,7 +151,7 @@ impl Journal {
             Ok(file)
         };
         let file = open().map_err(|error| problem(&path, &error))?;
-        let record = Record(Arc::new(Open { file: Mutex::new(Line { file, broken: false }), path }));
+        let record = Record(Arc::new(Open { file: Mutex::new(Line { file: Some(file), broken: false }), path }));
         record.write(
             at,
             json!({"event": "begin", "operation": opening.operation, "source": opening.source, "target": opening.target,
@@ -158,6 +159,11 @@ impl Journal {
                 "part_of": opening.part_of}),
         )?;
         Ok(record)
+    }
+
+    /// A record that is kept nowhere, for what only reads: that must be possible where nothing can be written.
+    pub fn nowhere() -> Record {
+        Record(Arc::new(Open { file: Mutex::new(Line { file: None, broken: false }), path: PathBuf::new() }))
     }
 
     /// Keeps an older record to oneself, as long as what is given lives.
@@ -298,7 +304,8 @@ impl Record {
         let mut open = self.0.file.lock().unwrap_or_else(PoisonError::into_inner);
         // What a full disk cut off must not swallow this line too.
         let line = format!("{}{event}\n", if open.broken { "\n" } else { "" });
-        let written = open.file.write_all(line.as_bytes()).and_then(|()| open.file.sync_data());
+        let Some(file) = &mut open.file else { return Ok(()) };
+        let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
         open.broken = written.is_err();
         written.map_err(|error| problem(&self.0.path, &error))
     }

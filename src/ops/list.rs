@@ -49,6 +49,8 @@ pub struct CollectionView {
     pub newest: Option<Timestamp>,
     /// How many recovery points there are; `None` when they could not be listed.
     pub recovery_points: Option<usize>,
+    /// How many safety snapshots lie beside them.
+    pub safety_snapshots: usize,
 }
 
 /// How far a recovery point is proven.
@@ -160,6 +162,7 @@ async fn collection_view(
         aliases,
         newest: None,
         recovery_points: None,
+        safety_snapshots: 0,
     };
     match connection.first().collection(&address.collection).await {
         Ok(info) => {
@@ -172,9 +175,11 @@ async fn collection_view(
     for node in &connection.nodes {
         match node.snapshots(&scope).await {
             Ok(list) => {
-                view.recovery_points = Some(view.recovery_points.unwrap_or(0) + list.len());
-                let own = list.iter().filter(|snapshot| !safeties.contains(&create::shown(&address, &snapshot.name)));
-                view.newest = view.newest.max(own.filter_map(|snapshot| snapshot.taken_at).max());
+                let is_safety = |snapshot: &&SnapshotInfo| safeties.contains(&create::shown(&address, &snapshot.name));
+                let (kept, own): (Vec<&SnapshotInfo>, Vec<&SnapshotInfo>) = list.iter().partition(is_safety);
+                view.safety_snapshots += kept.len();
+                view.recovery_points = Some(view.recovery_points.unwrap_or(0) + own.len());
+                view.newest = view.newest.max(own.iter().filter_map(|snapshot| snapshot.taken_at).max());
             }
             Err(error) => problems.push(error.into_problem(address.to_string())),
         }

@@ -197,7 +197,9 @@ impl Report {
     /// The lines a person reads at the end.
     pub fn lines(&self) -> Vec<String> {
         if let Some(comparison) = &self.comparison {
-            return comparison.lines();
+            let mut lines = comparison.lines();
+            lines.extend(self.left_behind.iter().map(|thing| format!("left behind: {thing}")));
+            return lines;
         }
         let mut lines =
             vec![if self.source == self.target { self.source.clone() } else { format!("{} → {}", self.source, self.target) }];

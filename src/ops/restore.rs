@@ -239,7 +239,9 @@ async fn key_finding(services: &Services, found: &Found, spec: &RestoreSpec, rou
 fn consequence(spec: &RestoreSpec, named: &Target, overwrites: bool) -> String {
     match (overwrites, &spec.beside) {
         (true, _) => overwrite::consequence(&spec.target, named.points, spec.skips),
-        (false, Some(_)) => format!("{} keeps its {}; nothing of it is touched", spec.target, named.points_in_words()),
+        (false, Some(_)) => {
+            format!("{} keeps its {}; nothing of it is touched", spec.target, named.points_in_words().trim_end_matches(','))
+        }
         _ => String::new(),
     }
 }

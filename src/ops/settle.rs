@@ -183,6 +183,9 @@ fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)> {
             let advice = format!("`qsnap history show {id}` names the records of its parts, and the commands of those not begun");
             Some(("its parts are settled each by itself", advice))
         }
+        Way::Continue if past.made_good && !past.is_open() => {
+            Some(("something that was restored there later is proven: going on would overwrite that", instead))
+        }
         Way::Continue => done_already(past)
             .map(|advice| ("what it was to do is done: there is nothing to continue", advice))
             .or(past.spec.is_none().then_some(("it cannot be continued", instead))),
@@ -219,6 +222,10 @@ fn done_so_far(past: &Past) -> Finding {
         Finding::look("state", message, advice)
     } else if past.is_between() {
         Finding::look("state", message, format!("{} may be neither what it was nor what it should be", past.target))
+    } else if past.made_good {
+        Finding::look("state", message, "something that was restored there later is proven")
+    } else if past.has_overwritten() && !past.is_done() && !past.is_proven() {
+        Finding::look("state", message, format!("{} was overwritten, and is not proven", past.target))
     } else {
         Finding::look("state", message, "no live data was overwritten, or what was written is proven")
     }
@@ -398,6 +405,7 @@ pub(in crate::ops) async fn execute(
             settle("taken up", steps)?;
             let report = bring_old_back(services, plan, &past, target.as_ref(), steps).await?;
             if matches!(report.verdict, Some(Verdict::Matches(_))) {
+                settle(spec.way.past(), steps)?;
                 remove(services, &past, steps).await?;
             }
             Ok(report)

@@ -6,7 +6,7 @@ use crate::domain::time::Clock;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress;
 use crate::ops::flow::{Plan, Spec};
-use crate::ops::journal::{Made, Opening, Record, TakenUp};
+use crate::ops::journal::{Journal, Made, Opening, Record, TakenUp};
 use crate::ops::parts::Part;
 use crate::ops::report::{Report, StepRecord, Verdict};
 use crate::ops::services::Services;
@@ -94,9 +94,20 @@ impl<'a> Steps<'a> {
         };
         let record = services.journal.begin(services.clock.now(), &opening)?;
         job.recorded_as(record.id());
+        Ok(Self::with(services, job, record))
+    }
+
+    /// Begins without a journal, for what only reads.
+    pub fn unrecorded(services: &'a Services, job: &'a JobContext) -> Self {
+        let mut steps = Self::with(services, job, Journal::nowhere());
+        steps.journal_failed = true;
+        steps
+    }
+
+    fn with(services: &'a Services, job: &'a JobContext, record: Record) -> Self {
         let ledger = Ledger { record, clock: services.clock.clone() };
         let started = progress::now();
-        Ok(Self {
+        Self {
             services,
             job,
             ledger,
@@ -106,7 +117,7 @@ impl<'a> Steps<'a> {
             whole: false,
             started,
             ended: false,
-        })
+        }
     }
 
     /// Runs one step.

@@ -114,7 +114,8 @@ impl App {
             (Ok(report), _) if !watched => {
                 let words = report.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
                 let good = report.headline().1;
-                self.say(&format!("{} {}: {words}", report.operation, report.target), !good);
+                let first = report.comparison.as_ref().map_or_else(String::new, |found| format!("{} ", found.first));
+                self.say(&format!("{} {first}{}: {words}", report.operation, report.target), !good);
             }
             _ => {}
         }

@@ -169,6 +169,7 @@ impl Guide {
                 view.points.map_or_else(|| "cannot be read".to_owned(), |points| format!("{} points", size::exact(points)));
             let newest = match (view.newest, view.recovery_points) {
                 (Some(at), _) => format!("newest recovery point {}", time::ago(model.now.wall, at)),
+                (None, Some(0)) if view.safety_snapshots > 0 => "only safety snapshots on its node".to_owned(),
                 (None, Some(0)) => "no recovery point on its node".to_owned(),
                 _ => "recovery points unknown".to_owned(),
             };

@@ -177,16 +177,21 @@ impl App {
 
     fn write_report(&mut self) {
         let row = self.current_job().and_then(|id| self.model.jobs.row(id));
+        // Rows are forgotten before results are.
+        let reported = || {
+            let report = self.current_job().and_then(|id| self.model.jobs.results.get(&id)?.as_ref().ok())?;
+            (!report.id.is_empty()).then(|| report.id.clone())
+        };
         let id = match self.layers.last() {
             Some(Layer::Text { of: Some(id), .. }) => Some(id.clone()),
-            _ => row.and_then(|row| row.record.clone()),
+            _ => row.and_then(|row| row.record.clone()).or_else(reported),
         };
         match id {
             Some(id) => {
                 let ticket = self.model.ticket();
                 self.effects.push(Effect::WriteReport(ticket, id));
             }
-            None => self.say("it ended before anything was done: there is no report", true),
+            None => self.say("nothing of it is in the journal: there is no report", true),
         }
     }
 

@@ -86,6 +86,9 @@ impl App {
             Pane::Points => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
             _ => match self.collection() {
                 None => Some("no collection is selected".to_owned()),
+                Some(view) if view.recovery_points == Some(0) && view.safety_snapshots > 0 => {
+                    Some("there are only safety snapshots: choose one in the recovery points (2)".to_owned())
+                }
                 Some(view) => (view.recovery_points == Some(0)).then(|| "the collection has no recovery point".to_owned()),
             },
         };

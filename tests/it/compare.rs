@@ -39,6 +39,23 @@ async fn finds_every_kind_of_difference(server: &Server) {
     assert_eq!(found["comparison"]["only_in_first"], json!({"count": 2, "first": [7_497, other]}));
     assert_eq!(found["comparison"]["only_in_second"], json!({"count": 1, "first": [4]}));
     assert_eq!(found["comparison"]["same"], 2_498);
+    assert_eq!(found["comparison"]["points"], json!({"first": 2_502, "second": 2_501}));
+    let past = cli.run(&["history", "show", found["id"].as_str().unwrap(), "--markdown"]).await.stdout;
+    for words in ["| only in the first | 2 (ids 7497, ", "| changed | 2 (ids 3, 600) |", "every point"] {
+        assert!(past.contains(words), "{words}: {past}");
+    }
+    // A name that leads to the same collection proves nothing.
+    let alias = json!({"actions": [{"create_alias": {"alias_name": "uno", "collection_name": "one"}}]});
+    server.raw("POST", "/collections/aliases", alias).await;
+    let same = cli.run(&["compare", "a/uno", "a/one"]).await;
+    assert!(same.code == 2 && same.stderr.contains("equal to itself"), "{same:?}");
+    // It only reads: a journal that cannot be written is no reason not to. One that cannot be read is told.
+    let shut = Cli::for_servers(&[("a", server)]);
+    std::fs::write(shut.path("state"), "a file where the folder should be").unwrap();
+    let unwritten = shut.run(&["compare", "a/one", "a/two", "--deep"]).await;
+    assert!(unwritten.code == 4 && unwritten.stdout.contains("the journal could not be written"), "{unwritten:?}");
+    let unread = shut.run(&["history"]).await;
+    assert!(unread.code == 1 && unread.stderr.contains("the journal cannot be read"), "{unread:?}");
     let sampled = cli.run(&["compare", "a/one", "a/two"]).await;
     assert_eq!(sampled.code, 4, "the counts differ: {sampled:?}");
     let absent = cli.run(&["compare", "a/one", "a/absent"]).await;

@@ -12,6 +12,7 @@ use crate::tui::draw::text::{Row, put, style, wrap};
 use crate::tui::model::{InstanceState, Loadable};
 use crate::tui::panes::Pane;
 use crate::tui::theme::Role;
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -303,12 +304,13 @@ const ROOM_FOR_SECONDS: usize = 50;
 /// When a point was taken. Without room for seconds they are shown where two of one minute would look alike.
 fn taken_words(point: &RecoveryPoint, all: &[&RecoveryPoint], room: bool) -> String {
     let Some(at) = point.snapshot.taken_at else { return shorten_middle(&point.snapshot.name.to_string(), 16) };
-    let minute = time::minute(at);
-    let alike = || all.iter().filter(|other| other.snapshot.taken_at.is_some_and(|at| time::minute(at) == minute)).count() > 1;
+    let minute = |at: Timestamp| at.as_second().div_euclid(60);
+    let same = |other: &&&RecoveryPoint| other.snapshot.taken_at.is_some_and(|other| minute(other) == minute(at));
+    let alike = || all.iter().filter(same).nth(1).is_some();
     match room {
         true => time::second(at),
         false if alike() => time::within_minute(at),
-        false => minute,
+        false => time::minute(at),
     }
 }
 

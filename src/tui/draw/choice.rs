@@ -41,7 +41,7 @@ fn list(app: &App, frame: &mut Frame<'_>, title: &str, intro: &[String], lines: 
     let inner = frame_box(app, frame, columns, (above.len() + rows.len()) as u16 + 2, title);
     let height = usize::from(inner.height);
     // The choices are what must be seen: on a small screen the words above give way.
-    let above_height = above.len().min(height.saturating_sub(4));
+    let above_height = above.len().min(height.saturating_sub(rows.len().min(4)));
     for (line, row) in above.iter().take(above_height).enumerate() {
         put(frame, inner, line as u16, Line::styled(row.text.clone(), style(app, row.role)));
     }

@@ -37,8 +37,10 @@ fn hints<'a>(app: &App, context: Context, columns: usize) -> Line<'a> {
     let mut room = columns.saturating_sub(last.iter().map(|binding| entry_width(binding)).sum::<usize>() + 1);
     let mut spans = vec![Span::raw(" ")];
     // The panes' hints stay where they are; a window shows only what it can do.
-    let shown =
-        |binding: &&Binding| !is_last(binding) && !matches!(binding.action, Action::Move(_)) && (base || !disabled(app, binding));
+    let panes = matches!(context, Context::Collections | Context::Points | Context::Jobs);
+    let shown = |binding: &&Binding| {
+        !is_last(binding) && !matches!(binding.action, Action::Move(_)) && (panes || !disabled(app, binding))
+    };
     for binding in all.iter().filter(shown) {
         if entry_width(binding) > room {
             break;

@@ -122,7 +122,8 @@ pub fn scrolled(app: &App, frame: &mut Frame<'_>, area: Rect, rows: &[Row], scro
     if height == 0 {
         return;
     }
-    let more = rows.len() > height;
+    // One line is for the text.
+    let more = rows.len() > height && height > 1;
     let visible = if more { height - 1 } else { height };
     let start = scroll.min(rows.len().saturating_sub(visible));
     for (line, row) in rows.iter().skip(start).take(visible).enumerate() {

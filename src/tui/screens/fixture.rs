@@ -14,7 +14,7 @@ use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::version::ServerVersion;
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::jobs::progress::Sample;
-use crate::ops::compare::{Comparison, Ids, Points};
+use crate::ops::compare::{Comparison, Counts, Ids, Points};
 use crate::ops::flow::tests::plan_of;
 use crate::ops::flow::{Finding, Plan, Risk, Step};
 use crate::ops::inspect::Inspected;
@@ -245,6 +245,7 @@ pub(super) fn collections_of(name: &InstanceName) -> Result<Listing<CollectionVi
         aliases: if collection == "products" { vec!["shop".into()] } else { vec![] },
         newest: newest.map(|text| text.parse().unwrap()),
         recovery_points: Some(if newest.is_some() { 4 } else { 0 }),
+        safety_snapshots: 0,
     };
     Ok(Listing {
         items: vec![
@@ -391,7 +392,7 @@ pub(super) fn compared() -> Report {
         second: "staging/products".into(),
         deep: true,
         shape: vec![],
-        counts: (4_200_000, 4_199_988),
+        counts: Counts { first: 4_200_000, second: 4_199_988 },
         points: Points {
             same: 4_199_987,
             only_in_first: ids(12, &[7, 11, 12, 13, 14, 15, 16, 17, 18, 19]),
