@@ -1,5 +1,6 @@
 //! L3: what a user can do. Every operation is plan → approve → execute → verify; both front ends call it.
 
+mod beside;
 pub mod bring;
 pub mod compare;
 mod comparison;

@@ -39,9 +39,21 @@ const PAGES: Files = CONFIG | TRACKER | PAGE | BITMASK | GAPS;
 /// What is known of the files of one segment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Companions {
-    folders: BTreeMap<String, (Files, Option<u64>)>,
+    folders: BTreeMap<String, Folder>,
     /// A folder came that there was no room for: then nothing is said.
     overflow: bool,
+}
+
+/// What is known of one folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Folder {
+    files: Files,
+    /// How many items it says that it has.
+    items: Option<u64>,
+    /// Bytes of its flags: a bit each.
+    flags: u64,
+    /// How many flags it says that it has, and in which of its two files.
+    flagged: Option<(u64, u64)>,
 }
 
 /// A file that is missing beside others.
@@ -80,7 +92,30 @@ impl Companions {
             self.overflow = true;
             return;
         }
-        self.folders.entry(folder.to_owned()).or_default().0 |= bit;
+        let known = self.folders.entry(folder.to_owned()).or_default();
+        known.files |= bit;
+        if bit == FLAGS {
+            known.flags = known.flags.max(size);
+        }
+    }
+
+    /// Notes how many flags a folder says that it has, and in which of its two files.
+    pub fn flagged(&mut self, file: &str, count: u64, of: u64) {
+        if let Some((folder, _)) = file.rsplit_once('/')
+            && let Some(known) = self.folders.get_mut(folder)
+        {
+            known.flagged = Some((count, of));
+        }
+    }
+
+    /// Files that say more flags than there are. A server that loads one takes memory without end, or refuses what it has
+    /// begun to restore (measured on 1.16.3: one bit of a `status.dat`).
+    pub fn impossible(&self) -> Vec<String> {
+        let wrong = |folder: &Folder| {
+            let held = folder.flags.saturating_mul(8);
+            folder.flagged.is_some_and(|(count, of)| of > 1 || (folder.files & FLAGS != 0 && count > held))
+        };
+        self.folders.iter().filter(|(_, folder)| wrong(folder)).map(|(folder, _)| format!("{folder}/status.dat")).collect()
     }
 
     /// Notes how many items a storage says that it has.
@@ -88,13 +123,13 @@ impl Companions {
         if let Some((folder, _)) = file.rsplit_once('/')
             && let Some(known) = self.folders.get_mut(folder)
         {
-            known.1 = Some(items);
+            known.items = Some(items);
         }
     }
 
     /// About what it takes in memory, in bytes.
     pub fn room(&self) -> usize {
-        self.folders.keys().map(|folder| 96 + folder.len()).sum()
+        self.folders.keys().map(|folder| 128 + folder.len()).sum()
     }
 
     /// What is missing.
@@ -102,7 +137,7 @@ impl Companions {
         if self.overflow {
             return Vec::new();
         }
-        self.folders.iter().flat_map(|(folder, (files, items))| missing_in(folder, *files, *items)).collect()
+        self.folders.iter().flat_map(|(folder, known)| missing_in(folder, known.files, known.items)).collect()
     }
 }
 
@@ -159,6 +194,20 @@ mod tests {
         assert!(empty.missing().is_empty(), "no vectors, no chunk");
         assert_eq!(missing(&["vector_storage/deleted/flags_a.dat"]), ["vector_storage/deleted/status.dat"]);
         assert!(missing(&["vector_storage/matrix.dat", "payload_index/config.json", "vector_index/config.json"]).is_empty());
+    }
+
+    #[test]
+    fn flags_that_cannot_be_there_are_told() {
+        let wrong = |count, of| {
+            let mut companions = Companions::default();
+            companions.add("vector_storage/deleted/status.dat", 16);
+            companions.flagged("vector_storage/deleted/status.dat", count, of);
+            companions.add("vector_storage/deleted/flags_a.dat", 1 << 20);
+            companions.impossible()
+        };
+        assert!(wrong(50, 0).is_empty() && wrong(8 << 20, 1).is_empty());
+        assert_eq!(wrong((8 << 20) + 1, 0), ["vector_storage/deleted/status.dat"]);
+        assert_eq!(wrong(50, 2).len(), 1);
     }
 
     #[test]

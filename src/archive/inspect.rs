@@ -436,9 +436,21 @@ impl Reader<'_> {
                 }
                 self.vectors_of(within, entry, segment, file)?;
             }
+            _ if file.ends_with("/status.dat") && entry.size == 16 => {
+                let text = walk.read(entry, 16)?;
+                if let Ok(both) = <[u8; 16]>::try_from(text.as_slice()) {
+                    let both = u128::from_le_bytes(both);
+                    segment.companions.flagged(file, both as u64, (both >> 64) as u64);
+                }
+                self.vectors_of(within, entry, segment, file)?;
+            }
             _ if file.ends_with("/config.json") && entry.size <= MAX_SMALL => {
-                if self.json(walk, within, entry, false)?.is_err() {
-                    flaw(segment, file, "it is no JSON", DESTROYS);
+                match self.json(walk, within, entry, false)? {
+                    Err(_) => flaw(segment, file, "it is no JSON", DESTROYS),
+                    Ok(config) if file == "payload_index/config.json" && !config["indexed_fields"].is_object() => {
+                        flaw(segment, file, "it does not say which fields are indexed", DESTROYS);
+                    }
+                    Ok(_) => {}
                 }
                 self.vectors_of(within, entry, segment, file)?;
             }
@@ -497,6 +509,7 @@ const MAX_PEERS: usize = 100;
 const MAX_SEGMENT_FLAWS: usize = 40;
 
 const DESTROYS: &str = "a server fails to load the segment and has then already removed the live data";
+const TAKES_DOWN: &str = "a server takes memory without end when it loads this, or refuses what it has begun to restore";
 const LOST: &str = "a server accepts this and drops the points of the segment without a word";
 
 fn flaw(segment: &mut Segment, file: &str, what: &str, advice: &str) {
@@ -507,6 +520,9 @@ fn flaw(segment: &mut Segment, file: &str, what: &str, advice: &str) {
 
 /// Once all files of a segment were seen: what belongs together must be there together.
 fn judge(segment: &mut Segment) {
+    for file in segment.companions.impossible() {
+        flaw(segment, &file, "it counts more than its file of flags can hold", TAKES_DOWN);
+    }
     for missing in segment.companions.missing() {
         flaw(segment, &missing.file, "it is not there, or empty, beside the files it belongs to", missing.why);
     }

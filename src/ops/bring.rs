@@ -4,6 +4,7 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::jobs::progress::Progress;
+use crate::ops::beside::is_scratch;
 use crate::ops::compare::{CompareSpec, compare};
 use crate::ops::create::shown;
 use crate::ops::deliver::{
@@ -246,6 +247,10 @@ fn unverified(problem: &Problem) -> Verification {
 async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
     let address = &destination.address;
     let Ok(node) = destination.connection.node(destination.node) else { return problem };
+    // Of a scratch collection, which is removed, nobody has to know how it is.
+    if is_scratch(&address.collection) {
+        return problem;
+    }
     let state = match node.exists(&address.collection).await {
         Ok(false) => format!("{address} does not exist, as before"),
         Ok(true) => match node.count(&address.collection).await {

@@ -8,11 +8,10 @@
 //! ```
 
 use crate::domain::address::CollectionAddress;
-use crate::domain::ids::CollectionName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
 use crate::domain::snapshot::SnapshotInfo;
-use crate::domain::time::compact;
+use crate::ops::beside::scratch_name;
 use crate::ops::bring::{self, Cargo, Finished, bring, bring_fresh};
 use crate::ops::compare::{CompareSpec, compare};
 use crate::ops::create;
@@ -209,27 +208,6 @@ impl Scratch {
     }
 }
 
-/// What tells a scratch collection from all others.
-pub(in crate::ops) const SCRATCH: &str = "qsnap-proof";
-
-/// `<name>-qsnap-proof-<time>-<process>-<job>`, beside the collection: nobody else's, also when two are at it.
-fn scratch_name(services: &Services, name: &CollectionName, job: u64) -> CollectionName {
-    beside(name, SCRATCH, &format!("{}-{:x}-{job}", compact(services.clock.now()), std::process::id()))
-}
-
-/// Longest name that is made: servers add peer and time for files, and a file's name has at most 255 bytes.
-const LONGEST: usize = 180;
-
-/// A name beside another one.
-pub(in crate::ops) fn beside(name: &CollectionName, what: &str, time: &str) -> CollectionName {
-    let suffix = format!("-{what}-{time}");
-    let mut base = name.raw().to_owned();
-    while base.len() + suffix.len() > LONGEST {
-        base.pop();
-    }
-    CollectionName::new(format!("{base}{suffix}"))
-}
-
 async fn remove_collection(destination: &Destination, ledger: &Ledger) -> Result<(), Problem> {
     let node = destination.connection.node(destination.node)?;
     let shown = destination.address.to_string();
@@ -275,7 +253,7 @@ pub(in crate::ops) async fn scratch(
     beside: &Destination,
 ) -> Result<Scratch, Problem> {
     let job = steps.job;
-    let name = scratch_name(services, &beside.address.collection, job.id.0);
+    let name = scratch_name(&beside.address.collection, services.clock.now(), job.id.0);
     let address = CollectionAddress::new(beside.address.instance.clone(), name);
     let destination = Destination { connection: beside.connection.clone(), node: beside.node, address };
     let cleanup = job.on_failure(format!("the scratch collection {}", destination.address), {
@@ -557,13 +535,5 @@ mod tests {
         assert!(words(Some(5), true, false).contains("NO safety snapshot, as asked"));
         assert!(words(None, false, false).contains("NO safety snapshot is possible"));
         assert!(words(Some(5), false, true).contains("NO proof restore"));
-    }
-
-    #[test]
-    fn names_beside_another_stay_within_what_a_server_takes() {
-        let long = CollectionName::new("日".repeat(85));
-        let name = beside(&long, "restored", "20261122T030000Z");
-        assert!(name.raw().len() <= LONGEST && name.raw().ends_with("-restored-20261122T030000Z"));
-        assert!(name.creation_problem().is_none());
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::snapshot::time_in_name;
 use crate::domain::time::compact;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
+use crate::ops::beside::beside;
 use crate::ops::bring::{self, Cargo, bring_fresh, expectation, with_source};
 use crate::ops::deliver::{Delivered, Destination, Origin, Route, first_route, unwatched};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
@@ -200,7 +201,7 @@ fn decide(services: &Services, mut spec: RestoreSpec, known: &Known, named: &Tar
             NameUse::Alias(real) => real.clone(),
             _ => spec.target.collection.clone(),
         };
-        spec.beside = Some(overwrite::beside(&real, "restored", &compact(services.clock.now())));
+        spec.beside = Some(beside(&real, "restored", &compact(services.clock.now())));
     }
     if spec.skips != Skips::default() && spec.mode != Mode::InPlace {
         return Err(Problem::new(ProblemKind::Usage, "only a restore in place has steps that can be skipped", "")

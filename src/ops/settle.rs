@@ -5,12 +5,13 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
 use crate::domain::time;
 use crate::jobs::limits::Resource;
+use crate::ops::beside::is_scratch;
 use crate::ops::deliver::Destination;
 use crate::ops::flow::{self, Facts, Finding, Level, Plan, Risk, Spec, Step};
 use crate::ops::follow;
 use crate::ops::history::{Past, PastSpec, State};
 use crate::ops::journal::{Made, TakenUp, Thing};
-use crate::ops::overwrite::{self, Earlier, RolledBack, SCRATCH, Safety, roll_back};
+use crate::ops::overwrite::{self, Earlier, RolledBack, Safety, roll_back};
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::locate;
 use crate::ops::services::Services;
@@ -558,7 +559,7 @@ async fn remove_collection(services: &Services, kind: Made, address: &Collection
     if kind == Made::Empty && node.count(&address.collection).await.map_err(problem)? > 0 {
         return refuse("somebody put data into the empty collection", "it is left as it is; it is not qsnap's any more");
     }
-    if kind == Made::Scratch && address.collection.raw().contains(&format!("-{SCRATCH}-")) {
+    if kind == Made::Scratch && is_scratch(&address.collection) {
         let scope = scope(address);
         for snapshot in node.snapshots(&scope).await.map_err(problem)? {
             node.delete_snapshot(&scope, &snapshot.name).await.map_err(problem)?;
