@@ -203,7 +203,7 @@ impl Guide {
             }
         };
         let mut lines: Vec<Line> = self.points(model).iter().map(line).collect();
-        lines.push(from_a_file());
+        lines.push(from_a_file(self.collection.clone()));
         lines
     }
 
@@ -282,11 +282,11 @@ impl Guide {
     }
 }
 
-fn from_a_file() -> Line {
+fn from_a_file(collection: Option<CollectionAddress>) -> Line {
     Line {
         label: "from a file that was downloaded before".into(),
         detail: "give its path, and the collection it should become".into(),
-        answer: Answer::Go(Box::new(Kind::Upload)),
+        answer: Answer::Go(Box::new(Kind::Upload(collection))),
     }
 }
 
@@ -336,7 +336,7 @@ fn lost(model: &Model) -> Chooser {
     let mut choices = vec![Choice::new(
         "from a file that was downloaded before",
         "give its path, and the collection it should become on the fresh instance",
-        Then::Plan(Box::new(Kind::Upload)),
+        Then::Plan(Box::new(Kind::Upload(None))),
     )];
     for state in &model.instances {
         for view in state.collections.value().map_or(&[][..], |listing| &listing.items) {

@@ -135,7 +135,7 @@ impl App {
                 }
                 _ => collection.map(|address| Kind::Compare(address, None)),
             },
-            Verb::Upload => Some(Kind::Upload),
+            Verb::Upload => Some(Kind::Upload(None)),
             Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
             Verb::Delete => named.map(|(address, name)| Kind::Delete(address, name)),
             Verb::Restore => named

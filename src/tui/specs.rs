@@ -32,10 +32,10 @@ pub(super) fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
                 0,
             ),
         ],
-        Kind::Upload => vec![
+        Kind::Upload(known) => vec![
             Field::text("file", ""),
-            instance_field(model, current.as_ref(), false),
-            Field::text("collection", ""),
+            instance_field(model, known.as_ref().map(|known| &known.instance).or(current.as_ref()), false),
+            Field::text("collection", &known.as_ref().map_or_else(String::new, |known| encode(known.collection.raw()))),
             mode_field(),
         ],
         Kind::Restore(address, _) => {
@@ -184,7 +184,7 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
                 overwrite: value("if it exists") == "overwrite",
             })
         }
-        Kind::Upload => {
+        Kind::Upload(_) => {
             let file = value("file").trim();
             if file.is_empty() {
                 return Err("the file is missing".into());
@@ -241,7 +241,7 @@ pub fn kind_of(spec: &Spec) -> Kind {
         }
         Spec::Restore(spec) => match &spec.source {
             RestoreSource::Snapshot(address, which) => Kind::Restore(address.clone(), which.clone()),
-            RestoreSource::File(_) => Kind::Upload,
+            RestoreSource::File(_) => Kind::Upload(Some(spec.target.clone())),
         },
         Spec::Copy(spec) => Kind::Migrate(spec.source.clone()),
         Spec::Compare(spec) => Kind::Compare(spec.first.clone(), Some(spec.second.clone())),
@@ -288,6 +288,6 @@ pub fn about(kind: &Kind) -> String {
              moment, because only then they can be listed"
                 .into()
         }
-        Kind::Upload => "Qdrant restores what is uploaded at once: give the collection it should become".into(),
+        Kind::Upload(_) => "Qdrant restores what is uploaded at once: give the collection it should become".into(),
     }
 }

@@ -37,8 +37,8 @@ pub enum Kind {
     Snapshot(CollectionAddress),
     /// Download a recovery point.
     Download(CollectionAddress, SnapshotName),
-    /// Upload a file and restore it.
-    Upload,
+    /// Upload a file and restore it; the collection that it is for, where that is known.
+    Upload(Option<CollectionAddress>),
     /// Restore a recovery point.
     Restore(CollectionAddress, Which),
     /// Copy a collection.
@@ -157,7 +157,7 @@ impl Wizard {
         match &self.kind {
             Kind::Snapshot(address) => format!("Snapshot {address}"),
             Kind::Download(address, _) => format!("Download from {address}"),
-            Kind::Upload => "Upload a file and restore it".into(),
+            Kind::Upload(_) => "Upload a file and restore it".into(),
             Kind::Restore(address, _) => format!("Restore {address}"),
             Kind::Migrate(address) => format!("Migrate {address}"),
             Kind::Compare(address, _) => format!("Compare {address}"),

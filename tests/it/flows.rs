@@ -295,6 +295,7 @@ async fn a_stumble_at_the_end_of_an_upload_costs_nothing() {
     throttle.set(None);
     let report = handle.wait().await.unwrap();
     assert!(matches!(report.verdict, Some(Verdict::Matches(_))), "{report:?}");
+    assert_eq!(world.services.jobs.rows()[0].record.as_ref(), Some(&report.id), "a job knows its record");
     assert_eq!(b.count("x").await, 50);
     b.raw("DELETE", "/collections/x", json!({})).await;
     b.faults().clear();

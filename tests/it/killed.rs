@@ -247,7 +247,8 @@ async fn what_was_restored_since_is_not_cleaned_up() {
     b.raw("DELETE", "/collections/fresh", json!({})).await;
     world.run(spec(Mode::New)).await.unwrap();
     let way = SettleSpec { id: failed[0].id.clone(), way: Way::CleanUp };
-    world.run(Spec::Settle(way)).await.unwrap();
+    let refused = world.run(Spec::Settle(way)).await.unwrap_err();
+    assert!(refused.message.contains("left nothing behind"), "{refused:?}");
     assert!(exists(b, "fresh").await, "it is no leftover of the failed one any more");
     assert!(world.services.journal.open().is_empty());
 }

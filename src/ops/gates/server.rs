@@ -108,10 +108,13 @@ fn copies(route: Route) -> u64 {
 
 /// Of a snapshot that is still to be taken.
 pub fn disk_unknown(route: Route, extra: u64) -> Finding {
-    let copies = copies(route) + extra;
+    let copies = match copies(route) + extra {
+        1 => "the size".to_owned(),
+        n => format!("{n} times the size"),
+    };
     Finding::look(
         "server disk",
-        format!("the target must hold up to {copies} times the size of the snapshot besides what it has, the source once"),
+        format!("the target must hold up to {copies} of the snapshot besides what it has, the source once"),
         "qsnap cannot see how much is free there: look before you go on",
     )
 }
