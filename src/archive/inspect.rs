@@ -450,6 +450,9 @@ impl Reader<'_> {
                     Ok(config) if file == "payload_index/config.json" && !config["indexed_fields"].is_object() => {
                         flaw(segment, file, "it does not say which fields are indexed", DESTROYS);
                     }
+                    Ok(config) if file == "payload_storage/config.json" && !config["page_size_bytes"].is_u64() => {
+                        flaw(segment, file, "it does not say how large its pages are", DESTROYS);
+                    }
                     Ok(_) => {}
                 }
                 self.vectors_of(within, entry, segment, file)?;

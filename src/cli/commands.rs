@@ -111,6 +111,10 @@ fn comparison(args: &CompareArgs) -> Result<Spec, Problem> {
     Ok(Spec::Compare(CompareSpec { first: address(&args.first)?, second: address(&args.second)?, deep: args.deep }))
 }
 
+fn collection_name(text: &str) -> Result<String, Problem> {
+    CollectionAddress::parse(&format!("x/{text}")).map(|address| address.collection.raw().to_owned()).map_err(usage)
+}
+
 fn create(text: &str) -> Result<Spec, Problem> {
     CollectionAddress::parse(text).map(|address| Spec::Create(CreateSpec { address })).map_err(usage)
 }
@@ -261,7 +265,10 @@ fn fleet(args: &CopyArgs, sources: &[String], target: &str) -> Result<Spec, Prob
     let mut renames = std::collections::BTreeMap::new();
     for text in &args.rename {
         match text.split_once('=') {
-            Some((old, new)) if !old.is_empty() && !new.is_empty() => renames.insert(old.to_owned(), new.to_owned()),
+            Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+                // As everywhere: what is odd in a name is written as %XX.
+                renames.insert(collection_name(old)?, collection_name(new)?)
+            }
             _ => return Err(usage("--rename takes OLD=NEW")),
         };
     }

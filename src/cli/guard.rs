@@ -79,7 +79,7 @@ impl Guard<'_> {
         }
         let aliases = Aliases::before(self.services, &self.address).await?;
         let program = self.args.command.first().map_or("", String::as_str);
-        let guarded = Guarded::begin(self.services, &self.address, snapshot, program)?;
+        let guarded = Guarded::begin(self.services, &self.address, snapshot, (program, &aliases.words()))?;
         let failed = match command::run(program, self.args.command.get(1..).unwrap_or_default(), snapshot).await {
             Ok(0) => self.check(snapshot).await,
             Ok(code) => Some((format!("the command ended with {code}"), code)),
@@ -193,7 +193,7 @@ impl Guard<'_> {
             let from = crate::domain::address::encode(name.raw());
             let message = "the command ended well, but the collection is gone";
             return Err(Problem::new(ProblemKind::Failed, message, self.address.to_string()).advise(format!(
-                "its snapshots are on the node's disk: while nothing has its name, `qsnap revive {} --from {from}` brings it back",
+                "its snapshots are on the node's disk: while nothing has its name, `qsnap revive {} --from {from} --yes` brings it back",
                 self.address
             )));
         }

@@ -283,12 +283,15 @@ pub(in crate::ops) async fn execute(
         }
     }
     let ids: Vec<JobId> = running.iter().map(|(_, handle)| handle.id).collect();
-    let (done, failed, canceled) = tokio::select! {
+    let (done, failed) = tokio::select! {
         ended = wait_for_all(steps, running) => ended,
         never = pass_cancel_on(services, job, &ids) => match never {},
     };
+    let (stopped, failed): (Vec<Problem>, Vec<Problem>) =
+        failed.into_iter().partition(|problem| problem.kind == ProblemKind::Canceled);
     failures.extend(failed);
     let report = together(plan, done, failures);
+    let canceled = stopped.len();
     if canceled == 0 {
         return Ok(report);
     }
@@ -307,10 +310,10 @@ async fn pass_cancel_on(services: &Services, job: &JobContext, ids: &[JobId]) ->
     std::future::pending().await
 }
 
-/// Waits until every copy is over, however it ends, and writes that down. Gives what they reported, what failed, and how
-/// many were canceled.
-async fn wait_for_all(steps: &mut Steps<'_>, running: Vec<(String, JobHandle<Report>)>) -> (Vec<Report>, Vec<Problem>, usize) {
-    let (mut done, mut failures, mut canceled) = (Vec::new(), Vec::new(), 0);
+/// Waits until every copy is over, however it ends, and writes that down. Gives what they reported, and what failed or was
+/// canceled.
+async fn wait_for_all(steps: &mut Steps<'_>, running: Vec<(String, JobHandle<Report>)>) -> (Vec<Report>, Vec<Problem>) {
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
     let progress = steps.job.progress.clone();
     progress.counting("copying collections", Some(running.len() as u64), Unit::Collections);
     let mut open: FuturesUnordered<_> =
@@ -328,13 +331,12 @@ async fn wait_for_all(steps: &mut Steps<'_>, running: Vec<(String, JobHandle<Rep
             }
             Err(problem) => {
                 steps.ended(&name, problem.to_string(), 0.0);
-                canceled += usize::from(problem.kind == ProblemKind::Canceled);
                 failures.push(problem);
             }
         }
         progress.look_through(1);
     }
-    (done, failures, canceled)
+    (done, failures)
 }
 
 fn together(plan: &Plan, parts: Vec<Report>, failures: Vec<Problem>) -> Report {

@@ -2,13 +2,16 @@
 //! is killed leaves an operation behind that can be rolled back to its snapshot.
 
 use crate::domain::address::CollectionAddress;
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::journal::{Made, Opening, Record};
 use crate::ops::services::Services;
 use serde_json::{Value, json};
 
 /// The operation.
 pub(in crate::ops) const GUARD: &str = "guard";
+
+/// Its step that notes which aliases pointed at the collection.
+pub(in crate::ops) const ALIASES: &str = "aliases before";
 
 /// Its step: the command has the collection.
 pub(in crate::ops) const COMMAND: &str = "guarded command";
@@ -17,7 +20,6 @@ pub(in crate::ops) const COMMAND: &str = "guarded command";
 pub struct Guarded<'a> {
     services: &'a Services,
     record: Record,
-    snapshot: String,
 }
 
 impl<'a> Guarded<'a> {
@@ -25,16 +27,30 @@ impl<'a> Guarded<'a> {
     ///
     /// # Errors
     /// When the journal cannot be written: then nothing should be run.
-    pub fn begin(services: &'a Services, address: &CollectionAddress, snapshot: &str, program: &str) -> Result<Self, Problem> {
+    pub fn begin(
+        services: &'a Services,
+        address: &CollectionAddress,
+        snapshot: &str,
+        (program, aliases): (&str, &str),
+    ) -> Result<Self, Problem> {
         let target = address.to_string();
+        if let Some(other) = services.journal.guarded(&target) {
+            let message = format!("another guarded command works on it now ({}, by {})", other.id, other.who);
+            return Err(Problem::new(ProblemKind::Refused, message, target)
+                .advise("nothing was run: a rollback of one would take the work of the other away"));
+        }
         let opening =
             Opening { operation: GUARD, source: snapshot, target: &target, command: "", spec: Value::Null, part_of: None };
         let now = services.clock.now();
         let record = services.journal.begin(now, &opening)?;
-        record.made(now, Made::Safety, snapshot)?;
+        record.made(now, Made::Before, snapshot)?;
+        if !aliases.is_empty() {
+            record.step_begins(now, ALIASES, aliases)?;
+            record.step_ends(now, ALIASES, "ok")?;
+        }
         record.step_begins(now, COMMAND, program)?;
         record.handed_over(now)?;
-        Ok(Self { services, record, snapshot: snapshot.to_owned() })
+        Ok(Self { services, record })
     }
 
     /// Notes one more snapshot that is no recovery point: of what a rollback replaces.
@@ -46,8 +62,6 @@ impl<'a> Guarded<'a> {
     pub fn settled(&self, result: &str) {
         let now = self.services.clock.now();
         let _ = self.record.step_ends(now, COMMAND, "ok");
-        // From here on it is a recovery point like others.
-        let _ = self.record.gone(now, &self.snapshot);
         let _ = self.record.end(now, result, json!({}));
     }
 

@@ -175,7 +175,7 @@ impl Past {
         self.made
             .iter()
             .filter(|thing| match thing.kind {
-                Made::Safety => false,
+                Made::Safety | Made::Before => false,
                 Made::Collection => !kept,
                 Made::Scratch | Made::Upload | Made::Snapshot | Made::Empty => true,
             })
@@ -184,7 +184,7 @@ impl Past {
 
     /// The way back that it left.
     pub fn safety(&self) -> Option<&Thing> {
-        self.made.iter().find(|thing| thing.kind == Made::Safety)
+        self.made.iter().find(|thing| matches!(thing.kind, Made::Safety | Made::Before))
     }
 
     /// Whether its target was there before: then what was in it may have been replaced.
@@ -312,6 +312,31 @@ impl Journal {
         }
         parts::attach(&mut all);
         all
+    }
+
+    /// The same, for whoever chooses by them: what cannot be read may name one.
+    ///
+    /// # Errors
+    /// When a record, or their folder, cannot be read.
+    pub fn all_safeties(&self) -> Result<BTreeSet<String>, Problem> {
+        self.readable()?;
+        let Ok(folder) = std::fs::read_dir(self.folder()) else { return Ok(BTreeSet::new()) };
+        for path in folder.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "ndjson")) {
+            if let Err(error) = File::open(&path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                let message = format!("which snapshots are safety snapshots is not known: a record cannot be read: {error}");
+                return Err(Problem::new(ProblemKind::Failed, message, sanitise(&path.display().to_string()))
+                    .advise("give the right to read it, or name the snapshot that you mean"));
+            }
+        }
+        Ok(self.safeties())
+    }
+
+    /// A guard whose command runs on a target now.
+    pub fn guarded(&self, target: &str) -> Option<Past> {
+        let running = |past: &Past| past.state == State::Running && past.target == target && past.operation == guarded::GUARD;
+        self.newest(RECENT, read_record).into_iter().find(running)
     }
 
     /// Addresses of all safety snapshots: what was there before an overwrite, and seldom what anybody wants back.

@@ -29,6 +29,8 @@ pub enum Made {
     Empty,
     /// A snapshot of what was about to be overwritten: the way back. It stays.
     Safety,
+    /// A snapshot that was taken before a guarded command: the way back, and a recovery point like others.
+    Before,
     /// A snapshot that was taken to move data; it can go.
     Snapshot,
     /// A file that a server keeps after an upload; it can go.
@@ -43,6 +45,7 @@ impl Made {
             Self::Collection => "collection",
             Self::Empty => "empty collection",
             Self::Safety => "safety snapshot",
+            Self::Before => "snapshot of before",
             Self::Snapshot => "temporary snapshot",
             Self::Upload => "uploaded file",
         }

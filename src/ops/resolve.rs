@@ -25,7 +25,18 @@ pub async fn locate(
     address: &CollectionAddress,
     which: &Which,
 ) -> Result<Located, Problem> {
-    choose(&snapshots(connection, address).await, address, which, &services.journal.safeties())
+    choose(&snapshots(connection, address).await, address, which, &safeties(services, which)?)
+}
+
+/// What `latest` never means. What is named needs no such knowledge.
+///
+/// # Errors
+/// When a record that may tell cannot be read.
+pub(in crate::ops) fn safeties(services: &Services, which: &Which) -> Result<BTreeSet<String>, Problem> {
+    match which {
+        Which::Latest => services.journal.all_safeties(),
+        Which::Named(_) => Ok(services.journal.safeties()),
+    }
 }
 
 /// The one that is meant among those that are listed. `latest` is the newest that somebody wanted: a safety snapshot holds

@@ -26,7 +26,7 @@ use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::overwrite::{self, Overwritten};
 use crate::ops::report::{PointCounts, Report, Verdict};
-use crate::ops::resolve::{Located, NameUse, choose};
+use crate::ops::resolve::{Located, NameUse, choose, safeties};
 use crate::ops::restore::{RestoreSource, report};
 use crate::ops::services::{Connection, Services};
 use crate::ops::source::scope;
@@ -216,8 +216,11 @@ pub(in crate::ops) async fn execute(
     };
     let address = &spec.address;
     let connection = services.connection(&address.instance).await?;
+    let safeties = match &spec.snapshot {
+        Some(which) => safeties(services, which)?,
+        None => services.journal.safeties(),
+    };
     let empty = Empty::make(steps, &connection, address).await?;
-    let safeties = services.journal.safeties();
     let listed = steps.run("list", &address.to_string(), empty.snapshots()).await?;
     let Some(which) = &spec.snapshot else {
         empty.remove(steps).await?;
@@ -231,7 +234,7 @@ pub(in crate::ops) async fn execute(
     };
     let located = listed.into_iter().map(|snapshot| Located { node: 0, snapshot }).collect();
     let chosen = choose(&(located, Vec::new()), address, which, &safeties).map_err(|problem| {
-        problem.advise(format!("`qsnap revive {address}` lists what is there; else restore a backup or a downloaded file"))
+        problem.advise(format!("`qsnap revive {address} --yes` lists what is there; else restore a backup or a downloaded file"))
     })?;
     let done = bring_back(services, steps, empty, chosen.snapshot).await?;
     Ok(report(plan, done, "new"))

@@ -1,20 +1,23 @@
 //! Settling an operation that did not end well: go on with it, bring the old data back, or remove what it left.
 
+mod findings;
+
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
-use crate::domain::time;
 use crate::jobs::limits::Resource;
 use crate::ops::beside::is_scratch;
 use crate::ops::deliver::Destination;
-use crate::ops::flow::{self, Facts, Finding, Level, Plan, Risk, Spec, Step};
+use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::follow;
+use crate::ops::guarded::GUARD;
 use crate::ops::history::{Past, PastSpec, State};
 use crate::ops::journal::{Made, TakenUp, Thing};
 use crate::ops::overwrite::{self, Earlier, RolledBack, Safety, roll_back};
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::locate;
 use crate::ops::services::Services;
+use crate::ops::settle::findings::{clean_up_finding, done_so_far, going_on_findings, impossible, roll_back_findings};
 use crate::ops::source::scope;
 use crate::ops::steps::Steps;
 use crate::ops::{copy, restore};
@@ -78,13 +81,9 @@ pub fn ways(past: &Past) -> Vec<Way> {
     if past.spec.is_some() && !past.is_done() && !past.is_proven() {
         ways.push(Way::Continue);
     }
-    if !past.is_between() {
-        if past.is_open() {
-            ways.push(Way::CleanUp);
-        }
-        if past.has_overwritten() && past.safety().is_some() {
-            ways.push(Way::RollBack);
-        }
+    // What a guarded command did may be what was wanted.
+    if past.is_open() && (!past.is_between() || past.operation == GUARD) {
+        ways.push(Way::CleanUp);
     }
     ways
 }
@@ -169,69 +168,6 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     })
 }
 
-/// Why a way makes no sense for an operation, and what to do instead.
-fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)> {
-    let id = &past.id;
-    let instead = if past.is_open() {
-        format!("`qsnap history clean-up {id}` removes what it left")
-    } else {
-        format!("nothing is left of it; `qsnap history show {id}` has its command, to do the same once more")
-    };
-    match way {
-        Way::CleanUp if past.is_open() => None,
-        Way::CleanUp => Some(("it left nothing behind", instead)),
-        _ if !past.parts.is_empty() => {
-            let advice = format!("`qsnap history show {id}` names the records of its parts, and the commands of those not begun");
-            Some(("its parts are settled each by itself", advice))
-        }
-        Way::Continue if past.made_good && !past.is_open() => {
-            Some(("something that was restored there later is proven: going on would overwrite that", instead))
-        }
-        Way::Continue => done_already(past)
-            .map(|advice| ("what it was to do is done: there is nothing to continue", advice))
-            .or(past.spec.is_none().then_some(("it cannot be continued", instead))),
-        Way::RollBack if past.has_overwritten() => None,
-        Way::RollBack => Some(("nothing was overwritten: there is nothing to bring back", instead)),
-    }
-}
-
-/// What to do instead of going on with what is done.
-fn done_already(past: &Past) -> Option<String> {
-    let done = past.is_done() || past.is_proven();
-    done.then(|| {
-        if past.is_open() {
-            format!("`qsnap history clean-up {}` removes what it left behind", past.id)
-        } else {
-            "to do the same once more, run its command again: `qsnap history show` has it".to_owned()
-        }
-    })
-}
-
-fn done_so_far(past: &Past) -> Finding {
-    let words: Vec<String> = past
-        .steps
-        .iter()
-        .map(|step| match &step.result {
-            None => format!("{} (not ended)", step.name),
-            Some(_) if step.is_good() => step.name.clone(),
-            Some(_) => format!("{} (failed)", step.name),
-        })
-        .collect();
-    let message = format!("begun {} UTC by {}: {}", time::second(past.at), past.who, words.join(", "));
-    if past.not_begun() > 0 {
-        let advice = format!("not begun: {} of {}; nothing of them is done by this", past.not_begun(), past.parts.len());
-        Finding::look("state", message, advice)
-    } else if past.is_between() {
-        Finding::look("state", message, format!("{} may be neither what it was nor what it should be", past.target))
-    } else if past.made_good {
-        Finding::look("state", message, "something that was restored there later is proven")
-    } else if past.has_overwritten() && !past.is_done() && !past.is_proven() {
-        Finding::look("state", message, format!("{} was overwritten, and is not proven", past.target))
-    } else {
-        Finding::look("state", message, "no live data was overwritten, or what was written is proven")
-    }
-}
-
 /// What will be gone, with what is in it at this moment.
 fn consequence(way: Way, past: &Past, again: Option<&Plan>, now: Option<u64>) -> String {
     let data = now.map_or_else(String::new, |points| format!(" ({} points now)", exact(points)));
@@ -292,73 +228,6 @@ async fn again(services: &Services, past: &Past) -> Result<Box<Plan>, Problem> {
         }
     };
     Ok(Box::new(plan))
-}
-
-/// What going on meets, besides what it removes or waits for itself.
-async fn going_on_findings(services: &Services, past: &Past, again: &Plan) -> Vec<Finding> {
-    // What it made itself is in its own way, and is removed first.
-    let own = past.leftovers().iter().any(|thing| thing.kind == Made::Collection && thing.thing == past.target);
-    // So is what the server still does for it, which is waited for; then it is planned once more.
-    let passes = |finding: &&Finding| match (finding.level, finding.check) {
-        (Level::Block, "target") => own,
-        (Level::Block, check) => ["idle", "replicas"].contains(&check),
-        _ => false,
-    };
-    let mut findings: Vec<Finding> = again.findings.iter().filter(|finding| !passes(finding)).cloned().collect();
-    findings.extend(way_back_finding(services, past).await);
-    findings
-}
-
-/// Whether going on has a way back, where what is there may be half of it.
-async fn way_back_finding(services: &Services, past: &Past) -> Option<Finding> {
-    if !past.is_between() {
-        return None;
-    }
-    Some(match safety_of(services, past).await {
-        Ok(Some(safety)) => Finding::good("safety", format!("{} is the way back, as before", safety.snapshot.name)),
-        Ok(None) => Finding::look("safety", "no safety snapshot was taken: there is no way back", ""),
-        Err(problem) => Finding::look(
-            "safety",
-            format!("the safety snapshot cannot be found: {problem}"),
-            "what is there now may be half of it: there is no way back to what was there before",
-        ),
-    })
-}
-
-async fn roll_back_findings(services: &Services, past: &Past, findings: &mut Vec<Finding>) {
-    if !past.is_between() {
-        findings.push(Finding::look(
-            "roll back",
-            format!("{} is not half overwritten: it ended as `{}`", past.target, past.state.word()),
-            "what was written to it since is lost, too",
-        ));
-    }
-    match safety_of(services, past).await {
-        Ok(Some(safety)) if safety.proof.is_some() => {
-            findings.push(Finding::good("safety", format!("{} is there, and its sample was recorded", safety.snapshot.name)));
-        }
-        Ok(Some(safety)) => findings.push(Finding::look(
-            "safety",
-            format!("{} is there; nothing was recorded of it", safety.snapshot.name),
-            "the rollback can be counted, but not proven",
-        )),
-        Ok(None) => findings.push(Finding::block(
-            "safety",
-            "no safety snapshot was taken",
-            "restore another recovery point over it: `qsnap restore … --mode in-place`",
-        )),
-        Err(problem) => findings.push(Finding::block("safety", problem.to_string(), problem.advice)),
-    }
-}
-
-fn clean_up_finding(past: &Past) -> Option<Finding> {
-    past.is_between().then(|| {
-        Finding::block(
-            "state",
-            format!("{} may be half overwritten: that comes first", past.target),
-            format!("`qsnap history roll-back {}` brings the old data back, `continue` goes on", past.id),
-        )
-    })
 }
 
 /// The safety snapshot that the operation left, as it is listed now.

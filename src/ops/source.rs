@@ -14,7 +14,7 @@ use crate::ops::flow::Finding;
 use crate::ops::gates::{self, loss};
 use crate::ops::inspect::side_file;
 use crate::ops::proof::Proof;
-use crate::ops::resolve::{Located, choose, snapshots};
+use crate::ops::resolve::{Located, choose, safeties, snapshots};
 use crate::ops::restore::RestoreSource;
 use crate::ops::services::Services;
 use crate::transfer::disk::disk_problem;
@@ -148,7 +148,7 @@ async fn snapshot(
     over: Option<&CollectionAddress>,
 ) -> Result<Known, Problem> {
     let connection = services.connection(&address.instance).await?;
-    let safeties = services.journal.safeties();
+    let safeties = safeties(services, which)?;
     let listed = snapshots(&connection, address).await;
     let located = choose(&listed, address, which, &safeties)?;
     let node = connection.node(located.node)?.clone();

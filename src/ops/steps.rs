@@ -254,6 +254,7 @@ impl<'a> Steps<'a> {
                     Some(Verdict::Matches(_)) => "rolled back",
                     Some(_) => "rollback not proven",
                     None if self.whole && report.parts.is_empty() => "failed",
+                    None if self.whole && !report.failures.is_empty() => "partly done",
                     None => report.verdict.as_ref().map_or("done", Verdict::word),
                 };
                 self.journal_failed |= self.ledger.record.end(now, result, json!(report)).is_err();

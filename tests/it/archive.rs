@@ -216,6 +216,7 @@ fn small_files_that_a_server_reads_are_read() {
         ("vector_storage/deleted/status.dat", &[50, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0][..]),
         ("vector_storage/deleted/status.dat", &[50, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0][..]),
         ("payload_index/config.json", &br#"{"indexed_fiends":{}}"#[..]),
+        ("payload_storage/config.json", &br#"{"page_sise_bytes":1}"#[..]),
     ] {
         let edit = |path: &str, content: Vec<u8>| {
             let content = if path.ends_with(ending) { damaged.to_vec() } else { content };

@@ -125,18 +125,43 @@ async fn guarded(real: bool) {
     assert!(server.snapshots("live").await.len() > kept.len());
 
     // Guard itself is killed while the command runs: that can be rolled back, and the snapshot is the way back until then.
-    let script = format!("{}; touch {}; exec sleep 10", delete.replace("URL", &url), cli.path("runs").display());
-    let mut killed =
-        cli.command(&["guard", "a/live", "--yes", "--confirm", "a/live", "--", "sh", "-c", &script]).spawn().unwrap();
-    wait_until("the command runs", std::time::Duration::from_secs(60), async || cli.path("runs").exists()).await;
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    let past = cli.run(&["history", "show", "last", "--output", "json"]).await.json();
-    assert_eq!(
-        (&past["operation"], &past["open"], &past["ways"]),
-        (&json!("guard"), &json!(true), &json!(["roll-back"])),
-        "{past}"
-    );
+    let killed_in = async |script: &str| {
+        let _ = std::fs::remove_file(cli.path("runs"));
+        let script = format!("{}; touch {}; exec sleep 20", script.replace("URL", &url), cli.path("runs").display());
+        let mut killed =
+            cli.command(&["guard", "a/live", "--yes", "--confirm", "a/live", "--", "sh", "-c", &script]).spawn().unwrap();
+        wait_until("the command runs", std::time::Duration::from_secs(60), async || cli.path("runs").exists()).await;
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let all = cli.run(&["history", "--output", "json"]).await.json();
+        all["items"].as_array().unwrap().iter().find(|past| past["operation"] == "guard").unwrap().clone()
+    };
+    // What the command did may be what was wanted: then that is all.
+    let past = killed_in("true").await;
+    assert_eq!((&past["open"], &past["ways"]), (&json!(true), &json!(["roll-back", "clean-up"])), "{past}");
+    let kept = cli.run(&["history", "clean-up", past["id"].as_str().unwrap(), "--yes", "--confirm", "a/live"]).await;
+    assert_eq!(kept.code, 0, "{kept:?}");
+    // It deleted the collection, or made it anew: nothing can go over that, and what is said instead works.
+    let gone = "curl -sf -X DELETE URL/collections/live >/dev/null";
+    let other = "curl -sf -X PUT URL/collections/live -H content-type:application/json \
+                 -d '{\"vectors\":{\"size\":3,\"distance\":\"Dot\"}}' >/dev/null";
+    for (script, words) in [(gone.to_owned(), "a/live is gone"), (format!("{gone}; {other}"), "another shape")] {
+        let past = killed_in(&script).await;
+        let refused = cli.run(&["history", "roll-back", past["id"].as_str().unwrap(), "--yes", "--confirm", "a/live"]).await;
+        assert!(refused.code == 7 && refused.stderr.contains(words), "{refused:?}");
+        // The commands stand between backquotes.
+        let commands: Vec<&str> = refused.stderr.split('`').filter(|part| part.starts_with("qsnap ")).collect();
+        assert!(!commands.is_empty(), "{refused:?}");
+        for command in commands {
+            let words = command.split(' ').skip(1).map(|word| word.trim_matches('\'').to_owned()).collect();
+            let ran = run(words).await;
+            assert_eq!(ran.code, 0, "{command}: {ran:?}");
+        }
+        assert_eq!(points(&server, "live").await, before);
+        let all = cli.run(&["history", "--output", "json"]).await.json();
+        assert!(all["items"].as_array().unwrap().iter().all(|past| past["open"] == false), "it is settled by that: {all}");
+    }
+    let past = killed_in(delete).await;
     let id = past["id"].as_str().unwrap();
     let back = cli.run(&["history", "roll-back", id, "--yes", "--confirm", "a/live"]).await;
     assert_eq!((back.code, points(&server, "live").await), (0, before.clone()), "{back:?}");

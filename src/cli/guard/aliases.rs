@@ -43,6 +43,11 @@ impl<'a> Aliases<'a> {
         Ok(Self { services, address, before: own.map(|alias| alias.alias).collect() })
     }
 
+    /// All of them, for the record.
+    pub fn words(&self) -> String {
+        self.before.iter().map(|alias| one_line(alias, 100)).collect::<Vec<_>>().join(", ")
+    }
+
     /// Those that do not point at the collection now.
     async fn lost(&self) -> Result<Vec<(&str, Place)>, Problem> {
         if self.before.is_empty() {
@@ -73,11 +78,11 @@ impl<'a> Aliases<'a> {
 
     /// What is still missing, as a problem; `None` when all point at the collection.
     pub async fn missing(&self) -> Option<Problem> {
-        let all = || self.before.iter().map(|alias| one_line(alias, 100)).collect::<Vec<_>>().join(", ");
         let lost = match self.lost().await {
             Ok(lost) => lost,
             Err(problem) => {
-                let advice = format!("whether its aliases point at it is not known; they were: {}; {}", all(), problem.advice);
+                let advice =
+                    format!("whether its aliases point at it is not known; they were: {}; {}", self.words(), problem.advice);
                 return Some(problem.advise(advice));
             }
         };
