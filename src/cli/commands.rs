@@ -88,7 +88,9 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
         Command::Copy(args) => operate::operate(services, global, printer, vec![copy(args)]).await,
         Command::Alias(args) => operate::operate(services, global, printer, vec![alias(&args)]).await,
         Command::Drop { address } => {
-            let spec = CollectionAddress::parse(&address).map_err(usage).map(|address| Spec::Drop(DropSpec { address }));
+            let spec = CollectionAddress::parse(&address)
+                .map_err(usage)
+                .map(|address| Spec::Drop(DropSpec { address, with_aliases: false }));
             operate::operate(services, global, printer, vec![spec]).await
         }
         Command::Guard(args) => guard::run(services, global, printer, args).await,

@@ -91,7 +91,7 @@ impl Guard<'_> {
         let Some((why, code)) = failed else { return self.ended_well(&guarded, &name, snapshot, &aliases).await };
         let rolled = self.roll_back(&guarded, (&name, snapshot), &why, code, &consent).await;
         match &rolled {
-            Ok(ExitStatus::Command(_)) => guarded.settled("rolled back"),
+            Ok(ExitStatus::Command(_)) => self.written(guarded.settled("rolled back")),
             Ok(_) => guarded.failed("the rollback is not proven"),
             Err(problem) => guarded.failed(&problem.message),
         }
@@ -143,6 +143,17 @@ impl Guard<'_> {
         }
     }
 
+    /// A record whose end is missing invites to roll back what is right.
+    fn written(&self, written: bool) {
+        if !written {
+            let message = "the journal could not be written: the record of this guard stays open";
+            self.printer.problem(
+                &Problem::new(ProblemKind::Failed, message, self.address.to_string())
+                    .advise("it came to its end: do not roll it back; `qsnap history clean-up` takes it off the list"),
+            );
+        }
+    }
+
     fn say(&self, words: &str) {
         match self.printer.output {
             _ if self.global.quiet => {}
@@ -187,9 +198,13 @@ impl Guard<'_> {
         aliases: &Aliases<'_>,
     ) -> Result<ExitStatus, Problem> {
         let connection = self.services.connection(&self.address.instance).await?;
-        let there = name_use(&connection, &self.address).await;
-        if let Ok(NameUse::Free | NameUse::Alias(_)) = there {
-            guarded.settled("the collection is gone");
+        // What cannot be told leaves the record open.
+        let there = name_use(&connection, &self.address).await.map_err(|problem| {
+            let advice = format!("the command ended well, but whether the collection is there is not known; {}", problem.advice);
+            problem.advise(advice)
+        })?;
+        if let NameUse::Free | NameUse::Alias(_) = there {
+            self.written(guarded.settled("the collection is gone"));
             let from = crate::domain::address::encode(name.raw());
             let message = "the command ended well, but the collection is gone";
             return Err(Problem::new(ProblemKind::Failed, message, self.address.to_string()).advise(format!(
@@ -197,7 +212,7 @@ impl Guard<'_> {
                 self.address
             )));
         }
-        guarded.settled("done");
+        self.written(guarded.settled("done"));
         if let Some(missing) = aliases.missing().await {
             self.say(&format!("{} ({})", missing.message, missing.advice));
         }
@@ -245,7 +260,7 @@ impl Guard<'_> {
                 self.say(&format!("kept: {snapshot} (what the command made in its place)"));
             }
         }
-        let plan = flow::plan(self.services, Spec::Drop(DropSpec { address: address.clone() })).await?;
+        let plan = flow::plan(self.services, Spec::Drop(DropSpec { address: address.clone(), with_aliases: true })).await?;
         self.job(plan, consent).await?;
         flow::plan(self.services, revive()).await
     }
@@ -263,10 +278,22 @@ impl Guard<'_> {
             let plan = self.way_back(guarded, name, consent).await?;
             self.job(plan, consent).await
         };
-        let report = rolling.await.map_err(|problem| {
-            let advice = format!("THE ROLLBACK FAILED; {}; the snapshot {snapshot} is kept", problem.advice);
-            problem.advise(advice)
-        })?;
+        let report = match rolling.await {
+            Ok(report) => report,
+            Err(problem) => {
+                let back = match self.services.connection(&self.address.instance).await {
+                    Ok(connection) if matches!(name_use(&connection, &self.address).await, Ok(NameUse::Free)) => {
+                        let (to, from) = (&self.address, crate::domain::address::encode(name.raw()));
+                        format!(
+                            "; {to} does not exist now: `qsnap revive {to} --from {from} --yes --confirm '{to}'` brings it back"
+                        )
+                    }
+                    _ => String::new(),
+                };
+                let advice = format!("THE ROLLBACK FAILED{back}; {}; the snapshot {snapshot} is kept", problem.advice);
+                return Err(problem.advise(advice));
+            }
+        };
         let verdict = report.verdict.clone().unwrap_or(Verdict::CouldNotCheck("nothing was compared".into()));
         match &report.rollback {
             None => self.say(&format!("rolled back; {}", verdict.sentence())),

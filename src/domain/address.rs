@@ -113,6 +113,7 @@ impl Address {
         match (third, latest) {
             (None, false) => Ok(Self::Collection(address)),
             (None, true) => Ok(Self::Snapshot(address, Which::Latest)),
+            (Some("." | ".."), _) => Err("a snapshot cannot be called `.` or `..`: in an address they mean folders".into()),
             (Some(""), _) => Err(format!("`{}` names no snapshot", crate::domain::text::sanitise(text))),
             (Some(_), true) => Err("give either @latest or a snapshot's name, not both".into()),
             (Some(name), false) => Ok(Self::Snapshot(address, Which::Named(SnapshotName::new(decode(name)?)))),

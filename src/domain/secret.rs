@@ -76,7 +76,7 @@ impl SafeUrl {
 
     /// This address with path segments appended, each one percent-encoded here: a parser of addresses drops line breaks and
     /// tabs, and what is left of a name may be the name of something else. `.` and `..` mean folders in every spelling; they
-    /// become a name that nothing has.
+    /// become a name that hardly anything has.
     pub fn join(&self, segments: &[&str]) -> Self {
         let mut url = self.0.clone();
         let mut path = url.path().trim_end_matches('/').to_owned();

@@ -195,9 +195,10 @@ impl JobContext {
     /// Seals a job whose parts are jobs of their own: a cancel does not end it, but is told by [`JobContext::canceled`], so
     /// that it can cancel them and wait until each is over.
     pub fn conduct(&self) -> bool {
-        let sealed = self.seal();
-        self.gate().conducts = sealed;
-        sealed
+        let mut gate = self.gate();
+        gate.sealed |= !gate.closed;
+        gate.conducts = gate.sealed;
+        gate.sealed
     }
 
     /// Returns once somebody wants it canceled.
@@ -260,12 +261,6 @@ impl JobContext {
         let mut gate = self.gate();
         gate.sealed |= !gate.closed;
         gate.sealed
-    }
-
-    /// Tells later, also to a cleanup, whether the job is sealed then.
-    pub fn sealed(&self) -> impl Fn() -> bool + Send + use<> {
-        let gate = self.gate.clone();
-        move || gate.lock().unwrap_or_else(PoisonError::into_inner).sealed
     }
 
     /// Takes a seal back: what was begun on the server turned out not to have begun.
@@ -409,8 +404,9 @@ impl JobManager {
         let canceled = || Problem::new(ProblemKind::Canceled, "canceled", "");
         let _ = self.0.events.send(JobEvent::Changed(id)).await;
         let _held = tokio::select! {
-            held = &mut queue => held,
+            biased;
             () = cancel.cancelled() => return (Outcome::Canceled { cleaned: true, kept: None }, Err(canceled())),
+            held = &mut queue => held,
         };
         self.enter(id, JobState::Running).await;
         let mut task = tokio::spawn(work(context.clone()));
@@ -496,14 +492,17 @@ impl JobManager {
         }
     }
 
+    /// Cancels, and never skips a cleanup that runs already.
+    pub fn cancel_gently(&self, id: JobId) {
+        if let Some(entry) = self.table().get(&id) {
+            entry.cancel.cancel();
+        }
+    }
+
     /// Cancels all that run and waits until their cleanups are over, at most `deadline`.
     pub async fn shut_down(&self, deadline: Duration) {
         let running: Vec<JobId> = self.rows().iter().filter(|row| !row.is_finished()).map(|row| row.id).collect();
-        for id in running {
-            if let Some(entry) = self.table().get(&id) {
-                entry.cancel.cancel();
-            }
-        }
+        running.into_iter().for_each(|id| self.cancel_gently(id));
         self.0.tracker.close();
         let _ = tokio::time::timeout(deadline, self.0.tracker.wait()).await;
     }
@@ -682,6 +681,40 @@ mod tests {
         jobs.cancel(whole.id);
         assert_eq!(whole.wait().await.err().unwrap().message, "canceled: 1 of 1");
         assert!(jobs.rows().iter().all(|row| !row.sample.note.contains("too late")));
+    }
+
+    /// Leaving cancels the whole and its parts at once: the second cancel that a part gets must not skip its cleanup.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_canceled_twice_over_is_cleaned_up_all_the_same() {
+        for _ in 0..20 {
+            let (jobs, events) = JobManager::new();
+            drain(events);
+            let cleaned = Arc::new(AtomicU64::new(0));
+            let count = cleaned.clone();
+            let (begun, has_begun) = oneshot::channel::<()>();
+            let part = jobs.spawn("part".into(), vec![], |job| async move {
+                job.on_failure("it".into(), async move {
+                    tokio::task::yield_now().await;
+                    count.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                });
+                begun.send(()).unwrap();
+                std::future::pending::<Result<Done, Problem>>().await
+            });
+            has_begun.await.unwrap();
+            let (inner, id) = (jobs.clone(), part.id);
+            let (begun, has_begun) = oneshot::channel::<()>();
+            let _whole = jobs.spawn("whole".into(), vec![], move |job| async move {
+                job.conduct();
+                begun.send(()).unwrap();
+                job.canceled().await;
+                inner.cancel_gently(id);
+                part.wait().await
+            });
+            has_begun.await.unwrap();
+            jobs.shut_down(Duration::from_secs(10)).await;
+            assert_eq!(cleaned.load(Ordering::SeqCst), 1);
+        }
     }
 
     #[tokio::test]

@@ -102,7 +102,7 @@ async fn bring_onto(
     let uploaded = shown(address, &kept);
     steps.made(Made::Upload, &uploaded)?;
     let mut touched = Touched::NotSent;
-    let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), meant };
+    let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), meant, over: Arc::default() };
     let delivery = async {
         deliver(services, job, cargo.origin, destination, cargo.route, handover).await.map_err(|broken| {
             touched = broken.touched;
@@ -203,8 +203,12 @@ pub(in crate::ops) async fn bring_fresh(
             Ok(finished)
         }
         Err(Broken { problem, touched }) => {
-            // What is there although the server refused is somebody else's, unless it was prepared for shard keys.
-            let not_ours = touched.nothing() && cargo.keyed.is_none() && kind != Made::Scratch;
+            // What is there although the server refused is somebody else's, unless it was prepared for shard keys, and nobody
+            // has written to it since.
+            let not_ours = match problem.kind {
+                ProblemKind::PlanStale => true,
+                _ => touched.nothing() && cargo.keyed.is_none() && kind != Made::Scratch,
+            };
             if not_ours || matches!(node.exists(&address.collection).await, Ok(false)) {
                 steps.gone(&address.to_string());
                 return Err(problem);

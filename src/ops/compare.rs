@@ -251,7 +251,7 @@ fn judge(shape: &[String], counts: (u64, u64), points: &Points, deep: bool) -> V
 }
 
 /// Numbers in the vectors of a point decide how many points a page may have.
-fn page_size(info: &CollectionInfo) -> usize {
+pub(in crate::ops) fn page_size(info: &CollectionInfo) -> usize {
     let size = |vector: &Value| {
         let size = vector.get("size").and_then(Value::as_u64)?;
         // A multivector holds several.

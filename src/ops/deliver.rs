@@ -24,6 +24,7 @@ use crate::transfer::throttle::Throttle;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Before a server is asked again whether the target is as it was.
@@ -169,6 +170,8 @@ pub(in crate::ops) struct Handover {
     pub ledger: Ledger,
     /// What must be there at the end, as it was at the beginning.
     pub meant: Meant,
+    /// Set once it is handed over: bytes that were taken before are no whole upload.
+    pub over: Arc<AtomicBool>,
 }
 
 /// What is meant to be under the target's name when the last byte is handed over: an upload may take hours, in which
@@ -199,6 +202,7 @@ fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination)
         as_meant(&destination, handover.meant, &job.progress).await?;
         let sealed = job.seal();
         if sealed {
+            handover.over.store(true, Ordering::SeqCst);
             handover.ledger.handed_over();
             job.progress.phase("the server is restoring", None);
         }
@@ -406,16 +410,17 @@ async fn upload(
     handover: Handover,
 ) -> Result<((SnapshotName, CleanupId), bool), Broken> {
     let target = destination.node()?;
-    let Handover { kept, ledger, .. } = handover;
+    let Handover { kept, ledger, over, .. } = handover;
+    let handed_over = || over.load(Ordering::SeqCst);
     let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
     let name = &destination.address.collection;
     let scope = destination.scope();
     let shown = format!("{}/{}", destination.address, encode(kept.raw()));
     let removal = remove_upload(target.clone(), scope.clone(), kept.clone());
-    let handed_over = job.sealed();
+    let whole = over.clone();
     let cleanup = job.on_failure(format!("the uploaded file {shown}"), async move {
         // A body without its end leaves no file.
-        if handed_over() {
+        if whole.load(Ordering::SeqCst) {
             removal.await?;
         }
         ledger.gone(&shown);
@@ -424,7 +429,7 @@ async fn upload(
     let sending = async {
         target.upload(&scope, upload).await.map_err(|mut error| {
             // The server restores only whole uploads: of one that broke before its end nothing has to be looked for.
-            if error.kind == ApiErrorKind::OutcomeUnknown && pump.sent() < size {
+            if error.kind == ApiErrorKind::OutcomeUnknown && !handed_over() {
                 error.kind = if error.status.is_some() { ApiErrorKind::Proxy } else { ApiErrorKind::Cut };
             }
             error
@@ -446,8 +451,7 @@ async fn upload(
             Err(problem) => Err(Broken { problem, touched: Touched::Maybe }),
         },
         Err(error) => {
-            let whole = pump.sent() >= size;
-            let touched = if whole { touches(&error) } else { Touched::NotSent };
+            let touched = if handed_over() { touches(&error) } else { Touched::NotSent };
             if matches!(touched, Touched::Unknown | Touched::NotSent) {
                 // The server may restore from it right now; or has nothing.
                 job.keep(cleanup);

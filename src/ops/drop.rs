@@ -15,6 +15,8 @@ use crate::ops::target;
 /// What to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DropSpec {
+    /// Also while aliases point at it, which go with it.
+    pub with_aliases: bool,
     /// The collection.
     pub address: CollectionAddress,
 }
@@ -37,7 +39,7 @@ pub async fn plan(services: &Services, spec: DropSpec) -> Result<Plan, Problem> 
     }
     let mut findings = Vec::new();
     let aliases = target.own_aliases();
-    if !aliases.is_empty() {
+    if !aliases.is_empty() && !spec.with_aliases {
         let names: Vec<String> = aliases.iter().map(|alias| crate::domain::text::one_line(alias, 60)).collect();
         findings.push(Finding::block(
             "alias",

@@ -21,6 +21,7 @@ use futures_util::{FutureExt, StreamExt};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Plans that are computed at the same time.
 const PLANNED_AT_ONCE: usize = 4;
@@ -282,19 +283,22 @@ pub(in crate::ops) async fn execute(
             Err(problem) => failures.push(problem),
         }
     }
+    let heard = AtomicBool::new(false);
     let ids: Vec<JobId> = running.iter().map(|(_, handle)| handle.id).collect();
     let (done, failed) = tokio::select! {
         ended = wait_for_all(steps, running) => ended,
-        never = pass_cancel_on(services, job, &ids) => match never {},
+        never = pass_cancel_on(services, job, &ids, &heard) => match never {},
     };
     let (stopped, failed): (Vec<Problem>, Vec<Problem>) =
         failed.into_iter().partition(|problem| problem.kind == ProblemKind::Canceled);
     failures.extend(failed);
-    let report = together(plan, done, failures);
     let canceled = stopped.len();
-    if canceled == 0 {
-        return Ok(report);
+    if !heard.load(Ordering::Relaxed) {
+        // One that was canceled by itself is one that was not copied.
+        failures.extend(stopped);
+        return Ok(together(plan, done, failures));
     }
+    let report = together(plan, done, failures);
     let left =
         if report.left_behind.is_empty() { String::new() } else { format!("; left behind: {}", report.left_behind.join(", ")) };
     let message =
@@ -303,10 +307,11 @@ pub(in crate::ops) async fn execute(
 }
 
 /// Whoever cancels the whole cancels its parts; it ends when they have ended.
-async fn pass_cancel_on(services: &Services, job: &JobContext, ids: &[JobId]) -> Infallible {
+async fn pass_cancel_on(services: &Services, job: &JobContext, ids: &[JobId], heard: &AtomicBool) -> Infallible {
     job.canceled().await;
+    heard.store(true, Ordering::Relaxed);
     job.progress.note("canceling each copy; what a server restores already is waited for");
-    ids.iter().for_each(|id| services.jobs.cancel(*id));
+    ids.iter().for_each(|id| services.jobs.cancel_gently(*id));
     std::future::pending().await
 }
 

@@ -7,6 +7,9 @@ use crate::ops::journal::{Made, Opening, Record};
 use crate::ops::services::Services;
 use serde_json::{Value, json};
 
+/// The variable in which a guarded command finds the address of the snapshot. A qsnap that runs in it notes that.
+pub const VARIABLE: &str = "QSNAP_GUARD_SNAPSHOT";
+
 /// The operation.
 pub(in crate::ops) const GUARD: &str = "guard";
 
@@ -58,11 +61,12 @@ impl<'a> Guarded<'a> {
         let _ = self.record.made(self.services.clock.now(), Made::Safety, snapshot);
     }
 
-    /// The collection is what it should be, or what the command meant: `result` in a word or two.
-    pub fn settled(&self, result: &str) {
+    /// The collection is what it should be, or what the command meant: `result` in a word or two. Tells whether that could be
+    /// written: else the record reads as if guard had been killed.
+    pub fn settled(&self, result: &str) -> bool {
         let now = self.services.clock.now();
-        let _ = self.record.step_ends(now, COMMAND, "ok");
-        let _ = self.record.end(now, result, json!({}));
+        let stepped = self.record.step_ends(now, COMMAND, "ok");
+        stepped.and_then(|()| self.record.end(now, result, json!({}))).is_ok()
     }
 
     /// Nothing was run.
@@ -75,6 +79,6 @@ impl<'a> Guarded<'a> {
     pub fn failed(&self, why: &str) {
         let now = self.services.clock.now();
         let _ = self.record.step_ends(now, COMMAND, why);
-        let _ = self.record.end(now, "failed", json!({"verdict": "differs", "verdict_reason": why}));
+        let _ = self.record.end(now, "failed", json!({"problem": {"on": "the rollback", "message": why, "advice": ""}}));
     }
 }

@@ -154,6 +154,8 @@ pub struct Past {
     pub parts: Vec<Part>,
     /// The one that it is a part of.
     pub part_of: Option<String>,
+    /// The guard in whose command it ran, by its snapshot.
+    pub inside: Option<String>,
 }
 
 impl Past {
@@ -302,10 +304,10 @@ impl Journal {
         for past in all.iter_mut().filter(|past| past.settled.is_none()) {
             past.settled = taken.iter().find(|(id, _)| *id == past.id).map(|(_, by)| format!("taken up by {by}"));
         }
-        let good: Vec<(Timestamp, String)> = all
+        let good: Vec<(Timestamp, String, Option<String>)> = all
             .iter()
             .filter(|past| BRINGING.contains(&past.operation.as_str()) && past.state == State::Ended("matches".to_owned()))
-            .map(|past| (past.at, past.target.clone()))
+            .map(|past| (past.at, past.target.clone(), past.inside.clone()))
             .collect();
         for past in &mut all {
             past.superseded(&good);
@@ -368,6 +370,9 @@ impl Journal {
         if let ("last", Some(at)) = (id, all.iter().position(|past| past.part_of.is_none())) {
             return Ok(all.swap_remove(at));
         }
+        if id == "last" && !all.is_empty() {
+            return Ok(all.swap_remove(0));
+        }
         let mut found: Vec<Past> = all.into_iter().filter(|past| past.id.starts_with(id)).collect();
         match (id.is_empty(), found.len()) {
             (false, 1) => Ok(found.swap_remove(0)),
@@ -403,6 +408,8 @@ enum Event {
         spec: Value,
         #[serde(default)]
         part_of: Option<String>,
+        #[serde(default)]
+        inside: Option<String>,
     },
     Parts {
         parts: Vec<Part>,
@@ -459,7 +466,7 @@ fn read_record(path: &Path) -> Option<Past> {
         // A killed process may have left half a line.
         let Ok(Line { at, event }) = serde_json::from_str(line) else { continue };
         match (&mut past, event) {
-            (None, Event::Begin { operation, source, target, command, who, spec, part_of }) => {
+            (None, Event::Begin { operation, source, target, command, who, spec, part_of, inside }) => {
                 past = Some(Past {
                     id: id.clone(),
                     at,
@@ -481,6 +488,7 @@ fn read_record(path: &Path) -> Option<Past> {
                     takes_up: None,
                     parts: Vec::new(),
                     part_of: part_of.map(|id| one_line(&id, 60)),
+                    inside: inside.map(|snapshot| sanitise(&snapshot)),
                 });
             }
             (Some(past), event) => past.take(at, event),
@@ -492,8 +500,12 @@ fn read_record(path: &Path) -> Option<Past> {
 
 impl Past {
     /// What a later operation made good is neither between nor a leftover of this one any more.
-    fn superseded(&mut self, good: &[(Timestamp, String)]) {
-        let later = |target: &str| good.iter().any(|(at, other)| *at > self.at && other == target);
+    fn superseded(&mut self, good: &[(Timestamp, String, Option<String>)]) {
+        // What ran in a guarded command is no later than its end, whatever came after it there.
+        let own = self.safety().map(|thing| thing.thing.clone()).filter(|_| self.operation == guarded::GUARD);
+        let within = |inside: &Option<String>| own.is_some() && *inside == own;
+        let at = self.at;
+        let later = |target: &str| good.iter().any(|(when, other, inside)| *when > at && other == target && !within(inside));
         self.made_good = self.is_between() && later(&self.target);
         self.between &= !later(&self.target);
         if self.made.iter().any(|made| made.kind == Made::Collection && later(&made.thing)) {

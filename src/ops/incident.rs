@@ -219,6 +219,7 @@ mod tests {
             takes_up: None,
             parts: vec![],
             part_of: None,
+            inside: None,
             made_good: false,
         }
     }

@@ -99,6 +99,8 @@ pub struct Thing {
 pub struct Journal {
     folder: PathBuf,
     operator: String,
+    /// The guard in whose command this runs, by its snapshot.
+    inside: Option<String>,
     next: AtomicU64,
     /// What was read of records that will hardly change any more.
     pub(in crate::ops) closed: Closed,
@@ -128,9 +130,15 @@ impl Journal {
         Self {
             folder: state_dir.join("journal"),
             operator: operator.to_owned(),
+            inside: None,
             next: AtomicU64::new(0),
             closed: Closed::default(),
         }
+    }
+
+    /// The same, for what runs in a guarded command.
+    pub fn inside(self, guard: Option<String>) -> Self {
+        Self { inside: guard, ..self }
     }
 
     /// Where the records are.
@@ -159,7 +167,7 @@ impl Journal {
             at,
             json!({"event": "begin", "operation": opening.operation, "source": opening.source, "target": opening.target,
                 "command": opening.command, "who": self.operator, "version": env!("CARGO_PKG_VERSION"), "spec": opening.spec,
-                "part_of": opening.part_of}),
+                "part_of": opening.part_of, "inside": self.inside}),
         )?;
         Ok(record)
     }

@@ -23,7 +23,7 @@ pub fn delete(address: &CollectionAddress) -> Next {
     Next {
         words: format!("delete {address}"),
         command: format!("qsnap drop {address} --yes --confirm '{address}'"),
-        spec: Spec::Drop(DropSpec { address: address.clone() }),
+        spec: Spec::Drop(DropSpec { address: address.clone(), with_aliases: false }),
     }
 }
 

@@ -78,7 +78,7 @@ pub fn ways(past: &Past) -> Vec<Way> {
     if past.is_between() && past.safety().is_some() {
         ways.push(Way::RollBack);
     }
-    if past.spec.is_some() && !past.is_done() && !past.is_proven() {
+    if past.spec.is_some() && !past.is_done() && !past.is_proven() && !past.made_good {
         ways.push(Way::Continue);
     }
     // What a guarded command did may be what was wanted.

@@ -279,6 +279,7 @@ fn broken_off() -> Past {
         takes_up: None,
         parts: vec![],
         part_of: None,
+        inside: None,
         made_good: false,
     }
 }

@@ -75,10 +75,10 @@ async fn staging_is_refreshed_on_real_servers() {
 }
 
 /// Five collections on one side; on the other each restore takes its time.
-async fn slow_pair() -> (Server, Server, Cli) {
+async fn slow_pair(restore: &str) -> (Server, Server, Cli) {
     let seeds = (1..=5).map(|n| SeedCollection::new(&format!("c{n}"), 100 - n)).collect();
     let (a, b) = (Server::sandbox(None, seeds).await, Server::sandbox(None, vec![]).await);
-    b.faults().add_all("recover:delay=2s").unwrap();
+    b.faults().add_all(&format!("recover:delay={restore}")).unwrap();
     let cli = Cli::for_servers(&[("a", &a), ("b", &b)]);
     (a, b, cli)
 }
@@ -105,7 +105,7 @@ async fn begun(cli: &Cli) -> Child {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_waits_for_what_the_server_restores() {
-    let (_a, b, cli) = slow_pair().await;
+    let (_a, b, cli) = slow_pair("2s").await;
     let child = begun(&cli).await;
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_signal_waits_for_what_the_server_restores() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_does_not_lose_what_never_began() {
-    let (_a, b, cli) = slow_pair().await;
+    let (_a, b, cli) = slow_pair("20s").await;
     let mut child = begun(&cli).await;
     child.kill().unwrap();
     child.wait().unwrap();
@@ -158,7 +158,7 @@ async fn a_kill_does_not_lose_what_never_began() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_to_one_instance_do_not_stand_in_each_others_way() {
-    let (_a, b, cli) = slow_pair().await;
+    let (_a, b, cli) = slow_pair("2s").await;
     let mut first = spawn(&cli, &["copy", "a/c1", "a/c2", "b", "--prefix", "x-", "--yes"]);
     let whole = || std::fs::read_dir(cli.home.path().join("state/qsnap/journal")).map_or(0, Iterator::count) > 0;
     wait_until("the first one runs", Duration::from_secs(30), async || whole()).await;
@@ -172,7 +172,7 @@ async fn two_to_one_instance_do_not_stand_in_each_others_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_fails_does_not_hide_the_others() {
-    let (_a, b, cli) = slow_pair().await;
+    let (_a, b, cli) = slow_pair("2s").await;
     b.faults().clear();
     b.faults().add_all("recover:status=500*1").unwrap();
     let partly = cli.run(&["copy", "a/c1", "a/c2", "a/c3", "b", "--yes", "--output", "json"]).await;

@@ -1,6 +1,6 @@
 //! `qsnap guard`, on a sandbox and on a real server.
 
-use crate::support::{Cli, RealQdrant, Server, wait_until};
+use crate::support::{Cli, QSNAP, RealQdrant, Server, wait_until};
 use serde_json::{Value, json};
 
 async fn one(real: bool) -> Option<Server> {
@@ -108,7 +108,9 @@ async fn guarded(real: bool) {
 
     // It makes the collection anew with another shape: the classic of failed migrations.
     let anew = "curl -sf -X DELETE URL/collections/live >/dev/null; curl -sf -X PUT URL/collections/live \
-                -H content-type:application/json -d '{\"vectors\":{\"size\":3,\"distance\":\"Dot\"}}' >/dev/null; exit 4";
+                -H content-type:application/json -d '{\"vectors\":{\"size\":3,\"distance\":\"Dot\"}}' >/dev/null; \
+                curl -sf -X POST URL/collections/aliases -H content-type:application/json \
+                -d '{\"actions\":[{\"create_alias\":{\"alias_name\":\"again\",\"collection_name\":\"live\"}}]}' >/dev/null; exit 4";
     let remade = run(guard(&[], anew)).await;
     assert_eq!(remade.code, 4, "{remade:?}");
     assert_eq!(points(&server, "live").await, before);
@@ -161,6 +163,14 @@ async fn guarded(real: bool) {
         let all = cli.run(&["history", "--output", "json"]).await.json();
         assert!(all["items"].as_array().unwrap().iter().all(|past| past["open"] == false), "it is settled by that: {all}");
     }
+    // A restore within the command made nothing good that came after it.
+    let within =
+        format!("{} restore a/live@latest --to a/live --mode in-place --yes --confirm a/live >/dev/null 2>&1; {delete}", QSNAP);
+    let past = killed_in(&within).await;
+    assert_eq!(past["open"], true, "{past}");
+    let id = past["id"].as_str().unwrap();
+    let back = cli.run(&["history", "roll-back", id, "--yes", "--confirm", "a/live"]).await;
+    assert_eq!((back.code, points(&server, "live").await), (0, before.clone()), "{back:?}");
     let past = killed_in(delete).await;
     let id = past["id"].as_str().unwrap();
     let back = cli.run(&["history", "roll-back", id, "--yes", "--confirm", "a/live"]).await;

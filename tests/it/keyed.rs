@@ -165,6 +165,7 @@ async fn keyed(real: bool) {
     throttle.set(None);
     let stale = handle.wait().await.unwrap_err();
     assert!(stale.message.contains("somebody wrote to the collection that was prepared"), "{stale:?}");
+    assert!(!stale.advice.contains("clean-up") && world.services.journal.open().is_empty(), "it is not ours: {stale:?}");
     assert_eq!(server.count("third").await, 3);
     // A server outside a cluster cannot make keys: that is said before anything moves.
     if let Some(single) = alone(real).await {

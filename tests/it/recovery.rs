@@ -187,7 +187,7 @@ async fn no_damage_reaches_the_live_data(real: bool) {
                             assert!(matches!(report.verdict, Some(Verdict::CouldNotCheck(_))), "{case}: {report:?}");
                         }
                         let made = address(&report.target);
-                        scene.world.run(Spec::Drop(DropSpec { address: made })).await.unwrap();
+                        scene.world.run(Spec::Drop(DropSpec { address: made, with_aliases: false })).await.unwrap();
                     }
                     Ok(report) => panic!("{case}: {report:?}"),
                     Err(problem) => {
@@ -244,14 +244,14 @@ async fn side_by_side_ends_in_a_choice(real: bool) {
     assert!(matches!(switched.verdict, Some(Verdict::Matches(_))), "{switched:?}");
     assert_eq!(content(b, "shop").await, content(a, "live").await);
     // What an alias points at cannot be deleted; the other one can.
-    let refused = scene.world.run(Spec::Drop(DropSpec { address: beside.clone() })).await.unwrap_err();
+    let refused = scene.world.run(Spec::Drop(DropSpec { address: beside.clone(), with_aliases: false })).await.unwrap_err();
     assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
     let again = scene.world.run(Spec::Switch(switch)).await.unwrap_err();
     assert_eq!(again.kind, ProblemKind::Refused, "{again:?}");
     let back = switched.next[0].spec.clone();
     scene.world.run(back).await.unwrap();
     assert_eq!(content(b, "shop").await, Some(old));
-    scene.world.run(Spec::Drop(DropSpec { address: beside })).await.unwrap();
+    scene.world.run(Spec::Drop(DropSpec { address: beside, with_aliases: false })).await.unwrap();
     assert_eq!(names(b).await, ["live"]);
 }
 

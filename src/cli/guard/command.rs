@@ -1,12 +1,10 @@
 //! The guarded command, and the check after it.
 
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::guarded::VARIABLE;
 use std::process::ExitStatus;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
-
-/// The variable in which the command finds the address of the snapshot.
-const VARIABLE: &str = "QSNAP_GUARD_SNAPSHOT";
 
 /// Runs a program with its own input and output. Gives its exit code; 128 and the signal when one ended it.
 ///

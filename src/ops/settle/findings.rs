@@ -27,7 +27,7 @@ pub(super) fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)
             let advice = format!("`qsnap history show {id}` names the records of its parts, and the commands of those not begun");
             Some(("its parts are settled each by itself", advice))
         }
-        Way::Continue if past.made_good && !past.is_open() => {
+        Way::Continue if past.made_good => {
             Some(("something that was restored there later is proven: going on would overwrite that", instead))
         }
         Way::Continue => done_already(past)
