@@ -6,7 +6,6 @@ use crate::domain::instance::Instance;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::SystemClock;
 use crate::jobs::manager::{JobEvent, JobManager};
-use crate::ops::guarded::VARIABLE;
 use crate::ops::interrupted::InterruptedStore;
 use crate::ops::journal::Journal;
 use crate::ops::proof::ProofStore;
@@ -51,7 +50,7 @@ pub fn services(config: &Config) -> (Arc<Services>, mpsc::Receiver<JobEvent>) {
     install_crypto();
     let (jobs, events) = JobManager::new();
     let connector = Box::new(HttpConnector { configured: config.instances.clone() });
-    let journal = Journal::new(&config.state_dir, &config.operator).inside(std::env::var(VARIABLE).ok());
+    let journal = Journal::new(&config.state_dir, &config.operator).inside(config.guard.clone());
     let proofs = ProofStore::new(&config.state_dir);
     let interrupted = InterruptedStore::new(&config.state_dir);
     (Arc::new(Services::new(connector, jobs, journal, proofs, interrupted, Arc::new(SystemClock))), events)

@@ -84,6 +84,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Who works here, such as `ada@bastion`: it stands in the history.
     pub operator: String,
+    /// The snapshot of the guard in whose command this runs.
+    pub guard: Option<String>,
 }
 
 impl Config {

@@ -104,6 +104,7 @@ fn config(global: &Global, environment: &Environment, instances: Vec<ConfiguredI
         ascii: own.as_ref().map_or((global.ascii, Origin::Flag), |own| own.ascii),
         state_dir: home.join("state"),
         operator: load::operator(environment),
+        guard: None,
     }
 }
 

@@ -19,6 +19,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
+/// The variable in which a guarded command finds the address of the snapshot. A qsnap that runs in it notes that.
+pub const GUARD_SNAPSHOT: &str = "QSNAP_GUARD_SNAPSHOT";
+
 impl Environment {
     /// The process's environment.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
@@ -88,8 +91,9 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, 
         Some(value) => (value, Origin::File),
         None => (false, Origin::Default),
     };
+    let guard = environment.get(GUARD_SNAPSHOT).map(str::to_owned);
     let (state_dir, operator) = (paths::state_dir(environment), operator(environment));
-    Ok(Config { file: path, file_found, instances, color, ascii, state_dir, operator })
+    Ok(Config { file: path, file_found, instances, color, ascii, state_dir, operator, guard })
 }
 
 /// Who works here. With sudo it is who called it: an incident review wants the person.

@@ -21,6 +21,7 @@ use crate::ops::verify::{Expected, Reference, Verification, verify};
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::ApiErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What is brought.
 pub(in crate::ops) struct Cargo<'a> {
@@ -103,13 +104,25 @@ async fn bring_onto(
     steps.made(Made::Upload, &uploaded)?;
     let mut touched = Touched::NotSent;
     let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), meant, over: Arc::default() };
+    // Canceled before it is handed over, nothing was made.
+    let noted = job.on_failure(format!("a note that {uploaded} was not made"), {
+        let (over, ledger, uploaded) = (handover.over.clone(), steps.ledger(), uploaded.clone());
+        async move {
+            if !over.load(Ordering::SeqCst) {
+                ledger.gone(&uploaded);
+            }
+            Ok(())
+        }
+    });
     let delivery = async {
         deliver(services, job, cargo.origin, destination, cargo.route, handover).await.map_err(|broken| {
             touched = broken.touched;
             broken.problem
         })
     };
-    let delivered = match steps.run(stage.restore, &address.to_string(), delivery).await {
+    let delivered = steps.run(stage.restore, &address.to_string(), delivery).await;
+    job.keep(noted);
+    let delivered = match delivered {
         Ok(delivered) => delivered,
         // The server may be restoring from what was sent right now.
         Err(problem) if touched == Touched::Unknown => {

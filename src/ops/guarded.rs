@@ -7,9 +7,6 @@ use crate::ops::journal::{Made, Opening, Record};
 use crate::ops::services::Services;
 use serde_json::{Value, json};
 
-/// The variable in which a guarded command finds the address of the snapshot. A qsnap that runs in it notes that.
-pub const VARIABLE: &str = "QSNAP_GUARD_SNAPSHOT";
-
 /// The operation.
 pub(in crate::ops) const GUARD: &str = "guard";
 

@@ -235,6 +235,7 @@ impl World {
             ascii: (false, Origin::Default),
             state_dir: home.path().join("state"),
             operator: "tester@here".into(),
+            guard: None,
         };
         let (services, mut events) = qsnap::compose::services(&config);
         tokio::spawn(async move { while events.recv().await.is_some() {} });

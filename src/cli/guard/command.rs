@@ -1,7 +1,7 @@
 //! The guarded command, and the check after it.
 
+use crate::config::load::GUARD_SNAPSHOT;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::ops::guarded::VARIABLE;
 use std::process::ExitStatus;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +19,7 @@ pub async fn run(program: &str, arguments: &[String], snapshot: &str) -> Result<
     let mut interrupt = signal(SignalKind::interrupt()).map_err(unwatched)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(unwatched)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(unwatched)?;
-    let mut child = Command::new(program).args(arguments).env(VARIABLE, snapshot).spawn().map_err(|error| {
+    let mut child = Command::new(program).args(arguments).env(GUARD_SNAPSHOT, snapshot).spawn().map_err(|error| {
         let shown = crate::domain::text::one_line(program, 100);
         Problem::new(ProblemKind::Usage, format!("the command cannot be started: {error}"), shown)
             .advise("nothing was run, so that nothing was rolled back; the snapshot is kept")
