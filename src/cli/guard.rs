@@ -205,11 +205,10 @@ impl Guard<'_> {
         })?;
         if let NameUse::Free | NameUse::Alias(_) = there {
             self.written(guarded.settled("the collection is gone"));
-            let from = crate::domain::address::encode(name.raw());
             let message = "the command ended well, but the collection is gone";
             return Err(Problem::new(ProblemKind::Failed, message, self.address.to_string()).advise(format!(
-                "its snapshots are on the node's disk: while nothing has its name, `qsnap revive {} --from {from} --yes` brings it back",
-                self.address
+                "its snapshots are on the node's disk: while nothing has its name, `{}` brings it back",
+                ReviveSpec::from(&self.address, name).consented()
             )));
         }
         self.written(guarded.settled("done"));
@@ -234,22 +233,20 @@ impl Guard<'_> {
     /// What brings the snapshot back, whatever the command left in its place.
     async fn way_back(&self, guarded: &Guarded<'_>, name: &SnapshotName, consent: &Consent) -> Result<Plan, Problem> {
         let address = &self.address;
-        let revive = || Spec::Revive(ReviveSpec { address: address.clone(), snapshot: Some(Which::Named(name.clone())) });
+        let revive = || ReviveSpec::from(address, name);
         let connection = self.services.connection(&address.instance).await?;
         match name_use(&connection, address).await? {
             // The command deleted it: its snapshot is still on the node's disk.
-            NameUse::Free => return flow::plan(self.services, revive()).await,
+            NameUse::Free => return flow::plan(self.services, Spec::Revive(revive())).await,
             NameUse::Alias(real) => {
                 let message = format!("the command deleted it and made its name an alias of {real}");
-                let from = crate::domain::address::encode(name.raw());
                 return Err(Problem::new(ProblemKind::Refused, message, address.to_string())
-                    .advise(format!("remove that alias, then `qsnap revive {address} --from {from}`")));
+                    .advise(format!("remove that alias, then `{}`", revive().consented())));
             }
             NameUse::Collection => {}
         }
         let over = flow::plan(self.services, self.rollback(name)).await?;
-        let other_shape = |finding: &&flow::Finding| ["shape", "sharding"].contains(&finding.check);
-        if !over.blocked().iter().any(other_shape) {
+        if over.other_shape().is_none() {
             return Ok(over);
         }
         // The command made it anew with another shape: nothing can be restored over that.
@@ -262,7 +259,7 @@ impl Guard<'_> {
         }
         let plan = flow::plan(self.services, Spec::Drop(DropSpec { address: address.clone(), with_aliases: true })).await?;
         self.job(plan, consent).await?;
-        flow::plan(self.services, revive()).await
+        flow::plan(self.services, Spec::Revive(revive())).await
     }
 
     async fn roll_back(
@@ -283,10 +280,8 @@ impl Guard<'_> {
             Err(problem) => {
                 let back = match self.services.connection(&self.address.instance).await {
                     Ok(connection) if matches!(name_use(&connection, &self.address).await, Ok(NameUse::Free)) => {
-                        let (to, from) = (&self.address, crate::domain::address::encode(name.raw()));
-                        format!(
-                            "; {to} does not exist now: `qsnap revive {to} --from {from} --yes --confirm '{to}'` brings it back"
-                        )
+                        let revive = ReviveSpec::from(&self.address, name).consented();
+                        format!("; {} does not exist now: `{revive}` brings it back", self.address)
                     }
                     _ => String::new(),
                 };

@@ -265,6 +265,11 @@ impl Plan {
         self.findings.iter().filter(|finding| finding.level == Level::Block).collect()
     }
 
+    /// What says that the target has another shape than what is to be put over it.
+    pub fn other_shape(&self) -> Option<&Finding> {
+        self.blocked().into_iter().find(|finding| ["shape", "sharding"].contains(&finding.check))
+    }
+
     /// The only door to execution.
     pub fn approve(self, consent: &Consent) -> Result<Approved, Problem> {
         let refuse = |message: String| Problem::new(ProblemKind::Refused, message, &self.target);

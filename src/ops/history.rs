@@ -291,10 +291,14 @@ impl Journal {
         self.newest(MAX_RECORDS, |path| self.closed.read(path))
     }
 
+    /// The files of all records.
+    fn paths(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder()).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "ndjson")).collect()
+    }
+
     fn newest(&self, most: usize, read: impl Fn(&Path) -> Option<Past>) -> Vec<Past> {
-        let Ok(folder) = std::fs::read_dir(self.folder()) else { return Vec::new() };
-        let mut paths: Vec<_> = folder.flatten().map(|entry| entry.path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
+        let mut paths = self.paths();
         // Names begin with the time.
         paths.sort();
         let mut all: Vec<Past> = paths.iter().rev().take(most).filter_map(|path| read(path)).collect();
@@ -316,14 +320,24 @@ impl Journal {
         all
     }
 
+    /// A guard whose command runs on a target now.
+    pub fn guarded(&self, target: &str) -> Option<Past> {
+        self.running(target, |operation| operation == guarded::GUARD)
+    }
+
+    /// Addresses of all safety snapshots: what was there before an overwrite, and seldom what anybody wants back.
+    pub fn safeties(&self) -> BTreeSet<String> {
+        let made = self.glance().into_iter().flat_map(|past| past.made);
+        made.filter(|thing| thing.kind == Made::Safety).map(|thing| thing.thing).collect()
+    }
+
     /// The same, for whoever chooses by them: what cannot be read may name one.
     ///
     /// # Errors
     /// When a record, or their folder, cannot be read.
     pub fn all_safeties(&self) -> Result<BTreeSet<String>, Problem> {
         self.readable()?;
-        let Ok(folder) = std::fs::read_dir(self.folder()) else { return Ok(BTreeSet::new()) };
-        for path in folder.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "ndjson")) {
+        for path in self.paths() {
             if let Err(error) = File::open(&path)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
@@ -335,18 +349,6 @@ impl Journal {
         Ok(self.safeties())
     }
 
-    /// A guard whose command runs on a target now.
-    pub fn guarded(&self, target: &str) -> Option<Past> {
-        let running = |past: &Past| past.state == State::Running && past.target == target && past.operation == guarded::GUARD;
-        self.newest(RECENT, read_record).into_iter().find(running)
-    }
-
-    /// Addresses of all safety snapshots: what was there before an overwrite, and seldom what anybody wants back.
-    pub fn safeties(&self) -> BTreeSet<String> {
-        let made = self.glance().into_iter().flat_map(|past| past.made);
-        made.filter(|thing| thing.kind == Made::Safety).map(|thing| thing.thing).collect()
-    }
-
     /// Operations that somebody has to decide about, the newest first.
     pub fn open(&self) -> Vec<Past> {
         self.glance().into_iter().filter(Past::is_open).collect()
@@ -355,8 +357,11 @@ impl Journal {
     /// An operation that another process, or another job of this one, carries out on a target now. Of the newest records:
     /// nothing runs for weeks. A comparison only reads, and what a guarded command does may well be an operation of ours.
     pub fn running_on(&self, target: &str) -> Option<Past> {
-        let running =
-            |past: &Past| past.state == State::Running && past.target == target && !ASIDE.contains(&past.operation.as_str());
+        self.running(target, |operation| !ASIDE.contains(&operation))
+    }
+
+    fn running(&self, target: &str, wanted: impl Fn(&str) -> bool) -> Option<Past> {
+        let running = |past: &Past| past.state == State::Running && past.target == target && wanted(&past.operation);
         self.newest(RECENT, read_record).into_iter().find(running)
     }
 
@@ -367,11 +372,9 @@ impl Journal {
     /// When there is none, or more than one.
     pub fn find(&self, id: &str) -> Result<Past, Problem> {
         let mut all = self.read();
-        if let ("last", Some(at)) = (id, all.iter().position(|past| past.part_of.is_none())) {
-            return Ok(all.swap_remove(at));
-        }
         if id == "last" && !all.is_empty() {
-            return Ok(all.swap_remove(0));
+            let at = all.iter().position(|past| past.part_of.is_none()).unwrap_or(0);
+            return Ok(all.swap_remove(at));
         }
         let mut found: Vec<Past> = all.into_iter().filter(|past| past.id.starts_with(id)).collect();
         match (id.is_empty(), found.len()) {

@@ -46,6 +46,28 @@ pub struct ReviveSpec {
     pub snapshot: Option<Which>,
 }
 
+impl ReviveSpec {
+    /// From a snapshot by its name.
+    pub fn from(address: &CollectionAddress, name: &SnapshotName) -> Self {
+        Self { address: address.clone(), snapshot: Some(Which::Named(name.clone())) }
+    }
+
+    /// The same on the command line, without consent.
+    fn command(&self) -> String {
+        let which = match &self.snapshot {
+            None => String::new(),
+            Some(Which::Latest) => " --from latest".to_owned(),
+            Some(Which::Named(name)) => format!(" --from {}", crate::domain::address::encode(name.raw())),
+        };
+        format!("qsnap revive {}{which}", self.address)
+    }
+
+    /// The same with all consent that any instance wants, for advice that has to work as it stands.
+    pub fn consented(&self) -> String {
+        format!("{}{}", self.command(), flow::consent_flags(true, &self.address))
+    }
+}
+
 /// What planning found.
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Resolved;
@@ -94,11 +116,6 @@ pub async fn plan(services: &Services, spec: ReviveSpec) -> Result<Plan, Problem
     let protection = target.connection.instance.protection;
     let typed = protection == crate::domain::instance::Protection::Protected;
     let consent = flow::consent_flags(typed, &shown);
-    let which = match &spec.snapshot {
-        None => String::new(),
-        Some(Which::Latest) => " --from latest".to_owned(),
-        Some(Which::Named(name)) => format!(" --from {}", crate::domain::address::encode(name.raw())),
-    };
     Ok(Plan {
         operation: "revive",
         title: match &spec.snapshot {
@@ -112,7 +129,7 @@ pub async fn plan(services: &Services, spec: ReviveSpec) -> Result<Plan, Problem
         target: shown.clone(),
         steps: steps_of(&spec),
         findings,
-        command: format!("qsnap revive {shown}{which}{consent}"),
+        command: format!("{}{consent}", spec.command()),
         facts,
         needs: vec![Resource::Exclusive(shown), target.connection.slot()],
         resolved: flow::Resolved::Revive(Box::new(Resolved)),
@@ -302,6 +319,7 @@ fn as_its_proof_restore(points: Option<PointCounts>, listed: bool) -> Verdict {
 
 fn offer(address: &CollectionAddress, snapshot: &SnapshotInfo, safeties: &BTreeSet<String>) -> crate::ops::report::Next {
     let name: &SnapshotName = &snapshot.name;
+    let spec = ReviveSpec::from(address, name);
     let taken = snapshot.taken_at.map_or_else(|| "an unknown time".to_owned(), |at| format!("{} UTC", time::second(at)));
     crate::ops::report::Next {
         words: format!(
@@ -309,10 +327,7 @@ fn offer(address: &CollectionAddress, snapshot: &SnapshotInfo, safeties: &BTreeS
             size::bytes(snapshot.size),
             if safeties.contains(&create::shown(address, name)) { ": a safety snapshot, of what was replaced then" } else { "" }
         ),
-        command: format!(
-            "qsnap revive {address} --from {} --yes --confirm '{address}'",
-            crate::domain::address::encode(name.raw())
-        ),
-        spec: Spec::Revive(ReviveSpec { address: address.clone(), snapshot: Some(Which::Named(name.clone())) }),
+        command: spec.consented(),
+        spec: Spec::Revive(spec),
     }
 }

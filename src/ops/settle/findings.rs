@@ -1,6 +1,6 @@
 //! What a plan to settle an operation finds: what was done so far, whether the way makes sense, and what is in it.
 
-use crate::domain::address::{Address, CollectionAddress, Which, encode};
+use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::time;
 use crate::ops::deliver::Route;
 use crate::ops::flow::{Finding, Level, Plan};
@@ -9,6 +9,7 @@ use crate::ops::history::Past;
 use crate::ops::journal::Made;
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::restore::{self, Mode, RestoreSource, RestoreSpec};
+use crate::ops::revive::ReviveSpec;
 use crate::ops::services::Services;
 use crate::ops::settle::{Way, safety_of};
 
@@ -162,8 +163,7 @@ async fn in_the_way(services: &Services, past: &Past) -> Option<Finding> {
     let target = CollectionAddress::parse(&past.target).ok()?;
     let Ok(Address::Snapshot(_, Which::Named(name))) = Address::parse(&past.safety()?.thing) else { return None };
     let connection = services.connection(&target.instance).await.ok()?;
-    let from = encode(name.raw());
-    let revive = format!("`qsnap revive {target} --from {from} --yes --confirm '{target}'` brings it back");
+    let revive = format!("`{}` brings it back", ReviveSpec::from(&target, &name).consented());
     match name_use(&connection, &target).await.ok()? {
         NameUse::Free => Some(Finding::block("target", format!("{target} is gone"), revive)),
         NameUse::Alias(real) => {
@@ -173,8 +173,7 @@ async fn in_the_way(services: &Services, past: &Past) -> Option<Finding> {
         NameUse::Collection => {
             let point = RestoreSource::Snapshot(target.clone(), Which::Named(name.clone()));
             let plan = restore::plan(services, RestoreSpec::new(point, target.clone(), Mode::InPlace, Route::Auto)).await.ok()?;
-            let other =
-                plan.blocked().into_iter().find(|finding| ["shape", "sharding"].contains(&finding.check))?.message.clone();
+            let other = plan.other_shape()?.message.clone();
             let drop = format!("`qsnap drop {target} --yes --confirm '{target}'` removes what is there; then {revive}");
             Some(Finding::block("target", format!("what is in {target} now has another shape: {other}"), drop))
         }
