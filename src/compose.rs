@@ -41,7 +41,7 @@ impl Connector for HttpConnector {
         for url in &instance.nodes {
             nodes.push(Arc::new(HttpNode::new(&instance, url, api_key.as_ref())?));
         }
-        Ok(Connection { instance, nodes, api_key })
+        Ok(Connection::new(instance, nodes, api_key))
     }
 }
 

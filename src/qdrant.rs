@@ -2,7 +2,9 @@
 //!
 //! Facts about the server's behaviour were measured on 1.16.3 and 1.18.3 unless a comment says otherwise.
 
+pub mod any_node;
 pub mod api;
+mod digest;
 pub mod error;
 pub mod http;
 pub mod link;

@@ -18,7 +18,9 @@ use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::next;
 use crate::ops::overwrite::{self, Earlier, Overwriting, Overwritten, Skips, overwrite};
+use crate::ops::placement;
 use crate::ops::proof::Proof;
+use crate::ops::put_back::PutBack;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::NameUse;
 use crate::ops::services::Services;
@@ -118,6 +120,8 @@ pub(in crate::ops) struct Resolved {
     pub shape: Option<CollectionInfo>,
     pub keyed: Option<Box<crate::archive::contents::Collection>>,
     pub vouched: Vouched,
+    /// Settings to put back after an overwrite.
+    pub put_back: Option<PutBack>,
     /// Aliases of the collection that keeps its place.
     pub aliases: Vec<String>,
 }
@@ -143,7 +147,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         Found::Snapshot(address, _) => services.limited(&[&address.instance, &spec.target.instance]),
         Found::File { .. } => false,
     };
-    let (route, why) = first_route(spec.route, source_node.as_deref(), target.node(), limited);
+    let (route, why) = first_route(spec.route, source_node.as_deref(), target.node().as_ref(), limited);
     findings.extend(server::fetching(route));
     findings.push(server::disk(known.size, route, overwrite::extra(overwrites, spec.skips)));
     findings.extend(key_finding(services, &known.found, &spec, route).await);
@@ -154,6 +158,10 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         if matches!(known.found, Found::Snapshot(..)) {
             findings.extend(gates::overwriting_unproven(known.vouched));
         }
+    }
+    let put_back = put_back(services, &known, &spec.target);
+    if let (true, Some(put_back), Some(now)) = (overwrites, &put_back, &target.info) {
+        findings.extend(put_back.finding(&now.settings));
     }
     gates::force(&mut findings, &spec.force).map_err(|why| Problem::new(ProblemKind::Usage, why, ""))?;
     let mut facts = Facts::default();
@@ -184,6 +192,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
             shape: known.info,
             keyed: known.collection.filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding)),
             vouched: known.vouched,
+            put_back,
             aliases,
         })),
         spec: Spec::Restore(spec),
@@ -208,6 +217,20 @@ fn decide(services: &Services, mut spec: RestoreSpec, known: &Known, named: &Tar
             .advise("leave out --skip, or give --mode in-place"));
     }
     Ok(spec)
+}
+
+/// Settings that an overwrite puts back: all of them where the snapshot is one of this very collection.
+fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> Option<PutBack> {
+    let (recorded, own) = match &known.found {
+        Found::Snapshot(address, located) => (services.proofs.load(located.snapshot.sha256.as_deref()), address == target),
+        Found::File { path, .. } => {
+            let proof = named_like(services, path).map(|(_, proof)| proof);
+            let own = proof.as_ref().is_some_and(|proof| proof.source == target.to_string());
+            (proof, own)
+        }
+    };
+    let wanted = known.info.as_ref().map(|info| info.settings.clone()).or(recorded?.settings);
+    wanted.map(|wanted| PutBack { wanted, all: own })
 }
 
 async fn source_node(
@@ -318,11 +341,19 @@ pub(in crate::ops) async fn run(
             .advise(format!("nothing was done; {}", finding.advice)));
     }
     let landing = spec.landing();
-    let expected = expectation(services, &hashed.origin, hashed.sha256.as_deref(), &landing).await;
+    let progress = &steps.job.progress;
+    let expected = expectation(services, &hashed.origin, hashed.sha256.as_deref(), &landing, progress).await;
     let recorded = if let Expected::Recorded(proof) = &expected { Some(proof.clone()) } else { None };
-    let reference = Reference { expected, shape: resolved.shape.clone() };
-    let destination = Destination { connection, node: 0, address: landing.clone() };
-    let cargo = Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed: resolved.keyed.as_deref() };
+    let put_back = resolved.put_back.clone().filter(|_| resolved.overwrites);
+    let settings = match &put_back {
+        Some(put_back) => put_back.must_be(),
+        None => resolved.shape.as_ref().map(|shape| shape.settings.clone()),
+    };
+    let reference = Reference { shape: resolved.shape.clone(), settings, ..Reference::of(expected) };
+    let node = placement::holder(&connection, &landing).await;
+    let destination = Destination { connection, node, address: landing.clone() };
+    let (keyed, put_back) = (resolved.keyed.as_deref(), put_back.as_ref());
+    let cargo = Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed, put_back };
     let done = if resolved.overwrites {
         let (skips, deep, vouched, destination) = (spec.skips, spec.deep, hashed.vouched, &destination);
         overwrite(

@@ -57,12 +57,12 @@ pub async fn plan(services: &Services, spec: SwitchSpec) -> Result<Plan, Problem
     let connection = services.connection(&to.instance).await?;
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(to.to_string());
     let alias = one_line(&spec.alias, 100);
-    let (aliases, names) = tokio::join!(connection.first().aliases(), connection.first().collections());
+    let (aliases, names) = tokio::join!(connection.whole().aliases(), connection.whole().collections());
     let (aliases, names) = (aliases.map_err(problem)?, names.map_err(problem)?);
     let before = aliases.iter().find(|known| known.alias == spec.alias).map(|known| known.collection.clone());
     let mut findings = Vec::new();
     if names.contains(&to.collection) {
-        match connection.first().count(&to.collection).await {
+        match connection.whole().count(&to.collection).await {
             Ok(points) => findings.push(Finding::good("target", format!("{to} has {} points", exact(points)))),
             Err(error) => findings.push(Finding::block(
                 "target",
@@ -126,7 +126,7 @@ pub(in crate::ops) async fn execute(
     };
     let connection = services.connection(&spec.to.instance).await?;
     let shown = spec.to.to_string();
-    let node = connection.first();
+    let node = connection.whole();
     let job = steps.job;
     let switching = async {
         let point = AliasAction::Point(Alias { alias: spec.alias.clone(), collection: spec.to.collection.clone() });

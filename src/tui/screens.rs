@@ -280,6 +280,7 @@ fn broken_off() -> Past {
         parts: vec![],
         part_of: None,
         inside: None,
+        taking: None,
         made_good: false,
     }
 }

@@ -306,6 +306,17 @@ impl Cli {
         Ran::new(output)
     }
 
+    /// The records of the journal, the oldest first.
+    pub fn records(&self) -> Vec<PathBuf> {
+        let journal = self.home.path().join("state/qsnap/journal");
+        let folders = [journal.join("done"), journal];
+        let all =
+            folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
+        let mut records: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|kind| kind == "ndjson")).collect();
+        records.sort_by_key(|path| path.file_name().map(std::ffi::OsStr::to_owned));
+        records
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }

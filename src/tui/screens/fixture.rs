@@ -222,6 +222,7 @@ pub(super) fn view_of(name: &InstanceName) -> Result<InstanceView, Problem> {
     Ok(InstanceView {
         name: name.clone(),
         nodes: vec![format!("https://{name}.example:6333")],
+        silent: vec![None],
         version: (!dead).then(|| ServerVersion::parse("1.18.3").unwrap()),
         protection: if name.as_str() == "prod-eu" { Protection::Protected } else { Protection::Open },
         problem: dead.then_some(problem),
@@ -362,6 +363,7 @@ pub(super) fn report() -> Report {
     Report {
         id: "20261122T030000Z-1-0".into(),
         rollback: None,
+        notes: vec![],
         next: vec![],
         parts: vec![],
         failures: vec![],
@@ -392,6 +394,7 @@ pub(super) fn compared() -> Report {
         second: "staging/products".into(),
         deep: true,
         shape: vec![],
+        settings: vec!["hnsw_config.m: 16 and 24".into()],
         counts: Counts { first: 4_200_000, second: 4_199_988 },
         points: Points {
             same: 4_199_987,
@@ -399,7 +402,9 @@ pub(super) fn compared() -> Report {
             only_in_second: ids(0, &[]),
             changed: ids(1, &[600]),
         },
+        not_compared: vec!["aliases, replication, WAL, state of indexing".into()],
         seconds: 65.2,
+        data_verdict: verdict.clone(),
         verdict: verdict.clone(),
     };
     Report {
