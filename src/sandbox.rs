@@ -8,8 +8,11 @@ mod access;
 mod answer;
 mod archive;
 mod collections;
+mod config;
 pub mod faults;
 mod files;
+mod indexes;
+mod path;
 mod points;
 mod recover;
 mod routes;
@@ -46,6 +49,8 @@ pub struct SandboxOptions {
     pub rate: Option<u64>,
     /// Whether `recover` may fetch http(s) locations.
     pub url_recovery: bool,
+    /// Strict mode of every new collection, under what the collection says itself; `None` for none.
+    pub strict_mode: Option<serde_json::Value>,
     /// Faults from the start.
     pub faults: Faults,
 }
@@ -60,6 +65,7 @@ impl Default for SandboxOptions {
             cluster: false,
             rate: None,
             url_recovery: true,
+            strict_mode: None,
             faults: Faults::default(),
         }
     }

@@ -382,6 +382,7 @@ async fn start_sandbox(args: &SandboxArgs) -> Result<Sandbox, Problem> {
         cluster: false,
         rate: args.rate,
         url_recovery: !args.no_url_recovery,
+        strict_mode: None,
         faults: crate::sandbox::faults::Faults::default(),
     };
     options.faults.add_all(&args.faults).map_err(usage)?;

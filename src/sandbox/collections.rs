@@ -2,7 +2,9 @@
 
 use crate::sandbox::VERSION;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
-use crate::sandbox::world::{Node, full_config};
+use crate::sandbox::config::{self, Change};
+use crate::sandbox::indexes;
+use crate::sandbox::world::Node;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -32,14 +34,10 @@ pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
     let points: usize = collection.readable(None)?.iter().map(|(_, points)| points.len()).sum();
-    let schema: Map<String, Value> = collection
-        .payload_schema
-        .iter()
-        .map(|(field, kind)| (field.clone(), json!({"data_type": kind, "points": points})))
-        .collect();
     Ok(ok(json!({
         "status": "green", "optimizer_status": "ok", "indexed_vectors_count": 0, "points_count": points,
-        "segments_count": collection.shards.len(), "config": collection.config, "payload_schema": schema,
+        "segments_count": collection.shards.len(), "config": collection.config,
+        "payload_schema": indexes::shown(collection)?,
         "update_queue": {"length": 0},
     })))
 }
@@ -52,16 +50,7 @@ pub async fn exists(State(node): State<Node>, Path(name): Path<String>) -> Answe
 /// `PUT /collections/{c}`
 pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let body: Value = body_of(&body)?;
-    let vectors = body.get("vectors").cloned().unwrap_or(json!({}));
-    let valid =
-        |vector: &Value| vector.get("size").is_some_and(Value::is_u64) && vector.get("distance").is_some_and(Value::is_string);
-    let named = vectors.as_object().is_some_and(|map| map.values().all(valid));
-    if !valid(&vectors) && !named {
-        return Err(Refusal::new(
-            400,
-            "Format error in JSON body: data did not match any variant of untagged enum VectorsConfig",
-        ));
-    }
+    let config = config::of_request(&body, node.world.options.strict_mode.as_ref())?;
     let illegal = |c: char| "<>:\"/\\|?*".contains(c) || c.is_control();
     if name.chars().any(illegal) || name.chars().count() > 255 {
         return Err(Refusal::new(
@@ -73,7 +62,14 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
     if cluster.collections.contains_key(&name) || cluster.aliases.contains_key(&name) {
         return Err(Refusal::new(409, format!("Wrong input: Collection `{name}` already exists!")));
     }
-    cluster.create(&name, full_config(&body));
+    cluster.create(&name, config);
+    Ok(ok(json!(true)))
+}
+
+/// `PATCH /collections/{c}`
+pub async fn change(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+    let change = Change::of_request(&body_of(&body)?)?;
+    change.apply(&mut node.world.cluster().collection_mut(&name)?.config)?;
     Ok(ok(json!(true)))
 }
 
@@ -114,21 +110,6 @@ pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Answe
     let existed = cluster.collections.remove(&name).is_some();
     cluster.aliases.retain(|_, target| *target != name);
     ok(json!(existed))
-}
-
-#[derive(Deserialize)]
-struct IndexRequest {
-    field_name: String,
-    field_schema: Value,
-}
-
-/// `PUT /collections/{c}/index`
-pub async fn create_index(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: IndexRequest = body_of(&body)?;
-    let mut cluster = node.world.cluster();
-    cluster.collection_mut(&name)?.payload_schema.insert(request.field_name, request.field_schema);
-    cluster.counter += 1;
-    Ok(ok(json!({"operation_id": cluster.counter, "status": "completed"})))
 }
 
 /// `GET /aliases`

@@ -2,6 +2,7 @@
 //! create the collection if it is missing, compare, then replace the shards one by one.
 
 use crate::sandbox::answer::Refusal;
+use crate::sandbox::config;
 use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::files::Pace;
 use crate::sandbox::unpack::{self, Unpacked};
@@ -140,16 +141,14 @@ impl Drop for Recovering {
 /// Recovers a collection; `name` may be an alias.
 pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refusal> {
     let unpacked = read(path).await?;
-    let Some(config) = unpacked.config.clone() else {
+    let Some(mut config) = unpacked.config.clone() else {
         return Err(Refusal::internal("File IO error: config.json: No such file or directory"));
     };
+    config.as_object_mut().map(|map| map.remove("uuid"));
     let mut cluster = node.world.cluster();
     let real = cluster.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
     if !cluster.collections.contains_key(&real) {
-        cluster.create(&real, config.clone());
-        if let Some(created) = cluster.collections.get_mut(&real) {
-            created.payload_schema = unpacked.schema.clone();
-        }
+        cluster.create(&real, config::with_server_default(config.clone(), node.world.options.strict_mode.as_ref()));
     }
     let standalone = !node.world.is_cluster(&cluster);
     let target = cluster.collection_mut(&real)?;
@@ -157,6 +156,9 @@ pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refu
     if standalone && unpacked.shards.len() < target.shards.len() {
         return Err(Refusal::internal("Can't restore snapshot in local mode with missing data at shard"));
     }
+    // The configuration of a collection that was there stays, and so do its indexes; those of the snapshot come with its
+    // data, and win where both have one for a field (1.16.3).
+    target.payload_schema.extend(unpacked.schema);
     // An upload is recovered from its own file, so that it is met as well.
     let breaks = node.world.options.faults.meets(Route::Recover, Kind::Break);
     for (shard, mut data) in unpacked.shards {

@@ -3,12 +3,12 @@
 use crate::sandbox::answer::{Answer, build};
 use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::world::{Node, World};
-use crate::sandbox::{access, collections, points, shards, snapshots};
+use crate::sandbox::{access, collections, indexes, points, shards, snapshots};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use std::sync::Arc;
 
 /// All routes of one node.
@@ -24,12 +24,16 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
         .route("/aliases", get(collections::aliases))
         .route("/collections", get(collections::list))
         .route("/collections/aliases", post(collections::update_aliases))
-        .route("/collections/{c}", get(collections::info).put(collections::create).delete(collections::delete))
+        .route(
+            "/collections/{c}",
+            get(collections::info).put(collections::create).patch(collections::change).delete(collections::delete),
+        )
         .route("/collections/{c}/exists", get(collections::exists))
         .route("/collections/{c}/cluster", get(collections::collection_cluster))
         .route("/collections/{c}/aliases", get(collections::aliases_of))
         .route("/collections/{c}/shards", put(collections::create_shard_key))
-        .route("/collections/{c}/index", put(collections::create_index))
+        .route("/collections/{c}/index", put(indexes::create))
+        .route("/collections/{c}/index/{field}", delete(indexes::delete))
         .route("/collections/{c}/points", put(points::upsert).post(points::retrieve))
         .route("/collections/{c}/points/count", post(points::count))
         .route("/collections/{c}/points/scroll", post(points::scroll))

@@ -3,7 +3,7 @@
 use crate::sandbox::SandboxOptions;
 use crate::sandbox::answer::Refusal;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
@@ -59,9 +59,9 @@ pub struct Shard {
 /// One collection.
 #[derive(Debug, Clone)]
 pub struct Collection {
-    /// The config as a snapshot carries it.
+    /// The config, as info shows it.
     pub config: Value,
-    /// Indexed fields.
+    /// Indexed fields: the name of a kind, or its parameters.
     pub payload_schema: BTreeMap<String, Value>,
     /// The shards by number: from 0, or from 1 where they are made with their keys (1.16.3).
     pub shards: BTreeMap<u32, Shard>,
@@ -297,28 +297,4 @@ pub fn mix(seed: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-/// A full config from a `CreateCollection` body, with the server's defaults.
-pub fn full_config(body: &Value) -> Value {
-    let mut params = serde_json::Map::new();
-    for key in ["vectors", "sparse_vectors", "sharding_method"] {
-        if let Some(value) = body.get(key) {
-            params.insert(key.to_owned(), value.clone());
-        }
-    }
-    let number = |key: &str| body.get(key).and_then(Value::as_u64).unwrap_or(1);
-    params.insert("shard_number".into(), json!(number("shard_number")));
-    params.insert("replication_factor".into(), json!(number("replication_factor")));
-    params.insert("write_consistency_factor".into(), json!(1));
-    params.insert("on_disk_payload".into(), json!(true));
-    json!({
-        "params": params,
-        "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000, "max_indexing_threads": 0, "on_disk": false},
-        "optimizer_config": {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 0,
-            "max_segment_size": null, "memmap_threshold": null, "indexing_threshold": 10000, "flush_interval_sec": 5,
-            "max_optimization_threads": null, "prevent_unoptimized": null},
-        "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0, "wal_retain_closed": 1},
-        "quantization_config": null,
-    })
 }
