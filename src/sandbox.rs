@@ -11,14 +11,18 @@ mod collections;
 mod config;
 pub mod faults;
 mod files;
+mod filter;
 mod indexes;
+mod limiter;
 mod path;
 mod points;
+mod reads;
 mod recover;
 mod routes;
 pub mod seed;
 mod shards;
 mod snapshots;
+mod strict;
 mod unpack;
 mod world;
 

@@ -4,6 +4,7 @@ use crate::sandbox::VERSION;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
 use crate::sandbox::config::{self, Change};
 use crate::sandbox::indexes;
+use crate::sandbox::limiter::Buckets;
 use crate::sandbox::world::Node;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -33,11 +34,12 @@ pub async fn list(State(node): State<Node>) -> Answer {
 pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
-    let points: usize = collection.readable(None)?.iter().map(|(_, points)| points.len()).sum();
+    let shards = collection.readable(None, &cluster.stopped)?;
+    let points: usize = shards.iter().map(|(_, points)| points.len()).sum();
     Ok(ok(json!({
         "status": "green", "optimizer_status": "ok", "indexed_vectors_count": 0, "points_count": points,
         "segments_count": collection.shards.len(), "config": collection.config,
-        "payload_schema": indexes::shown(collection)?,
+        "payload_schema": indexes::shown(collection, &shards),
         "update_queue": {"length": 0},
     })))
 }
@@ -69,7 +71,15 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
 /// `PATCH /collections/{c}`
 pub async fn change(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let change = Change::of_request(&body_of(&body)?)?;
-    change.apply(&mut node.world.cluster().collection_mut(&name)?.config)?;
+    let mut cluster = node.world.cluster();
+    let collection = cluster.collection_mut(&name)?;
+    let restart_limits = change.has_strict_mode();
+    change.apply(&mut collection.config)?;
+    if restart_limits {
+        for replica in collection.shards.values_mut().flat_map(|shard| shard.replicas.values_mut()) {
+            replica.buckets = Buckets::of_changed_config(&collection.config);
+        }
+    }
     Ok(ok(json!(true)))
 }
 
@@ -194,7 +204,7 @@ pub async fn collection_cluster(State(node): State<Node>, Path(name): Path<Strin
     let (mut local, mut remote) = (Vec::new(), Vec::new());
     for (shard_id, shard) in &collection.shards {
         for (index, replica) in &shard.replicas {
-            let mut shown = json!({"shard_id": shard_id, "state": "Active"});
+            let mut shown = json!({"shard_id": shard_id, "state": replica.state.name()});
             if let Some(key) = &shard.key {
                 shown["shard_key"] = key.clone();
             }

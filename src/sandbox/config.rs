@@ -14,7 +14,7 @@ pub use change::Change;
 pub fn of_request(body: &Value, strict: Option<&Value>) -> Result<Value, Refusal> {
     let mut reader = Reader::default();
     let mut params = json!({
-        "vectors": vectors::dense(&mut reader, &body["vectors"])?,
+        "vectors": vectors::dense(&mut reader, body.get("vectors").unwrap_or(&json!({})))?,
         "shard_number": reader.whole(body, "shard_number", 1, 1)?,
         "replication_factor": reader.whole(body, "replication_factor", 1, 1)?,
         "write_consistency_factor": reader.whole(body, "write_consistency_factor", 1, 1)?,

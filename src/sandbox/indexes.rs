@@ -2,8 +2,10 @@
 
 use crate::sandbox::answer::{Answer, Refusal, ok};
 use crate::sandbox::collections::body_of;
+use crate::sandbox::limiter::Side;
 use crate::sandbox::path;
-use crate::sandbox::world::{Collection, Node};
+use crate::sandbox::strict::Strict;
+use crate::sandbox::world::{Collection, Node, Points, Shard};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::Deserialize;
@@ -20,11 +22,11 @@ struct IndexRequest {
 const KINDS: &[(&str, &[&str], &[&str])] = &[
     ("keyword", &["is_tenant", "on_disk"], &[]),
     ("integer", &["on_disk"], &["lookup", "range", "is_principal"]),
-    ("float", &["is_principal", "on_disk"], &[]),
+    ("float", &["on_disk"], &["is_principal"]),
     ("geo", &["on_disk"], &[]),
     ("text", TEXT, &[]),
     ("bool", &["on_disk"], &[]),
-    ("datetime", &["is_principal", "on_disk"], &[]),
+    ("datetime", &["on_disk"], &["is_principal"]),
     ("uuid", &["is_tenant", "on_disk"], &[]),
 ];
 
@@ -111,8 +113,7 @@ fn fits(key: &str, value: &Value) -> bool {
 }
 
 /// `payload_schema` of info: the kind, the parameters where some were given, the points that have a value.
-pub fn shown(collection: &Collection) -> Result<Map<String, Value>, Refusal> {
-    let shards = collection.readable(None)?;
+pub fn shown(collection: &Collection, shards: &[(&Shard, &Points)]) -> Map<String, Value> {
     let each = collection.payload_schema.iter().map(|(field, schema)| {
         let kind = schema.as_str().or_else(|| schema["type"].as_str()).unwrap_or_default();
         let payloads = shards.iter().flat_map(|(_, points)| points.values()).map(|point| &point.payload);
@@ -123,7 +124,7 @@ pub fn shown(collection: &Collection) -> Result<Map<String, Value>, Refusal> {
         }
         (field.clone(), shown)
     });
-    Ok(each.collect())
+    each.collect()
 }
 
 fn is_of(kind: &str, value: &Value) -> bool {
@@ -136,6 +137,9 @@ fn is_of(kind: &str, value: &Value) -> bool {
     }
 }
 
+/// Tokens for writing that a new index costs; its removal is free.
+const COST: u64 = 2;
+
 /// `PUT /collections/{c}/index`
 pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let request: IndexRequest = body_of(&body)?;
@@ -144,7 +148,11 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
     }
     let mut cluster = node.world.cluster();
     let collection = cluster.collection_mut(&name)?;
-    collection.payload_schema.insert(request.field_name, normalised(&request.field_schema)?);
+    let schema = normalised(&request.field_schema)?;
+    Strict::of(collection).index()?;
+    let numbers: Vec<u32> = collection.shards.keys().copied().collect();
+    numbers.into_iter().try_for_each(|number| collection.pay(number, Side::Write, COST))?;
+    collection.payload_schema.insert(request.field_name, schema);
     cluster.counter += 1;
     Ok(ok(json!({"operation_id": cluster.counter, "status": "completed"})))
 }

@@ -216,15 +216,16 @@ fn compatible(target: &Value, snapshot: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `priority=snapshot`: this node's replica takes the data, the others are rebuilt from it.
+/// `priority=snapshot`: this node's replica takes the data, the others are rebuilt from it. Rate limits start anew.
 fn replace(target: &mut Collection, node: usize, shard: u32, data: unpack::UnpackedShard) -> Result<(), Refusal> {
+    let empty = Replica::empty(&target.config);
     let shard = target.shards.get_mut(&shard).ok_or_else(|| Refusal::no_shard(shard))?;
     let version = shard.replicas.get(&node).map_or(0, |replica| replica.version) + 1;
     if data.broken {
-        shard.replicas.insert(node, Replica { broken: true, version, ..Replica::default() });
+        shard.replicas.insert(node, Replica { broken: true, version, ..empty });
         return Err(Refusal::internal("Failed to load segment: segment.json: No such file or directory"));
     }
-    let restored = Replica { points: Arc::new(data.points), filler: data.filler, broken: false, version };
+    let restored = Replica { points: Arc::new(data.points), filler: data.filler, version, ..empty };
     for replica in shard.replicas.values_mut() {
         *replica = restored.clone();
     }

@@ -3,7 +3,7 @@
 use crate::sandbox::answer::{Answer, build};
 use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::world::{Node, World};
-use crate::sandbox::{access, collections, indexes, points, shards, snapshots};
+use crate::sandbox::{access, collections, indexes, points, reads, shards, snapshots};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode};
@@ -34,10 +34,10 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
         .route("/collections/{c}/shards", put(collections::create_shard_key))
         .route("/collections/{c}/index", put(indexes::create))
         .route("/collections/{c}/index/{field}", delete(indexes::delete))
-        .route("/collections/{c}/points", put(points::upsert).post(points::retrieve))
-        .route("/collections/{c}/points/count", post(points::count))
-        .route("/collections/{c}/points/scroll", post(points::scroll))
-        .route("/collections/{c}/points/query", post(points::query))
+        .route("/collections/{c}/points", put(points::upsert).post(reads::retrieve))
+        .route("/collections/{c}/points/count", post(reads::count))
+        .route("/collections/{c}/points/scroll", post(reads::scroll))
+        .route("/collections/{c}/points/query", post(reads::query))
         .route("/collections/{c}/points/delete", post(points::delete))
         .route("/collections/{c}/points/payload", post(points::set_payload))
         .route("/collections/{c}/snapshots", get(snapshots::list).post(snapshots::create))

@@ -5,6 +5,7 @@ use crate::sandbox::config;
 use crate::sandbox::snapshots;
 use crate::sandbox::world::{Node, PointKey, StoredPoint, World, mix};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One collection to make.
@@ -112,9 +113,10 @@ fn make(world: &World, seed: &SeedCollection) -> std::io::Result<()> {
     for id in 1..=seed.points {
         let key = PointKey::Number(id);
         let Ok(shard) = collection.shard_of(&key, None) else { continue };
-        collection.write(shard, |points| {
+        let write = collection.write(shard, &BTreeSet::new(), |points| {
             points.insert(key.clone(), point(seed, id));
         });
+        write.map_err(|refusal| std::io::Error::other(refusal.words))?;
     }
     let share = seed.filler / collection.shards.len() as u64;
     for replica in collection.shards.values_mut().flat_map(|shard| shard.replicas.values_mut()) {

@@ -19,7 +19,10 @@ mod line;
 #[path = "../bench/measure.rs"]
 mod measure;
 mod memory;
+mod pair;
 mod pty;
 mod recovery;
+mod settings;
+mod strict;
 mod support;
 mod transfers;

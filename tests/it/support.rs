@@ -136,15 +136,20 @@ fn real_binary() -> Option<PathBuf> {
 impl RealQdrant {
     /// Starts one, or says that there is none.
     pub async fn start(key: Option<&str>) -> Option<Server> {
-        Self::start_as(key, false).await
+        Self::start_as(key, false, &[]).await
+    }
+
+    /// The same with settings, as environment variables of the server.
+    pub async fn start_with(key: Option<&str>, settings: &[(&str, &str)]) -> Option<Server> {
+        Self::start_as(key, false, settings).await
     }
 
     /// A cluster of one: shard keys can be made there.
     pub async fn start_cluster() -> Option<Server> {
-        Self::start_as(None, true).await
+        Self::start_as(None, true, &[]).await
     }
 
-    async fn start_as(key: Option<&str>, cluster: bool) -> Option<Server> {
+    async fn start_as(key: Option<&str>, cluster: bool, settings: &[(&str, &str)]) -> Option<Server> {
         let Some(binary) = real_binary() else {
             say("skipped: no qdrant");
             return None;
@@ -160,6 +165,7 @@ impl RealQdrant {
             .env("QDRANT__SERVICE__GRPC_PORT", grpc.to_string())
             .env("QDRANT__STORAGE__WAL__WAL_CAPACITY_MB", "1")
             .env("QDRANT__TELEMETRY_DISABLED", "true")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());

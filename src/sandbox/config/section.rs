@@ -10,6 +10,8 @@ pub enum Kind {
     Flag,
     /// A whole number from here on.
     Whole(u64),
+    /// A whole number but 0, which is no number of that type.
+    NonZero,
     /// A number that is not negative.
     Number,
     /// A number from 0 to 1.
@@ -55,8 +57,8 @@ pub const WAL: &[Key] =
 
 /// Keys of `params` that can be changed.
 pub const PARAMS: &[Key] = &[
-    ("replication_factor", Kind::Whole(1)),
-    ("write_consistency_factor", Kind::Whole(1)),
+    ("replication_factor", Kind::NonZero),
+    ("write_consistency_factor", Kind::NonZero),
     ("read_fan_out_factor", Kind::Whole(0)),
     ("on_disk_payload", Kind::Flag),
 ];
@@ -142,6 +144,8 @@ impl Reader {
             Kind::Number => return Err(wrong_type(value, "f64")),
             Kind::Object if value.is_object() => {}
             Kind::Object => return Err(wrong_type(value, "a map")),
+            Kind::NonZero if value.as_u64().is_some_and(|number| number > 0) => {}
+            Kind::NonZero => return Err(wrong_type(value, "a nonzero u32")),
             Kind::Whole(least) => {
                 let number = value.as_u64().ok_or_else(|| wrong_type(value, "usize"))?;
                 if number < least {

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 /// `vectors` of a new collection: nulls and empty sections left out, as info shows it.
 pub fn dense(reader: &mut Reader, given: &Value) -> Result<Value, Refusal> {
     match given {
-        Value::Null => Ok(json!({})),
         one if one.get("size").is_some_and(|size| !size.is_object()) => dense_vector(reader, one, "vectors"),
         Value::Object(named) => {
             let each = named.iter().map(|(name, vector)| Ok((name.clone(), dense_vector(reader, vector, name)?)));
