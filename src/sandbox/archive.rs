@@ -80,8 +80,8 @@ impl Picture {
     pub fn take(cluster: &Cluster, collection: &Collection, node: usize) -> Self {
         let vectors = Vectors::of(&collection.config);
         let shards = collection.shards.iter().map(|(id, shard)| {
-            let peers: Map<String, Value> =
-                shard.replicas.keys().map(|index| (cluster.nodes[*index].peer.to_string(), json!("Active"))).collect();
+            let state = |(node, replica): (&usize, &Replica)| (cluster.nodes[*node].peer.to_string(), json!(replica.state.name()));
+            let peers: Map<String, Value> = shard.replicas.iter().map(state).collect();
             ShardPicture {
                 id: *id,
                 segment: shard.segment.clone(),

@@ -61,6 +61,7 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
         ));
     }
     let mut cluster = node.world.cluster();
+    cluster.agree()?;
     if cluster.collections.contains_key(&name) || cluster.aliases.contains_key(&name) {
         return Err(Refusal::new(409, format!("Wrong input: Collection `{name}` already exists!")));
     }
@@ -72,6 +73,7 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
 pub async fn change(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let change = Change::of_request(&body_of(&body)?)?;
     let mut cluster = node.world.cluster();
+    cluster.agree()?;
     let collection = cluster.collection_mut(&name)?;
     let restart_limits = change.has_strict_mode();
     change.apply(&mut collection.config)?;
@@ -96,6 +98,7 @@ pub async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>
     if !node.world.is_cluster(&cluster) {
         return Err(Refusal::new(400, "Bad request: Distributed mode disabled"));
     }
+    cluster.agree()?;
     let real = cluster.resolve(&name)?;
     let mut collection = cluster.collection(&real)?.clone();
     let key = request.shard_key;
@@ -115,11 +118,12 @@ pub async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>
 }
 
 /// `DELETE /collections/{c}`: snapshots stay, aliases go.
-pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Answer {
+pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let mut cluster = node.world.cluster();
+    cluster.agree()?;
     let existed = cluster.collections.remove(&name).is_some();
     cluster.aliases.retain(|_, target| *target != name);
-    ok(json!(existed))
+    Ok(ok(json!(existed)))
 }
 
 /// `GET /aliases`
@@ -157,6 +161,7 @@ enum AliasAction {
 pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Answer, Refusal> {
     let request: AliasRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
+    cluster.agree()?;
     for action in request.actions {
         match action {
             AliasAction::Create { collection_name, alias_name } => {
@@ -189,9 +194,12 @@ pub async fn cluster(State(node): State<Node>) -> Answer {
     }
     let peers: Map<String, Value> =
         cluster.nodes.iter().map(|state| (state.peer.to_string(), json!({"uri": "http://127.0.0.1:6335/"}))).collect();
+    let leader = cluster.leader();
+    let role = if leader == node.index { "Leader" } else { "Follower" };
     ok(json!({
         "status": "enabled", "peer_id": cluster.nodes[node.index].peer, "peers": peers,
-        "raft_info": {"term": 1, "commit": 12, "pending_operations": 0, "leader": cluster.nodes[0].peer, "role": "Leader", "is_voter": true},
+        "raft_info": {"term": 1, "commit": 12, "pending_operations": 0, "leader": cluster.nodes[leader].peer, "role": role,
+            "is_voter": true},
         "consensus_thread_status": {"consensus_thread_status": "working", "last_update": "2026-11-22T13:59:00.000000000Z"},
         "message_send_failures": {},
     }))

@@ -19,6 +19,7 @@ mod line;
 #[path = "../bench/measure.rs"]
 mod measure;
 mod memory;
+mod nodes;
 mod pair;
 mod pty;
 mod recovery;

@@ -119,9 +119,14 @@ fn sorted(text: &str) -> String {
 }
 
 pub async fn request(server: &Server, key: Option<&str>, method: &str, path: &str, body: &Value) -> Answer {
+    request_to(&server.url(), key, method, path, body).await
+}
+
+/// Asks one address.
+pub async fn request_to(url: &str, key: Option<&str>, method: &str, path: &str, body: &Value) -> Answer {
     qsnap::compose::install_crypto();
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-    let mut request = reqwest::Client::new().request(method, format!("{}{path}", server.url()));
+    let mut request = reqwest::Client::new().request(method, format!("{url}{path}"));
     if !body.is_null() {
         request = request.json(body);
     }

@@ -125,7 +125,8 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn real_binary() -> Option<PathBuf> {
+/// The real server's binary, where there is one.
+pub fn real_binary() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("QSNAP_TEST_QDRANT").filter(|path| !path.is_empty()) {
         return Some(PathBuf::from(path));
     }
