@@ -17,6 +17,7 @@ mod limiter;
 mod nodes;
 mod path;
 mod points;
+mod proxy;
 mod reads;
 mod recover;
 mod routes;
@@ -53,6 +54,10 @@ pub struct SandboxOptions {
     pub rate: Option<u64>,
     /// Whether `recover` may fetch http(s) locations.
     pub url_recovery: bool,
+    /// User and password that a proxy before the server asks for.
+    pub basic_auth: Option<(String, String)>,
+    /// A header, name and value, that a proxy before the server asks for.
+    pub required_header: Option<(String, String)>,
     /// Strict mode of every new collection, under what the collection says itself; `None` for none.
     pub strict_mode: Option<serde_json::Value>,
     /// Faults from the start.
@@ -69,6 +74,8 @@ impl Default for SandboxOptions {
             cluster: false,
             rate: None,
             url_recovery: true,
+            basic_auth: None,
+            required_header: None,
             strict_mode: None,
             faults: Faults::default(),
         }

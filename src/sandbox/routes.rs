@@ -1,13 +1,12 @@
-//! Paths to handlers, and what every request passes first: key check, HEAD refusal, faults.
+//! Paths to handlers, and what every request passes first: the proxy with its faults, then the key check.
 
 use crate::sandbox::answer::{Answer, build};
-use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::world::{Node, World};
-use crate::sandbox::{access, collections, indexes, points, reads, shards, snapshots};
+use crate::sandbox::{access, collections, indexes, points, proxy, reads, shards, snapshots};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
 use std::sync::Arc;
 
@@ -56,7 +55,7 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
         .fallback(|| async { build(StatusCode::NOT_FOUND, None, String::new()) })
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(node.clone(), access::check))
-        .layer(from_fn_with_state(node.clone(), misbehave))
+        .layer(from_fn_with_state(node.clone(), proxy::pass))
         .with_state(node)
 }
 
@@ -67,43 +66,4 @@ pub fn failing(words: String) -> Router {
 
 fn text_ok(words: &str) -> Answer {
     crate::sandbox::answer::text(StatusCode::OK, words)
-}
-
-/// Which kind of request this is, for faults.
-fn route_of(method: &Method, path: &str) -> Route {
-    let last_is_list = path.ends_with("/snapshots");
-    if path.ends_with("/upload") {
-        Route::Upload
-    } else if path.ends_with("/recover") {
-        Route::Recover
-    } else if last_is_list && method == Method::POST {
-        Route::Create
-    } else if path.contains("/snapshots/") && method == Method::GET || path.ends_with("/snapshot") {
-        Route::Download
-    } else if path.contains("/points") {
-        Route::Points
-    } else {
-        Route::List
-    }
-}
-
-async fn misbehave(State(node): State<Node>, request: Request, next: Next) -> Answer {
-    // The real server does not route HEAD on downloads (1.18.3).
-    if request.method() == Method::HEAD {
-        return build(StatusCode::NOT_FOUND, None, String::new());
-    }
-    let route = route_of(request.method(), request.uri().path());
-    let faults = &node.world.options.faults;
-    if let Some(delay) = faults.take(route, |kind| if let Kind::Delay(delay) = kind { Some(delay) } else { None }) {
-        tokio::time::sleep(delay).await;
-    }
-    match faults.take(route, |kind| if let Kind::Status(status) = kind { Some(status) } else { None }) {
-        Some(502) => {
-            let page =
-                "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
-            build(StatusCode::BAD_GATEWAY, Some("text/html"), page.into())
-        }
-        Some(status) => crate::sandbox::answer::Refusal::new(status, format!("Service internal error: fault {status}")).json(),
-        None => next.run(request).await,
-    }
 }

@@ -4,6 +4,8 @@ use crate::sandbox::SandboxOptions;
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::limiter::{Buckets, Side};
 use crate::sandbox::strict::SeenSize;
+use axum::http::HeaderValue;
+use axum::http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,6 +163,8 @@ pub struct World {
     pub options: SandboxOptions,
     /// Fetches for `recover`.
     pub client: reqwest::Client,
+    /// The `Authorization` that a proxy asks for.
+    pub basic_auth: Option<HeaderValue>,
     /// Counts how often all files were replaced.
     pub generation: AtomicI64,
     home: PathBuf,
@@ -181,9 +185,17 @@ impl World {
     pub fn new(options: SandboxOptions, nodes: usize) -> std::io::Result<Self> {
         let nodes = (0..nodes).map(|i| NodeState { peer: 7_462_152_614_201_081 + i as u64 * 1_009_777, ..NodeState::default() });
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().map_err(std::io::Error::other)?;
+        let basic_auth = match &options.basic_auth {
+            Some((user, password)) => {
+                let request = client.get("http://localhost/").basic_auth(user, Some(password)).build();
+                request.map_err(std::io::Error::other)?.headers_mut().remove(AUTHORIZATION)
+            }
+            None => None,
+        };
         Ok(Self {
             options,
             client,
+            basic_auth,
             generation: AtomicI64::new(0),
             // The sandbox removes it when it is dropped: its tasks may outlive it by a moment.
             home: tempfile::Builder::new().prefix("qsnap-sandbox-").tempdir()?.keep(),

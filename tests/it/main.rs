@@ -21,6 +21,7 @@ mod measure;
 mod memory;
 mod nodes;
 mod pair;
+mod proxy;
 mod pty;
 mod recovery;
 mod settings;
