@@ -19,7 +19,12 @@ mod line;
 #[path = "../bench/measure.rs"]
 mod measure;
 mod memory;
+mod nodes;
+mod pair;
+mod proxy;
 mod pty;
 mod recovery;
+mod settings;
+mod strict;
 mod support;
 mod transfers;
