@@ -3,8 +3,9 @@
 use crate::config::ColorChoice;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
+use indexmap::IndexMap;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+
 use std::path::{Path, PathBuf};
 
 /// Keys at the top level.
@@ -37,9 +38,9 @@ pub struct FileConfig {
     pub color: Option<ColorChoice>,
     /// `ascii = true`
     pub ascii: Option<bool>,
-    /// `[instances.NAME]`
+    /// `[instances.NAME]`, in the order of the file.
     #[serde(default)]
-    pub instances: BTreeMap<String, FileInstance>,
+    pub instances: IndexMap<String, FileInstance>,
 }
 
 /// One instance in the file. `Debug` is not derived: `api_key` is a secret.
