@@ -450,7 +450,8 @@ impl QdrantApi for HttpNode {
 
     async fn create_snapshot(&self, scope: &SnapshotScope) -> ApiResult<SnapshotInfo> {
         let what = "take the snapshot";
-        let request = self.transfers.post(self.scope_path(scope, &[])).query(&[("wait", "true")]);
+        // nginx speaks HTTP/1.0 to its upstream by default, and Qdrant refuses a POST without a body there (1.16.3).
+        let request = self.transfers.post(self.scope_path(scope, &[])).query(&[("wait", "true")]).json(&json!({}));
         let result = self.change(what, request).await?;
         self.parsed(what, wire::snapshot(result))
     }
