@@ -3,9 +3,15 @@
 //! Facts about the server's behaviour were measured on 1.16.3 and 1.18.3 unless a comment says otherwise.
 
 pub mod api;
+pub(in crate::qdrant) mod client;
 pub mod error;
 pub mod http;
 pub mod link;
+pub(in crate::qdrant) mod mistakes;
+pub mod port;
 pub mod ranges;
+pub(in crate::qdrant) mod refusal;
 pub mod retry;
+pub(in crate::qdrant) mod tls;
+pub(in crate::qdrant) mod token;
 pub mod wire;

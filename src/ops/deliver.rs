@@ -356,7 +356,7 @@ async fn by_url(
     };
     let recover = Recover {
         location: node.snapshot_url(scope, &snapshot.name),
-        api_key: source.api_key.clone(),
+        api_key: source.access.api_key.clone(),
         sha256: snapshot.sha256.clone(),
     };
     job.progress.phase("the target fetches and restores", None);

@@ -5,6 +5,7 @@ use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::Problem;
+use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::version::ServerVersion;
 use crate::ops::services::{Connection, Services};
@@ -22,8 +23,10 @@ const PARALLEL: usize = 8;
 pub struct InstanceView {
     /// Name.
     pub name: InstanceName,
-    /// Node addresses.
+    /// Node addresses, with the port that is used.
     pub nodes: Vec<String>,
+    /// What was decided about it that the configuration does not say.
+    pub notes: Vec<String>,
     /// Version of the first node that answered.
     pub version: Option<ServerVersion>,
     /// How careful qsnap is with it.
@@ -96,6 +99,7 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
     let mut view = InstanceView {
         name: name.clone(),
         nodes: settings.nodes.iter().map(ToString::to_string).collect(),
+        notes: Vec::new(),
         version: None,
         protection: settings.protection,
         problem: None,
@@ -107,6 +111,9 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
             return Ok(view);
         }
     };
+    view.nodes = connection.nodes.iter().map(|node| node.url().to_string()).collect();
+    view.notes =
+        settings.nodes.iter().zip(&connection.nodes).filter_map(|(written, node)| port_note(written, node.url())).collect();
     let asked = connection.nodes.iter().map(|node| node.version());
     for answer in futures_util::future::join_all(asked).await {
         match answer {
@@ -121,6 +128,13 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
         view.problem = Some(error.into_problem(name.as_str()));
     }
     Ok(view)
+}
+
+/// Says which port an address without one was taken to mean.
+fn port_note(written: &SafeUrl, used: &SafeUrl) -> Option<String> {
+    let port = used.expose().port_or_known_default()?;
+    let changed = written.names_no_port() && written.expose().port_or_known_default() != Some(port);
+    changed.then(|| format!("{written} names no port: {used} is used, as Qdrant's own clients do, because port 80 has no Qdrant"))
 }
 
 /// All collections of an instance, sorted by name.

@@ -233,7 +233,7 @@ async fn needs(services: &Services, spec: &RestoreSpec, known: &Known, target: &
 async fn key_finding(services: &Services, found: &Found, spec: &RestoreSpec, route: Route) -> Option<Finding> {
     let Found::Snapshot(address, _) = found else { return None };
     let connection = services.connection(&address.instance).await.ok()?;
-    let hands_over = route == Route::Url && connection.api_key.is_some() && address.instance != spec.target.instance;
+    let hands_over = route == Route::Url && connection.access.api_key.is_some() && address.instance != spec.target.instance;
     hands_over.then(|| gates::key_handed_over(address.instance.as_str(), spec.target.instance.as_str()))
 }
 

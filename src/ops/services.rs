@@ -1,9 +1,9 @@
 //! Everything an operation needs from outside, in one bundle.
 
+use crate::domain::access::Access;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobManager;
@@ -24,8 +24,8 @@ pub struct Connection {
     pub instance: Instance,
     /// Its nodes, in the order of the configuration; at least one.
     pub nodes: Vec<Arc<dyn QdrantApi>>,
-    /// Its key, which another server needs to fetch a snapshot from it.
-    pub api_key: Option<Secret>,
+    /// What its requests carry. Another server needs the key to fetch a snapshot from it.
+    pub access: Access,
 }
 
 impl Connection {

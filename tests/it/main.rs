@@ -10,6 +10,7 @@ mod conformance;
 mod exchanges;
 mod fleet;
 mod flows;
+mod gate;
 mod guard;
 mod inspect;
 mod keyed;
@@ -19,7 +20,9 @@ mod line;
 #[path = "../bench/measure.rs"]
 mod measure;
 mod memory;
+mod proxies;
 mod pty;
 mod recovery;
 mod support;
+mod tls;
 mod transfers;
