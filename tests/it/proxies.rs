@@ -93,6 +93,31 @@ async fn a_proxy_that_wants_a_password_says_so_in_plain_words() {
     assert!(ran.stderr.contains("$NO_SUCH") && ran.stderr.contains("header X-Team"), "both are named: {ran:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn other_servers_fetch_from_where_they_can_reach_it() {
+    let a = Server::sandbox(Some("hunter2"), seeded()).await;
+    let b = Server::sandbox(None, vec![]).await;
+    let tunnel = Gate::open(&a.url(), |_| Verdict::Pass).await;
+    let inside = Gate::open(&a.url(), |_| Verdict::Pass).await;
+    let config = |more: &str| {
+        format!("[instances.a]\nurl = '{}'\napi-key = 'hunter2'\n{more}\n[instances.b]\nurl = '{}'\n", tunnel.http(), b.url())
+    };
+    let plan = |cli: Cli| async move { cli.run(&["copy", "a/x", "b/x", "--dry-run"]).await.stdout };
+    let guess = plan(Cli::new(&config(""))).await;
+    assert!(guess.contains("by stream") && guess.contains("reachable-as"), "{guess}");
+
+    let told = Cli::new(&config(&format!("reachable-as = ['{}']", inside.http())));
+    let ran = told.run(&["copy", "a/x", "b/x", "--yes", "--output", "json"]).await;
+    assert_eq!((ran.code, ran.json()["route"].as_str()), (0, Some("url")), "{ran:?}");
+    let fetched = inside.heads();
+    assert!(fetched.iter().any(|head| head.contains("/snapshots/") && header(head, "api-key") == Some("hunter2")), "{fetched:?}");
+    let direct = tunnel.heads().iter().any(|head| head.starts_with("GET") && head.contains(".snapshot "));
+    assert!(!direct, "the address for this machine is not handed on");
+    // Asked for, the own address is handed over as it always was.
+    let asked = Cli::new(&config("")).run(&["copy", "a/x", "b/asked", "--route", "url", "--yes", "--output", "json"]).await;
+    assert_eq!((asked.code, asked.json()["route"].as_str()), (0, Some("url")), "{asked:?}");
+}
+
 /// An address of loopback that nobody else uses.
 fn own_host(last: u8) -> String {
     let id = std::process::id();
