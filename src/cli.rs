@@ -12,3 +12,4 @@ pub mod operate;
 pub mod printer;
 pub mod prompt;
 pub mod reporter;
+pub mod usage;

@@ -12,6 +12,7 @@ use crate::ops::proof::ProofStore;
 use crate::ops::services::{Connection, Connector, Services};
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::http::HttpNode;
+use crate::qdrant::port;
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -36,12 +37,13 @@ impl Connector for HttpConnector {
         let found = self.configured.iter().find(|configured| &configured.instance.name == name);
         let configured = found.ok_or_else(|| Problem::new(ProblemKind::Usage, "no such instance", name.as_str()))?;
         let instance = configured.instance.clone();
-        let api_key = configured.key.fetch(name.as_str()).await?;
+        let access = configured.credentials.fetch(name.as_str()).await?;
         let mut nodes: Vec<Arc<dyn QdrantApi>> = Vec::new();
-        for url in &instance.nodes {
-            nodes.push(Arc::new(HttpNode::new(&instance, url, api_key.as_ref())?));
+        let settled = instance.nodes.iter().map(|url| port::settle(&instance, url));
+        for (index, url) in futures_util::future::try_join_all(settled).await?.iter().enumerate() {
+            nodes.push(Arc::new(HttpNode::new(&instance, index, url, &access)?));
         }
-        Ok(Connection::new(instance, nodes, api_key))
+        Ok(Connection::new(instance, nodes, access))
     }
 }
 

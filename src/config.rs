@@ -8,11 +8,13 @@ pub mod credentials;
 pub mod file;
 pub mod load;
 pub mod paths;
+pub mod secret_source;
 pub mod show;
+pub mod warnings;
 
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::Instance;
-use credentials::KeySource;
+use credentials::Credentials;
 use std::path::PathBuf;
 
 /// Name of the instance that `--url`, `QDRANT_URL` or the built-in default describe.
@@ -56,13 +58,13 @@ pub enum ColorChoice {
     Never,
 }
 
-/// An instance with the place its key comes from. The key itself is fetched when it is first needed.
+/// An instance with the places of its secrets. They are fetched when it is first connected to.
 #[derive(Debug, Clone)]
 pub struct ConfiguredInstance {
-    /// Everything but the key.
+    /// Everything but the secrets.
     pub instance: Instance,
-    /// Where the key is.
-    pub key: KeySource,
+    /// Where the secrets are.
+    pub credentials: Credentials,
     /// Where the instance as a whole was described.
     pub origin: Origin,
 }

@@ -4,18 +4,18 @@ use crate::cli::args::Global;
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
 use crate::compose;
-use crate::config::credentials::KeySource;
+use crate::config::credentials::Credentials;
 use crate::config::load::{self, Environment};
+use crate::config::secret_source::SecretSource;
 use crate::config::{Config, ConfiguredInstance, Origin};
 use crate::domain::ids::InstanceName;
-use crate::domain::instance::{Instance, Protection, Tls, Transfers};
+use crate::domain::instance::{Instance, Protection};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::{SafeUrl, Secret};
 use crate::sandbox::seed::{Fate, SeedCollection};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::tui;
 use std::path::Path;
-use std::time::Duration;
 
 /// Bytes per second and connection: fast enough to be pleasant, slow enough to be seen.
 const RATE: u64 = 100_000_000;
@@ -82,8 +82,8 @@ async fn start(global: &Global, environment: &Environment) -> Result<(Config, [S
     let prod = Sandbox::start(options(Some(PROD_KEY)), prod_collections()).await.map_err(failed)?;
     let staging = Sandbox::start(options(None), staging_collections()).await.map_err(failed)?;
     let mut instances = vec![
-        configured("prod-eu", &prod, Protection::Protected, KeySource::Inline(Secret::new(PROD_KEY)))?,
-        configured("staging", &staging, Protection::Open, KeySource::None)?,
+        configured("prod-eu", &prod, Protection::Protected, SecretSource::Inline(Secret::new(PROD_KEY)))?,
+        configured("staging", &staging, Protection::Open, SecretSource::None)?,
     ];
     if global.read_only {
         instances.iter_mut().for_each(|configured| configured.instance.protection = Protection::ReadOnly);
@@ -108,16 +108,9 @@ fn config(global: &Global, environment: &Environment, instances: Vec<ConfiguredI
     }
 }
 
-fn configured(name: &str, sandbox: &Sandbox, protection: Protection, key: KeySource) -> Result<ConfiguredInstance, Problem> {
+fn configured(name: &str, sandbox: &Sandbox, protection: Protection, key: SecretSource) -> Result<ConfiguredInstance, Problem> {
     let usage = |why: String| Problem::new(ProblemKind::Usage, why, name);
     let nodes = sandbox.urls().iter().map(|url| SafeUrl::parse_node(url).map_err(usage)).collect::<Result<Vec<_>, _>>()?;
-    let instance = Instance {
-        name: InstanceName::new(name).map_err(usage)?,
-        nodes,
-        tls: Tls::default(),
-        protection,
-        timeout: Duration::from_secs(15),
-        transfers: Transfers::default(),
-    };
-    Ok(ConfiguredInstance { instance, key, origin: Origin::Default })
+    let instance = Instance { protection, ..Instance::new(InstanceName::new(name).map_err(usage)?, nodes) };
+    Ok(ConfiguredInstance { instance, credentials: Credentials::key(key), origin: Origin::Default })
 }

@@ -3,6 +3,7 @@
 //! The words defined here are the words on the screen, in the command line and in the README:
 //! *instance*, *collection*, *snapshot*, *recovery point*, *plan*, *job*, *verdict*.
 
+pub mod access;
 pub mod address;
 pub mod collection;
 pub mod hex;

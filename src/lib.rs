@@ -43,13 +43,10 @@ use std::process::ExitCode;
 
 /// The whole program: parses `arguments`, runs, gives the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version come as errors too; they go to stdout and are no failure.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) => return cli::usage::report(&error, &arguments),
     };
     let printer = Printer { output: cli.global.output };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

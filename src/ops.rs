@@ -13,6 +13,7 @@ pub mod deliver;
 pub mod discard;
 pub mod download;
 pub mod drop;
+mod first_route;
 pub mod fleet;
 pub mod flow;
 pub mod follow;

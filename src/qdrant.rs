@@ -4,10 +4,16 @@
 
 pub mod any_node;
 pub mod api;
+pub(in crate::qdrant) mod client;
 mod digest;
 pub mod error;
 pub mod http;
 pub mod link;
+pub(in crate::qdrant) mod mistakes;
+pub mod port;
 pub mod ranges;
+pub(in crate::qdrant) mod refusal;
 pub mod retry;
+pub(in crate::qdrant) mod tls;
+pub(in crate::qdrant) mod token;
 pub mod wire;

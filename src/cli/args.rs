@@ -24,6 +24,7 @@ pub struct Cli {
 
 /// Options of all commands.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Configuration file.
     #[arg(long, global = true, value_name = "FILE")]

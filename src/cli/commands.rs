@@ -1,14 +1,14 @@
 //! From parsed arguments to what is to be done: one short function a command.
 
 use crate::cli::args::{
-    AliasArgs, CareArgs, Command, CompareArgs, CopyArgs, Global, ModeArg, RestoreArgs, ReviveArgs, RouteArg, SandboxArgs,
+    AliasArgs, CareArgs, Command, CompareArgs, CopyArgs, Global, ModeArg, Output, RestoreArgs, ReviveArgs, RouteArg, SandboxArgs,
     SkipArg, Snapshots,
 };
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
 use crate::cli::{guard, history, inspect, listing, operate};
 use crate::config::load::Overrides;
-use crate::config::{Config, show};
+use crate::config::{Config, show, warnings};
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -311,13 +311,20 @@ impl From<RouteArg> for Route {
 
 /// `qsnap config path`
 pub fn config_path(printer: Printer, path: &Path) -> ExitStatus {
-    printer.text(&path.display().to_string());
+    let shown = path.display().to_string();
+    match printer.output {
+        Output::Json => printer.json(&json!({"version": 1, "path": shown, "found": path.is_file()})),
+        Output::Table => printer.text(&shown),
+    }
     ExitStatus::Done
 }
 
 /// `qsnap config show`
 pub fn config_show(printer: Printer, config: &Config) -> ExitStatus {
-    printer.text(&show::show(config));
+    match printer.output {
+        Output::Json => printer.json(&show::document(config)),
+        Output::Table => printer.text(&show::show(config)),
+    }
     ExitStatus::Done
 }
 
@@ -336,7 +343,11 @@ pub fn config_init(printer: Printer, path: &Path) -> ExitStatus {
     };
     match write() {
         Ok(()) => {
-            printer.text(&format!("wrote {}", path.display()));
+            let shown = path.display().to_string();
+            match printer.output {
+                Output::Json => printer.json(&json!({"version": 1, "written": shown})),
+                Output::Table => printer.text(&format!("wrote {shown}")),
+            }
             ExitStatus::Done
         }
         Err(error) => {
@@ -346,12 +357,9 @@ pub fn config_init(printer: Printer, path: &Path) -> ExitStatus {
     }
 }
 
-/// `qsnap config check`: warnings, then every instance.
+/// `qsnap config check`: connects to every instance, which fetches its secrets and reads its certificates.
 pub async fn check(services: &Services, printer: Printer, config: &Config) -> ExitStatus {
-    for warning in show::warnings(config) {
-        printer.note(&format!("warning: {warning}"));
-    }
-    listing::instances(services, printer).await
+    listing::checked_instances(services, printer, Some(warnings::warnings(config))).await
 }
 
 /// `qsnap sandbox`: serves until stopped.

@@ -19,11 +19,15 @@ struct Gathered {
     rows: Vec<Vec<String>>,
     items: Vec<Value>,
     errors: Vec<(String, Problem)>,
+    /// Shown below a table; the documents have them elsewhere.
+    notes: Vec<String>,
+    /// Of the configuration.
+    warnings: Option<Vec<String>>,
 }
 
 impl Gathered {
     fn new(header: Vec<&'static str>) -> Self {
-        Self { header, rows: Vec::new(), items: Vec::new(), errors: Vec::new() }
+        Self { header, rows: Vec::new(), items: Vec::new(), errors: Vec::new(), notes: Vec::new(), warnings: None }
     }
 
     fn print(self, printer: Printer) -> ExitStatus {
@@ -32,7 +36,11 @@ impl Gathered {
                 let errors = self.errors.iter().map(|(instance, problem)| {
                     json!({"instance": instance, "kind": problem.kind, "message": problem.to_string(), "advice": problem.advice})
                 });
-                printer.json(&json!({"version": 1, "items": self.items, "errors": errors.collect::<Vec<_>>()}));
+                let mut document = json!({"version": 1, "items": self.items, "errors": errors.collect::<Vec<_>>()});
+                if let Some(warnings) = &self.warnings {
+                    document["warnings"] = json!(warnings);
+                }
+                printer.json(&document);
             }
             Output::Table => {
                 let mut table = Table::new();
@@ -40,6 +48,12 @@ impl Gathered {
                 table.add_rows(&self.rows);
                 let lines = table.lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned());
                 printer.text(&lines.collect::<Vec<_>>().join("\n"));
+                for note in &self.notes {
+                    printer.note(&format!("note: {note}"));
+                }
+                for warning in self.warnings.iter().flatten() {
+                    printer.note(&format!("warning: {warning}"));
+                }
                 for (_, problem) in &self.errors {
                     printer.problem(problem);
                 }
@@ -56,11 +70,17 @@ impl Gathered {
 
 /// `qsnap instances`
 pub async fn instances(services: &Services, printer: Printer) -> ExitStatus {
+    checked_instances(services, printer, None).await
+}
+
+/// `qsnap config check`: the instances, and the warnings about their configuration.
+pub async fn checked_instances(services: &Services, printer: Printer, warnings: Option<Vec<String>>) -> ExitStatus {
     let mut gathered = Gathered::new(vec!["INSTANCE", "VERSION", "PROTECTION", "STATE", "NODES"]);
+    gathered.warnings = warnings;
     let asked = services.instances().iter().map(|instance| list::instance(services, &instance.name));
     let (mut working, mut failing) = (0, Vec::new());
     for view in futures_util::future::join_all(asked).await.into_iter().flatten() {
-        let InstanceView { name, nodes, silent, version, protection, problem } = view;
+        let InstanceView { name, nodes, silent, notes, version, protection, problem } = view;
         let reachable = version.is_some() || problem.is_none();
         let version_text = version.map(|version| version.to_string());
         let dead = silent.iter().flatten().count();
@@ -82,8 +102,9 @@ pub async fn instances(services: &Services, printer: Printer) -> ExitStatus {
         gathered.rows.push(vec![name.to_string(), shown, protection.word().into(), state.into(), shown_nodes.join(" ")]);
         let states: Vec<Value> =
             states.iter().map(|(url, why)| json!({"url": url, "answers": why.is_none(), "problem": why})).collect();
-        gathered.items.push(json!({"name": name.as_str(), "nodes": nodes, "version": version_text, "node_states": states,
-            "reachable": reachable, "state": state, "protection": protection.word()}));
+        gathered.items.push(json!({"name": name.as_str(), "nodes": nodes, "notes": notes, "version": version_text,
+            "node_states": states, "reachable": reachable, "state": state, "protection": protection.word()}));
+        gathered.notes.extend(notes.into_iter().map(|note| format!("{name}: {note}")));
         match problem {
             Some(problem) => {
                 failing.push(ExitStatus::of_problem(problem.kind));

@@ -1,133 +1,247 @@
-//! Where an API key may come from, and how it is fetched when it is first needed.
+//! Everything that one instance wants to see with a request: the API key, basic authentication, further headers.
 
+use crate::config::file::{FileBasicAuth, FileHeader, FileInstance};
+use crate::config::load::Environment;
+use crate::config::secret_source::{Purpose, SecretSource};
+use crate::domain::access::{Access, BasicAuth};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::Secret;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
 
-/// A key command that has not answered by then is stopped.
-const COMMAND_DEADLINE: Duration = Duration::from_secs(30);
+/// Headers that qsnap or HTTP itself sets: another value would break requests, or worse.
+const RESERVED: &[&str] = &[
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "if-match",
+    "keep-alive",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
-/// The place of a key. Only `Inline` holds the key itself.
-#[derive(Debug, Clone)]
-pub enum KeySource {
-    /// No key.
-    None,
-    /// In the configuration file.
-    Inline(Secret),
-    /// In an environment variable, read at start.
-    Environment {
-        /// The variable.
-        variable: String,
-        /// What it held.
-        value: Option<Secret>,
-    },
-    /// In a file.
-    File(PathBuf),
-    /// Printed by a shell command.
-    Command(String),
+/// Basic authentication with the place of its password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BasicAuthSource {
+    /// The user's name.
+    pub user: String,
+    /// Where the password is.
+    pub password: SecretSource,
 }
 
-impl KeySource {
-    /// For `config show`: the place, never the key.
-    pub fn describe(&self) -> String {
-        match self {
-            Self::None => "none".into(),
-            Self::Inline(_) => "*** (in the file)".into(),
-            Self::Environment { variable, value: Some(_) } => format!("*** (from ${variable})"),
-            Self::Environment { variable, value: None } => format!("from ${variable}, which is not set"),
-            Self::File(path) => format!("*** (from {})", path.display()),
-            Self::Command(_) => "*** (from a command)".into(),
-        }
+/// Where the secrets of one instance are. They are fetched when it is first connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Qdrant's key.
+    pub api_key: SecretSource,
+    /// For a proxy in front of it.
+    pub basic_auth: Option<BasicAuthSource>,
+    /// Further headers by name, in the order of the file.
+    pub headers: Vec<(String, SecretSource)>,
+}
+
+impl Credentials {
+    /// Only an API key.
+    pub fn key(api_key: SecretSource) -> Self {
+        Self { api_key, basic_auth: None, headers: Vec::new() }
     }
 
-    /// Fetches the key for the instance called `on`.
-    pub async fn fetch(&self, on: &str) -> Result<Option<Secret>, Problem> {
-        let problem = |message: String, advice: &str| Err(Problem::new(ProblemKind::Usage, message, on).advise(advice));
-        let text = match self {
-            Self::None => return Ok(None),
-            Self::Inline(secret) => secret.expose().to_owned(),
-            Self::Environment { value: Some(secret), .. } => secret.expose().to_owned(),
-            Self::Environment { variable, value: None } => {
-                return problem(
-                    format!("the API key should be in ${variable}, which is not set"),
-                    "set the variable, or change api-key-env",
-                );
+    /// What the table of an instance says.
+    ///
+    /// # Errors
+    /// When a secret has several sources or none, or a header cannot be set.
+    pub(in crate::config) fn from_file(file: &FileInstance, environment: &Environment) -> Result<Self, String> {
+        let key = (&file.api_key, &file.api_key_env, &file.api_key_file, &file.api_key_command);
+        let api_key = one_source(&Purpose::ApiKey, key, environment)?;
+        let basic_auth = file.basic_auth.as_ref().map(|basic| basic_auth(basic, environment)).transpose()?;
+        let mut headers: Vec<(String, SecretSource)> = Vec::new();
+        for (name, from) in &file.headers {
+            header_name(name, basic_auth.is_some())?;
+            if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name)) {
+                return Err(format!("header {name} is given twice; case makes no difference in names of headers"));
             }
-            Self::File(path) => match tokio::fs::read_to_string(path).await {
-                Ok(text) => text,
-                Err(error) => {
-                    return problem(
-                        format!("the API key file {} cannot be read: {error}", path.display()),
-                        "check the path and its permissions, or change api-key-file",
-                    );
+            headers.push((name.clone(), header(name, from, environment)?));
+        }
+        Ok(Self { api_key, basic_auth, headers })
+    }
+
+    /// Whether something beside the API key is wanted. Another server, which only has a key, cannot send that.
+    pub fn need_headers(&self) -> bool {
+        self.basic_auth.is_some() || !self.headers.is_empty()
+    }
+
+    /// All secrets with what they are for.
+    pub fn each(&self) -> Vec<(Purpose, &SecretSource)> {
+        let mut all = vec![(Purpose::ApiKey, &self.api_key)];
+        all.extend(self.basic_auth.as_ref().map(|basic| (Purpose::Password, &basic.password)));
+        all.extend(self.headers.iter().map(|(name, source)| (Purpose::Header(name.clone()), source)));
+        all
+    }
+
+    /// Fetches everything for the instance called `on`.
+    ///
+    /// # Errors
+    /// Names all that could not be fetched, not only the first.
+    pub async fn fetch(&self, on: &str) -> Result<Access, Problem> {
+        let mut access = Access::default();
+        let mut failed: Vec<Problem> = Vec::new();
+        for (purpose, source) in self.each() {
+            let secret = match source.fetch(&purpose, on).await {
+                Ok(secret) => secret,
+                Err(problem) => {
+                    failed.push(problem);
+                    continue;
                 }
-            },
-            Self::Command(command) => run(command, on).await?,
-        };
-        let key = text.trim();
-        if key.is_empty() {
-            return problem(
-                "the API key is empty".into(),
-                "check what api-key, api-key-env, api-key-file or api-key-command gives",
-            );
+            };
+            match (purpose, secret) {
+                (Purpose::ApiKey, secret) => access.api_key = secret,
+                (Purpose::Password, Some(password)) => {
+                    let user = self.basic_auth.as_ref().map(|basic| basic.user.clone()).unwrap_or_default();
+                    access.basic_auth = Some(BasicAuth { user, password });
+                }
+                (Purpose::Header(name), Some(value)) => access.headers.push((name, value)),
+                (Purpose::Password | Purpose::Header(_), None) => {}
+            }
         }
-        if !key.chars().all(|c| c.is_ascii_graphic()) {
-            return problem(
-                "the API key contains characters that a header cannot carry".into(),
-                "check for line breaks or pasted quotes in the key",
-            );
+        match failed.len() {
+            0 => Ok(access),
+            1 => Err(failed.remove(0)),
+            _ => {
+                let join = |part: fn(&Problem) -> &str| failed.iter().map(part).collect::<Vec<_>>().join("; ");
+                let (message, advice) = (join(|problem| &problem.message), join(|problem| &problem.advice));
+                Err(Problem::new(ProblemKind::Usage, message, on).advise(advice))
+            }
         }
-        Ok(Some(Secret::new(key)))
     }
 }
 
-async fn run(command: &str, on: &str) -> Result<String, Problem> {
-    let fail =
-        |message: String| Problem::new(ProblemKind::Usage, message, on).advise("run api-key-command in a shell to see why");
-    let child = tokio::process::Command::new("sh")
-        .arg("-c")
-        .arg(command)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(COMMAND_DEADLINE, child)
-        .await
-        .map_err(|_| fail(format!("api-key-command gave no answer in {} s", COMMAND_DEADLINE.as_secs())))?
-        .map_err(|error| fail(format!("api-key-command could not be started: {error}")))?;
-    if !output.status.success() {
-        return Err(fail(format!("api-key-command failed ({})", output.status)));
+/// A secret in an environment variable.
+pub(in crate::config) fn from_environment(variable: &str, environment: &Environment) -> SecretSource {
+    SecretSource::Environment { variable: variable.to_owned(), value: environment.get(variable).map(Secret::new) }
+}
+
+type Sources<'a> = (&'a Option<String>, &'a Option<String>, &'a Option<PathBuf>, &'a Option<String>);
+
+fn one_source(purpose: &Purpose, given: Sources<'_>, environment: &Environment) -> Result<SecretSource, String> {
+    let (inline, variable, file, command) = given;
+    let mut sources = Vec::new();
+    sources.extend(inline.as_ref().map(|value| SecretSource::Inline(Secret::new(value))));
+    sources.extend(variable.as_ref().map(|variable| from_environment(variable, environment)));
+    sources.extend(file.as_ref().map(|path| SecretSource::File(path.clone())));
+    sources.extend(command.as_ref().map(|command| SecretSource::Command(command.clone())));
+    if sources.len() > 1 {
+        return Err(format!("{} has several sources: give one of {}, not several", purpose.words(), purpose.options()));
     }
-    String::from_utf8(output.stdout).map_err(|_| fail("api-key-command printed something that is not text".into()))
+    Ok(sources.pop().unwrap_or(SecretSource::None))
+}
+
+fn basic_auth(file: &FileBasicAuth, environment: &Environment) -> Result<BasicAuthSource, String> {
+    let given = (&file.password, &file.password_env, &file.password_file, &file.password_command);
+    let password = one_source(&Purpose::Password, given, environment)?;
+    if password == SecretSource::None {
+        return Err(format!("basic-auth has no password: give one of {}", Purpose::Password.options()));
+    }
+    match &file.user {
+        None => Err("basic-auth has no user".into()),
+        Some(user) if user.is_empty() || user.contains(':') || user.chars().any(char::is_control) => {
+            Err("the user of basic-auth is empty, or contains a colon or a control character".into())
+        }
+        Some(user) => Ok(BasicAuthSource { user: user.clone(), password }),
+    }
+}
+
+fn header(name: &str, file: &FileHeader, environment: &Environment) -> Result<SecretSource, String> {
+    let purpose = Purpose::Header(crate::domain::text::sanitise(name));
+    let source = match file {
+        FileHeader::Plain(value) => SecretSource::Inline(Secret::new(value)),
+        FileHeader::From(from) => one_source(&purpose, (&from.value, &from.env, &from.file, &from.command), environment)?,
+    };
+    match source {
+        SecretSource::None => Err(format!("header {name} has no value: give one of {}", purpose.options())),
+        source => Ok(source),
+    }
+}
+
+fn header_name(name: &str, with_basic_auth: bool) -> Result<(), String> {
+    let shown = crate::domain::text::one_line(name, 60);
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(token) {
+        return Err(format!("`{shown}` is not the name of a header"));
+    }
+    let lower = name.to_ascii_lowercase();
+    match lower.as_str() {
+        "api-key" => {
+            Err("header api-key is Qdrant's key: give it with api-key-command, api-key-env, api-key-file or api-key".into())
+        }
+        "authorization" if with_basic_auth => Err("basic-auth sets the header authorization: give one of them".into()),
+        _ if RESERVED.contains(&lower.as_str()) => Err(format!("header {shown} is set by qsnap itself and cannot be given")),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parsed(text: &str) -> Result<Credentials, String> {
+        let file: FileInstance = toml::from_str(text).unwrap();
+        Credentials::from_file(&file, &Environment::of(&[("CF_ID", "id-1")]))
+    }
+
     #[tokio::test]
-    async fn keys_are_fetched_or_explained() {
-        let ok = KeySource::Command("echo ' k1 '".into()).fetch("prod").await.unwrap().unwrap();
-        assert_eq!(ok.expose(), "k1");
-        for (source, words) in [
-            (KeySource::Command("exit 3".into()), "failed"),
-            (KeySource::Command("true".into()), "empty"),
-            (KeySource::Command("printf 'a\\nb'".into()), "characters"),
-            (KeySource::File("/no/such/file".into()), "cannot be read"),
-            (KeySource::Environment { variable: "K".into(), value: None }, "$K"),
-        ] {
-            let problem = source.fetch("prod").await.unwrap_err();
-            assert!(problem.message.contains(words), "{problem}");
-            assert!(!problem.advice.is_empty());
+    async fn every_source_of_every_secret_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("secret");
+        std::fs::write(&file, "from-file\n").unwrap();
+        let path = file.display();
+        let credentials = parsed(&format!(
+            "api-key = 'k'\nbasic-auth = {{ user = 'ops', password-file = '{path}' }}\n\
+             headers = {{ CF-Access-Client-Id = {{ env = 'CF_ID' }}, X-File = {{ file = '{path}' }}, \
+             X-Command = {{ command = 'echo out' }}, X-Value = {{ value = 'v' }}, X-Plain = 'p' }}"
+        ))
+        .unwrap();
+        let access = credentials.fetch("prod").await.unwrap();
+        let basic = access.basic_auth.clone().unwrap();
+        assert_eq!((basic.user.as_str(), basic.password.expose()), ("ops", "from-file"));
+        let headers: Vec<(&str, &str)> = access.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        let expected =
+            [("CF-Access-Client-Id", "id-1"), ("X-File", "from-file"), ("X-Command", "out"), ("X-Value", "v"), ("X-Plain", "p")];
+        assert_eq!(headers, expected);
+        let shown = format!("{access:?} {credentials:?}");
+        for secret in ["from-file", "id-1", "\"out\"", "\"v\"", "\"p\"", "\"k\""] {
+            assert!(!shown.contains(secret), "{secret}: {shown}");
         }
     }
 
+    #[tokio::test]
+    async fn all_that_is_missing_is_named_at_once() {
+        let credentials = parsed("api-key-env = 'NO_KEY'\nbasic-auth = { user = 'u', password-env = 'NO_PASSWORD' }").unwrap();
+        let problem = credentials.fetch("prod").await.unwrap_err();
+        assert!(problem.message.contains("$NO_KEY") && problem.message.contains("$NO_PASSWORD"), "{problem}");
+    }
+
     #[test]
-    fn sources_never_show_their_key() {
-        let source = KeySource::Inline(Secret::new("hunter2"));
-        assert!(!format!("{source:?} {}", source.describe()).contains("hunter2"));
+    fn what_cannot_be_sent_is_refused() {
+        for (text, words) in [
+            ("basic-auth = { user = 'u' }", "no password"),
+            ("basic-auth = { password = 'hunter2' }", "no user"),
+            ("basic-auth = { user = 'a:b', password = 'hunter2' }", "colon"),
+            ("basic-auth = { user = 'u', password = 'hunter2', password-env = 'P' }", "not several"),
+            ("headers = { X = {} }", "no value"),
+            ("headers = { X = { env = 'A', value = 'hunter2' } }", "not several"),
+            ("headers = { 'a b' = 'hunter2' }", "not the name of a header"),
+            ("headers = { API-Key = 'hunter2' }", "api-key-command"),
+            ("headers = { Host = 'hunter2' }", "set by qsnap itself"),
+            ("headers = { x-a = 'hunter2', X-A = 'hunter2' }", "twice"),
+            ("basic-auth = { user = 'u', password = 'hunter2' }\nheaders = { Authorization = 'hunter2' }", "give one of them"),
+        ] {
+            let why = parsed(text).unwrap_err();
+            assert!(why.contains(words) && !why.contains("hunter2"), "{text}: {why}");
+        }
     }
 }

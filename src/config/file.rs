@@ -3,8 +3,8 @@
 use crate::config::ColorChoice;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
+use indexmap::IndexMap;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Keys at the top level.
@@ -18,7 +18,11 @@ pub const INSTANCE_KEYS: &[&str] = &[
     "api-key-env",
     "api-key-file",
     "api-key-command",
+    "basic-auth",
+    "headers",
+    "reachable-as",
     "ca-certificate",
+    "certificate-pin",
     "client-certificate",
     "client-key",
     "protection",
@@ -29,6 +33,12 @@ pub const INSTANCE_KEYS: &[&str] = &[
     "limit-rate",
 ];
 
+/// Keys of `basic-auth`.
+pub const BASIC_AUTH_KEYS: &[&str] = &["user", "password", "password-env", "password-file", "password-command"];
+
+/// Keys of the value of one header.
+pub const HEADER_KEYS: &[&str] = &["value", "env", "file", "command"];
+
 /// The file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -37,9 +47,9 @@ pub struct FileConfig {
     pub color: Option<ColorChoice>,
     /// `ascii = true`
     pub ascii: Option<bool>,
-    /// `[instances.NAME]`
+    /// `[instances.NAME]`, in the order of the file.
     #[serde(default)]
-    pub instances: BTreeMap<String, FileInstance>,
+    pub instances: IndexMap<String, FileInstance>,
 }
 
 /// One instance in the file. `Debug` is not derived: `api_key` is a secret.
@@ -58,8 +68,17 @@ pub struct FileInstance {
     pub api_key_file: Option<PathBuf>,
     /// Shell command that prints the key.
     pub api_key_command: Option<String>,
+    /// `{ user = "…", password-command = "…" }`
+    pub basic_auth: Option<FileBasicAuth>,
+    /// `{ NAME = { env = "…" } }`, in the order of the file.
+    #[serde(default)]
+    pub headers: IndexMap<String, FileHeader>,
+    /// How other servers reach the nodes.
+    pub reachable_as: Option<Vec<String>>,
     /// PEM file.
     pub ca_certificate: Option<PathBuf>,
+    /// PEM file with the only certificates that are accepted.
+    pub certificate_pin: Option<PathBuf>,
     /// PEM file.
     pub client_certificate: Option<PathBuf>,
     /// PEM file.
@@ -76,6 +95,46 @@ pub struct FileInstance {
     pub stall: Option<String>,
     /// Bytes per second of all transfers together, such as `"50MB"`.
     pub limit_rate: Option<String>,
+}
+
+/// Basic authentication. `Debug` is not derived: `password` is a secret.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FileBasicAuth {
+    /// The user's name.
+    pub user: Option<String>,
+    /// Inline password.
+    pub password: Option<String>,
+    /// Environment variable with the password.
+    pub password_env: Option<String>,
+    /// File with the password.
+    pub password_file: Option<PathBuf>,
+    /// Shell command that prints the password.
+    pub password_command: Option<String>,
+}
+
+/// The value of a header: `"text"`, or a table that says where it is.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum FileHeader {
+    /// The value itself.
+    Plain(String),
+    /// Its place.
+    From(FileHeaderSource),
+}
+
+/// Where the value of a header is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FileHeaderSource {
+    /// The value itself.
+    pub value: Option<String>,
+    /// Environment variable with the value.
+    pub env: Option<String>,
+    /// File with the value.
+    pub file: Option<PathBuf>,
+    /// Shell command that prints the value.
+    pub command: Option<String>,
 }
 
 impl std::fmt::Debug for FileInstance {
@@ -125,6 +184,41 @@ fn check_keys(table: &toml::Table) -> Result<(), String> {
         for key in instance.keys() {
             check_key(key, INSTANCE_KEYS, &format!("in [instances.{name}]"))?;
         }
+        check_basic_auth(instance.get("basic-auth"), name)?;
+        check_headers(instance.get("headers"), name)?;
+    }
+    Ok(())
+}
+
+fn check_basic_auth(value: Option<&toml::Value>, instance: &str) -> Result<(), String> {
+    match value {
+        None => Ok(()),
+        Some(toml::Value::Table(table)) => {
+            table.keys().try_for_each(|key| check_key(key, BASIC_AUTH_KEYS, &format!("in basic-auth of [instances.{instance}]")))
+        }
+        Some(_) => Err(format!("basic-auth of [instances.{instance}] is a table: {{ user = \"…\", password-command = \"…\" }}")),
+    }
+}
+
+fn check_headers(value: Option<&toml::Value>, instance: &str) -> Result<(), String> {
+    let usual = "{ \"NAME\" = { env = \"…\" } }";
+    let headers = match value {
+        None => return Ok(()),
+        Some(toml::Value::Table(headers)) => headers,
+        Some(_) => return Err(format!("headers of [instances.{instance}] is a table: {usual}")),
+    };
+    for (name, header) in headers {
+        match header {
+            toml::Value::String(_) => {}
+            toml::Value::Table(table) => {
+                let place = format!("in header `{name}` of [instances.{instance}]");
+                table.keys().try_for_each(|key| check_key(key, HEADER_KEYS, &place))?;
+                if table.values().any(|value| !value.is_str()) {
+                    return Err(format!("wrong type {place}, expected a string"));
+                }
+            }
+            _ => return Err(format!("header `{name}` of [instances.{instance}] has no value: write {usual}")),
+        }
     }
     Ok(())
 }
@@ -173,11 +267,42 @@ mod tests {
     }
 
     #[test]
+    fn unknown_keys_of_secrets_get_the_nearest_name_too() {
+        assert_eq!(
+            error("[instances.a]\nurl = 'x'\nbasic-auth = { user = 'u', pasword-env = 'hunter2' }"),
+            "unknown key `pasword-env` in basic-auth of [instances.a]; did you mean `password-env`?"
+        );
+        assert_eq!(
+            error("[instances.a]\nurl = 'x'\nheaders = { X-Id = { comand = 'hunter2' } }"),
+            "unknown key `comand` in header `X-Id` of [instances.a]; did you mean `command`?"
+        );
+        for wrong in ["basic-auth = 'u:hunter2'", "headers = 'hunter2'", "headers = { X = 5 }", "headers = { X = { env = 5 } }"] {
+            let message = error(&format!("[instances.a]\nurl = 'x'\n{wrong}"));
+            assert!(message.contains("[instances.a]") && !message.contains("hunter2"), "{wrong}: {message}");
+        }
+    }
+
+    #[test]
     fn the_lists_of_known_keys_are_complete() {
         let all = "color='never'\nascii=true\n[instances.a]\nurl='x'\nnodes=[]\napi-key='k'\napi-key-env='K'\n\
-                   api-key-file='f'\napi-key-command='c'\nca-certificate='f'\nclient-certificate='f'\nclient-key='f'\n\
-                   protection='open'\ntimeout='1s'\ntransfers=1\nstreams=8\nstall='30s'\nlimit-rate='50MB'";
+                   api-key-file='f'\napi-key-command='c'\nca-certificate='f'\ncertificate-pin='f'\nclient-certificate='f'\n\
+                   client-key='f'\nreachable-as=['x']\nprotection='open'\ntimeout='1s'\ntransfers=1\nstreams=8\nstall='30s'\n\
+                   limit-rate='50MB'\n\
+                   [instances.a.basic-auth]\nuser='u'\npassword='p'\npassword-env='P'\npassword-file='f'\npassword-command='c'\n\
+                   [instances.a.headers.X]\nvalue='v'\nenv='E'\nfile='f'\ncommand='c'\n";
         parse(Path::new("c.toml"), all).unwrap();
-        assert_eq!(all.matches('=').count(), TOP_KEYS.len() - 1 + INSTANCE_KEYS.len());
+        let table: toml::Table = all.parse().unwrap();
+        let instance = table["instances"]["a"].as_table().unwrap();
+        let same = |table: &toml::Table, known: &[&str]| {
+            let mut keys: Vec<&str> = table.keys().map(String::as_str).collect();
+            let mut known = known.to_vec();
+            keys.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(keys, known);
+        };
+        same(&table, TOP_KEYS);
+        same(instance, INSTANCE_KEYS);
+        same(instance["basic-auth"].as_table().unwrap(), BASIC_AUTH_KEYS);
+        same(instance["headers"]["X"].as_table().unwrap(), HEADER_KEYS);
     }
 }

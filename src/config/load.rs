@@ -1,19 +1,19 @@
 //! Putting the sources together.
 
-use crate::config::credentials::KeySource;
+use crate::config::credentials::{Credentials, from_environment};
 use crate::config::file::{self, FileConfig, FileInstance};
+use crate::config::secret_source::SecretSource;
 use crate::config::{ColorChoice, Config, ConfiguredInstance, Origin, UNNAMED, paths};
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::{SafeUrl, Secret};
+use crate::domain::secret::SafeUrl;
 use crate::domain::text::one_line;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const DEFAULT_URL: &str = "http://localhost:6333";
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The environment, taken once; tests build their own instead of changing the process's.
 #[derive(Clone, Default)]
@@ -134,7 +134,22 @@ fn instances(
         Some(url) => (url, "QDRANT_URL", Origin::Environment),
         None => (DEFAULT_URL, "the default", Origin::Default),
     };
-    Ok(vec![unnamed(url, place, origin, overrides, environment)?])
+    let mut only = unnamed(url, place, origin, overrides, environment)?;
+    only.instance.if_unreachable = Some(nothing_configured(path, origin));
+    Ok(vec![only])
+}
+
+/// Most likely the server is fine and qsnap was not told where it is.
+fn nothing_configured(path: &Path, origin: Origin) -> String {
+    let address = match origin {
+        Origin::Environment => "the address comes from QDRANT_URL",
+        _ => "the address is a guess",
+    };
+    format!(
+        "{address}: no instance is configured in {}. Write one with `qsnap config init`, set QDRANT_URL or give --url; \
+         `qsnap demo` needs no server",
+        path.display()
+    )
 }
 
 fn unnamed(
@@ -150,23 +165,12 @@ fn unnamed(
         Some(variable) => from_environment(variable, environment),
         None => match environment.get("QDRANT_API_KEY") {
             Some(_) => from_environment("QDRANT_API_KEY", environment),
-            None => KeySource::None,
+            None => SecretSource::None,
         },
     };
     let name = InstanceName::new(UNNAMED).map_err(|why| Problem::new(ProblemKind::Usage, why, UNNAMED))?;
-    let instance = Instance {
-        name,
-        nodes: vec![node],
-        tls: Tls::default(),
-        protection: Protection::Open,
-        timeout: DEFAULT_TIMEOUT,
-        transfers: Transfers::default(),
-    };
-    Ok(ConfiguredInstance { instance, key, origin })
-}
-
-fn from_environment(variable: &str, environment: &Environment) -> KeySource {
-    KeySource::Environment { variable: variable.to_owned(), value: environment.get(variable).map(Secret::new) }
+    let instance = Instance::new(name, vec![node]);
+    Ok(ConfiguredInstance { instance, credentials: Credentials::key(key), origin })
 }
 
 fn named(name: &str, file: &FileInstance, environment: &Environment, path: &Path) -> Result<ConfiguredInstance, Problem> {
@@ -179,27 +183,37 @@ fn named(name: &str, file: &FileInstance, environment: &Environment, path: &Path
         (Some(_), Some(_)) => return Err(wrong("give either url or nodes, not both".into())),
         _ => return Err(wrong("url is missing (or nodes, for a cluster)".into())),
     };
-    let nodes = addresses.iter().map(|text| SafeUrl::parse_node(text).map_err(wrong)).collect::<Result<Vec<_>, _>>()?;
+    let parse = |texts: &[String]| texts.iter().map(|text| SafeUrl::parse_node(text)).collect::<Result<Vec<_>, _>>();
+    let nodes = parse(&addresses).map_err(wrong)?;
+    let reachable_as = parse(file.reachable_as.as_deref().unwrap_or_default());
+    let reachable_as = reachable_as.map_err(|why| wrong(format!("reachable-as: {why}")))?;
+    if file.reachable_as.is_some() && reachable_as.len() != nodes.len() {
+        let (there, given) = (nodes.len(), reachable_as.len());
+        return Err(wrong(format!("reachable-as needs one address for each node, in the same order: {there}, not {given}")));
+    }
+    if file.ca_certificate.is_some() && file.certificate_pin.is_some() {
+        return Err(wrong("give either ca-certificate or certificate-pin, not both: a pin accepts its certificate only".into()));
+    }
     if file.client_certificate.is_some() != file.client_key.is_some() {
         return Err(wrong("client-certificate and client-key belong together".into()));
     }
-    let timeout = match &file.timeout {
-        Some(text) => duration("timeout", text).map_err(wrong)?,
-        None => DEFAULT_TIMEOUT,
-    };
+    let credentials = Credentials::from_file(file, environment).map_err(wrong)?;
+    let default = Instance::new(name, nodes);
     let instance = Instance {
-        name,
-        nodes,
+        reachable_as,
+        needs_headers: credentials.need_headers(),
         tls: Tls {
             ca_certificate: file.ca_certificate.clone(),
+            certificate_pin: file.certificate_pin.clone(),
             client_certificate: file.client_certificate.clone(),
             client_key: file.client_key.clone(),
         },
         protection: file.protection.unwrap_or_default(),
-        timeout,
+        timeout: file.timeout.as_deref().map_or(Ok(default.timeout), |text| duration("timeout", text)).map_err(wrong)?,
         transfers: transfers(file).map_err(wrong)?,
+        ..default
     };
-    Ok(ConfiguredInstance { instance, key: key_source(file, environment).map_err(wrong)?, origin: Origin::File })
+    Ok(ConfiguredInstance { instance, credentials, origin: Origin::File })
 }
 
 fn transfers(file: &FileInstance) -> Result<Transfers, String> {
@@ -221,26 +235,6 @@ fn transfers(file: &FileInstance) -> Result<Transfers, String> {
 pub fn rate(text: &str) -> Result<u64, String> {
     let rate = crate::domain::size::parse(text)?;
     if rate >= 1_000 { Ok(rate) } else { Err(format!("a limit of {rate} B/s is too small; write for example 50MB")) }
-}
-
-fn key_source(file: &FileInstance, environment: &Environment) -> Result<KeySource, String> {
-    let mut sources = Vec::new();
-    if let Some(key) = &file.api_key {
-        sources.push(KeySource::Inline(Secret::new(key)));
-    }
-    if let Some(variable) = &file.api_key_env {
-        sources.push(from_environment(variable, environment));
-    }
-    if let Some(path) = &file.api_key_file {
-        sources.push(KeySource::File(path.clone()));
-    }
-    if let Some(command) = &file.api_key_command {
-        sources.push(KeySource::Command(command.clone()));
-    }
-    if sources.len() > 1 {
-        return Err("give one of api-key, api-key-env, api-key-file and api-key-command, not several".into());
-    }
-    Ok(sources.pop().unwrap_or(KeySource::None))
 }
 
 fn duration(key: &str, text: &str) -> Result<Duration, String> {
@@ -284,7 +278,7 @@ mod tests {
         ]);
         let config = load(&Overrides::default(), &environment).unwrap();
         assert_eq!(config.instances[0].origin, Origin::Environment);
-        assert_eq!(config.instances[0].key.describe(), "*** (from $QDRANT_API_KEY)");
+        assert_eq!(config.instances[0].credentials.api_key.describe(), "*** (from $QDRANT_API_KEY)");
         let overrides = Overrides { url: Some("http://from-flag:1".into()), ..Overrides::default() };
         let config = load(&overrides, &environment).unwrap();
         assert_eq!(config.instances[0].instance.nodes[0].to_string(), "http://from-flag:1");
@@ -313,6 +307,11 @@ mod tests {
             ("[instances.prod]\nurl = 'http://a'\ntimeout = '3 weeks'", "not a duration"),
             ("[instances.prod]\nurl = 'http://a'\ntransfers = 0", "between 1 and 64"),
             ("[instances.prod]\nurl = 'http://a'\nclient-key = 'x'", "belong together"),
+            ("[instances.prod]\nurl = 'http://a'\nca-certificate = 'x'\ncertificate-pin = 'y'", "not both"),
+            ("[instances.prod]\nurl = 'http://a'\nreachable-as = []", "one address for each node"),
+            ("[instances.prod]\nnodes = ['http://a', 'http://b']\nreachable-as = ['http://c']", "2, not 1"),
+            ("[instances.prod]\nurl = 'http://a'\nreachable-as = ['c:1']", "reachable-as: "),
+            ("[instances.prod]\nurl = 'http://a'\nbasic-auth = { user = 'u' }", "no password"),
             ("[instances.prod]\nurl = 'http://a'\nstreams = 99", "between 1 and 32"),
             ("[instances.prod]\nurl = 'http://a'\nstall = 'soon'", "stall `soon` is not a duration"),
             ("[instances.prod]\nurl = 'http://a'\nlimit-rate = 'fast'", "not a size"),
@@ -322,6 +321,15 @@ mod tests {
             assert!(problem.message.contains(words), "{text}: {problem}");
             assert!(problem.on.contains("config.toml"), "{problem}");
         }
+    }
+
+    #[test]
+    fn instances_keep_the_order_of_the_file() {
+        let text =
+            "[instances.prod]\nurl = 'http://a:1'\n[instances.archive]\nurl = 'http://b:1'\n[instances.lab]\nurl = 'http://c:1'";
+        let config = load_text(text, &[]).unwrap();
+        let names: Vec<&str> = config.instances.iter().map(|configured| configured.instance.name.as_str()).collect();
+        assert_eq!(names, ["prod", "archive", "lab"]);
     }
 
     #[test]

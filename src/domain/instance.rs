@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Deadline of a short call, unless the configuration gives one.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// How careful qsnap is with an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -35,6 +38,8 @@ impl Protection {
 pub struct Tls {
     /// PEM file with further certificate authorities to trust.
     pub ca_certificate: Option<PathBuf>,
+    /// PEM file with the only server certificates to accept, whatever is written in them.
+    pub certificate_pin: Option<PathBuf>,
     /// PEM file with the client's certificate.
     pub client_certificate: Option<PathBuf>,
     /// PEM file with the client's key.
@@ -69,6 +74,10 @@ pub struct Instance {
     pub name: InstanceName,
     /// REST addresses of its nodes; at least one.
     pub nodes: Vec<SafeUrl>,
+    /// How other servers reach the nodes, one address each; empty when the addresses in `nodes` hold for them too.
+    pub reachable_as: Vec<SafeUrl>,
+    /// Its requests carry basic authentication or further headers, which another server cannot send.
+    pub needs_headers: bool,
     /// Certificates.
     pub tls: Tls,
     /// How careful to be.
@@ -77,4 +86,28 @@ pub struct Instance {
     pub timeout: Duration,
     /// How bytes are moved.
     pub transfers: Transfers,
+    /// What to do when it cannot be reached, where that is more than to check its address.
+    pub if_unreachable: Option<String>,
+}
+
+impl Instance {
+    /// An instance with the defaults.
+    pub fn new(name: InstanceName, nodes: Vec<SafeUrl>) -> Self {
+        Self {
+            name,
+            nodes,
+            reachable_as: Vec::new(),
+            needs_headers: false,
+            tls: Tls::default(),
+            protection: Protection::default(),
+            timeout: DEFAULT_TIMEOUT,
+            transfers: Transfers::default(),
+            if_unreachable: None,
+        }
+    }
+
+    /// How other servers reach a node, where the configuration says that they need another address.
+    pub fn reachable_as(&self, node: usize) -> Option<&SafeUrl> {
+        self.reachable_as.get(node)
+    }
 }

@@ -35,7 +35,11 @@ impl fmt::Display for Secret {
 /// An http(s) address whose `Display` and `Debug` leave out user info, query and fragment: these may
 /// be secrets (a presigned URL is one).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SafeUrl(Url);
+pub struct SafeUrl {
+    url: Url,
+    /// It was written without a port, and http then has two usual ones.
+    no_port: bool,
+}
 
 /// Everything but what never means anything in an address (RFC 3986, 2.3).
 const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -61,24 +65,39 @@ impl SafeUrl {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(complaint("has a query or fragment"));
         }
-        Ok(Self(url))
+        // The parser drops a port that is the scheme's own, so that the text tells whether one was written.
+        let no_port = url.scheme() == "http" && url.port().is_none() && !names_port(text.trim());
+        Ok(Self { url, no_port })
     }
 
     /// Wraps any URL.
     pub fn new(url: Url) -> Self {
-        Self(url)
+        Self { url, no_port: false }
+    }
+
+    /// Whether this is a node's http address that was written without a port: 80 for browsers, 6333 for Qdrant's clients.
+    pub fn names_no_port(&self) -> bool {
+        self.no_port
+    }
+
+    /// The address with this port.
+    pub fn with_port(&self, port: u16) -> Self {
+        let mut url = self.url.clone();
+        // Fails only for addresses without a host, and a node's address has one.
+        let _ = url.set_port(Some(port));
+        Self::new(url)
     }
 
     /// The URL with everything in it, for the one place that sends it.
     pub fn expose(&self) -> &Url {
-        &self.0
+        &self.url
     }
 
     /// This address with path segments appended, each one percent-encoded here: a parser of addresses drops line breaks and
     /// tabs, and what is left of a name may be the name of something else. `.` and `..` mean folders in every spelling; they
     /// become a name that hardly anything has.
     pub fn join(&self, segments: &[&str]) -> Self {
-        let mut url = self.0.clone();
+        let mut url = self.url.clone();
         let mut path = url.path().trim_end_matches('/').to_owned();
         for segment in segments {
             path.push('/');
@@ -89,12 +108,24 @@ impl SafeUrl {
             }
         }
         url.set_path(&path);
-        Self(url)
+        Self::new(url)
+    }
+
+    /// Whether the address lies on the server, and below the path, of `base`: what is meant for that one may be sent to it.
+    pub fn is_below(&self, base: &Self) -> bool {
+        let (path, prefix) = (self.url.path(), base.url.path().trim_end_matches('/'));
+        let below = path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        below && self.url.origin() == base.url.origin()
+    }
+
+    /// Whether both are on the same host, by whichever port.
+    pub fn same_host(&self, other: &Self) -> bool {
+        self.url.host() == other.url.host()
     }
 
     /// Whether the address names this machine itself.
     pub fn is_loopback(&self) -> bool {
-        match self.0.host() {
+        match self.url.host() {
             Some(url::Host::Domain(name)) => name == "localhost",
             Some(url::Host::Ipv4(address)) => address.is_loopback(),
             Some(url::Host::Ipv6(address)) => address.is_loopback(),
@@ -103,9 +134,18 @@ impl SafeUrl {
     }
 }
 
+/// Whether a port is written behind the host.
+fn names_port(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or(rest);
+    // The colons of an IPv6 address are inside brackets.
+    let behind = host.rsplit(']').next().unwrap_or(host);
+    behind.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty())
+}
+
 impl fmt::Display for SafeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.0.clone();
+        let mut shown = self.url.clone();
         let had_query = shown.query().is_some();
         shown.set_query(None);
         shown.set_fragment(None);
@@ -145,6 +185,40 @@ mod tests {
         }
         let error = SafeUrl::parse_node("http://me:hunter2@h").unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_port_that_was_left_out_is_told_from_the_usual_one() {
+        for (text, left_out) in [
+            ("http://localhost", true),
+            ("http://localhost/prefix:1", true),
+            ("http://[::1]", true),
+            ("http://localhost:", true),
+            ("http://localhost:80", false),
+            ("http://[::1]:80/x", false),
+            ("http://localhost:6333", false),
+            ("https://localhost", false),
+        ] {
+            assert_eq!(SafeUrl::parse_node(text).unwrap().names_no_port(), left_out, "{text}");
+        }
+        let url = SafeUrl::parse_node("http://localhost/x").unwrap();
+        assert_eq!(url.with_port(6333).to_string(), "http://localhost:6333/x");
+    }
+
+    #[test]
+    fn secrets_go_below_an_address_and_nowhere_else() {
+        let base = SafeUrl::parse_node("https://h/qdrant").unwrap();
+        for (url, below) in [
+            ("https://h/qdrant/snapshots/x", true),
+            ("https://h/qdrant", true),
+            ("https://h/qdrant-other/x", false),
+            ("https://h/other", false),
+            ("https://h:8443/qdrant/x", false),
+            ("http://h/qdrant/x", false),
+            ("https://h.evil/qdrant/x", false),
+        ] {
+            assert_eq!(SafeUrl::new(Url::parse(url).unwrap()).is_below(&base), below, "{url}");
+        }
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::domain::text::one_line;
 use crate::jobs::limits::Resource;
 use crate::ops::bring::{self, Cargo, bring_fresh, with_source};
 use crate::ops::create;
-use crate::ops::deliver::{Destination, Origin, Route, first_route, unwatched};
+use crate::ops::deliver::{Destination, Origin, Route, unwatched};
+use crate::ops::first_route::first_route;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
@@ -100,8 +101,8 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
     findings.extend(source_findings(&from, &info));
     findings.extend(to.copy_findings(overwrites, &info));
     let limited = services.limited(&[&source.instance, &target.instance]);
-    let (route, why) = first_route(spec.route, Some(from.node().as_ref()), to.node().as_ref(), limited);
-    if route == Route::Url && from.connection.api_key.is_some() && source.instance != target.instance {
+    let (route, why) = first_route(spec.route, Some(from.end()), to.end(), limited);
+    if route == Route::Url && from.connection.access.api_key.is_some() && source.instance != target.instance {
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
     }
     findings.extend(server::fetching(route));

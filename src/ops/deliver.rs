@@ -11,6 +11,7 @@ use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
 use crate::jobs::manager::{CleanupId, JobContext};
 use crate::jobs::progress::Progress;
+use crate::ops::first_route::{End, first_route};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Ledger;
@@ -244,26 +245,6 @@ pub(in crate::ops) async fn as_meant(destination: &Destination, meant: Meant, pr
     Err(Problem::new(ProblemKind::PlanStale, message, shown).advise("nothing was restored over it; look at it, and plan anew"))
 }
 
-/// The route that a plan shows: what will be tried first, and why.
-pub(in crate::ops) fn first_route(
-    asked: Route,
-    source: Option<&dyn QdrantApi>,
-    target: &dyn QdrantApi,
-    limited: bool,
-) -> (Route, String) {
-    let Some(source) = source else { return (Route::Upload, "a local file".into()) };
-    match asked {
-        Route::Url if limited => (Route::Url, "as asked; the rate limit does not hold for it".into()),
-        Route::Url => (Route::Url, "as asked".into()),
-        Route::Stream | Route::Upload => (Route::Stream, "as asked".into()),
-        Route::Auto if limited => (Route::Stream, "a rate limit is set, which only bytes through qsnap keep to".into()),
-        Route::Auto if source.url().is_loopback() && !target.url().is_loopback() => {
-            (Route::Stream, format!("{} is an address of this machine, which the target cannot reach", source.url()))
-        }
-        Route::Auto => (Route::Url, "the target fetches from the source; else through qsnap".into()),
-    }
-}
-
 /// The name under which the target will keep an upload: it must be nobody else's.
 pub(in crate::ops) fn upload_name(services: &Services, job: &JobContext, stage: &str) -> SnapshotName {
     let now = compact(services.clock.now());
@@ -292,7 +273,12 @@ pub(in crate::ops) async fn deliver(
         Origin::Node { connection, node, address, snapshot } => {
             let source = connection.node(*node)?;
             let limited = services.limited(&[&address.instance, &destination.address.instance]);
-            let (route, reason) = first_route(asked, Some(source.as_ref()), destination.node()?.as_ref(), limited);
+            let (route, reason) = first_route(
+                asked,
+                Some(End::of(connection, source.url())),
+                End::of(&destination.connection, destination.node()?.url()),
+                limited,
+            );
             let scope = SnapshotScope::Collection(address.collection.clone());
             let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
             if route == Route::Url {
@@ -356,7 +342,7 @@ async fn by_url(
     };
     let recover = Recover {
         location: node.snapshot_url(scope, &snapshot.name),
-        api_key: source.api_key.clone(),
+        api_key: source.access.api_key.clone(),
         sha256: snapshot.sha256.clone(),
     };
     job.progress.phase("the target fetches and restores", None);

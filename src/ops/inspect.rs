@@ -9,7 +9,7 @@ use crate::archive::versions::{Bounds, bounds};
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::hex::hex;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::{SafeUrl, Secret};
+use crate::domain::secret::SafeUrl;
 use crate::domain::size;
 use crate::domain::snapshot::SnapshotScope;
 use crate::domain::text::{one_line, sanitise};
@@ -17,7 +17,7 @@ use crate::jobs::manager::{JobContext, JobOutput};
 use crate::jobs::progress::Progress;
 use crate::ops::resolve::locate;
 use crate::ops::restore::RestoreSource;
-use crate::ops::services::Services;
+use crate::ops::services::{Connection, Services};
 use crate::qdrant::error::ApiError;
 use crate::qdrant::link::Link;
 use crate::transfer::hashing::hash_file;
@@ -216,9 +216,9 @@ impl Remote {
 
     async fn link(services: &Services, url: SafeUrl) -> Result<Self, Problem> {
         let shown = url.to_string();
-        let key = key_of(services, &url).await?;
+        let own = own_node(services, &url).await?;
         let name = url.expose().path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default().to_owned();
-        let source = Linked { link: Link::new(url, key.as_ref())?, shown: shown.clone() };
+        let source = Linked { link: Link::new(url, own.as_ref().map(|own| (&own.instance, &own.access)))?, shown: shown.clone() };
         let expected = Expected::probe(&source, 0, None).await.map_err(|error| link_problem(error, &shown))?;
         if expected.size == 0 {
             let words = "the answer says no size, or the file is empty";
@@ -409,15 +409,20 @@ impl<R: std::io::Read> std::io::Read for Hashing<R> {
     }
 }
 
-/// The key of the instance that a link leads to, if it is one of ours: full snapshots and those of shards have no
-/// address but their link.
-async fn key_of(services: &Services, url: &SafeUrl) -> Result<Option<Secret>, Problem> {
-    let origin = url.expose().origin();
-    let own = services.instances().iter().find(|instance| instance.nodes.iter().any(|node| node.expose().origin() == origin));
-    match own {
-        Some(instance) => Ok(services.connection(&instance.name).await?.api_key.clone()),
-        None => Ok(None),
+/// The instance that a link leads to, if it is one of ours: full snapshots and those of shards have no address but
+/// their link.
+async fn own_node(services: &Services, url: &SafeUrl) -> Result<Option<Arc<Connection>>, Problem> {
+    for instance in services.instances() {
+        // Which port a node without one has is known once it is connected to.
+        if !instance.nodes.iter().any(|node| url.is_below(node) || node.names_no_port() && node.same_host(url)) {
+            continue;
+        }
+        let connection = services.connection(&instance.name).await?;
+        if connection.nodes.iter().any(|node| url.is_below(node.url())) {
+            return Ok(Some(connection));
+        }
     }
+    Ok(None)
 }
 
 /// A link has other reasons to fail than a node.

@@ -5,6 +5,7 @@ use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::Problem;
+use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::version::ServerVersion;
 use crate::ops::safeties::Safeties;
@@ -22,10 +23,12 @@ const PARALLEL: usize = 8;
 pub struct InstanceView {
     /// Name.
     pub name: InstanceName,
-    /// Node addresses.
+    /// Node addresses, with the port that is used.
     pub nodes: Vec<String>,
     /// Of each node, why it does not answer.
     pub silent: Vec<Option<String>>,
+    /// What was decided about it that the configuration does not say.
+    pub notes: Vec<String>,
     /// Version of the first node that answered.
     pub version: Option<ServerVersion>,
     /// How careful qsnap is with it.
@@ -99,6 +102,7 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
         name: name.clone(),
         nodes: settings.nodes.iter().map(ToString::to_string).collect(),
         silent: Vec::new(),
+        notes: Vec::new(),
         version: None,
         protection: settings.protection,
         problem: None,
@@ -110,6 +114,9 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
             return Ok(view);
         }
     };
+    view.nodes = connection.nodes.iter().map(|node| node.url().to_string()).collect();
+    view.notes =
+        settings.nodes.iter().zip(&connection.nodes).filter_map(|(written, node)| port_note(written, node.url())).collect();
     let (versions, silent) = tokio::join!(
         futures_util::future::join_all(connection.nodes.iter().map(|node| node.version())),
         placement::silent(&connection)
@@ -131,6 +138,13 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
         view.problem = Some(error.into_problem(name.as_str()));
     }
     Ok(view)
+}
+
+/// Says which port an address without one was taken to mean.
+fn port_note(written: &SafeUrl, used: &SafeUrl) -> Option<String> {
+    let port = used.expose().port_or_known_default()?;
+    let changed = written.names_no_port() && written.expose().port_or_known_default() != Some(port);
+    changed.then(|| format!("{written} names no port: {used} is used, as Qdrant's own clients do, because port 80 has no Qdrant"))
 }
 
 /// All collections of an instance, sorted by name.

@@ -12,7 +12,8 @@ use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
 use crate::ops::beside::beside;
 use crate::ops::bring::{self, Cargo, bring_fresh, expectation, with_source};
-use crate::ops::deliver::{Delivered, Destination, Origin, Route, first_route, unwatched};
+use crate::ops::deliver::{Delivered, Destination, Origin, Route, unwatched};
+use crate::ops::first_route::{End, first_route};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
@@ -23,14 +24,16 @@ use crate::ops::proof::Proof;
 use crate::ops::put_back::PutBack;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::NameUse;
-use crate::ops::services::Services;
+use crate::ops::services::{Connection, Services};
 use crate::ops::source::{self, Found, Known, Vouched, named_like};
 use crate::ops::steps::Steps;
 use crate::ops::target::{self, Target};
 use crate::ops::verify::{Expected, Reference};
+use crate::qdrant::api::QdrantApi;
 use crate::transfer::hashing::hash_file;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a restore may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -147,7 +150,8 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         Found::Snapshot(address, _) => services.limited(&[&address.instance, &spec.target.instance]),
         Found::File { .. } => false,
     };
-    let (route, why) = first_route(spec.route, source_node.as_deref(), target.node().as_ref(), limited);
+    let source_end = source_node.as_ref().map(|(connection, node)| End::of(connection, node.url()));
+    let (route, why) = first_route(spec.route, source_end, target.end(), limited);
     findings.extend(server::fetching(route));
     findings.push(server::disk(known.size, route, overwrite::extra(overwrites, spec.skips)));
     findings.extend(key_finding(services, &known.found, &spec, route).await);
@@ -233,14 +237,11 @@ fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> O
     wanted.map(|wanted| PutBack { wanted, all: own })
 }
 
-async fn source_node(
-    services: &Services,
-    found: &Found,
-) -> Result<Option<std::sync::Arc<dyn crate::qdrant::api::QdrantApi>>, Problem> {
-    match found {
-        Found::Snapshot(address, located) => Ok(Some(services.connection(&address.instance).await?.node(located.node)?.clone())),
-        Found::File { .. } => Ok(None),
-    }
+async fn source_node(services: &Services, found: &Found) -> Result<Option<(Arc<Connection>, Arc<dyn QdrantApi>)>, Problem> {
+    let Found::Snapshot(address, located) = found else { return Ok(None) };
+    let connection = services.connection(&address.instance).await?;
+    let node = connection.node(located.node)?.clone();
+    Ok(Some((connection, node)))
 }
 
 async fn needs(services: &Services, spec: &RestoreSpec, known: &Known, target: &Target) -> Result<Vec<Resource>, Problem> {
@@ -256,7 +257,7 @@ async fn needs(services: &Services, spec: &RestoreSpec, known: &Known, target: &
 async fn key_finding(services: &Services, found: &Found, spec: &RestoreSpec, route: Route) -> Option<Finding> {
     let Found::Snapshot(address, _) = found else { return None };
     let connection = services.connection(&address.instance).await.ok()?;
-    let hands_over = route == Route::Url && connection.api_key.is_some() && address.instance != spec.target.instance;
+    let hands_over = route == Route::Url && connection.access.api_key.is_some() && address.instance != spec.target.instance;
     hands_over.then(|| gates::key_handed_over(address.instance.as_str(), spec.target.instance.as_str()))
 }
 

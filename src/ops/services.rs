@@ -1,9 +1,9 @@
 //! Everything an operation needs from outside, in one bundle.
 
+use crate::domain::access::Access;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::Secret;
 use crate::domain::time::Clock;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobManager;
@@ -25,15 +25,15 @@ pub struct Connection {
     pub instance: Instance,
     /// Its nodes, in the order of the configuration; at least one.
     pub nodes: Vec<Arc<dyn QdrantApi>>,
-    /// Its key, which another server needs to fetch a snapshot from it.
-    pub api_key: Option<Secret>,
+    /// What its requests carry. Another server needs the key to fetch a snapshot from it.
+    pub access: Access,
     whole: AnyNode,
 }
 
 impl Connection {
     /// Puts it together.
-    pub fn new(instance: Instance, nodes: Vec<Arc<dyn QdrantApi>>, api_key: Option<Secret>) -> Self {
-        Self { instance, whole: AnyNode::new(nodes.clone()), nodes, api_key }
+    pub fn new(instance: Instance, nodes: Vec<Arc<dyn QdrantApi>>, access: Access) -> Self {
+        Self { instance, whole: AnyNode::new(nodes.clone()), nodes, access }
     }
 
     /// The instance as a whole: any live node answers. Which node a thing is on or goes to is for

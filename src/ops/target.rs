@@ -7,6 +7,7 @@ use crate::domain::instance::Protection;
 use crate::domain::problem::Problem;
 use crate::domain::size;
 use crate::domain::version::ServerVersion;
+use crate::ops::first_route::End;
 use crate::ops::flow::{Facts, Finding};
 use crate::ops::gates::{self, Right, TargetName, server};
 use crate::ops::placement::{self, is_silence};
@@ -125,6 +126,11 @@ impl Target {
     pub(in crate::ops) fn own_aliases(&self) -> Vec<String> {
         let own = self.aliases.iter().filter(|alias| alias.collection == self.address.collection);
         own.map(|alias| alias.alias.clone()).collect()
+    }
+
+    /// Its node, as the end of a route.
+    pub(in crate::ops) fn end(&self) -> End<'_> {
+        End::of(&self.connection, self.node().url())
     }
 
     /// Whether shard keys can be made: on a standalone server they cannot.

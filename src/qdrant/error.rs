@@ -2,6 +2,7 @@
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::one_line;
+use crate::qdrant::tls::Said;
 use std::time::Duration;
 
 /// What kind of failure a call met.
@@ -57,6 +58,10 @@ pub struct ApiError {
     pub attempts: u32,
     /// `Retry-After`, when the server gave one.
     pub retry_after: Option<Duration>,
+    /// What to do, where more is known than its kind tells.
+    pub advice: Option<String>,
+    /// It stays so however often the call is repeated: a wrong address, an unknown certificate.
+    pub lasting: bool,
 }
 
 impl ApiError {
@@ -70,6 +75,8 @@ impl ApiError {
             message: one_line(message.as_ref(), 400),
             attempts: 1,
             retry_after: None,
+            advice: None,
+            lasting: false,
         }
     }
 
@@ -81,7 +88,7 @@ impl ApiError {
     /// Whether the same call may succeed a little later, if it is safe to repeat.
     pub fn is_temporary(&self) -> bool {
         // What the client did wrong stays wrong, whoever says so.
-        if self.refuses() {
+        if self.refuses() || self.lasting {
             return false;
         }
         match self.kind {
@@ -92,13 +99,21 @@ impl ApiError {
         }
     }
 
+    /// Says in plain words what it is and what to do; repeating the call would not help.
+    pub(in crate::qdrant) fn known(mut self, said: &Said) -> Self {
+        self.message = one_line(&said.message, 400);
+        self.advice = Some(said.advice.clone());
+        self.lasting = true;
+        self
+    }
+
     /// What the user is told. `on` is the address the user knows; the node's URL is added.
     pub fn into_problem(self, on: impl AsRef<str>) -> Problem {
         let tries = if self.attempts > 1 { format!(" (tried {} times)", self.attempts) } else { String::new() };
         let message = format!("cannot {}: {}{tries}", self.what, self.message);
         let on = on.as_ref();
         let place = if on.is_empty() { self.url.clone() } else { format!("{on} at {}", self.url) };
-        Problem::new(self.problem_kind(), message, place).advise(self.advice())
+        Problem::new(self.problem_kind(), message, place).advise(self.advice.as_deref().unwrap_or_else(|| self.usual_advice()))
     }
 
     fn problem_kind(&self) -> ProblemKind {
@@ -111,7 +126,7 @@ impl ApiError {
         }
     }
 
-    fn advice(&self) -> &'static str {
+    fn usual_advice(&self) -> &'static str {
         match self.kind {
             ApiErrorKind::Unreachable => {
                 "check the address and port, that the server runs, and that this machine may reach it (`curl URL`)"
@@ -123,7 +138,7 @@ impl ApiError {
                 "set the right key: api-key-env, api-key-file or api-key-command in the configuration, QDRANT_API_KEY without one"
             }
             ApiErrorKind::Forbidden => "use a key with manage rights; a read-only key can list and download only",
-            ApiErrorKind::NotFound => "refresh the list: it was deleted or renamed meanwhile, or the name is misspelt",
+            ApiErrorKind::NotFound => self.not_found_advice(),
             ApiErrorKind::Conflict => "the name is taken; choose another one",
             ApiErrorKind::Changed => "the file changed on the server; refresh the list and start again",
             ApiErrorKind::RateLimited => "the server limits its clients; wait a little",
@@ -142,6 +157,34 @@ impl ApiError {
     }
 }
 
+impl ApiError {
+    /// A 404 means something else for each kind of call.
+    fn not_found_advice(&self) -> &'static str {
+        match self.what {
+            "list collections"
+            | "list aliases"
+            | "ask for the version"
+            | "ask for its health"
+            | "read telemetry"
+            | "read the cluster's state" => {
+                "every Qdrant has this list, so something else answers here: check the address, its port (REST is on 6333) and its path"
+            }
+            "list snapshots"
+            | "take the snapshot"
+            | "count the points"
+            | "read points"
+            | "read the collection's info"
+            | "read the collection's shards" => {
+                "there is no such collection, or no longer: `qsnap collections INSTANCE` lists what there is"
+            }
+            "download the snapshot" | "delete the snapshot" => {
+                "the snapshot was deleted meanwhile, or is on another node: `qsnap snapshots list` shows what there is"
+            }
+            _ => "refresh the list: it was deleted or renamed meanwhile, or the name is misspelt",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +197,15 @@ mod tests {
         assert_eq!(problem.message, "cannot list collections: connection refused (tried 3 times)");
         assert_eq!(problem.on, "prod at http://h:1");
         assert!(problem.advice.contains("port"));
+    }
+
+    #[test]
+    fn a_404_is_advised_about_by_the_call_that_was_made() {
+        let advice = |what| ApiError::new(ApiErrorKind::NotFound, what, "http://h", "404").into_problem("a").advice;
+        assert!(advice("list collections").contains("something else answers"));
+        assert!(advice("list snapshots").contains("no such collection"));
+        assert!(advice("download the snapshot").contains("qsnap snapshots list"));
+        assert!(advice("delete the collection").contains("misspelt"));
     }
 
     #[test]

@@ -4,28 +4,30 @@
 //! `read_timeout` is not used: it starts with the request and would end every long upload and every
 //! slow `create` (reqwest 0.13, issue 2784).
 
+use crate::domain::access::Access;
 use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo};
 use crate::domain::ids::{CollectionName, SnapshotName};
-use crate::domain::instance::{Instance, Tls};
+use crate::domain::instance::Instance;
 use crate::domain::point::{Point, PointId};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::{SafeUrl, Secret};
+use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::time::{Clock, SystemClock};
 use crate::domain::version::ServerVersion;
 use crate::qdrant::api::{
     AliasAction, ApiResult, ClusterInfo, Download, Fields, InstanceApi, QdrantApi, Recover, ScrollPage, SnapshotActivity, Upload,
     Wanted,
 };
 use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::qdrant::refusal::Asker;
 use crate::qdrant::retry::Tries;
-use crate::qdrant::{ranges, wire};
+use crate::qdrant::{client, mistakes, ranges, tls, wire};
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_MATCH, RANGE, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Body, Certificate, Client, Identity, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::time::Duration;
 
 /// Largest JSON answer that is read. A server takes requests of at most 32 MiB, so that a single point stays below.
@@ -37,9 +39,6 @@ const MAX_PAGE: usize = 3 << 20;
 /// Largest error body that is read.
 const MAX_ERROR: usize = 64 << 10;
 
-/// The server closes idle connections after 5 s; a pool that keeps them longer meets resets.
-const POOL_IDLE: Duration = Duration::from_secs(3);
-
 /// How long sent bytes may wait for their acknowledgement before a transfer's connection counts as dead. A server
 /// that is busy with its disk may close its window for a while: that is no fault before `stall` says so.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
@@ -49,43 +48,40 @@ pub struct HttpNode {
     url: SafeUrl,
     calls: Client,
     transfers: Client,
+    /// How other servers reach it, where its own address does not hold for them.
+    reachable_as: Option<SafeUrl>,
     /// How long a download may take to begin.
     opening: Duration,
+    asker: Asker,
+    if_unreachable: Option<String>,
 }
 
 impl HttpNode {
-    /// Connects nothing yet; fails on a key or certificate that cannot be used.
-    pub fn new(instance: &Instance, url: &SafeUrl, api_key: Option<&Secret>) -> Result<Self, Problem> {
+    /// The node at `index` of the instance, reached at `url`. Connects nothing yet.
+    ///
+    /// # Errors
+    /// When a secret cannot be sent, or a certificate cannot be used.
+    pub fn new(instance: &Instance, index: usize, url: &SafeUrl, access: &Access) -> Result<Self, Problem> {
         let wrong = |message: String| Problem::new(ProblemKind::Usage, message, instance.name.as_str());
-        let mut headers = HeaderMap::new();
-        if let Some(key) = api_key {
-            let mut value =
-                HeaderValue::from_str(key.expose()).map_err(|_| wrong("the API key cannot be sent in a header".into()))?;
-            value.set_sensitive(true);
-            headers.insert("api-key", value);
-        }
         let build = |deadline: Option<Duration>| {
-            let mut builder = Client::builder()
-                .default_headers(headers.clone())
-                // A redirect could carry the key to another host: reqwest strips only Authorization and Cookie.
-                .redirect(reqwest::redirect::Policy::none())
-                .http1_only()
-                .connect_timeout(instance.timeout.min(Duration::from_secs(10)))
-                .pool_idle_timeout(POOL_IDLE)
-                .tcp_keepalive(Duration::from_secs(30))
-                .user_agent(concat!("qsnap/", env!("CARGO_PKG_VERSION")));
+            let mut builder = client::builder(url, &instance.tls, access).map_err(wrong)?;
+            builder = builder.connect_timeout(instance.timeout.min(Duration::from_secs(10)));
             builder = match deadline {
                 Some(deadline) => builder.timeout(deadline),
                 None => builder.tcp_user_timeout((instance.transfers.stall * 2).max(UNACKNOWLEDGED)),
             };
-            if url.is_loopback() {
-                builder = builder.no_proxy();
-            }
-            builder = with_tls(builder, &instance.tls).map_err(wrong)?;
             builder.build().map_err(|error| wrong(format!("the HTTP client cannot be made: {}", root_cause(&error))))
         };
         let (calls, transfers) = (build(Some(instance.timeout))?, build(None)?);
-        Ok(Self { url: url.clone(), calls, transfers, opening: instance.timeout.max(instance.transfers.stall) })
+        Ok(Self {
+            url: url.clone(),
+            reachable_as: instance.reachable_as(index).cloned(),
+            calls,
+            transfers,
+            opening: instance.timeout.max(instance.transfers.stall),
+            asker: Asker::of(access),
+            if_unreachable: instance.if_unreachable.clone(),
+        })
     }
 
     fn path(&self, segments: &[&str]) -> reqwest::Url {
@@ -93,17 +89,8 @@ impl HttpNode {
     }
 
     fn scope_path(&self, scope: &SnapshotScope, rest: &[&str]) -> reqwest::Url {
-        let shard_text;
-        let mut segments: Vec<&str> = match scope {
-            SnapshotScope::Collection(name) => vec!["collections", name.raw()],
-            SnapshotScope::Shard(name, shard) => {
-                shard_text = shard.to_string();
-                vec!["collections", name.raw(), "shards", &shard_text]
-            }
-            SnapshotScope::Storage => Vec::new(),
-        };
-        segments.push("snapshots");
-        segments.extend(rest);
+        let segments = scope_segments(scope);
+        let segments: Vec<&str> = segments.iter().map(String::as_str).chain(rest.iter().copied()).collect();
         self.path(&segments)
     }
 
@@ -117,12 +104,48 @@ impl HttpNode {
         };
         let words =
             if kind == ApiErrorKind::Timeout && !error.is_connect() { "no answer in time".into() } else { root_cause(error) };
-        ApiError::new(kind, what, &self.url, words)
+        let mut failed = ApiError::new(kind, what, &self.url, words);
+        if let Some(inside) = tls::error_in(error)
+            && (error.is_connect() || matches!(inside, rustls::Error::AlertReceived(_)))
+        {
+            failed.kind = ApiErrorKind::Unreachable;
+            let host = self.url.expose().host_str().unwrap_or_default();
+            let said = mistakes::of_port(&self.url).filter(|_| tls::speaks_otherwise(inside));
+            return failed.known(&said.unwrap_or_else(|| tls::explain(inside, &mistakes::as_http(&self.url), host)));
+        }
+        match (kind, mistakes::of_port(&self.url)) {
+            (ApiErrorKind::Cut, Some(said)) => {
+                failed.kind = ApiErrorKind::NotQdrant;
+                failed.known(&said)
+            }
+            (ApiErrorKind::Unreachable, _) => {
+                failed.advice.clone_from(&self.if_unreachable);
+                failed
+            }
+            _ => failed,
+        }
+    }
+
+    /// An answer that is no http: asks the port what it speaks instead.
+    async fn misunderstood(&self, mut error: ApiError) -> ApiError {
+        if error.lasting || !error.message.starts_with("invalid HTTP") {
+            return error;
+        }
+        match mistakes::probe(&self.url).await {
+            Some(speaks) => {
+                error.kind = ApiErrorKind::NotQdrant;
+                error.known(&mistakes::of_protocol(&self.url, speaks))
+            }
+            None => error,
+        }
     }
 
     /// Sends, and turns every answer but 2xx into an error.
     async fn send(&self, what: &'static str, request: RequestBuilder) -> ApiResult<Response> {
-        let response = request.send().await.map_err(|error| self.transport_error(what, &error))?;
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.misunderstood(self.transport_error(what, &error)).await),
+        };
         if response.status().is_success() {
             return Ok(response);
         }
@@ -131,7 +154,7 @@ impl HttpNode {
 
     async fn refusal(&self, what: &'static str, response: Response) -> ApiError {
         let status = response.status();
-        let headers = response.headers();
+        let headers = response.headers().clone();
         let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
         let location = headers
             .get("location")
@@ -151,7 +174,13 @@ impl HttpNode {
         let mut error = ApiError::new(kind, what, &self.url, message);
         error.status = Some(status.as_u16());
         error.retry_after = retry_after;
-        error
+        match self.asker.explain(&self.url, kind, &headers, &body, SystemClock.now()) {
+            Some((kind, said)) => {
+                error.kind = kind;
+                error.known(&said)
+            }
+            None => error,
+        }
     }
 
     async fn read(&self, what: &'static str, mut response: Response, limit: usize) -> ApiResult<Vec<u8>> {
@@ -179,7 +208,29 @@ impl HttpNode {
     fn not_qdrant(&self, what: &'static str, body: &[u8]) -> ApiError {
         let start = String::from_utf8_lossy(&body[..body.len().min(80)]);
         let words = format!("the answer is not Qdrant's: `{start}`");
-        ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words)
+        let error = ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words);
+        match mistakes::of_path(&self.url) {
+            Some(said) => error.known(&said),
+            None => error,
+        }
+    }
+
+    /// What the root says of itself.
+    async fn root(&self, what: &'static str) -> ApiResult<Option<ServerVersion>> {
+        let response = self.send(what, self.calls.get(self.path(&[""]))).await?;
+        let body = self.read(what, response, MAX_ERROR).await?;
+        let root: Value = serde_json::from_slice(&body).map_err(|_| self.not_qdrant(what, &body))?;
+        match (root.get("title").and_then(Value::as_str), root.get("version").and_then(Value::as_str)) {
+            (Some(title), version) if title.contains("qdrant") => Ok(version.and_then(ServerVersion::parse)),
+            _ => Err(self.not_qdrant(what, &body)),
+        }
+    }
+
+    /// What telemetry says of the application, for a key that may read it; no header of Qdrant names its version (1.16.3).
+    async fn told_by_telemetry(&self, what: &'static str) -> Option<ServerVersion> {
+        let response = self.send(what, self.calls.get(self.path(&["telemetry"]))).await.ok()?;
+        let app = self.result(what, response).await.ok()?;
+        wire::application(&app)
     }
 
     /// A call that changes nothing: repeated within bounds.
@@ -240,6 +291,19 @@ impl HttpNode {
     }
 }
 
+/// The path to the snapshots of a scope.
+fn scope_segments(scope: &SnapshotScope) -> Vec<String> {
+    let mut segments = match scope {
+        SnapshotScope::Collection(name) => vec!["collections".to_owned(), name.raw().to_owned()],
+        SnapshotScope::Shard(name, shard) => {
+            vec!["collections".to_owned(), name.raw().to_owned(), "shards".to_owned(), shard.to_string()]
+        }
+        SnapshotScope::Storage => Vec::new(),
+    };
+    segments.push("snapshots".to_owned());
+    segments
+}
+
 /// The body of a successful answer, if it is what was wanted.
 pub(in crate::qdrant) fn body_of(response: Response, wanted: &Wanted, what: &'static str, url: &SafeUrl) -> ApiResult<Download> {
     let served = ranges::served(response.status(), response.headers(), wanted)
@@ -291,42 +355,22 @@ pub(in crate::qdrant) fn root_cause(error: &reqwest::Error) -> String {
     crate::domain::text::one_line(words, 200)
 }
 
-fn with_tls(mut builder: reqwest::ClientBuilder, tls: &Tls) -> Result<reqwest::ClientBuilder, String> {
-    if let Some(path) = &tls.ca_certificate {
-        let pem = read_pem(path, "ca-certificate")?;
-        let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|error| format!("ca-certificate {}: {error}", path.display()))?;
-        if certificates.is_empty() {
-            return Err(format!("ca-certificate {} holds no certificate", path.display()));
-        }
-        builder = builder.tls_certs_merge(certificates);
-    }
-    if let (Some(certificate), Some(key)) = (&tls.client_certificate, &tls.client_key) {
-        let mut pem = read_pem(certificate, "client-certificate")?;
-        pem.push(b'\n');
-        pem.extend(read_pem(key, "client-key")?);
-        let identity = Identity::from_pem(&pem).map_err(|_| {
-            format!("client-certificate {} and client-key {} do not form an identity", certificate.display(), key.display())
-        })?;
-        builder = builder.identity(identity);
-    }
-    Ok(builder)
-}
-
-fn read_pem(path: &Path, key: &str) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|error| format!("{key} {} cannot be read: {error}", path.display()))
-}
-
 #[async_trait]
 impl InstanceApi for HttpNode {
     async fn version(&self) -> ApiResult<Option<ServerVersion>> {
         let what = "ask for the version";
-        let response = self.send(what, self.calls.get(self.path(&[""]))).await?;
-        let body = self.read(what, response, MAX_ERROR).await?;
-        let root: Value = serde_json::from_slice(&body).map_err(|_| self.not_qdrant(what, &body))?;
-        match (root.get("title").and_then(Value::as_str), root.get("version").and_then(Value::as_str)) {
-            (Some(title), version) if title.contains("qdrant") => Ok(version.and_then(ServerVersion::parse)),
-            _ => Err(self.not_qdrant(what, &body)),
+        let closed = match self.root(what).await {
+            Err(error) if !error.lasting && (error.refuses() || error.kind == ApiErrorKind::NotQdrant) => error,
+            answer => return answer,
+        };
+        // A proxy may close the root, or have a page of its own there, and pass everything else.
+        if let Some(version) = self.told_by_telemetry(what).await {
+            return Ok(Some(version));
+        }
+        match self.collections().await {
+            Ok(_) => Ok(None),
+            Err(error) if error.kind == ApiErrorKind::Unauthorized => Err(error),
+            Err(_) => Err(closed),
         }
     }
 
@@ -489,7 +533,8 @@ impl QdrantApi for HttpNode {
 
     async fn create_snapshot(&self, scope: &SnapshotScope) -> ApiResult<SnapshotInfo> {
         let what = "take the snapshot";
-        let request = self.transfers.post(self.scope_path(scope, &[])).query(&[("wait", "true")]);
+        // nginx speaks HTTP/1.0 to its upstream by default, and Qdrant refuses a POST without a body there (1.16.3).
+        let request = self.transfers.post(self.scope_path(scope, &[])).query(&[("wait", "true")]).json(&json!({}));
         let result = self.change(what, request).await?;
         self.parsed(what, wire::snapshot(result))
     }
@@ -546,6 +591,9 @@ impl QdrantApi for HttpNode {
     }
 
     fn snapshot_url(&self, scope: &SnapshotScope, name: &SnapshotName) -> SafeUrl {
-        SafeUrl::new(self.scope_path(scope, &[name.raw()]))
+        let segments = scope_segments(scope);
+        let mut segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        segments.push(name.raw());
+        self.reachable_as.as_ref().unwrap_or(&self.url).join(&segments)
     }
 }

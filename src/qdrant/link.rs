@@ -1,14 +1,16 @@
 //! A file behind an address of its own: a presigned link of a bucket, or any other that serves a snapshot.
 
-use crate::domain::instance::Transfers;
+use crate::domain::access::Access;
+use crate::domain::instance::{Instance, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::secret::{SafeUrl, Secret};
+use crate::domain::secret::SafeUrl;
 use crate::qdrant::api::{ApiResult, Download, Wanted};
+use crate::qdrant::client;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::http::{body_of, kind_of, root_cause};
 use crate::qdrant::ranges;
 use reqwest::Client;
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, IF_MATCH, RANGE};
+use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE};
 use std::time::Duration;
 
 const WHAT: &str = "read the file";
@@ -21,28 +23,18 @@ pub struct Link {
 }
 
 impl Link {
-    /// Connects nothing yet.
+    /// Connects nothing yet. A link to a node of an instance takes that instance's certificates and what lets it in; any
+    /// other is given nothing. A link that leads on elsewhere is not followed: one should see where the bytes come from.
     ///
     /// # Errors
     /// When no client can be made on this machine.
-    pub fn new(url: SafeUrl, api_key: Option<&Secret>) -> Result<Self, Problem> {
+    pub fn new(url: SafeUrl, own: Option<(&Instance, &Access)>) -> Result<Self, Problem> {
         let stall = Transfers::default().stall;
-        let mut builder = Client::builder()
-            // A link that leads on elsewhere is asked for by its own address, so that one sees where the bytes come from.
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
+        let (tls, access) = own.map(|(instance, access)| (instance.tls.clone(), access.clone())).unwrap_or_default();
+        let builder = client::builder(&url, &tls, &access)
+            .map_err(|message| Problem::new(ProblemKind::Usage, message, url.to_string()))?
             .connect_timeout(Duration::from_secs(10))
-            .tcp_user_timeout(stall * 2)
-            .user_agent(concat!("qsnap/", env!("CARGO_PKG_VERSION")));
-        if let Some(key) = api_key {
-            let mut value = HeaderValue::from_str(key.expose())
-                .map_err(|_| Problem::new(ProblemKind::Usage, "the API key cannot be sent in a header", url.to_string()))?;
-            value.set_sensitive(true);
-            builder = builder.default_headers(HeaderMap::from_iter([(HeaderName::from_static("api-key"), value)]));
-        }
-        if url.is_loopback() {
-            builder = builder.no_proxy();
-        }
+            .tcp_user_timeout(stall * 2);
         let client = builder.build().map_err(|error| {
             let words = format!("the HTTP client cannot be made: {}", root_cause(&error));
             Problem::new(ProblemKind::Failed, words, url.to_string())

@@ -8,6 +8,7 @@ use crate::domain::settings::Settings;
 use crate::domain::snapshot::{SnapshotInfo, time_in_name};
 use crate::domain::text::one_line;
 use crate::domain::time::parse_server_time;
+use crate::domain::version::ServerVersion;
 use crate::qdrant::api::{ClusterInfo, ScrollPage, SnapshotActivity};
 use crate::qdrant::digest::WirePoint;
 use serde::de::{SeqAccess, Visitor};
@@ -265,6 +266,14 @@ pub fn activity(result: &Value, name: &CollectionName) -> Option<SnapshotActivit
         sum.recovering += each.running_snapshot_recovery;
     }
     Some(sum)
+}
+
+/// The version in an answer of telemetry.
+pub(in crate::qdrant) fn application(result: &Value) -> Option<ServerVersion> {
+    let app = result.get("app")?;
+    let text = |key: &str| app.get(key).and_then(Value::as_str);
+    text("name").filter(|name| name.contains("qdrant"))?;
+    ServerVersion::parse(text("version")?)
 }
 
 #[cfg(test)]

@@ -254,6 +254,59 @@ async fn command_lines_that_cannot_be_right() {
     assert_eq!(ran.code, 2);
 }
 
+#[tokio::test]
+async fn with_json_every_answer_is_json() {
+    let cli = Cli::new("[instances.a]\nurl = 'http://127.0.0.1:1'\napi-key = 'hunter2'\n");
+    for arguments in [&["explode", "--output", "json"][..], &["--output=json", "restore"], &["config", "--output", "json"]] {
+        let ran = cli.run(arguments).await;
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran:?}");
+        let document: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap_or_else(|why| panic!("{why}: {ran:?}"));
+        let error = &document["error"];
+        assert_eq!((&document["version"], &error["kind"]), (&json!(1), &json!("usage")), "{document}");
+        for field in ["message", "on", "advice"] {
+            assert!(error[field].is_string(), "{field}: {document}");
+        }
+    }
+    let shown = cli.run(&["config", "show", "--output", "json"]).await;
+    let instance = shown.json()["instances"][0].clone();
+    assert_eq!((&instance["name"], &instance["api_key"]["from"]), (&json!("a"), &json!("file")), "{instance}");
+    assert!(!shown.stdout.contains("hunter2"), "{shown:?}");
+    let path = cli.run(&["config", "path", "--output", "json"]).await.json();
+    assert!(path["path"].as_str().unwrap().ends_with("config.toml") && path["found"] == true, "{path}");
+    let new = cli.path("new.toml");
+    let written = cli.run(&["--config", new.to_str().unwrap(), "config", "init", "--output", "json"]).await.json();
+    assert_eq!(written["written"], json!(new.to_str().unwrap()));
+    let checked = cli.run(&["config", "check", "--output", "json"]).await;
+    assert_eq!(checked.code, 6, "{checked:?}");
+    assert!(checked.json()["warnings"][0].as_str().unwrap().contains("others can read the API key"), "{checked:?}");
+}
+
+#[tokio::test]
+async fn without_a_configuration_the_way_to_one_is_shown() {
+    let cli = Cli::new("");
+    std::fs::remove_file(cli.path("config.toml")).unwrap();
+    let mut command = cli.command(&["collections"]);
+    command.env_remove("QSNAP_CONFIG").env("XDG_CONFIG_HOME", cli.home.path()).env("QDRANT_URL", "http://127.0.0.1:1");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let file = cli.path("qsnap/config.toml");
+    for words in [file.to_str().unwrap(), "qsnap config init", "QDRANT_URL", "qsnap demo"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_commands_own_options_stand_together() {
+    let help = Cli::new("").run(&["restore", "--help"]).await.stdout;
+    let (own, global) = help.split_once("Global options:").unwrap();
+    for option in ["--to", "--mode", "--route", "--skip", "--force", "--deep"] {
+        assert!(own.contains(option) && !global.contains(&format!("{option} ")), "{option}: {help}");
+    }
+    for option in ["--config", "--url", "--output", "--yes", "--verbose"] {
+        assert!(global.contains(option) && !own.contains(&format!("{option} <")), "{option}: {help}");
+    }
+}
+
 /// A name with a line break is not its neighbour's name without one, whatever a parser of addresses makes of it. Real
 /// servers take such names (1.16.3).
 #[tokio::test(flavor = "multi_thread")]

@@ -93,7 +93,7 @@ fn spawn(cli: &Cli, arguments: &[&str]) -> Child {
 
 /// Starts the copy of all five, and waits until a server has begun to restore one.
 async fn begun(cli: &Cli) -> Child {
-    let child = spawn(cli, &["copy", "--all", "a", "b", "--prefix", "k-", "--yes"]);
+    let child = spawn(cli, &["copy", "--all", "a", "b", "--prefix", "k-", "--route", "url", "--yes"]);
     let handed_over = || {
         let folder = cli.home.path().join("state/qsnap/journal");
         let texts = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| std::fs::read_to_string(entry.path()));
@@ -159,10 +159,10 @@ async fn a_kill_does_not_lose_what_never_began() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_to_one_instance_do_not_stand_in_each_others_way() {
     let (_a, b, cli) = slow_pair("2s").await;
-    let mut first = spawn(&cli, &["copy", "a/c1", "a/c2", "b", "--prefix", "x-", "--yes"]);
+    let mut first = spawn(&cli, &["copy", "a/c1", "a/c2", "b", "--prefix", "x-", "--route", "url", "--yes"]);
     let whole = || !cli.records().is_empty();
     wait_until("the first one runs", Duration::from_secs(30), async || whole()).await;
-    let second = cli.run(&["copy", "a/c3", "a/c4", "b", "--prefix", "y-", "--yes"]).await;
+    let second = cli.run(&["copy", "a/c3", "a/c4", "b", "--prefix", "y-", "--route", "url", "--yes"]).await;
     assert_eq!(second.code, 0, "{second:?}");
     assert!(first.wait().unwrap().success());
     for name in ["x-c1", "x-c2", "y-c3", "y-c4"] {
@@ -175,7 +175,7 @@ async fn one_that_fails_does_not_hide_the_others() {
     let (_a, b, cli) = slow_pair("2s").await;
     b.faults().clear();
     b.faults().add_all("recover:status=500*1").unwrap();
-    let partly = cli.run(&["copy", "a/c1", "a/c2", "a/c3", "b", "--yes", "--output", "json"]).await;
+    let partly = cli.run(&["copy", "a/c1", "a/c2", "a/c3", "b", "--route", "url", "--yes", "--output", "json"]).await;
     assert_eq!(partly.code, 3, "{partly:?}");
     let report = partly.json();
     assert_eq!((report["items"].as_array().unwrap().len(), report["errors"].as_array().unwrap().len()), (2, 1), "{report}");
@@ -183,7 +183,7 @@ async fn one_that_fails_does_not_hide_the_others() {
     assert!(shown.contains("matches") && shown.contains("fault 500"), "{shown}");
     // All of them: that is no result that could be checked.
     b.faults().add_all("recover:status=500").unwrap();
-    let none = cli.run(&["copy", "a/c4", "a/c5", "b", "--yes"]).await;
+    let none = cli.run(&["copy", "a/c4", "a/c5", "b", "--route", "url", "--yes"]).await;
     b.faults().clear();
     assert!(none.code != 0, "{none:?}");
     assert_eq!(items(&cli).await.into_iter().find(|item| item["target"] == "b").unwrap()["state"], "failed");

@@ -233,7 +233,7 @@ async fn what_was_restored_since_is_not_cleaned_up() {
     world.run(Spec::Create(qsnap::ops::create::CreateSpec { address: address("a/live") })).await.unwrap();
     let spec = |mode| {
         let source = RestoreSource::Snapshot(address("a/live"), Which::Latest);
-        Spec::Restore(RestoreSpec::new(source, address("b/fresh"), mode, Route::Auto))
+        Spec::Restore(RestoreSpec::new(source, address("b/fresh"), mode, Route::Url))
     };
     b.faults().add_all("recover:break*1").unwrap();
     world.run(spec(Mode::New)).await.unwrap_err();

@@ -282,6 +282,7 @@ async fn a_failed_overwrite_is_rolled_back() {
         let source = RestoreSource::Snapshot(address("a/live"), Which::Latest);
         let mut spec = restore(source, "b/live", Mode::InPlace);
         spec.skips.proof = skip_proof;
+        spec.route = Route::Url;
         let plan = scene.world.plan(Spec::Restore(spec)).await.unwrap();
         assert_eq!(plan.need(), Need::Typed("b/live".into()));
         b.faults().add_all(faults).unwrap();
@@ -302,7 +303,8 @@ async fn what_a_failed_restore_left_under_a_free_name_can_be_removed() {
     let (a, b) = (&servers[0], &servers[1]);
     let scene = scene(a, b).await;
     let source = RestoreSource::Snapshot(address("a/live"), Which::Latest);
-    let plan = scene.world.plan(Spec::Restore(restore(source, "b/fresh", Mode::New))).await.unwrap();
+    let spec = RestoreSpec { route: Route::Url, ..restore(source, "b/fresh", Mode::New) };
+    let plan = scene.world.plan(Spec::Restore(spec)).await.unwrap();
     b.faults().add_all("recover:break*1").unwrap();
     let problem = scene.world.run_plan(plan).await.unwrap_err();
     assert!(problem.advice.contains("the name was free before"), "{problem:?}");

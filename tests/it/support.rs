@@ -1,9 +1,10 @@
 //! Servers and worlds for tests: the sandbox in this process, a real Qdrant beside it.
 
-use qsnap::config::credentials::KeySource;
+use qsnap::config::credentials::Credentials;
+use qsnap::config::secret_source::SecretSource;
 use qsnap::config::{ColorChoice, Config, ConfiguredInstance, Origin};
 use qsnap::domain::ids::InstanceName;
-use qsnap::domain::instance::{Instance, Protection, Tls, Transfers};
+use qsnap::domain::instance::{Instance, Protection};
 use qsnap::domain::problem::Problem;
 use qsnap::domain::secret::{SafeUrl, Secret};
 use qsnap::ops::flow::{self, Consent, Need, Plan, Spec};
@@ -217,16 +218,12 @@ pub struct World {
 
 /// One instance of a world.
 pub fn instance(name: &str, urls: &[String], key: Option<&str>, protection: Protection) -> ConfiguredInstance {
+    let nodes = urls.iter().map(|url| SafeUrl::parse_node(url).unwrap()).collect();
+    let defaults = Instance::new(InstanceName::new(name).unwrap(), nodes);
+    let key = key.map_or(SecretSource::None, |key| SecretSource::Inline(Secret::new(key)));
     ConfiguredInstance {
-        instance: Instance {
-            name: InstanceName::new(name).unwrap(),
-            nodes: urls.iter().map(|url| SafeUrl::parse_node(url).unwrap()).collect(),
-            tls: Tls::default(),
-            protection,
-            timeout: Duration::from_secs(10),
-            transfers: Transfers::default(),
-        },
-        key: key.map_or(KeySource::None, |key| KeySource::Inline(Secret::new(key))),
+        instance: Instance { protection, timeout: Duration::from_secs(10), ..defaults },
+        credentials: Credentials::key(key),
         origin: Origin::File,
     }
 }

@@ -5,7 +5,7 @@ use crate::archive::bytes::StreamBytes;
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::{InstanceName, SnapshotName};
-use crate::domain::instance::{Instance, Protection, Tls, Transfers};
+use crate::domain::instance::{Instance, Protection};
 use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
@@ -40,14 +40,8 @@ pub(super) fn wall() -> Timestamp {
 }
 
 pub(super) fn instance(name: &str, protection: Protection) -> Instance {
-    Instance {
-        name: InstanceName::new(name).unwrap(),
-        nodes: vec![SafeUrl::parse_node(&format!("https://{name}.example:6333")).unwrap()],
-        tls: Tls::default(),
-        protection,
-        timeout: Duration::from_secs(15),
-        transfers: Transfers::default(),
-    }
+    let nodes = vec![SafeUrl::parse_node(&format!("https://{name}.example:6333")).unwrap()];
+    Instance { protection, ..Instance::new(InstanceName::new(name).unwrap(), nodes) }
 }
 
 /// An app that is driven by keys and answers from fixtures.
@@ -223,6 +217,7 @@ pub(super) fn view_of(name: &InstanceName) -> Result<InstanceView, Problem> {
         name: name.clone(),
         nodes: vec![format!("https://{name}.example:6333")],
         silent: vec![None],
+        notes: Vec::new(),
         version: (!dead).then(|| ServerVersion::parse("1.18.3").unwrap()),
         protection: if name.as_str() == "prod-eu" { Protection::Protected } else { Protection::Open },
         problem: dead.then_some(problem),
