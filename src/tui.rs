@@ -25,10 +25,12 @@ pub mod layout;
 pub mod model;
 pub mod operate;
 pub mod panes;
+pub mod proposals;
 pub mod rates;
 pub mod runtime;
 pub mod selection;
 pub mod specs;
+pub mod surroundings;
 pub mod terminal;
 pub mod theme;
 pub mod wizard;
@@ -38,6 +40,7 @@ pub mod writer;
 mod screens;
 
 pub use runtime::{Ended, run};
+pub use surroundings::Surroundings;
 
 /// What the header says besides the instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

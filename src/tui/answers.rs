@@ -109,7 +109,7 @@ impl App {
                 self.layers.push(Layer::Wizard(Box::new(wizard)));
                 self.effects.push(effect);
             }
-            (Err(problem), _) if problem.kind == ProblemKind::Canceled => self.say("canceled", false),
+            (Err(problem), _) if problem.kind == ProblemKind::Canceled => self.say(&problem.message, false),
             (Err(problem), _) if !watched => self.show_problem("A job failed", problem),
             (Ok(report), _) if !watched => {
                 let words = report.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());

@@ -402,7 +402,7 @@ impl App {
     }
 
     fn act_on_layer(&mut self, action: Action) {
-        let (ticket, now) = (self.model.ticket(), self.model.now);
+        let ticket = self.model.ticket();
         if let Action::Do(verb) = action {
             self.operate(verb);
             return;
@@ -411,7 +411,7 @@ impl App {
         let Some(layer) = self.layers.last_mut() else { return };
         match (layer, action) {
             (Layer::Wizard(wizard), action) => {
-                let step = wizard.act(action, ticket, now);
+                let step = wizard.act(action, ticket, &self.model);
                 self.follow(step);
             }
             (Layer::Choose(chooser), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {

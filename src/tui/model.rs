@@ -7,6 +7,7 @@ use crate::domain::problem::Problem;
 use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
 use crate::tui::event::{Now, Ticket};
 use crate::tui::jobs::Jobs;
+use crate::tui::surroundings::Surroundings;
 use std::collections::BTreeMap;
 
 /// Something that is asked for.
@@ -110,6 +111,8 @@ pub struct Model {
     pub current: usize,
     /// Jobs.
     pub jobs: Jobs,
+    /// Where the program runs.
+    pub surroundings: Surroundings,
     /// The time of the last event.
     pub now: Now,
     next_ticket: u64,
@@ -126,7 +129,14 @@ impl Model {
             collections: Loadable::Never,
             points: BTreeMap::new(),
         });
-        Self { instances: states.collect(), current: 0, jobs: Jobs::default(), now, next_ticket: 1 }
+        Self {
+            instances: states.collect(),
+            current: 0,
+            jobs: Jobs::default(),
+            surroundings: Surroundings::default(),
+            now,
+            next_ticket: 1,
+        }
     }
 
     /// A ticket that was never used.

@@ -97,7 +97,7 @@ impl App {
     pub(super) fn open_wizard(&mut self, kind: Kind) {
         let mut wizard = Wizard::new(kind, &self.model);
         let ticket = self.model.ticket();
-        let step = wizard.begin(ticket);
+        let step = wizard.begin(ticket, &self.model);
         self.layers.push(Layer::Wizard(Box::new(wizard)));
         self.follow(step);
     }

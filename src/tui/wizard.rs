@@ -14,13 +14,14 @@ use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
 use crate::domain::problem::Problem;
 use crate::jobs::manager::JobId;
 use crate::ops::download::DownloadSpec;
-use crate::ops::flow::{Consent, Need, Plan, Risk, Spec};
+use crate::ops::flow::{Consent, Level, Need, Plan, Risk, Spec};
 use crate::tui::action::{Action, Motion, View};
 use crate::tui::effect::Effect;
 use crate::tui::event::{Now, Ticket};
 use crate::tui::form::{self, Field};
 use crate::tui::keymap::Context;
 use crate::tui::model::Model;
+use crate::tui::proposals;
 use crate::tui::specs::{fields_of, spec_of, title_of};
 use crossterm::event::KeyEvent;
 use std::path::PathBuf;
@@ -148,8 +149,8 @@ impl Wizard {
     }
 
     /// Begins: with the form, or with planning where there is nothing to fill in.
-    pub fn begin(&mut self, ticket: Ticket) -> Step {
-        if self.fields.is_empty() { self.plan(ticket) } else { Step::Stay }
+    pub fn begin(&mut self, ticket: Ticket, model: &Model) -> Step {
+        if self.fields.is_empty() { self.plan(ticket, model) } else { Step::Stay }
     }
 
     /// The wizard's title.
@@ -183,46 +184,37 @@ impl Wizard {
 
     /// Types a key into the focused text, if there is one.
     pub fn type_key(&mut self, key: &KeyEvent) -> bool {
-        match self.text() {
-            Some(input) => {
-                let used = form::edit(input, key);
-                if used {
-                    self.complaint = None;
-                }
-                used
-            }
-            None => false,
+        let used = match &mut self.page {
+            Page::Typing { input, .. } => form::edit(input, key),
+            Page::Form => self.fields.get_mut(self.focus).is_some_and(|field| field.type_key(key)),
+            _ => false,
+        };
+        if used {
+            self.complaint = None;
         }
+        used
     }
 
     /// Pastes into the focused text, if there is one.
     pub fn paste(&mut self, text: &str) -> bool {
-        let target = self.text();
-        let found = target.is_some();
-        if let Some(input) = target {
-            form::paste(input, text);
-        }
-        found
-    }
-
-    fn text(&mut self) -> Option<&mut Input> {
         match &mut self.page {
-            Page::Typing { input, .. } => Some(input),
-            Page::Form => match self.fields.get_mut(self.focus) {
-                Some(Field::Text { input, .. }) => Some(input),
-                _ => None,
-            },
-            _ => None,
+            Page::Typing { input, .. } => {
+                form::paste(input, text);
+                true
+            }
+            Page::Form => self.fields.get_mut(self.focus).is_some_and(|field| field.paste(text)),
+            _ => false,
         }
     }
 
     /// An intention of the user.
-    pub fn act(&mut self, action: Action, ticket: Ticket, now: Now) -> Step {
+    pub fn act(&mut self, action: Action, ticket: Ticket, model: &Model) -> Step {
+        let now = model.now;
         match (&mut self.page, action) {
             (_, Action::View(View::Back)) => self.back(),
-            (Page::Form, Action::View(View::Enter)) => self.plan(ticket),
+            (Page::Form, Action::View(View::Enter)) => self.plan(ticket, model),
             (Page::Form, Action::View(view)) => {
-                self.move_in_form(view);
+                self.move_in_form(view, model);
                 Step::Stay
             }
             (Page::Review { yes, .. }, Action::View(View::Left)) => {
@@ -251,7 +243,7 @@ impl Wizard {
         }
     }
 
-    fn move_in_form(&mut self, view: View) {
+    fn move_in_form(&mut self, view: View, model: &Model) {
         let count = self.fields.len().max(1);
         match view {
             View::Next => self.focus = (self.focus + 1) % count,
@@ -261,6 +253,7 @@ impl Wizard {
                     field.turn(view == View::Right);
                     self.complaint = None;
                 }
+                proposals::follow(&self.kind, &mut self.fields, model);
             }
             _ => {}
         }
@@ -279,8 +272,8 @@ impl Wizard {
         }
     }
 
-    fn plan(&mut self, ticket: Ticket) -> Step {
-        match spec_of(&self.kind, &self.fields) {
+    fn plan(&mut self, ticket: Ticket, model: &Model) -> Step {
+        match spec_of(&self.kind, &self.fields, &model.surroundings) {
             Ok(spec) => {
                 self.spec = Some(spec.clone());
                 self.stale = None;
@@ -306,7 +299,9 @@ impl Wizard {
         }
         self.page = match result {
             Ok(plan) => {
-                let yes = plan.risk == Risk::Safe && plan.blocked().is_empty();
+                // What needs a look is read first: only a plan that risks nothing and raises nothing begins with yes.
+                let clear = plan.findings.iter().all(|finding| finding.level == Level::Good);
+                let yes = plan.risk == Risk::Safe && clear;
                 Page::Review { plan: Box::new(plan), yes, scroll: 0, since: now.mono }
             }
             Err(problem) => Page::Failed(problem),

@@ -65,20 +65,28 @@ fn form(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
     for (index, field) in wizard.fields.iter().enumerate() {
         field_line(app, frame, area, index as u16, field, index == wizard.focus);
     }
-    let words = "Enter shows the plan; nothing is changed yet";
+    let proposed = wizard.fields.get(wizard.focus).is_some_and(Field::is_proposed);
+    let words = match proposed {
+        true => "Typing replaces the marked text, End keeps it. Enter shows the plan",
+        false => "Enter shows the plan; nothing is changed yet",
+    };
     put(frame, area, wizard.fields.len() as u16 + 1, Line::styled(words, style(app, Role::Muted)));
 }
 
 fn field_line(app: &App, frame: &mut Frame<'_>, area: Rect, line: u16, field: &Field, focused: bool) {
-    let label = format!("{}{} ", if focused { "▸" } else { " " }, fit_left(field.label(), 13));
+    let label = format!("{}{} ", if focused { "▸" } else { " " }, fit_left(field.label(), 14));
     let label_role = if focused { Role::Title } else { Role::Text };
-    let room = usize::from(area.width).saturating_sub(15);
+    let room = usize::from(area.width).saturating_sub(16);
     match field {
-        Field::Text { input, .. } => {
+        Field::Text { input, proposed, .. } => {
             put(frame, area, line, Line::from(Span::styled(label, style(app, label_role))));
-            let place = Rect { x: area.x + 15, y: area.y + line, width: room as u16, height: 1 };
+            let place = Rect { x: area.x + 16, y: area.y + line, width: room as u16, height: 1 };
             if line < area.height {
                 input_line(app, frame, place, input, focused);
+                let marked = input.visual_cursor().min(room) as u16;
+                if *proposed && focused {
+                    frame.buffer_mut().set_style(Rect { width: marked, ..place }, style(app, Role::Selected));
+                }
             }
         }
         Field::Choice { options, at, .. } => {

@@ -12,11 +12,11 @@ use crate::domain::secret::SafeUrl;
 use crate::domain::size::Unit;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::version::ServerVersion;
-use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
+use crate::jobs::manager::{JobId, JobRow, JobState, OnCancel, Outcome};
 use crate::jobs::progress::Sample;
 use crate::ops::compare::{Comparison, Counts, Ids, Points};
 use crate::ops::flow::tests::plan_of;
-use crate::ops::flow::{Finding, Plan, Risk, Step};
+use crate::ops::flow::{Finding, Plan, Risk, Spec, Step};
 use crate::ops::inspect::Inspected;
 use crate::ops::list::{CollectionView, InstanceView, Listing, ProofState, RecoveryPoint};
 use crate::ops::report::{PointCounts, Report, SampleCounts, StepRecord, Verdict};
@@ -39,7 +39,7 @@ pub(super) fn wall() -> Timestamp {
     "2026-11-22T03:12:00Z".parse().unwrap()
 }
 
-pub(super) fn instance(name: &str, protection: Protection) -> Instance {
+pub(in crate::tui) fn instance(name: &str, protection: Protection) -> Instance {
     Instance {
         name: InstanceName::new(name).unwrap(),
         nodes: vec![SafeUrl::parse_node(&format!("https://{name}.example:6333")).unwrap()],
@@ -66,6 +66,7 @@ impl Ui {
         ];
         let now = Now { mono: Duration::from_secs(10), wall: wall() };
         let mut app = App::new(&instances, LOOK, Banner::None, (columns, rows), now);
+        app.model.surroundings.folder = "/home/ada".into();
         let effects = app.start();
         let mut ui = Self { app, mono: now.mono, effects };
         ui.answer();
@@ -113,6 +114,10 @@ impl Ui {
                 "down" => KeyCode::Down,
                 "space" => KeyCode::Char(' '),
                 "tab" => KeyCode::Tab,
+                "up" => KeyCode::Up,
+                "end" => KeyCode::End,
+                "del" => KeyCode::Delete,
+                "f1" => KeyCode::F(1),
                 other => {
                     for c in other.chars() {
                         self.send(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
@@ -124,6 +129,14 @@ impl Ui {
         }
         self.send(Event::Tick);
         self
+    }
+
+    /// What was asked to be planned last.
+    pub(super) fn asked(&self) -> Option<Spec> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+            _ => None,
+        })
     }
 
     /// Gives the plan that was asked for last.
@@ -312,6 +325,7 @@ pub(super) fn job(id: u64, title: &str, state: JobState, done: u64, total: Optio
         sample,
         elapsed: Duration::from_secs(75),
         record: Some(format!("20261122T030000Z-1-{id}")),
+        on_cancel: OnCancel::default(),
     }
 }
 
