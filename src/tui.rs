@@ -7,6 +7,7 @@
 pub mod action;
 pub mod answers;
 pub mod app;
+pub mod cancel;
 pub mod caps;
 pub mod choice;
 pub mod draw;
@@ -24,6 +25,7 @@ pub mod layers;
 pub mod layout;
 pub mod model;
 pub mod operate;
+pub mod over;
 pub mod panes;
 pub mod proposals;
 pub mod rates;

@@ -96,6 +96,8 @@ pub enum Verb {
     Cancel,
     /// Forget a finished job, or discard an interrupted download.
     Dismiss,
+    /// Forget all finished jobs.
+    DismissAll,
     /// Lower the rate limit of the job's instances.
     Slower,
     /// Raise it.

@@ -8,6 +8,7 @@ use crate::tui::app::App;
 use crate::tui::choice::Chooser;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Ticket};
+use crate::tui::jobs::JobKey;
 use crate::tui::layers::Layer;
 use crate::tui::model::Loadable;
 use crate::tui::panes::{ListState, Pane};
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 /// A selection rests this long before its recovery points are asked for.
 const REST: Duration = Duration::from_millis(150);
+
+/// What stands between two errors on one page.
+const RULE: &str = "· · ·";
 
 impl App {
     pub(super) fn data(&mut self, ticket: Ticket, data: Data) {
@@ -91,6 +95,18 @@ impl App {
         if !problem.advice.is_empty() {
             lines.push(String::new());
             lines.push(format!("What to do: {}", problem.advice));
+        }
+        // A second error goes into the page of the first: nobody wants to close one after the other.
+        if let Some(Layer::Text { title: shown, lines: before, scroll, of: None }) = self.layers.last_mut()
+            && shown.starts_with(title)
+        {
+            let several = before.iter().filter(|line| line.as_str() == RULE).count() + 2;
+            lines.push(RULE.to_owned());
+            lines.append(before);
+            *before = lines;
+            *shown = format!("{title} · {several} of them");
+            *scroll = 0;
+            return;
         }
         self.layers.push(Layer::Text { title: title.to_owned(), lines, scroll: 0, of: None });
     }
@@ -170,6 +186,10 @@ impl App {
             self.layers.pop();
             self.say("the last job is over", false);
         }
+        if self.cancel_is_moot() {
+            self.layers.pop();
+            self.say("the job is over", false);
+        }
         let keys = collection_keys(&self.visible_collections());
         let height = self.pane_height(Pane::Collections);
         if let Some(list) = self.collections.get_mut(self.model.current) {
@@ -194,8 +214,25 @@ impl App {
         let keys = point_keys(&self.visible_points());
         let height = self.pane_height(Pane::Points);
         self.points.settle(&keys, height);
+        self.settle_jobs();
+    }
+
+    /// The selection stays on its job. While nobody uses the pane it shows its top, and a new job is selected.
+    fn settle_jobs(&mut self) {
         let keys = self.model.jobs.keys();
         let height = self.pane_height(Pane::Jobs);
+        let used = self.focus == Pane::Jobs;
+        let newest = self.model.jobs.rows.iter().map(|row| row.id).max();
+        if newest > self.newest_job {
+            self.newest_job = newest;
+            let at = keys.iter().position(|key| newest.map(JobKey::Job).as_ref() == Some(key));
+            if let (Some(at), false) = (at, used) {
+                self.job_list.select(&keys, at, height);
+            }
+        }
         self.job_list.settle(&keys, height);
+        if !used {
+            self.job_list.offset = 0;
+        }
     }
 }

@@ -36,6 +36,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             Layer::Help { of, scroll } => dialogs::help(app, frame, *of, *scroll),
             Layer::Text { title, lines, scroll, .. } => dialogs::text(app, frame, title, lines, *scroll),
             Layer::Quit { choice } => dialogs::quit(app, frame, *choice),
+            Layer::Cancel(question) => dialogs::cancel(app, frame, *question),
             Layer::Wizard(wizard) => wizard::draw(app, frame, wizard),
             Layer::Inspector(inspector) => inspector::draw(app, frame, inspector),
             Layer::Choose(chooser) => choice::chooser(app, frame, chooser),

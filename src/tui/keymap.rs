@@ -32,6 +32,8 @@ pub enum Context {
     Report,
     /// The question before leaving.
     Quit,
+    /// A question with two buttons.
+    Ask,
     /// The filter of a list.
     Filter,
 }
@@ -146,8 +148,13 @@ const COMPARE: Binding = bind!(
     "compare the collection with another one, here or elsewhere; of two marked ones, those"
 );
 const DELETE: Binding = bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node");
-const CANCEL: Binding =
-    bind!("x", [Char('x')], Action::Do(Verb::Cancel), "cancel", "cancel the job and clean up; again: without cleaning up");
+const CANCEL: Binding = bind!(
+    "x",
+    [Char('x')],
+    Action::Do(Verb::Cancel),
+    "cancel",
+    "cancel the job; asks first where something is lost, saying what a cancel does now"
+);
 const SLOWER: Binding =
     bind!("-", [Char('-')], Action::Do(Verb::Slower), "slower", "lower the rate limit of the instances the job moves bytes of");
 const FASTER: Binding =
@@ -159,6 +166,8 @@ const DISMISS: Binding = bind!(
     "dismiss",
     "take a finished job off the list"
 );
+const DISMISS_ALL: Binding =
+    bind!("z", [Char('z')], Action::Do(Verb::DismissAll), "clear", "take all finished jobs off the list");
 
 const INSPECT: Binding = bind!(
     "i",
@@ -275,7 +284,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
             vec![SNAPSHOT, RESTORE, MIGRATE, INSPECT, GUIDE, UPLOAD, DOWNLOAD, MARK_COLLECTION, COMPARE, HISTORY]
         }
         Context::Points => vec![RESTORE, DOWNLOAD, INSPECT, DELETE, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY],
-        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, GUIDE, HISTORY],
+        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, GUIDE, HISTORY],
         Context::Form => vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, INTERRUPT_LAYER],
         Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT_LAYER],
         Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
@@ -288,6 +297,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
         Context::Report => vec![CLOSE_TEXT, WRITE, COPY, INTERRUPT_LAYER],
         Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
+        Context::Ask => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, CLOSE, INTERRUPT_LAYER],
         Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
     };
     match context {
@@ -313,7 +323,8 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 14] = [
+    const ALL: [Context; 15] = [
+        Context::Ask,
         Context::Choose,
         Context::Collections,
         Context::Points,

@@ -1,6 +1,7 @@
 //! What lies over the base screen. The top layer gets the input; everything below is still drawn and updated.
 
 use crate::jobs::manager::JobId;
+use crate::tui::cancel::Question;
 use crate::tui::choice::Chooser;
 use crate::tui::guide::Guide;
 use crate::tui::inspector::Inspector;
@@ -33,6 +34,8 @@ pub enum Layer {
         /// 0 stay, 1 cancel and quit, 2 finish, then quit.
         choice: usize,
     },
+    /// The question before a job is canceled.
+    Cancel(Question),
     /// A wizard.
     Wizard(Box<Wizard>),
     /// What is in a recovery point.
@@ -60,6 +63,7 @@ impl Layer {
             Self::Text { of: Some(_), .. } => Context::Report,
             Self::Help { .. } | Self::Text { .. } => Context::Text,
             Self::Quit { .. } => Context::Quit,
+            Self::Cancel(_) => Context::Ask,
             Self::Wizard(wizard) => wizard.context(),
             Self::Inspector(_) => Context::Inspector,
             Self::Choose(_) | Self::Guide(_) => Context::Choose,

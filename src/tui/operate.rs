@@ -11,6 +11,7 @@ use crate::tui::choice::{Chooser, Then};
 use crate::tui::effect::Effect;
 use crate::tui::guide::Turn;
 use crate::tui::inspector::{Inspector, Point};
+use crate::tui::jobs::JobKey;
 use crate::tui::layers::Layer;
 use crate::tui::panes::Pane;
 use crate::tui::rates;
@@ -23,7 +24,9 @@ impl App {
             return;
         }
         match verb {
-            Verb::Cancel => self.effects.extend(self.current_job().map(Effect::Cancel)),
+            Verb::Cancel => self.cancel(),
+            Verb::DismissAll => self.dismiss_all(),
+            Verb::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => self.dismiss_all(),
             Verb::Dismiss => match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.spec.target.clone()) {
                 Some(file) => self.open_wizard(Kind::Discard(file)),
                 None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
@@ -100,6 +103,12 @@ impl App {
         let step = wizard.begin(ticket, &self.model);
         self.layers.push(Layer::Wizard(Box::new(wizard)));
         self.follow(step);
+    }
+
+    fn dismiss_all(&mut self) {
+        let over = self.model.jobs.rows.iter().filter(|row| row.is_finished()).map(|row| row.id);
+        self.effects.extend(over.map(Effect::Dismiss));
+        self.model.jobs.unfolded = false;
     }
 
     /// One step of the rate limit, for every instance that the selected job moves bytes from or to.

@@ -3,6 +3,7 @@
 
 mod fixture;
 mod forms;
+mod job_rows;
 
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;

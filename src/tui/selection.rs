@@ -3,7 +3,7 @@
 use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::time;
-use crate::jobs::manager::JobId;
+use crate::jobs::manager::{JobId, JobRow};
 use crate::ops::history::Past;
 use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, RecoveryPoint};
@@ -108,8 +108,9 @@ impl App {
             }
             Verb::Report if matches!(self.layers.last(), Some(Layer::Text { of: Some(_), .. })) => None,
             Verb::Report => {
-                let over = self.current_job().is_some_and(|id| self.model.jobs.results.contains_key(&id));
-                (!over).then(|| "the job is not over".to_owned())
+                let over = |id| self.model.jobs.row(id).is_some_and(JobRow::is_finished);
+                let ended = |id| over(id) || self.model.jobs.results.contains_key(&id);
+                (!self.current_job().is_some_and(ended)).then(|| "the job is not over".to_owned())
             }
             Verb::Tree | Verb::Through => match self.layers.last() {
                 Some(Layer::Inspector(inspector)) if inspector.looked.len() > 1 => {
@@ -124,6 +125,11 @@ impl App {
                 over.then(|| "no running job is selected".to_owned())
             }
             Verb::Dismiss if self.layers.is_empty() && self.interrupted().is_some() => None,
+            Verb::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => None,
+            Verb::DismissAll => {
+                let any = self.model.jobs.rows.iter().any(JobRow::is_finished);
+                (!any).then(|| "no job is finished".to_owned())
+            }
             Verb::Slower | Verb::Faster => {
                 let moving = self.current_job().is_some_and(|id| {
                     self.model.jobs.row(id).is_some_and(|row| !row.is_finished()) && !self.model.jobs.moves(id).is_empty()

@@ -67,7 +67,7 @@ fn form(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
     }
     let proposed = wizard.fields.get(wizard.focus).is_some_and(Field::is_proposed);
     let words = match proposed {
-        true => "Typing replaces the marked text, End keeps it. Enter shows the plan",
+        true => "Typing replaces the marked text; End keeps it",
         false => "Enter shows the plan; nothing is changed yet",
     };
     put(frame, area, wizard.fields.len() as u16 + 1, Line::styled(words, style(app, Role::Muted)));
