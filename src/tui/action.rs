@@ -57,6 +57,8 @@ pub enum View {
     Help,
     /// Copy what is shown to the clipboard.
     Copy,
+    /// Show or fold what is folded.
+    All,
 }
 
 /// Operations.

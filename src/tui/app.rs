@@ -307,7 +307,7 @@ impl App {
                 self.layers.push(Layer::Help { of, scroll: 0 });
             }
             Action::View(View::Copy) => self.copy_address(),
-            Action::View(View::Repaint) | Action::App(_) => {}
+            Action::View(View::Repaint | View::All) | Action::App(_) => {}
         }
     }
 

@@ -34,7 +34,7 @@ pub fn consequences(row: &JobRow, download: bool) -> Vec<String> {
     let mut lines = vec!["The work stops now.".to_owned()];
     match download {
         true => lines.push("The server cannot continue a download: what has arrived is lost.".to_owned()),
-        false => lines.extend(now.removes.iter().map(|thing| format!("It removes {thing}."))),
+        false => lines.extend(now.removes.iter().map(|thing| format!("qsnap removes {thing}."))),
     }
     lines.extend(now.keeps.clone());
     lines

@@ -6,6 +6,7 @@ pub mod dialogs;
 pub mod footer;
 pub mod inspector;
 pub mod jobs;
+pub mod plan;
 pub mod text;
 pub mod wizard;
 

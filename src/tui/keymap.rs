@@ -264,6 +264,8 @@ const BUTTON_RIGHT: Binding = bind!(
 );
 const COPY_COMMAND: Binding =
     bind!("y", [Char('y')], Action::View(View::Copy), "copy command", "copy the same as a command line (OSC 52)");
+const ALL_CHECKS: Binding =
+    bind!("v", [Char('v')], Action::View(View::All), "all of it", "show every check and each step in full; again: fold them");
 const CONFIRM: Binding =
     bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "start", "start, when the address is right");
 const HIDE: Binding =
@@ -286,7 +288,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         Context::Points => vec![RESTORE, DOWNLOAD, INSPECT, DELETE, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY],
         Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, GUIDE, HISTORY],
         Context::Form => vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, INTERRUPT_LAYER],
-        Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT_LAYER],
+        Context::Review => vec![BUTTON, BUTTON_RIGHT, COPY_COMMAND, ALL_CHECKS, CLOSE, BUTTON_LEFT, INTERRUPT_LAYER],
         Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
         Context::Waiting => vec![CLOSE, INTERRUPT_LAYER],
         Context::Inspector => {

@@ -75,6 +75,8 @@ pub enum Page {
         yes: bool,
         /// First line shown.
         scroll: usize,
+        /// Whether every check and each step is shown in full.
+        all: bool,
         /// When it appeared.
         since: Duration,
     },
@@ -229,6 +231,10 @@ impl Wizard {
                 *scroll = scrolled(*scroll, motion);
                 Step::Stay
             }
+            (Page::Review { all, scroll, .. }, Action::View(View::All)) => {
+                (*all, *scroll) = (!*all, 0);
+                Step::Stay
+            }
             (Page::Review { plan, .. }, Action::View(View::Copy)) => Step::Effect(Effect::Copy(plan.command.clone())),
             (Page::Review { since, .. }, Action::View(View::Enter)) if now.mono.saturating_sub(*since) < SETTLE => {
                 Step::Say("the plan has just appeared: read it, then press Enter again")
@@ -263,7 +269,7 @@ impl Wizard {
         let page = std::mem::replace(&mut self.page, Page::Form);
         match page {
             Page::Typing { plan, .. } => {
-                self.page = Page::Review { plan, yes: false, scroll: 0, since: Duration::ZERO };
+                self.page = Page::Review { plan, yes: false, scroll: 0, all: false, since: Duration::ZERO };
                 Step::Stay
             }
             Page::Planning(_) | Page::Review { .. } | Page::Failed(_) if !self.fields.is_empty() => Step::Stay,
@@ -302,7 +308,7 @@ impl Wizard {
                 // What needs a look is read first: only a plan that risks nothing and raises nothing begins with yes.
                 let clear = plan.findings.iter().all(|finding| finding.level == Level::Good);
                 let yes = plan.risk == Risk::Safe && clear;
-                Page::Review { plan: Box::new(plan), yes, scroll: 0, since: now.mono }
+                Page::Review { plan: Box::new(plan), yes, scroll: 0, all: false, since: now.mono }
             }
             Err(problem) => Page::Failed(problem),
         };

@@ -47,12 +47,7 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let right = jobs_summary(app);
     let room = usize::from(area.width).saturating_sub(width(&right) + 1);
     let mut used = 7;
-    let mut all: Vec<_> = app.model.instances.iter().map(|state| (state, instance_words(app, state))).collect();
-    let needed: usize = all.iter().map(|(state, (_, _, words))| width(state.name.as_str()) + width(words) + 3).sum();
-    if needed + used > room {
-        // Versions go first; that something is wrong stays.
-        all.iter_mut().filter(|(_, (_, role, _))| *role == Role::Good).for_each(|(_, (_, _, words))| words.clear());
-    }
+    let all: Vec<_> = header_entries(app, room.saturating_sub(used));
     // Where not all fit, the shown one must: those before it go first.
     let entry_width = |entry: &(&InstanceState, (&str, Role, String))| width(entry.0.name.as_str()) + width(&entry.1.2) + 3;
     let mut start = 0;
@@ -92,7 +87,27 @@ fn jobs_summary(app: &App) -> String {
     }
 }
 
-fn instance_words(app: &App, state: &InstanceState) -> (&'static str, Role, String) {
+/// The instances with what the header says of each. Versions give way first, then the protection of all but the shown one,
+/// then that one's; that something is wrong stays.
+fn header_entries(app: &App, room: usize) -> Vec<(&InstanceState, (&'static str, Role, String))> {
+    let current = app.model.current;
+    let entries = |version: bool, protection: &dyn Fn(usize) -> bool| {
+        let each = app.model.instances.iter().enumerate();
+        each.map(|(index, state)| (state, instance_words(state, version, protection(index)))).collect::<Vec<_>>()
+    };
+    let fits = |entries: &Vec<(&InstanceState, (&str, Role, String))>| {
+        entries.iter().map(|(state, (_, _, words))| width(state.name.as_str()) + width(words) + 3).sum::<usize>() <= room
+    };
+    let candidates = [entries(true, &|_| true), entries(false, &|_| true), entries(false, &|index| index == current)];
+    candidates.into_iter().find(fits).unwrap_or_else(|| entries(false, &|_| false))
+}
+
+fn instance_words(state: &InstanceState, version: bool, protection: bool) -> (&'static str, Role, String) {
+    let mark = match state.protection {
+        Protection::Protected if protection => " protected",
+        Protection::ReadOnly if protection => " read-only",
+        _ => "",
+    };
     if let Some(problem) = state.view.value().and_then(|view| view.problem.as_ref()).or(state.view.problem()) {
         let words = match problem.kind {
             ProblemKind::Unreachable => " unreachable",
@@ -103,13 +118,7 @@ fn instance_words(app: &App, state: &InstanceState) -> (&'static str, Role, Stri
     }
     match state.view.value() {
         Some(view) => {
-            let version = view.version.map_or_else(String::new, |version| format!(" {version}"));
-            let mark = match view.protection {
-                Protection::Open => "",
-                Protection::Protected => " protected",
-                Protection::ReadOnly => " read-only",
-            };
-            let mark = if app.size.0 >= 100 { mark } else { "" };
+            let version = view.version.filter(|_| version).map_or_else(String::new, |version| format!(" {version}"));
             ("●", Role::Good, format!("{version}{mark}"))
         }
         None => ("○", Role::Muted, " …".into()),
@@ -169,7 +178,14 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
         None => String::new(),
     };
     let crumb = if narrow { "" } else { "1 " };
-    let inner = pane_frame(app, frame, area, Pane::Collections, &format!("{crumb}Collections · {}", state.name), &right);
+    // In a narrow window the header may have no room for it.
+    let protection = match state.protection {
+        Protection::Open => String::new(),
+        other => format!(" ({})", other.word()),
+    };
+    let protection = if narrow { protection } else { String::new() };
+    let title = format!("{crumb}Collections · {}{protection}", state.name);
+    let inner = pane_frame(app, frame, area, Pane::Collections, &title, &right);
     if let Some(lines) = empty_reason(app, &state.collections, visible.is_empty(), filter) {
         message(app, frame, inner, &lines);
         return;

@@ -1,5 +1,6 @@
 //! The jobs pane, and one job in detail.
 
+use crate::domain::problem::ProblemKind;
 use crate::domain::text::{fit_left, shorten_end, shorten_middle, width};
 use crate::domain::{size, time};
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
@@ -145,7 +146,8 @@ pub fn detail(app: &App, frame: &mut Frame<'_>, id: JobId, scroll: usize) {
         (Some(row), None) => running_rows(app, row),
         (_, Some(Ok(report))) => report_rows(report),
         (_, Some(Err(problem))) => {
-            let mut rows = vec![Row::new(Role::Danger, problem.to_string())];
+            let role = if problem.kind == ProblemKind::Canceled { Role::Look } else { Role::Danger };
+            let mut rows = vec![Row::new(role, problem.to_string()).indented(2)];
             if !problem.advice.is_empty() {
                 rows.extend([Row::gap(), Row::new(Role::Text, format!("What to do: {}", problem.advice)).indented(2)]);
             }

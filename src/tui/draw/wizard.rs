@@ -1,9 +1,9 @@
 //! The pages of a wizard.
 
 use crate::domain::text::{fit_left, shorten_end};
-use crate::ops::flow::{Finding, Level, Need, Plan, Risk};
+use crate::ops::flow::Plan;
 use crate::tui::app::App;
-use crate::tui::draw::dialogs::button;
+use crate::tui::draw::plan;
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
 use crate::tui::form::Field;
 use crate::tui::specs::about;
@@ -20,7 +20,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
         Page::Form => form(app, frame, wizard),
         Page::Planning(_) => waiting(app, frame, wizard, "reading the servers and computing the plan; nothing is changed yet"),
         Page::Starting(_) => waiting(app, frame, wizard, "starting"),
-        Page::Review { plan, yes, scroll, .. } => review(app, frame, wizard, plan, *yes, *scroll),
+        Page::Review { plan, yes, scroll, all, .. } => plan::review(app, frame, wizard, plan, *yes, (*scroll, *all)),
         Page::Typing { plan, expected, input } => typing(app, frame, wizard, plan, expected, input),
         Page::Failed(problem) => {
             let mut rows = vec![Row::new(Role::Danger, problem.to_string())];
@@ -32,7 +32,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
     }
 }
 
-fn columns(frame: &Frame<'_>) -> u16 {
+pub(super) fn columns(frame: &Frame<'_>) -> u16 {
     78.min(frame.area().width.saturating_sub(2))
 }
 
@@ -137,71 +137,9 @@ fn take(text: &str, columns: usize) -> String {
         .collect()
 }
 
-fn review(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, yes: bool, scroll: usize) {
-    let columns = columns(frame);
-    let rows = wrap(&review_rows(wizard, plan), usize::from(columns.saturating_sub(4)));
-    let inner = frame_box(app, frame, columns, rows.len() as u16 + 4, &wizard.title());
-    let text = Rect { height: inner.height.saturating_sub(2), ..inner };
-    scrolled(app, frame, text, &rows, scroll);
-    let below = Rect { y: text.y + text.height + 1, height: 1, ..inner };
-    let blocked = !plan.blocked().is_empty();
-    let mut spans = button(app, if blocked { "Back" } else { "No" }, !yes).spans;
-    if !blocked {
-        let words = match plan.need() {
-            Need::Typed(_) => "Go on: type the address",
-            _ => "Start",
-        };
-        spans.push(Span::raw("  "));
-        spans.extend(button(app, words, yes).spans);
-    }
-    put(frame, below, 0, Line::from(spans));
-}
-
-fn review_rows(wizard: &Wizard, plan: &Plan) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if let Some(stale) = &wizard.stale {
-        rows.push(Row::new(Role::Look, format!("Nothing was done. {stale}")));
-    }
-    rows.push(Row::new(Role::Title, plan.title.clone()));
-    rows.extend(consequence_row(plan));
-    // What blocks comes first: it must be read without scrolling.
-    let mut findings: Vec<&Finding> = plan.findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    let (blocking, others): (Vec<&Finding>, Vec<&Finding>) =
-        findings.into_iter().partition(|finding| finding.level == Level::Block);
-    blocking.iter().for_each(|finding| finding_rows(&mut rows, finding));
-    rows.push(Row::gap());
-    for (number, step) in plan.steps.iter().enumerate() {
-        rows.push(Row::new(Role::Text, format!("{}. {}: {}", number + 1, step.name, step.text)).indented(3));
-    }
-    rows.push(Row::gap());
-    others.iter().for_each(|finding| finding_rows(&mut rows, finding));
-    rows.push(Row::gap());
-    rows.push(Row::new(Role::Muted, format!("$ {}", plan.command)).indented(2));
-    rows
-}
-
-/// What is lost stands out as danger; what stays as it is must not.
-fn consequence_row(plan: &Plan) -> Option<Row> {
-    let role = if plan.risk == Risk::Destroys { Role::Danger } else { Role::Look };
-    (!plan.consequence.is_empty()).then(|| Row::new(role, format!("! {}", plan.consequence)).indented(2))
-}
-
-fn finding_rows(rows: &mut Vec<Row>, finding: &Finding) {
-    let (sign, role) = match finding.level {
-        Level::Good => ("✓", Role::Good),
-        Level::Look => ("!", Role::Look),
-        Level::Block => ("✗", Role::Danger),
-    };
-    rows.push(Row::new(role, format!("{sign} {}: {}", finding.check, finding.message)).indented(2));
-    if !finding.advice.is_empty() {
-        rows.push(Row::new(Role::Muted, format!("  {}", finding.advice)).indented(2));
-    }
-}
-
-fn typing(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, expected: &str, input: &Input) {
-    let mut rows = vec![Row::new(Role::Title, plan.title.clone())];
-    rows.extend(consequence_row(plan));
+fn typing(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, planned: &Plan, expected: &str, input: &Input) {
+    let mut rows = vec![Row::new(Role::Title, planned.title.clone())];
+    rows.extend(plan::consequence_row(planned));
     rows.push(Row::gap());
     rows.push(Row::new(Role::Text, format!("Type {expected} and press Enter to start. Esc goes back.")));
     if let Some(complaint) = &wizard.complaint {

@@ -94,3 +94,15 @@ fn a_dead_instance_is_not_proposed() {
     ui.keys("right");
     assert!(ui.screen().contains("open; does not answer"), "{}", ui.screen());
 }
+
+#[test]
+fn protection_is_seen_in_every_window() {
+    for (columns, rows) in [(120, 40), (80, 24), (60, 20), (40, 10)] {
+        let screen = Ui::new(columns, rows).screen();
+        assert!(screen.contains("protected"), "{columns}x{rows}\n{screen}");
+    }
+    let screen = with_jobs(60, 20).screen();
+    assert!(screen.contains("lab unreachable") && screen.contains("prod-eu (protected)"), "{screen}");
+    let screen = Ui::new(80, 24).keys("2r").keys("left").screen();
+    assert!(screen.contains("← prod-eu →  protected"), "{screen}");
+}
