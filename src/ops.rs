@@ -27,6 +27,7 @@ pub mod next;
 pub mod overwrite;
 pub mod parts;
 pub mod proof;
+pub mod remembered;
 pub mod report;
 pub mod resolve;
 pub mod restore;

@@ -24,11 +24,13 @@ pub mod keymap;
 pub mod layers;
 pub mod layout;
 pub mod model;
+pub mod offers;
 pub mod operate;
 pub mod over;
 pub mod panes;
 pub mod proposals;
 pub mod rates;
+pub mod refresh;
 pub mod runtime;
 pub mod selection;
 pub mod specs;
@@ -36,6 +38,7 @@ pub mod surroundings;
 pub mod terminal;
 pub mod theme;
 pub mod wizard;
+pub mod words;
 pub mod writer;
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn local_findings(file: &Path, shown: &str, overwrite: bool) -> Vec<Finding> {
         (true, false) => Finding::block(
             "file",
             format!("{shown} exists already"),
-            "choose another folder or name, or allow to overwrite it (--overwrite)",
+            "choose another folder or file name, or allow overwriting it (--overwrite)",
         ),
         (true, true) => {
             Finding::look("file", format!("{shown} exists and will be replaced"), "it stays until the new file is whole")

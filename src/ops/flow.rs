@@ -250,6 +250,8 @@ impl Plan {
         let name = match &self.spec {
             // Several collections of one instance: that is what must not be confused.
             Spec::Fleet(spec) => spec.to.to_string(),
+            // What changes is what the alias means.
+            Spec::Switch(spec) => spec.shown(),
             _ => address.to_string(),
         };
         match (self.risk, protection) {

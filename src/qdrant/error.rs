@@ -121,6 +121,10 @@ impl ApiError {
                 "set the right key: api-key-env, api-key-file or api-key-command in the configuration, QDRANT_API_KEY without one"
             }
             ApiErrorKind::Forbidden => "use a key with manage rights; a read-only key can list and download only",
+            // What every server has is missing: this is not the place.
+            ApiErrorKind::NotFound if ["list collections", "list aliases", "ask for the version"].contains(&self.what) => {
+                "this address answers, but not as a Qdrant does: check the URL, its path, and what a proxy makes of it"
+            }
             ApiErrorKind::NotFound => "refresh the list: it was deleted or renamed meanwhile, or the name is misspelt",
             ApiErrorKind::Conflict => "the name is taken; choose another one",
             ApiErrorKind::Changed => "the file changed on the server; refresh the list and start again",
@@ -149,6 +153,14 @@ mod tests {
         assert_eq!(problem.message, "cannot list collections: connection refused (tried 3 times)");
         assert_eq!(problem.on, "prod at http://h:1");
         assert!(problem.advice.contains("port"));
+    }
+
+    #[test]
+    fn a_missing_list_is_a_wrong_address_and_nothing_that_was_deleted() {
+        let advice = |what| ApiError::new(ApiErrorKind::NotFound, what, "http://h", "404").into_problem("prod").advice;
+        assert!(advice("list collections").contains("check the URL"));
+        assert!(advice("list collections") != advice("count the points"));
+        assert!(advice("count the points").contains("deleted or renamed"));
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub enum Verb {
     Compare,
     /// Delete a recovery point.
     Delete,
+    /// Show all that is known of what is selected.
+    Details,
     /// Look into a recovery point.
     Inspect,
     /// Mark a recovery point, to compare it with another.

@@ -1,6 +1,7 @@
 //! What came of effects: data, finished jobs, and what is asked next.
 
 use crate::domain::address::CollectionAddress;
+use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::{JobId, JobOutput};
 use crate::ops::report::Report;
@@ -25,20 +26,29 @@ const RULE: &str = "· · ·";
 impl App {
     pub(super) fn data(&mut self, ticket: Ticket, data: Data) {
         let now = self.model.now;
+        // A list that is as it was is not drawn again.
+        let list = matches!(data, Data::Instance(..) | Data::Collections(..) | Data::Points(..));
+        self.dirty |= !list;
         match data {
             Data::Instance(name, result) => {
                 if let Some(state) = self.model.instance_mut(&name) {
-                    state.view.answer(ticket, *result, now);
+                    self.dirty |= state.view.answer(ticket, *result, now);
                 }
             }
             Data::Collections(name, result) => {
                 if let Some(state) = self.model.instance_mut(&name) {
-                    state.collections.answer(ticket, result, now);
+                    self.dirty |= state.collections.answer(ticket, result, now);
                 }
             }
             Data::Points(address, result) => {
+                // A mark on what is gone would be acted on unseen.
+                if let Ok(listing) = &result {
+                    let there = |name: &SnapshotName| listing.items.iter().any(|point| point.snapshot.name == *name);
+                    self.marked.retain(|(of, name)| *of != address || there(name));
+                }
                 if let Some(state) = self.model.instance_mut(&address.instance) {
-                    state.points.entry(address.collection).or_insert(Loadable::Never).answer(ticket, result, now);
+                    let list = state.points.entry(address.collection).or_insert(Loadable::Never);
+                    self.dirty |= list.answer(ticket, result, now);
                 }
             }
             Data::Plan(result) => {
@@ -71,8 +81,15 @@ impl App {
                     self.say("an operation did not end well: decide about it in the jobs (3, Enter), or D", true);
                 }
             }
+            Data::Remembered(all) => {
+                if let Some(wizard) = self.wizard_mut() {
+                    wizard.offers.answer(ticket, all);
+                }
+            }
+            Data::State(why) => self.model.surroundings.state = why,
             Data::History(all) => {
-                if let Some(Layer::Choose(chooser)) = self.layers.last_mut() {
+                let awaits = |layer: &&mut Layer| matches!(layer, Layer::Choose(chooser) if chooser.awaits == Some(ticket));
+                if let Some(Layer::Choose(chooser)) = self.layers.iter_mut().find(awaits) {
                     **chooser = Chooser::history(&all);
                 }
             }
@@ -151,15 +168,12 @@ impl App {
     }
 
     fn refresh_instance(&mut self, name: &crate::domain::ids::InstanceName) {
-        let (first, second) = (self.model.ticket(), self.model.ticket());
         let shown = self.shown.clone().filter(|address| &address.instance == name);
         if let Some(state) = self.model.instance_mut(name) {
-            state.view.ask(first);
-            state.collections.ask(second);
             state.points.retain(|collection, _| shown.as_ref().is_some_and(|address| &address.collection == collection));
-            self.effects.push(Effect::Instance(first, name.clone()));
-            self.effects.push(Effect::Collections(second, name.clone()));
         }
+        self.ask_view(name);
+        self.ask_collections(name);
         if let Some(address) = shown {
             self.ask_points(&address);
         }
@@ -215,6 +229,12 @@ impl App {
         let height = self.pane_height(Pane::Points);
         self.points.settle(&keys, height);
         self.settle_jobs();
+        self.refresh_old();
+        let ages = self.shown_ages();
+        if ages != self.ages {
+            self.ages = ages;
+            self.dirty = true;
+        }
     }
 
     /// The selection stays on its job. While nobody uses the pane it shows its top, and a new job is selected.

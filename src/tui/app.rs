@@ -1,13 +1,14 @@
 //! The app: an event in, effects out. No I/O, nothing awaited, no clock of its own.
 
 use crate::domain::address::{Address, CollectionAddress, Which};
-use crate::domain::ids::CollectionName;
+use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::Instance;
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::tui::Banner;
 use crate::tui::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::caps::Look;
 use crate::tui::choice::Chooser;
+use crate::tui::draw::base::notices;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Event, Now};
 use crate::tui::inspector::Point;
@@ -65,6 +66,10 @@ pub struct App {
     pub(super) shown: Option<CollectionAddress>,
     pub(super) rest_until: Option<Duration>,
     pub(super) quit_when_idle: bool,
+    /// Instances of which a job gets no answer.
+    pub(super) troubled: Vec<InstanceName>,
+    /// The ages that were shown last.
+    pub(super) ages: Vec<String>,
     /// The newest job that was seen.
     pub(super) newest_job: Option<JobId>,
     pub(super) dirty: bool,
@@ -91,6 +96,8 @@ impl App {
             shown: None,
             rest_until: None,
             quit_when_idle: false,
+            troubled: Vec::new(),
+            ages: Vec::new(),
             newest_job: None,
             dirty: true,
             effects: Vec::new(),
@@ -102,6 +109,8 @@ impl App {
         self.refresh();
         let ticket = self.model.ticket();
         self.effects.push(Effect::Interrupted(ticket));
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::CheckState(ticket));
         std::mem::take(&mut self.effects)
     }
 
@@ -113,7 +122,7 @@ impl App {
     /// When it wants to be woken by a tick, besides the ticks of running jobs.
     pub fn wake_at(&self) -> Option<Duration> {
         let toast = self.toast.as_ref().map(|toast| toast.until);
-        toast.into_iter().chain(self.rest_until).min()
+        [toast, self.rest_until, self.refresh_at(), self.ages_change_at()].into_iter().flatten().min()
     }
 
     /// Whether something moves, so that ticks are wanted.
@@ -140,12 +149,12 @@ impl App {
                 self.size = (columns, rows);
                 self.dirty = true;
             }
-            Event::Jobs(rows) => self.dirty |= self.model.jobs.update(rows),
-            Event::Finished(id, result) => self.finished(id, *result),
-            Event::Data(ticket, data) => {
-                self.dirty = true;
-                self.data(ticket, data);
+            Event::Jobs(rows) => {
+                self.dirty |= self.model.jobs.update(rows);
+                self.follow_jobs();
             }
+            Event::Finished(id, result) => self.finished(id, *result),
+            Event::Data(ticket, data) => self.data(ticket, data),
             Event::Tick => {
                 self.ticks = self.ticks.wrapping_add(1);
                 for layer in &mut self.layers {
@@ -271,8 +280,17 @@ impl App {
             Action::View(View::Repaint) => self.effects.push(Effect::Repaint),
             Action::App(AppAction::Interrupt) if !self.layers.is_empty() => drop(self.layers.pop()),
             Action::App(_) => self.quit(),
+            Action::View(View::Help) => self.help(),
             action if self.layers.is_empty() => self.act_on_base(action),
             action => self.act_on_layer(action),
+        }
+    }
+
+    /// The keys of what is on top; of the help itself there is nothing to tell.
+    fn help(&mut self) {
+        if !matches!(self.layers.last(), Some(Layer::Help { .. })) {
+            let of = self.context();
+            self.layers.push(Layer::Help { of, scroll: 0 });
         }
     }
 
@@ -302,12 +320,8 @@ impl App {
                 self.refresh();
                 self.say("asking all servers again", false);
             }
-            Action::View(View::Help) => {
-                let of = self.context();
-                self.layers.push(Layer::Help { of, scroll: 0 });
-            }
             Action::View(View::Copy) => self.copy_address(),
-            Action::View(View::Repaint | View::All) | Action::App(_) => {}
+            Action::View(View::Help | View::Repaint | View::All) | Action::App(_) => {}
         }
     }
 
@@ -333,7 +347,7 @@ impl App {
 
     /// Where things are in a window of this size.
     pub fn areas(&self, window: Rect) -> layout::Areas {
-        layout::areas(window, self.banner == Banner::Demo, self.model.jobs.keys().len())
+        layout::areas(window, notices(self, window.width).len() as u16, self.model.jobs.keys().len())
     }
 
     /// Rows that a pane can show.
@@ -363,7 +377,7 @@ impl App {
         match (self.context(), self.focus) {
             (Context::Filter, _) => self.set_typing(false),
             (_, Pane::Collections) => self.focus = Pane::Points,
-            (_, Pane::Points) => self.operate(Verb::Restore),
+            (_, Pane::Points) => self.operate(Verb::Details),
             (_, Pane::Jobs) if self.undecided().is_some() => {
                 let chooser = self.undecided().map(Chooser::open);
                 self.layers.extend(chooser.map(|chooser| Layer::Choose(Box::new(chooser))));

@@ -34,6 +34,11 @@ impl Field {
         Self::Text { label, input: Input::new(value.to_owned()), proposed: !value.is_empty() }
     }
 
+    /// A text that the user chose.
+    pub fn edited(label: &'static str, value: &str) -> Self {
+        Self::Text { label, input: Input::new(value.to_owned()), proposed: false }
+    }
+
     /// Proposes another text, unless the user edited it.
     pub fn propose(&mut self, value: &str) {
         if let Self::Text { input, proposed: true, .. } = self {

@@ -2,9 +2,9 @@
 
 use crate::tui::action::{Action, View};
 use crate::tui::app::App;
+use crate::tui::draw::details;
 use crate::tui::effect::Effect;
 use crate::tui::jobs::{Started, touched};
-use crate::tui::keymap::Context;
 use crate::tui::layers::{Layer, QUIT_CHOICES};
 use crate::tui::wizard::{self, Step};
 
@@ -31,9 +31,6 @@ impl App {
                 let turn = guide.act(action, &self.model);
                 self.turn(turn);
             }
-            (Layer::Inspector(_), Action::View(View::Help)) => {
-                self.layers.push(Layer::Help { of: Context::Inspector, scroll: 0 });
-            }
             (Layer::Inspector(inspector), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {
                 inspector.act(action)
             }
@@ -52,7 +49,13 @@ impl App {
                 }
             }
             (Layer::Cancel(_), action) => self.answer_cancel(action),
-            (Layer::Help { scroll, .. } | Layer::Text { scroll, .. } | Layer::Job { scroll, .. }, Action::Move(motion)) => {
+            (
+                Layer::Details { scroll, .. }
+                | Layer::Help { scroll, .. }
+                | Layer::Text { scroll, .. }
+                | Layer::Job { scroll, .. },
+                Action::Move(motion),
+            ) => {
                 *scroll = wizard::scrolled(*scroll, motion);
             }
             (_, Action::View(View::Back)) => drop(self.layers.pop()),
@@ -64,6 +67,10 @@ impl App {
     fn layer_text(&self) -> Option<String> {
         match self.layers.last()? {
             Layer::Text { lines, .. } => Some(lines.join("\n")),
+            Layer::Details { of, .. } => {
+                let rows = details::rows(self, of);
+                Some(rows.into_iter().map(|row| row.text).collect::<Vec<_>>().join("\n"))
+            }
             Layer::Job { id, .. } => match self.model.jobs.results.get(id)? {
                 Ok(report) => Some(report.lines().join("\n")),
                 Err(problem) => Some(format!("{problem}\n{}", problem.advice)),

@@ -4,6 +4,7 @@
 mod fixture;
 mod forms;
 mod job_rows;
+mod lists;
 mod plans;
 
 use crate::domain::address::{CollectionAddress, Which};

@@ -1,7 +1,7 @@
 //! What the fields of a wizard are, and the specification that they make.
 
 use crate::domain::address::{Address, CollectionAddress, Which, encode};
-use crate::domain::ids::{InstanceName, SnapshotName};
+use crate::domain::ids::InstanceName;
 use crate::ops::compare::CompareSpec;
 use crate::ops::copy::CopySpec;
 use crate::ops::create::CreateSpec;
@@ -156,7 +156,7 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings
     };
     Ok(match kind {
         Kind::Snapshot(address) => Spec::Create(CreateSpec { address: address.clone() }),
-        Kind::Delete(address, name) => Spec::Delete(DeleteSpec { address: address.clone(), names: vec![name.clone()] }),
+        Kind::Delete(address, names) => Spec::Delete(DeleteSpec { address: address.clone(), names: names.clone() }),
         Kind::Download(address, name) => {
             let place = value(PLACE).trim();
             if place.is_empty() {
@@ -220,10 +220,7 @@ pub fn kind_of(spec: &Spec) -> Kind {
             Which::Latest => Kind::Resume(spec.clone()),
         },
         Spec::Discard(spec) => Kind::Discard(spec.file.clone()),
-        Spec::Delete(spec) => {
-            let name = spec.names.first().cloned().unwrap_or_else(|| SnapshotName::new(""));
-            Kind::Delete(spec.address.clone(), name)
-        }
+        Spec::Delete(spec) => Kind::Delete(spec.address.clone(), spec.names.clone()),
         Spec::Restore(spec) => match &spec.source {
             RestoreSource::Snapshot(address, which) => Kind::Restore(address.clone(), which.clone()),
             RestoreSource::File(_) => Kind::Upload(Some(spec.target.clone())),
@@ -257,9 +254,11 @@ pub(super) fn title_of(spec: &Spec) -> String {
 /// The recovery point in words, for the form.
 pub fn about(kind: &Kind) -> String {
     match kind {
-        Kind::Download(address, name) | Kind::Delete(address, name) => {
-            Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string()
+        Kind::Delete(address, names) => {
+            let each = names.iter().map(|name| Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string());
+            each.collect::<Vec<_>>().join(", ")
         }
+        Kind::Download(address, name) => Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string(),
         Kind::Restore(address, which) => Address::Snapshot(address.clone(), which.clone()).to_string(),
         Kind::Snapshot(address) | Kind::Migrate(address) | Kind::Compare(address, _) => address.to_string(),
         Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),

@@ -44,6 +44,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_where_nothing_names_a_server_a_configuration_is_missing() {
+        use crate::config::load::{Environment, Overrides, load};
+        let missing = |url: Option<&str>, variables: &[(&str, &str)]| {
+            let mut all = vec![("HOME", "/nowhere"), ("XDG_CONFIG_HOME", "/nowhere/config")];
+            all.extend(variables);
+            let overrides = Overrides { url: url.map(str::to_owned), ..Overrides::default() };
+            Surroundings::of(&load(&overrides, &Environment::of(&all)).unwrap()).no_config
+        };
+        assert_eq!(missing(None, &[]), Some("/nowhere/config/qsnap/config.toml".into()));
+        assert_eq!(missing(Some("http://h:6333"), &[]), None);
+        assert_eq!(missing(None, &[("QDRANT_URL", "http://h:6333")]), None);
+    }
+
+    #[test]
     fn typed_paths_are_shown_whole() {
         let here = Surroundings { folder: "/home/ada".into(), ..Surroundings::default() };
         for (typed, whole) in [(".", "/home/ada"), ("./x", "/home/ada/x"), ("x/", "/home/ada/x/"), ("/backups", "/backups")] {

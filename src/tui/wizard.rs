@@ -21,6 +21,7 @@ use crate::tui::event::{Now, Ticket};
 use crate::tui::form::{self, Field};
 use crate::tui::keymap::Context;
 use crate::tui::model::Model;
+use crate::tui::offers::Offers;
 use crate::tui::proposals;
 use crate::tui::specs::{fields_of, spec_of, title_of};
 use crossterm::event::KeyEvent;
@@ -46,8 +47,8 @@ pub enum Kind {
     Migrate(CollectionAddress),
     /// Compare a collection with another one, which may be chosen already.
     Compare(CollectionAddress, Option<CollectionAddress>),
-    /// Delete a recovery point.
-    Delete(CollectionAddress, SnapshotName),
+    /// Delete recovery points.
+    Delete(CollectionAddress, Vec<SnapshotName>),
     /// Go on with an interrupted download.
     Resume(DownloadSpec),
     /// Remove what an interrupted download left: the file it would have become.
@@ -110,6 +111,8 @@ pub struct Wizard {
     pub complaint: Option<String>,
     /// Why the plan is shown again.
     pub stale: Option<String>,
+    /// Names to pick from.
+    pub offers: Offers,
     spec: Option<Spec>,
 }
 
@@ -138,7 +141,7 @@ impl Wizard {
             Kind::Revive(_) => fields.iter().position(empty).unwrap_or(0),
             _ => 0,
         };
-        Self { kind, fields, focus, page: Page::Form, complaint: None, stale: None, spec: None }
+        Self { kind, fields, focus, page: Page::Form, complaint: None, stale: None, offers: Offers::default(), spec: None }
     }
 
     /// A wizard that plans a specification anew, because its plan was stale.
@@ -164,7 +167,8 @@ impl Wizard {
             Kind::Restore(address, _) => format!("Restore {address}"),
             Kind::Migrate(address) => format!("Migrate {address}"),
             Kind::Compare(address, _) => format!("Compare {address}"),
-            Kind::Delete(address, _) => format!("Delete a recovery point of {address}"),
+            Kind::Delete(address, names) if names.len() == 1 => format!("Delete a recovery point of {address}"),
+            Kind::Delete(address, names) => format!("Delete {} recovery points of {address}", names.len()),
             Kind::Resume(spec) => format!("Resume the download from {}", spec.address),
             Kind::Discard(_) => "Discard an interrupted download".into(),
             Kind::Fleet(from, names) => format!("Migrate {} collections of {from}", names.len()),
@@ -193,6 +197,7 @@ impl Wizard {
         };
         if used {
             self.complaint = None;
+            self.filter_offers();
         }
         used
     }
@@ -204,8 +209,40 @@ impl Wizard {
                 form::paste(input, text);
                 true
             }
-            Page::Form => self.fields.get_mut(self.focus).is_some_and(|field| field.paste(text)),
+            Page::Form => {
+                let taken = self.fields.get_mut(self.focus).is_some_and(|field| field.paste(text));
+                self.filter_offers();
+                taken
+            }
             _ => false,
+        }
+    }
+
+    /// The field whose names are offered, where it has the focus.
+    fn offered(&self) -> Option<&Field> {
+        let field = self.fields.get(self.focus)?;
+        (self.offers.wanted() && field.label() == proposals::COLLECTION).then_some(field)
+    }
+
+    fn filter_offers(&mut self) {
+        if let Some(typed) = self.offered().map(|field| field.value().to_owned()) {
+            self.offers.filter(&typed);
+        }
+    }
+
+    /// An arrow: in a field with offers it picks one, else it goes to another field.
+    fn arrow(&mut self, motion: Motion, model: &Model) {
+        let names = self.offered().is_some();
+        let instance = self.fields.iter().find(|field| field.label() == proposals::TARGET).map_or("", Field::value).to_owned();
+        let picked = if names { self.offers.pick(motion, &instance, model) } else { None };
+        match picked {
+            Some(name) => {
+                if let Some(field) = self.fields.get_mut(self.focus) {
+                    *field = Field::edited(proposals::COLLECTION, &name);
+                }
+                self.complaint = None;
+            }
+            None => self.move_in_form(if motion == Motion::Up { View::Previous } else { View::Next }, model),
         }
     }
 
@@ -217,6 +254,10 @@ impl Wizard {
             (Page::Form, Action::View(View::Enter)) => self.plan(ticket, model),
             (Page::Form, Action::View(view)) => {
                 self.move_in_form(view, model);
+                Step::Stay
+            }
+            (Page::Form, Action::Move(motion)) => {
+                self.arrow(motion, model);
                 Step::Stay
             }
             (Page::Review { yes, .. }, Action::View(View::Left)) => {

@@ -4,8 +4,10 @@ use crate::support::{Cli, Server, World, wait_until};
 use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::problem::ProblemKind;
 use qsnap::jobs::manager::{JobState, Outcome};
+use qsnap::ops::create::CreateSpec;
 use qsnap::ops::deliver::Route;
 use qsnap::ops::flow::{self, Consent, Level, Need, Plan, Spec};
+use qsnap::ops::remembered;
 use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use qsnap::sandbox::seed::SeedCollection;
 use std::time::Duration;
@@ -96,5 +98,32 @@ async fn a_folder_that_does_not_exist_is_not_taken_for_a_file_name_without_a_wor
     assert!(said.contains("backups does not exist: a FILE of that name is written"), "{said}");
     for clear in ["there", "there/", "mine.snapshot", "missing/"] {
         assert_eq!(plan(clear).await, None, "{clear}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switching_an_alias_asks_for_the_alias_in_both_front_ends() {
+    let server = Server::sandbox(None, vec![SeedCollection { alias: Some("shop".into()), ..seed("old") }, seed("new")]).await;
+    let url = server.url();
+    let cli = Cli::new(&format!("[instances.a]\nurl = '{url}'\nprotection = 'protected'\n"));
+    let plan = cli.run(&["--dry-run", "--output", "json", "alias", "a/shop", "new"]).await.json();
+    assert_eq!(plan["plan"]["needs"]["confirm"], "a/shop", "{plan}");
+    let command = plan["plan"]["command"].as_str().unwrap();
+    assert!(command.ends_with("qsnap alias a/shop new --yes --confirm 'a/shop'"), "{command}");
+    let refused = cli.run(&["alias", "a/shop", "new", "--yes", "--confirm", "a/new"]).await;
+    assert_eq!(refused.code, 7, "{refused:?}");
+    let switched = cli.run(&["alias", "a/shop", "new", "--yes", "--confirm", "a/shop"]).await;
+    assert_eq!(switched.code, 0, "{switched:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_collections_are_remembered_by_history_and_proofs() {
+    let server = Server::sandbox(None, vec![seed("orders"), seed("other")]).await;
+    let world = World::open(&[("a", &server)]);
+    world.run(Spec::Create(CreateSpec { address: address("a/orders") })).await.unwrap();
+    world.run(restore("a/other", "a/else", Mode::New)).await.unwrap();
+    let names: Vec<String> = remembered::collections(&world.services).into_iter().map(|one| one.address.to_string()).collect();
+    for name in ["a/orders", "a/other", "a/else"] {
+        assert_eq!(names.iter().filter(|known| *known == name).count(), 1, "{name}: {names:?}");
     }
 }

@@ -14,9 +14,10 @@ use crate::tui::theme::Role;
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
-const GLOSSARY: [&str; 6] = [
+const GLOSSARY: [&str; 7] = [
     "proof: – nothing recorded · recorded: count and sample kept · ✓ proven: a restore matched",
     "last: age of the newest recovery point; never: there is none",
+    "! beside a collection: yellow or grey, it is being optimised; ✗: red. o tells more.",
     "A snapshot lies on the node that made it; d brings it here.",
     "Nothing happens on one key: each opens a plan that is only read.",
     "What destroys data wants its instance/collection typed.",

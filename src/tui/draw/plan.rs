@@ -9,6 +9,7 @@ use crate::tui::draw::text::{Row, frame_box, put, scrolled, wrap};
 use crate::tui::draw::wizard::columns;
 use crate::tui::theme::Role;
 use crate::tui::wizard::Wizard;
+use crate::tui::words::advice;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -115,6 +116,6 @@ fn finding_rows(rows: &mut Vec<Row>, finding: &Finding, fold: Fold, columns: usi
     let text = if fold < Fold::Looks { text } else { shorten_end(&text, columns) };
     rows.push(Row::new(role, text).indented(2));
     if !finding.advice.is_empty() && fold < Fold::Advice {
-        rows.push(Row::new(Role::Muted, format!("  {}", finding.advice)).indented(2));
+        rows.push(Row::new(Role::Muted, format!("  {}", advice(&finding.advice))).indented(2));
     }
 }

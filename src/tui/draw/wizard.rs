@@ -1,11 +1,15 @@
 //! The pages of a wizard.
 
+use crate::domain::address::encode;
 use crate::domain::text::{fit_left, shorten_end};
+use crate::domain::time;
 use crate::ops::flow::Plan;
 use crate::tui::app::App;
 use crate::tui::draw::plan;
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
 use crate::tui::form::Field;
+use crate::tui::layout;
+use crate::tui::proposals::TARGET;
 use crate::tui::specs::about;
 use crate::tui::theme::Role;
 use crate::tui::wizard::{Page, Wizard};
@@ -61,16 +65,52 @@ fn form(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
         rows.push(Row::new(Role::Danger, complaint.clone()));
         rows.push(Row::gap());
     }
-    let area = page(app, frame, wizard, &rows, wizard.fields.len() as u16 + 2);
+    let names = offer_rows(app, wizard);
+    let fields = wizard.fields.len() as u16;
+    let area = page(app, frame, wizard, &rows, fields + 2 + names.len() as u16);
     for (index, field) in wizard.fields.iter().enumerate() {
         field_line(app, frame, area, index as u16, field, index == wizard.focus);
+    }
+    for (line, row) in names.iter().enumerate() {
+        let text = shorten_end(&row.text, usize::from(area.width));
+        put(frame, area, fields + line as u16, Line::styled(text, style(app, row.role)));
     }
     let proposed = wizard.fields.get(wizard.focus).is_some_and(Field::is_proposed);
     let words = match proposed {
         true => "Typing replaces the marked text; End keeps it",
         false => "Enter shows the plan; nothing is changed yet",
     };
-    put(frame, area, wizard.fields.len() as u16 + 1, Line::styled(words, style(app, Role::Muted)));
+    put(frame, area, fields + 1 + names.len() as u16, Line::styled(words, style(app, Role::Muted)));
+}
+
+/// Names below the fields, as many as have room; the picked one is among them.
+fn offer_rows(app: &App, wizard: &Wizard) -> Vec<Row> {
+    if !wizard.offers.wanted() {
+        return Vec::new();
+    }
+    let instance = wizard.fields.iter().find(|field| field.label() == TARGET).map_or("", Field::value);
+    let all = wizard.offers.shown(instance, &app.model);
+    let heading = match (wizard.offers.ready, all.len()) {
+        (false, _) => "reading which names are known …".to_owned(),
+        (true, 0) => "no such name is known from history or proofs".to_owned(),
+        (true, n) => format!("{n} known from history and proofs (↓ picks one, typing filters)"),
+    };
+    let room = usize::from(frame_rows(app)).clamp(1, 6);
+    let picked = wizard.offers.picked();
+    let offset = layout::scroll(picked.unwrap_or(0), 0, room, all.len());
+    let mut rows = vec![Row::gap(), Row::new(Role::Muted, format!(" {heading}"))];
+    rows.extend(all.iter().enumerate().skip(offset).take(room).map(|(index, one)| {
+        let marked = picked == Some(index);
+        let name = fit_left(&encode(one.address.collection.raw()), usize::from(app.size.0).saturating_sub(29).clamp(8, 34));
+        let text = format!(" {} {name} {} UTC", if marked { "▸" } else { " " }, time::minute(one.at));
+        Row::new(if marked { Role::Selected } else { Role::Text }, text)
+    }));
+    rows
+}
+
+/// Lines that the names may have in this window.
+fn frame_rows(app: &App) -> u16 {
+    app.size.1.saturating_sub(14)
 }
 
 fn field_line(app: &App, frame: &mut Frame<'_>, area: Rect, line: u16, field: &Field, focused: bool) {

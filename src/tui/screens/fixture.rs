@@ -255,6 +255,9 @@ pub(super) fn collections_of(name: &InstanceName) -> Result<Listing<CollectionVi
         status: Some(CollectionStatus::parse(status)),
         points: Some(points),
         vectors: "768-d Cosine".into(),
+        shards: Some((2, 1)),
+        indexes: if collection == "products" { vec![("brand".into(), "keyword".into())] } else { vec![] },
+        trouble: (status == "red").then(|| "the optimiser stopped: no space left on device".to_owned()),
         aliases: if collection == "products" { vec!["shop".into()] } else { vec![] },
         newest: newest.map(|text| text.parse().unwrap()),
         recovery_points: Some(if newest.is_some() { 4 } else { 0 }),
@@ -287,6 +290,8 @@ pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPoint> {
                 sha256: Some("5b".repeat(32)),
             },
             proof,
+            points: (proof != ProofState::None).then_some((4_199_000, 4_200_000)),
+            taken_with: (proof != ProofState::None).then(|| "1.18.3".to_owned()),
             safety: false,
         }
     };

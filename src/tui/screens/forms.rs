@@ -1,9 +1,11 @@
 //! Forms: what they propose, and what becomes of it.
 
 use super::fixture::*;
+use super::{assert_named, sizes};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::flow::Spec;
 use crate::ops::restore::Mode;
+use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event};
 use crate::tui::layers::Layer;
 
@@ -105,4 +107,59 @@ fn protection_is_seen_in_every_window() {
     assert!(screen.contains("lab unreachable") && screen.contains("prod-eu (protected)"), "{screen}");
     let screen = Ui::new(80, 24).keys("2r").keys("left").screen();
     assert!(screen.contains("← prod-eu →  protected"), "{screen}");
+}
+
+#[test]
+fn a_deleted_collection_is_picked_from_what_is_remembered() {
+    sizes(|columns, rows, name| {
+        let mut ui = Ui::new(columns, rows);
+        ui.keys("D down enter");
+        remember(&mut ui);
+        ui.keys("down down");
+        assert_named(&mut ui, &format!("revive_names_{name}"));
+        assert_eq!(value(&ui, "collection"), "orders-2025");
+        ui.keys("enter");
+        let Some(Spec::Revive(spec)) = ui.asked() else { panic!("{:?}", ui.asked()) };
+        assert_eq!(spec.address.to_string(), "prod-eu/orders-2025");
+    });
+    let mut ui = Ui::new(80, 24);
+    ui.keys("D down enter");
+    remember(&mut ui);
+    let screen = ui.screen();
+    assert!(screen.contains("3 known from history and proofs"), "what exists is no candidate\n{screen}");
+    // Typing filters, and a name that nobody remembers can be typed.
+    ui.keys("inv");
+    let screen = ui.screen();
+    assert!(screen.contains("1 known") && screen.contains("invoices") && !screen.contains("orders"), "{screen}");
+    ui.keys("entory enter");
+    let Some(Spec::Revive(spec)) = ui.asked() else { panic!("{:?}", ui.asked()) };
+    assert_eq!(spec.address.to_string(), "prod-eu/inventory");
+}
+
+/// Answers the question for the names that history and proofs know.
+fn remember(ui: &mut Ui) {
+    use crate::domain::address::CollectionAddress;
+    use crate::ops::remembered::Remembered;
+    let one = |address: &str| Remembered { address: CollectionAddress::parse(address).unwrap(), at: wall() };
+    let all = ["prod-eu/orders", "prod-eu/orders-2025", "prod-eu/products", "staging/other", "prod-eu/invoices"].map(one);
+    let asked = ui.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Remembered(ticket) => Some(*ticket),
+        _ => None,
+    });
+    ui.send(Event::Data(asked.unwrap(), Data::Remembered(all.to_vec())));
+}
+
+#[test]
+fn instances_are_shown_in_the_order_of_the_configuration() {
+    let all = [
+        instance("zeta", crate::domain::instance::Protection::Open),
+        instance("alpha", crate::domain::instance::Protection::Open),
+    ];
+    let now = crate::tui::event::Now { mono: std::time::Duration::ZERO, wall: wall() };
+    let app = crate::tui::app::App::new(&all, LOOK, crate::tui::Banner::None, (80, 24), now);
+    let mut ui = Ui { app, mono: now.mono, effects: Vec::new() };
+    let screen = ui.screen();
+    assert!(screen.find("zeta").unwrap() < screen.find("alpha").unwrap(), "{screen}");
+    ui.keys("u");
+    assert_eq!(value(&ui, "to instance"), "zeta");
 }

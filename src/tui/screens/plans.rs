@@ -97,3 +97,43 @@ fn what_blocks_is_shown_in_full_and_first() {
     assert!(at("✗ room: the disk of staging is full") < at("! version"), "{screen}");
     assert!(at("make room first") < at("! version"), "{screen}");
 }
+
+#[test]
+fn advice_of_a_blocked_download_names_what_the_form_has() {
+    let mut plan = plan_of(Risk::Safe, None);
+    let advice = "choose another folder or file name, or allow overwriting it (--overwrite)";
+    plan.findings.push(Finding::block("file", "/home/ada/x.snapshot exists already", advice));
+    let mut ui = Ui::new(80, 24);
+    ui.keys("2d");
+    let form = ui.screen();
+    ui.keys("enter");
+    ui.plan(Ok(plan));
+    let screen = ui.screen();
+    assert!(!screen.contains("--overwrite"), "{screen}");
+    for field in ["if it exists", "folder or file"] {
+        assert!(form.contains(field) && screen.contains(field), "{field}\n{form}\n{screen}");
+    }
+}
+
+#[test]
+fn help_is_there_in_plans_forms_the_guide_and_the_history() {
+    let help = |keys: &str, key: &str| {
+        let mut ui = with_jobs(80, 24);
+        ui.keys(keys).keys(key);
+        let screen = ui.screen();
+        assert!(screen.contains("Keys here"), "{keys}\n{screen}");
+        ui.keys("esc");
+        assert!(!ui.screen().contains("Keys here"));
+    };
+    for (keys, key) in
+        [("m", "f1"), ("D", "?"), ("D", "f1"), ("H", "?"), ("q", "?"), ("3 enter", "?"), ("2 enter", "?"), ("/x", "f1")]
+    {
+        help(keys, key);
+    }
+    let mut ui = shown(80, 24);
+    ui.keys("?");
+    let screen = ui.screen();
+    assert!(screen.contains("Keys here") && screen.contains("show every check"), "{screen}");
+    ui.keys("? ?");
+    assert_eq!(ui.app.layers.len(), 2, "the help has no help of its own");
+}
