@@ -32,6 +32,7 @@ mod placement;
 pub mod proof;
 mod put_back;
 pub mod records;
+pub mod remembered;
 pub mod report;
 pub mod resolve;
 pub mod restore;

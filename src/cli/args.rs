@@ -62,7 +62,7 @@ pub struct Global {
     /// No progress.
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Show each step with its time.
+    /// List the checks that passed, and each step with its time.
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }

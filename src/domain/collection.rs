@@ -74,6 +74,11 @@ impl CollectionInfo {
         self.params.get("shard_number").and_then(Value::as_u64).unwrap_or(1)
     }
 
+    /// `params.replication_factor`; 1 when absent.
+    pub fn replication_factor(&self) -> u64 {
+        self.params.get("replication_factor").and_then(Value::as_u64).unwrap_or(1)
+    }
+
     /// Whether shards are named by keys.
     pub fn custom_sharding(&self) -> bool {
         self.params.get("sharding_method").and_then(Value::as_str) == Some("custom")

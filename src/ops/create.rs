@@ -251,6 +251,9 @@ pub(in crate::ops) async fn take(
                 let (undo, ledger, shown) = (undo(connection, node_index, address, taken.clone()), ledger.clone(), shown.clone());
                 job.on_failure(shown.clone(), async move { undo.await.inspect(|()| ledger.gone(&shown)) })
             });
+            if cleanup.is_none() {
+                job.resumable(Some(format!("{address} was not touched; kept: safety snapshot {shown}")));
+            }
             match kind {
                 Some(kind) => ledger.made(kind, &shown)?,
                 // It is what was wanted: nobody's leftover.

@@ -251,6 +251,8 @@ impl Plan {
         let name = match &self.spec {
             // Several collections of one instance: that is what must not be confused.
             Spec::Fleet(spec) => spec.to.to_string(),
+            // What changes is what the alias means.
+            Spec::Switch(spec) => spec.shown(),
             _ => address.to_string(),
         };
         match (self.risk, protection) {
@@ -264,6 +266,14 @@ impl Plan {
     /// Findings that block.
     pub fn blocked(&self) -> Vec<&Finding> {
         self.findings.iter().filter(|finding| finding.level == Level::Block).collect()
+    }
+
+    /// Findings as they are read: those that block or need a look, the worst first; and those that passed.
+    pub fn sorted_findings(&self) -> (Vec<&Finding>, Vec<&Finding>) {
+        let (passed, mut open): (Vec<&Finding>, Vec<&Finding>) =
+            self.findings.iter().partition(|finding| finding.level == Level::Good);
+        open.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        (open, passed)
     }
 
     /// What says that the target has another shape than what is to be put over it.
@@ -372,6 +382,11 @@ async fn plan_of(services: &Services, spec: Spec) -> Result<Plan, Problem> {
 /// The flags that agree to a plan on the command line; `typed` when the address has to be given.
 pub fn consent_flags(typed: bool, address: &dyn std::fmt::Display) -> String {
     if typed { format!(" --yes --confirm '{address}'") } else { " --yes".to_owned() }
+}
+
+/// How many checks passed, in words.
+pub fn checks_passed(count: usize) -> String {
+    if count == 1 { "1 check passed".to_owned() } else { format!("{count} checks passed") }
 }
 
 /// Starts an approved plan as a job.

@@ -187,6 +187,17 @@ impl Journal {
         if done.is_file() { done } else { self.folder.join(name) }
     }
 
+    /// Tries whether records can be written, without leaving one.
+    ///
+    /// # Errors
+    /// When they cannot: then no operation can start.
+    pub fn check(&self) -> Result<(), Problem> {
+        let path = self.folder.join(format!(".check-{:x}", std::process::id()));
+        let tried = std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(&path, b"qsnap"));
+        let _ = std::fs::remove_file(&path);
+        tried.map_err(|error| problem(&self.folder, &error))
+    }
+
     /// Begins a record. An operation whose journal cannot be written does not start.
     ///
     /// # Errors

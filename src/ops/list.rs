@@ -50,6 +50,12 @@ pub struct CollectionView {
     pub vectors: String,
     /// Aliases, sanitised.
     pub aliases: Vec<String>,
+    /// Shards, and replicas of each.
+    pub shards: Option<(u64, u64)>,
+    /// Indexed payload fields and their types.
+    pub indexes: Vec<(String, String)>,
+    /// Why it cannot be read, or what its optimiser reports.
+    pub trouble: Option<String>,
     /// When its newest recovery point was taken; safety snapshots, which hold what an overwrite replaced, are none.
     pub newest: Option<Timestamp>,
     /// How many recovery points there are; `None` when they could not be listed.
@@ -82,6 +88,10 @@ pub struct RecoveryPoint {
     pub snapshot: SnapshotInfo,
     /// How far it is proven.
     pub proof: ProofState,
+    /// Points that it can have, fewest and most, where they were recorded.
+    pub points: Option<(u64, u64)>,
+    /// Version of the server that took it, where that was recorded.
+    pub taken_with: Option<String>,
     /// It was taken before an overwrite, of what was replaced.
     pub safety: bool,
 }
@@ -196,6 +206,9 @@ async fn collection_view(
         points: None,
         vectors: String::new(),
         aliases,
+        shards: None,
+        indexes: Vec::new(),
+        trouble: None,
         newest: None,
         recovery_points: None,
         safety_snapshots: 0,
@@ -204,9 +217,15 @@ async fn collection_view(
         Ok(info) => {
             view.vectors = info.vectors_in_words();
             view.points = info.points;
+            view.shards = Some((info.shard_number(), info.replication_factor()));
+            view.trouble = info.optimizer_error;
+            view.indexes = info.payload_schema;
             view.status = Some(info.status);
         }
-        Err(error) => problems.push(error.into_problem(address.to_string())),
+        Err(error) => {
+            view.trouble = Some(error.message.clone());
+            problems.push(error.into_problem(address.to_string()));
+        }
     }
     for node in living.iter().map(|index| &connection.nodes[*index]) {
         match node.snapshots(&scope).await {
@@ -236,12 +255,16 @@ pub async fn recovery_points(services: &Services, address: &CollectionAddress) -
     let safeties = resolve::safeties_among(&marks(services).await, address, &located);
     let items = located.into_iter().map(|located| {
         let safety = safeties.contains(&create::shown(address, &located.snapshot.name));
-        let proof = match services.proofs.load(located.snapshot.sha256.as_deref()) {
+        let recorded = services.proofs.load(located.snapshot.sha256.as_deref());
+        let proof = match &recorded {
             None => ProofState::None,
             Some(proof) => proof.proven_at.map_or(ProofState::Recorded, ProofState::Proven),
         };
+        let points = recorded.as_ref().map(|proof| (proof.points_min, proof.points_max));
+        let taken_with = recorded.and_then(|proof| proof.qdrant_version);
         let node_url = connection.nodes.get(located.node).map(|node| node.url().to_string()).unwrap_or_default();
-        RecoveryPoint { address: address.clone(), node: located.node, node_url, snapshot: located.snapshot, proof, safety }
+        let (address, node, snapshot) = (address.clone(), located.node, located.snapshot);
+        RecoveryPoint { address, node, node_url, snapshot, proof, points, taken_with, safety }
     });
     Ok(Listing { items: items.collect(), problems })
 }

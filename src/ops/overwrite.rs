@@ -119,6 +119,10 @@ pub(in crate::ops) async fn overwrite(
 ) -> Result<Overwritten, Problem> {
     let destination = work.destination;
     let address = &destination.address;
+    // Until the server is told to restore, a cancel leaves the live data alone; what was begun by an earlier run is not ours.
+    if !work.earlier.between {
+        steps.job.resumable(Some(format!("{address} was not touched")));
+    }
     let safety = match (&work.earlier, work.skips.safety) {
         (Earlier { between: true, safety }, _) => safety.clone(),
         (_, true) => None,

@@ -146,9 +146,14 @@ impl ProofStore {
 
     /// All records of a collection, given as `instance/collection`.
     pub fn of_source(&self, source: &str) -> Vec<Proof> {
+        self.all().into_iter().filter(|proof| proof.source == source).collect()
+    }
+
+    /// All records that can be read.
+    pub fn all(&self) -> Vec<Proof> {
         let Ok(folder) = std::fs::read_dir(&self.folder) else { return Vec::new() };
         let texts = folder.flatten().filter_map(|entry| std::fs::read(entry.path()).ok());
-        texts.filter_map(|text| serde_json::from_slice::<Proof>(&text).ok()).filter(|proof| proof.source == source).collect()
+        texts.filter_map(|text| serde_json::from_slice::<Proof>(&text).ok()).collect()
     }
 
     /// Names come from servers: only their hash becomes a file name.

@@ -134,6 +134,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     let over = (spec.mode == Mode::InPlace).then_some(&spec.target);
     let latest = matches!(spec.source, RestoreSource::Snapshot(_, Which::Latest));
     let (known, named) = tokio::try_join!(source::gather(services, &spec.source, over), target::gather(services, &spec.target))?;
+    let asked = spec.mode;
     let spec = decide(services, spec, &known, &named)?;
     let beside = match &spec.beside {
         Some(_) => Some(target::gather(services, &spec.landing()).await?),
@@ -142,6 +143,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     let target = beside.as_ref().unwrap_or(&named);
     let overwrites = spec.mode == Mode::InPlace && target.occupied();
     let mut findings = vec![gates::version(known.version, target.version)];
+    findings.extend(nothing_beside(asked, &spec));
     findings.extend(known.findings.iter().cloned());
     findings.extend(known.content.findings(target.version));
     findings.extend(target.findings(spec.mode == Mode::InPlace, &known));
@@ -206,8 +208,12 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
 /// What the plan settles: the snapshot's own name, the mode, and the name beside a taken one.
 fn decide(services: &Services, mut spec: RestoreSpec, known: &Known, named: &Target) -> Result<RestoreSpec, Problem> {
     spec.source = known.pinned();
-    if spec.mode == Mode::Auto {
-        spec.mode = if named.name == NameUse::Free { Mode::New } else { Mode::SideBySide };
+    // Beside nothing there is no side: a free name is used itself, whatever was asked for.
+    let free = named.name == NameUse::Free;
+    match spec.mode {
+        Mode::Auto => spec.mode = if free { Mode::New } else { Mode::SideBySide },
+        Mode::SideBySide if free && spec.beside.is_none() => spec.mode = Mode::New,
+        _ => {}
     }
     if spec.mode == Mode::SideBySide && spec.beside.is_none() {
         let real = match &named.name {
@@ -221,6 +227,17 @@ fn decide(services: &Services, mut spec: RestoreSpec, known: &Known, named: &Tar
             .advise("leave out --skip, or give --mode in-place"));
     }
     Ok(spec)
+}
+
+/// What says that *side by side* was asked for, of a collection that does not exist.
+fn nothing_beside(asked: Mode, spec: &RestoreSpec) -> Option<Finding> {
+    (asked == Mode::SideBySide && spec.mode == Mode::New).then(|| {
+        Finding::look(
+            "mode",
+            format!("{} does not exist, so there is nothing to restore beside: it is restored under that name", spec.target),
+            "for a copy beside another collection, give that one's name",
+        )
+    })
 }
 
 /// Settings that an overwrite puts back: all of them where the snapshot is one of this very collection.
@@ -262,9 +279,10 @@ async fn key_finding(services: &Services, found: &Found, spec: &RestoreSpec, rou
 }
 
 fn consequence(spec: &RestoreSpec, named: &Target, overwrites: bool) -> String {
-    match (overwrites, &spec.beside) {
-        (true, _) => overwrite::consequence(&spec.target, named.points, spec.skips),
-        (false, Some(_)) => {
+    match (overwrites, &spec.beside, &named.name) {
+        (true, ..) => overwrite::consequence(&spec.target, named.points, spec.skips),
+        (false, Some(_), NameUse::Alias(real)) => format!("{} is an alias of {real}, which is not touched", spec.target),
+        (false, Some(_), NameUse::Collection) => {
             format!("{} keeps its {}; nothing of it is touched", spec.target, named.points_in_words().trim_end_matches(','))
         }
         _ => String::new(),

@@ -39,9 +39,14 @@ impl SwitchSpec {
         Self { free: true, ..Self::new(alias, to) }
     }
 
+    /// The alias's own address, which is typed to agree.
+    pub fn shown(&self) -> String {
+        format!("{}/{}", self.to.instance, encode(&self.alias))
+    }
+
     /// The same on the command line, without consent.
     pub fn command(&self) -> String {
-        format!("qsnap alias {}/{} {}", self.to.instance, encode(&self.alias), encode(self.to.collection.raw()))
+        format!("qsnap alias {} {}", self.shown(), encode(self.to.collection.raw()))
     }
 }
 
@@ -95,14 +100,14 @@ pub async fn plan(services: &Services, spec: SwitchSpec) -> Result<Plan, Problem
     let mut facts = Facts::default();
     facts.text("the alias points at", &from);
     let typed = protection == Protection::Protected;
-    let consent = flow::consent_flags(typed, to);
+    let consent = flow::consent_flags(typed, &spec.shown());
     Ok(Plan {
         operation: "switch",
         title: format!("alias {alias}: {from} → {}", to.collection),
         risk: Risk::Changes,
         consequence: format!("whoever asks for {alias} is answered by {to} from then on; {from} is not touched"),
         changes: Some((to.clone(), protection)),
-        source: format!("{}/{} ({from})", to.instance, encode(&spec.alias)),
+        source: format!("{} ({from})", spec.shown()),
         target: to.to_string(),
         steps: vec![Step::new("switch", format!("point {alias} at {}, in one step", to.collection))],
         findings,

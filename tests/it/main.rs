@@ -10,6 +10,7 @@ mod conformance;
 mod exchanges;
 mod fleet;
 mod flows;
+mod front;
 mod gate;
 mod guard;
 mod inspect;
