@@ -12,4 +12,5 @@ pub mod operate;
 pub mod printer;
 pub mod prompt;
 pub mod reporter;
+pub mod signals;
 pub mod usage;

@@ -8,9 +8,10 @@ use crate::cli::args::{Global, GuardArgs, Output};
 use crate::cli::commands::{fail, skipped};
 use crate::cli::exit::ExitStatus;
 use crate::cli::guard::aliases::Aliases;
-use crate::cli::operate::{Watched, watch};
+use crate::cli::operate::watch;
 use crate::cli::printer::Printer;
 use crate::cli::prompt;
+use crate::cli::signals::Signals;
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -21,7 +22,7 @@ use crate::ops::drop::DropSpec;
 use crate::ops::flow::{self, Consent, Plan, Spec};
 use crate::ops::guarded::Guarded;
 use crate::ops::report::{Report, Verdict};
-use crate::ops::resolve::{NameUse, name_use};
+use crate::ops::resolve::{self, NameUse, name_use};
 use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
 use crate::ops::services::Services;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 
 struct Guard<'a> {
     services: &'a Arc<Services>,
+    signals: Signals,
     global: &'a Global,
     printer: Printer,
     address: CollectionAddress,
@@ -40,9 +42,9 @@ struct Guard<'a> {
 pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, args: GuardArgs) -> ExitStatus {
     let address = CollectionAddress::parse(&args.address)
         .map_err(|why| Problem::new(ProblemKind::Usage, why, "").advise("`qsnap guard --help` shows how it is written"));
-    let outcome = match address {
-        Ok(address) => Guard { services, global, printer, address, args }.all().await,
-        Err(problem) => Err(problem),
+    let outcome = match (address, Signals::listen()) {
+        (Ok(address), Ok(signals)) => Guard { services, signals, global, printer, address, args }.all().await,
+        (Err(problem), _) | (_, Err(problem)) => Err(problem),
     };
     outcome.unwrap_or_else(|problem| fail(printer, &problem))
 }
@@ -57,7 +59,7 @@ impl Guard<'_> {
         }
         // Consent comes first: when the command has failed nobody may be there to give it.
         let consent = self.consent()?;
-        let taken = self.job(plan, &Consent::Yes).await?;
+        let taken = self.job(plan, &Consent::Yes, &self.signals).await?;
         let [snapshot] = &taken.created[..] else {
             return Err(Problem::new(ProblemKind::Refused, "its shards are on several nodes", self.address.to_string())
                 .advise("guard needs a collection that one node holds; nothing was run"));
@@ -78,9 +80,21 @@ impl Guard<'_> {
             .advise(format!("nothing was run; {}", finding.advice)));
         }
         let aliases = Aliases::before(self.services, &self.address).await?;
+        // One that came before the command is meant for guard: nothing is run any more.
+        if let Some(signal) = self.signals.heard() {
+            self.say(&format!("stopped by a signal; nothing was run; the snapshot is kept: {snapshot}"));
+            return Ok(ExitStatus::Stopped(signal));
+        }
         let program = self.args.command.first().map_or("", String::as_str);
         let guarded = Guarded::begin(self.services, &self.address, snapshot, (program, &aliases.words()))?;
-        let failed = match command::run(program, self.args.command.get(1..).unwrap_or_default(), snapshot).await {
+        let failed = match command::run(
+            program,
+            self.args.command.get(1..).unwrap_or_default(),
+            snapshot,
+            self.signals.from_now(),
+        )
+        .await
+        {
             Ok(0) => self.check(snapshot).await,
             Ok(code) => Some((format!("the command ended with {code}"), code)),
             Err(problem) => {
@@ -101,7 +115,7 @@ impl Guard<'_> {
     /// Whether the check, if there is one, failed: why, and with which code.
     async fn check(&self, snapshot: &str) -> Option<(String, u8)> {
         let line = self.args.check.clone()?;
-        match command::run("sh", &["-c".to_owned(), line], snapshot).await {
+        match command::run("sh", &["-c".to_owned(), line], snapshot, self.signals.from_now()).await {
             Ok(0) => None,
             Ok(code) => Some((format!("the check ended with {code}"), code)),
             Err(problem) => Some((format!("the check could not be made: {}", problem.message), 1)),
@@ -119,7 +133,7 @@ impl Guard<'_> {
             // When they cannot be listed, that is what is missing.
             for spec in aliases.free().await.unwrap_or_default() {
                 let made = match flow::plan(self.services, spec).await {
-                    Ok(plan) => self.job(plan, consent).await,
+                    Ok(plan) => self.later_job(plan, consent).await,
                     Err(problem) => Err(problem),
                 };
                 match made {
@@ -183,10 +197,14 @@ impl Guard<'_> {
         Spec::Restore(RestoreSpec { skips: skipped(&self.args.skip), ..spec })
     }
 
-    async fn job(&self, plan: Plan, consent: &Consent) -> Result<Report, Problem> {
+    async fn job(&self, plan: Plan, consent: &Consent, signals: &Signals) -> Result<Report, Problem> {
         let handle = flow::start(self.services, plan.approve(consent)?);
-        let Watched { result, .. } = watch(self.services, self.global, self.printer, handle).await?;
-        result
+        watch(self.services, self.global, self.printer, handle, signals.clone()).await.result
+    }
+
+    /// A job after the command: what was heard while that ran was meant for it.
+    async fn later_job(&self, plan: Plan, consent: &Consent) -> Result<Report, Problem> {
+        self.job(plan, consent, &self.signals.from_now()).await
     }
 
     /// A command that says it ended well may still have done what nobody meant.
@@ -225,7 +243,7 @@ impl Guard<'_> {
         }
         let spec = Spec::Delete(DeleteSpec { address: self.address.clone(), names: vec![name.clone()] });
         let plan = flow::plan(self.services, spec).await?;
-        self.job(plan, &Consent::Typed(self.address.to_string())).await?;
+        self.later_job(plan, &Consent::Typed(self.address.to_string())).await?;
         self.say("the command succeeded; the snapshot is deleted");
         Ok(ExitStatus::Done)
     }
@@ -252,14 +270,22 @@ impl Guard<'_> {
         // The command made it anew with another shape: nothing can be restored over that.
         if !skipped(&self.args.skip).safety {
             let plan = flow::plan(self.services, Spec::Create(CreateSpec { address: address.clone() })).await?;
-            for snapshot in self.job(plan, consent).await?.created {
+            for snapshot in self.later_job(plan, consent).await?.created {
                 guarded.replaced(&snapshot);
                 self.say(&format!("kept: {snapshot} (what the command made in its place)"));
             }
         }
         let plan = flow::plan(self.services, Spec::Drop(DropSpec { address: address.clone(), with_aliases: true })).await?;
-        self.job(plan, consent).await?;
+        self.later_job(plan, consent).await?;
         flow::plan(self.services, Spec::Revive(revive())).await
+    }
+
+    /// Whether the way back is still there; `None` where that cannot be told.
+    async fn snapshot_is_there(&self, name: &SnapshotName) -> Option<bool> {
+        let connection = self.services.connection(&self.address.instance).await.ok()?;
+        let (listed, problems) = resolve::snapshots(&connection, &self.address).await;
+        let there = listed.iter().any(|located| located.snapshot.name == *name);
+        (there || problems.is_empty()).then_some(there)
     }
 
     async fn roll_back(
@@ -273,7 +299,7 @@ impl Guard<'_> {
         self.say(&format!("{why}; rolling {} back", self.address));
         let rolling = async {
             let plan = self.way_back(guarded, name, consent).await?;
-            self.job(plan, consent).await
+            self.later_job(plan, consent).await
         };
         let report = match rolling.await {
             Ok(report) => report,
@@ -285,7 +311,12 @@ impl Guard<'_> {
                     }
                     _ => String::new(),
                 };
-                let advice = format!("THE ROLLBACK FAILED{back}; {}; the snapshot {snapshot} is kept", problem.advice);
+                let kept = match self.snapshot_is_there(name).await {
+                    Some(true) => format!("the snapshot {snapshot} is kept"),
+                    Some(false) => format!("the snapshot {snapshot} is gone: the command, or somebody else, deleted it"),
+                    None => format!("whether the snapshot {snapshot} is still there is not known"),
+                };
+                let advice = format!("THE ROLLBACK FAILED{back}; {kept}; {}", problem.advice);
                 return Err(problem.advise(advice));
             }
         };

@@ -7,6 +7,7 @@ use crate::cli::args::{Global, InspectArgs, Output};
 use crate::cli::exit::ExitStatus;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
+use crate::cli::signals::Signals;
 use crate::domain::address::Address;
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -81,13 +82,14 @@ async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: 
     let shared = services.clone();
     let work = move |job| async move { inspect::inspect(&shared, &spec, &job).await };
     let handle = services.jobs.spawn(title, Vec::new(), work);
-    match watch(services, global, printer, handle).await {
-        Ok(Watched { result: Ok(inspected), .. }) => Ok(inspected),
-        Ok(Watched { result: Err(problem), stopped: Some(signal) }) => {
+    let signals = Signals::listen().map_err(|problem| crate::cli::commands::fail(printer, &problem))?;
+    match watch(services, global, printer, handle, signals).await {
+        Watched { result: Ok(inspected), .. } => Ok(inspected),
+        Watched { result: Err(problem), stopped: Some(signal) } => {
             printer.problem(&problem);
             Err(ExitStatus::Stopped(signal))
         }
-        Ok(Watched { result: Err(problem), stopped: None }) | Err(problem) => Err(crate::cli::commands::fail(printer, &problem)),
+        Watched { result: Err(problem), stopped: None } => Err(crate::cli::commands::fail(printer, &problem)),
     }
 }
 

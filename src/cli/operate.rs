@@ -1,13 +1,15 @@
 //! Running operations headless: plan, consent, job with progress, report.
 
 use crate::cli::args::{Global, Output};
+use crate::cli::commands::fail;
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
 use crate::cli::prompt;
 use crate::cli::reporter::{Reporter, TICK};
+use crate::cli::signals::Signals;
 use crate::domain::problem::Problem;
 use crate::jobs::manager::{JobHandle, JobId};
-use crate::ops::flow::{self, Need, Plan, Spec};
+use crate::ops::flow::{self, Consent, Need, Plan, Spec};
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use serde_json::{Value, json};
@@ -27,10 +29,19 @@ pub async fn operate(
     specs: Vec<Result<Spec, Problem>>,
 ) -> ExitStatus {
     let single = specs.len() == 1;
+    let signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(problem) => return fail(printer, &problem),
+    };
     let (mut items, mut errors, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
     for spec in specs {
+        // One that came between two of them, or while one ended: the rest is not begun.
+        if let Some(signal) = signals.heard() {
+            statuses.push(ExitStatus::Stopped(signal));
+            break;
+        }
         let outcome = match spec {
-            Ok(spec) => one(services, global, printer, spec).await,
+            Ok(spec) => one(services, global, printer, spec, signals.clone()).await,
             Err(problem) => Err(problem),
         };
         match outcome {
@@ -93,15 +104,32 @@ fn show_report(global: &Global, printer: Printer, report: &Report) -> Value {
     json!(report)
 }
 
-async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: Spec) -> Result<Ended, Problem> {
-    let plan = flow::plan(services, spec).await?;
+async fn one(
+    services: &Arc<Services>,
+    global: &Global,
+    printer: Printer,
+    spec: Spec,
+    mut signals: Signals,
+) -> Result<Ended, Problem> {
+    let plan = tokio::select! {
+        plan = flow::plan(services, spec) => plan?,
+        signal = signals.next() => return Ok(Ended::Stopped(signal)),
+    };
     if global.dry_run {
         return Ok(Ended::Planned(Box::new(plan)));
     }
-    let consent = prompt::consent(printer, global, &plan);
+    // Whoever is asked may as well press Ctrl-C.
+    let asking = {
+        let (global, plan) = (global.clone(), plan.clone());
+        tokio::task::spawn_blocking(move || prompt::consent(printer, &global, &plan))
+    };
+    let consent = tokio::select! {
+        consent = asking => consent.unwrap_or(Consent::None),
+        signal = signals.next() => return Ok(Ended::Stopped(signal)),
+    };
     let approved = plan.approve(&consent)?;
     let handle = flow::start(services, approved);
-    let Watched { result, stopped } = watch(services, global, printer, handle).await?;
+    let Watched { result, stopped } = watch(services, global, printer, handle, signals).await;
     match (result, stopped) {
         (Err(problem), Some(signal)) => {
             printer.problem(&problem);
@@ -120,25 +148,22 @@ pub struct Watched<T> {
 }
 
 /// Waits for a job with its progress on stderr; a signal cancels it.
-///
-/// # Errors
-/// When signals cannot be watched.
 pub async fn watch<T>(
     services: &Services,
     global: &Global,
     printer: Printer,
     handle: JobHandle<T>,
-) -> Result<Watched<T>, Problem> {
+    mut signals: Signals,
+) -> Watched<T> {
     let id = handle.id;
     let mut reporter = Reporter::new(global, printer);
-    let mut stop = Stop::new()?;
     let mut stopped = None;
     let waiting = handle.wait();
     tokio::pin!(waiting);
     let result = loop {
         tokio::select! {
             result = &mut waiting => break result,
-            signal = stop.next() => {
+            signal = signals.next() => {
                 stopped = Some(signal);
                 services.jobs.cancel(id);
             }
@@ -146,44 +171,11 @@ pub async fn watch<T>(
         }
     };
     reporter.finish();
-    Ok(Watched { result, stopped })
+    Watched { result, stopped }
 }
 
 fn show(services: &Services, reporter: &mut Reporter, id: JobId) {
     if let Some(row) = services.jobs.rows().iter().find(|row| row.id == id) {
         reporter.show(row);
-    }
-}
-
-/// INT, TERM and HUP.
-struct Stop {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-}
-
-impl Stop {
-    fn new() -> Result<Self, Problem> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let open = |kind| {
-            signal(kind).map_err(|error| {
-                let message = format!("signals cannot be watched: {error}");
-                Problem::new(crate::domain::problem::ProblemKind::Failed, message, "")
-            })
-        };
-        Ok(Self {
-            interrupt: open(SignalKind::interrupt())?,
-            terminate: open(SignalKind::terminate())?,
-            hang_up: open(SignalKind::hangup())?,
-        })
-    }
-
-    /// The number of the next one.
-    async fn next(&mut self) -> u8 {
-        tokio::select! {
-            _ = self.interrupt.recv() => 2,
-            _ = self.terminate.recv() => 15,
-            _ = self.hang_up.recv() => 1,
-        }
     }
 }

@@ -237,7 +237,7 @@ pub(in crate::ops) async fn take(
             match &taken {
                 // Nobody knows whether the server still takes it: the cleanup waits for it, and the record stays open until
                 // it is known.
-                Err(error) if error.kind == ApiErrorKind::OutcomeUnknown => {}
+                Err(error) if matches!(error.kind, ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished) => {}
                 Err(_) => {
                     job.keep(stray);
                     ledger.not_taken(&source);

@@ -130,7 +130,7 @@ fn touches(error: &ApiError) -> Touched {
         | ApiErrorKind::Conflict
         | ApiErrorKind::Rejected
         | ApiErrorKind::RateLimited => Touched::No,
-        ApiErrorKind::OutcomeUnknown | ApiErrorKind::Timeout => Touched::Unknown,
+        ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished | ApiErrorKind::Timeout => Touched::Unknown,
         _ => Touched::Maybe,
     }
 }

@@ -4,7 +4,7 @@ use crate::domain::ids::CollectionName;
 use crate::jobs::progress::Progress;
 use crate::qdrant::api::{ApiResult, QdrantApi};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often telemetry is asked.
 const POLL: Duration = Duration::from_secs(2);
@@ -16,8 +16,11 @@ const IDLE_POLL: Duration = Duration::from_millis(250);
 /// How long a lost call is looked for before it is given up.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
-/// How long an unreachable server is waited for.
-const ABSENCE: Duration = Duration::from_secs(120);
+/// How long an unreachable server is waited for: a restart takes some seconds.
+const ABSENCE: Duration = Duration::from_secs(60);
+
+/// A snapshot that takes so long may be waiting for a shard that is being streamed (1.19.0 and older, PR#10018).
+const LONG: Duration = Duration::from_secs(60);
 
 /// How a call ended.
 pub enum Followed<T> {
@@ -36,10 +39,11 @@ pub async fn follow<T>(
     call: impl Future<Output = ApiResult<T>>,
 ) -> ApiResult<Followed<T>> {
     tokio::pin!(call);
+    let begun = Instant::now();
     let outcome = loop {
         tokio::select! {
             outcome = &mut call => break outcome,
-            () = tokio::time::sleep(POLL) => note_activity(node, name, progress).await,
+            () = tokio::time::sleep(POLL) => note_activity(node, name, progress, begun).await,
         }
     };
     match outcome {
@@ -53,8 +57,11 @@ pub async fn follow<T>(
     }
 }
 
-async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &Progress) {
+async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &Progress, begun: Instant) {
     match node.snapshot_activity(name).await {
+        Ok(Some(activity)) if activity.creating > 0 && begun.elapsed() > LONG => {
+            progress.note("the server is taking the snapshot; it waits while one of its shards is streamed to somebody");
+        }
         Ok(Some(activity)) if activity.creating > 0 => progress.note("the server is taking the snapshot"),
         Ok(Some(activity)) if activity.recovering > 0 => progress.note("the server is restoring"),
         Ok(_) => {}
@@ -95,5 +102,10 @@ async fn until_idle(node: &dyn QdrantApi, name: &CollectionName, lost: &ApiError
         tokio::time::sleep(POLL).await;
         waited += POLL;
     }
-    Err(lost.clone())
+    let mut lost = lost.clone();
+    if absent >= ABSENCE {
+        lost.kind = ApiErrorKind::Vanished;
+        lost.message = format!("{}, and the server did not come back", lost.message);
+    }
+    Err(lost)
 }

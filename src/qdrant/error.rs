@@ -38,6 +38,8 @@ pub enum ApiErrorKind {
     Cut,
     /// The connection broke after a request that changes something was sent: it may have happened.
     OutcomeUnknown,
+    /// The same, and the server did not come back since.
+    Vanished,
 }
 
 /// A failed call.
@@ -118,7 +120,7 @@ impl ApiError {
 
     fn problem_kind(&self) -> ProblemKind {
         match self.kind {
-            ApiErrorKind::Unreachable | ApiErrorKind::Timeout => ProblemKind::Unreachable,
+            ApiErrorKind::Unreachable | ApiErrorKind::Timeout | ApiErrorKind::Vanished => ProblemKind::Unreachable,
             ApiErrorKind::Unauthorized | ApiErrorKind::Forbidden => ProblemKind::NotAllowed,
             ApiErrorKind::NotFound => ProblemKind::NotFound,
             ApiErrorKind::OutcomeUnknown => ProblemKind::Unknown,
@@ -151,6 +153,9 @@ impl ApiError {
                 "a single answer of this size is not read: its points are larger than a server takes in one request"
             }
             ApiErrorKind::Cut => "the connection broke; try again",
+            ApiErrorKind::Vanished => {
+                "see whether the server runs; when it is back, look at the collection before you repeat anything"
+            }
             ApiErrorKind::OutcomeUnknown => "the server may still be at it: refresh and look before you repeat it",
             ApiErrorKind::Rejected | ApiErrorKind::Server => "the words are the server's own; its log may tell more",
         }

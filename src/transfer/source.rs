@@ -138,7 +138,12 @@ pub async fn next_chunk(
         Ok(Some(chunk)) => chunk.map(Some),
         Ok(None) => Ok(None),
         Err(_) => {
-            let words = format!("no byte came for {}", crate::domain::time::duration(stall));
+            let cause = if on.contains("/shards/") {
+                "; a server up to 1.19.0 sends nothing while another stream of the same shard runs"
+            } else {
+                ""
+            };
+            let words = format!("no byte came for {}{cause}", crate::domain::time::duration(stall));
             Err(ApiError::new(ApiErrorKind::Cut, "read the snapshot", on, words))
         }
     }

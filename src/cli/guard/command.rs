@@ -1,10 +1,10 @@
 //! The guarded command, and the check after it.
 
+use crate::cli::signals::Signals;
 use crate::config::load::GUARD_SNAPSHOT;
 use crate::domain::problem::{Problem, ProblemKind};
 use std::process::ExitStatus;
 use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs a program with its own input and output. Gives its exit code; 128 and the signal when one ended it.
 ///
@@ -12,13 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// # Errors
 /// When it could not be started: then nothing was run.
-pub async fn run(program: &str, arguments: &[String], snapshot: &str) -> Result<u8, Problem> {
-    let unwatched = |error: std::io::Error| {
-        Problem::new(ProblemKind::Failed, format!("signals cannot be watched: {error}"), "").advise("nothing was run")
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(unwatched)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(unwatched)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(unwatched)?;
+pub async fn run(program: &str, arguments: &[String], snapshot: &str, mut signals: Signals) -> Result<u8, Problem> {
     let mut child = Command::new(program).args(arguments).env(GUARD_SNAPSHOT, snapshot).spawn().map_err(|error| {
         let shown = crate::domain::text::one_line(program, 100);
         Problem::new(ProblemKind::Usage, format!("the command cannot be started: {error}"), shown)
@@ -27,10 +21,11 @@ pub async fn run(program: &str, arguments: &[String], snapshot: &str) -> Result<
     let status = loop {
         tokio::select! {
             status = child.wait() => break status,
-            // The terminal sends it to the command too, which decides.
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => pass_on(&child),
-            _ = hang_up.recv() => pass_on(&child),
+            signal = signals.next() => match signal {
+                // The terminal sends it to the command too, which decides.
+                2 => {}
+                _ => pass_on(&child),
+            },
         }
     };
     // How it ended is not known: that is no success.
