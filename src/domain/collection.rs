@@ -177,7 +177,12 @@ impl CollectionCluster {
 
     /// Replicas that are not Active, as `shard 0 Dead`.
     pub fn unhealthy(&self) -> Vec<String> {
-        let bad = self.replicas.iter().filter(|r| r.state != "Active");
+        self.unhealthy_where(|_| true)
+    }
+
+    /// The same, of replicas on some peers only.
+    pub fn unhealthy_where(&self, on: impl Fn(PeerId) -> bool) -> Vec<String> {
+        let bad = self.replicas.iter().filter(|r| r.state != "Active" && on(r.peer.unwrap_or(self.peer)));
         bad.map(|r| format!("shard {} {}", r.shard, r.state)).collect()
     }
 }

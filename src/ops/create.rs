@@ -16,7 +16,7 @@ use crate::ops::report::Report;
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
-use crate::ops::unread::Unread;
+use crate::ops::unread::{Unread, is_damage};
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use std::collections::BTreeSet;
@@ -48,13 +48,20 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
         return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), address.to_string())
             .advise(format!("name {real} itself")));
     }
-    let info = connection.whole().collection(&address.collection).await.map_err(problem)?;
+    let held = placement::held(&connection, address).await.map_err(problem)?;
+    let source = match connection.whole().collection(&address.collection).await {
+        Ok(info) => Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word())),
+        // Shards of which no replica is left cannot be asked; those that live can be saved all the same.
+        Err(error) if is_damage(&error) && !held.silent.is_empty() => {
+            let words = format!("{address} cannot be read while a node does not answer: {}", error.message);
+            Finding::look("source", words, "what the other nodes hold can be saved, without a proof")
+        }
+        Err(error) => return Err(problem(error)),
+    };
     let holder = connection.node(placement::holder(&connection, address).await)?;
     let activity = holder.snapshot_activity(&address.collection).await.ok().flatten();
-    let mut findings =
-        vec![Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word()))];
+    let mut findings = vec![source];
     findings.extend(gates::snapshot_name(&address.collection));
-    let held = placement::held(&connection, address).await.map_err(|error| error.into_problem(address.to_string()))?;
     let nodes = held.nodes.clone();
     findings.extend(held.findings());
     findings.push(gates::idle(activity, &address.to_string()));

@@ -1,7 +1,8 @@
 //! Is the data right? Count, state, schema and the proof sample, asked on every node.
 
 use crate::domain::address::CollectionAddress;
-use crate::domain::collection::{CollectionInfo, CollectionStatus};
+use crate::domain::collection::{CollectionCluster, CollectionInfo, CollectionStatus};
+use crate::domain::ids::PeerId;
 use crate::domain::point::PointId;
 use crate::domain::settings::Settings;
 use crate::domain::size::exact;
@@ -13,9 +14,8 @@ use crate::ops::proof::Proof;
 use crate::ops::report::{PointCounts, SampleCounts, Verdict};
 use crate::ops::scan::Reader;
 use crate::ops::services::Connection;
-use crate::ops::unread::Unread;
+use crate::ops::unread::{Unread, is_damage};
 use crate::qdrant::api::Fields;
-use crate::qdrant::error::ApiErrorKind;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,20 +129,45 @@ pub async fn verify(
     }
 }
 
+/// What each node that answers says of the shards, and the nodes that do not answer.
+struct Views {
+    clusters: Vec<(usize, CollectionCluster)>,
+    silent: Vec<usize>,
+    refused: Vec<String>,
+}
+
+impl Views {
+    async fn ask(connection: &Connection, address: &CollectionAddress) -> Self {
+        let asked = connection.nodes.iter().map(|node| node.collection_cluster(&address.collection));
+        let mut views = Self { clusters: Vec::new(), silent: Vec::new(), refused: Vec::new() };
+        for (index, answer) in futures_util::future::join_all(asked).await.into_iter().enumerate() {
+            match answer {
+                Ok(cluster) => views.clusters.push((index, cluster)),
+                Err(error) if is_silence(&error) && connection.nodes.len() > 1 => views.silent.push(index),
+                Err(error) => views.refused.push(error.message),
+            }
+        }
+        views
+    }
+
+    /// Replicas that are not active. What lies on a node that does not answer is no fault of the restore, and does not come
+    /// back by waiting.
+    fn unhealthy(&self, cluster: &CollectionCluster) -> Vec<String> {
+        let living: Vec<PeerId> = self.clusters.iter().map(|(_, cluster)| cluster.peer).collect();
+        cluster.unhealthy_where(|peer| self.silent.is_empty() || living.contains(&peer))
+    }
+}
+
 /// Waits until no shard moves and all replicas are Active; what is still wrong then shows in the facts.
 async fn settle(connection: &Connection, address: &CollectionAddress, progress: &Progress) {
     let mut waited = Duration::ZERO;
     while waited < SETTLING {
-        let mut restless = false;
-        for node in &connection.nodes {
-            match node.collection_cluster(&address.collection).await {
-                Ok(cluster) => restless |= cluster.moving > 0 || !cluster.unhealthy().is_empty(),
-                // A replica on a node that is gone does not come back by waiting.
-                Err(error) if is_silence(&error) && connection.nodes.len() > 1 => {}
-                Err(_) => return,
-            }
-        }
-        if !restless {
+        let views = Views::ask(connection, address).await;
+        let still = |(_, cluster): &(usize, CollectionCluster)| {
+            let moves = cluster.moving > 0 && views.silent.is_empty();
+            !moves && views.unhealthy(cluster).is_empty()
+        };
+        if !views.refused.is_empty() || views.clusters.iter().all(still) {
             return;
         }
         progress.note("waiting until all replicas are active");
@@ -203,42 +228,23 @@ async fn gather(
 /// Counts and replicas as each node sees them.
 async fn ask_nodes(connection: &Connection, address: &CollectionAddress, exact: bool, found: &mut Found) {
     let several = connection.nodes.len() > 1;
-    for node in &connection.nodes {
-        let cluster = match node.collection_cluster(&address.collection).await {
-            Ok(cluster) => cluster,
-            Err(error) if is_silence(&error) && several => {
-                found.silent.push(node.url().to_string());
-                continue;
-            }
-            Err(error) => {
-                found.unread.push(format!("the state of its shards is not known: {}", error.message));
-                continue;
-            }
-        };
+    let views = Views::ask(connection, address).await;
+    found.silent.extend(views.silent.iter().map(|index| connection.nodes[*index].url().to_string()));
+    found.unread.extend(views.refused.iter().map(|why| format!("the state of its shards is not known: {why}")));
+    for (index, cluster) in &views.clusters {
+        let node = &connection.nodes[*index];
         let (dead, moving): (Vec<String>, Vec<String>) =
-            cluster.unhealthy().into_iter().partition(|text| text.ends_with(" Dead"));
+            views.unhealthy(cluster).into_iter().partition(|text| text.ends_with(" Dead"));
         found.doubts.extend(dead);
         found.unsettled.extend(moving);
         // One node was asked already, as the whole.
         if several && exact {
             match node.count(&address.collection).await {
                 Ok(count) => found.counts.push(count),
-                Err(error) if error.kind == ApiErrorKind::Server => {
-                    found.doubts.push(format!("{} cannot count: {}", node.url(), error.message));
-                }
+                Err(error) if is_damage(&error) => found.doubts.push(format!("{} cannot count: {}", node.url(), error.message)),
                 Err(error) => found.unread.push(format!("{} was not counted: {}", node.url(), error.message)),
             }
         }
-    }
-    // What is dead because its node is gone is no damage of what was restored.
-    if !found.silent.is_empty() {
-        let dead = std::mem::take(&mut found.doubts);
-        let (dead, other): (Vec<String>, Vec<String>) = dead.into_iter().partition(|text| text.ends_with(" Dead"));
-        found.doubts = other;
-        let mut dead = dead;
-        dead.sort();
-        dead.dedup();
-        found.unread.extend(dead.first().map(|_| format!("while a node does not answer: {}", dead.join(", "))));
     }
 }
 
