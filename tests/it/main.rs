@@ -24,6 +24,7 @@ mod pair;
 mod proxy;
 mod pty;
 mod recovery;
+mod scoped;
 mod settings;
 mod strict;
 mod support;
