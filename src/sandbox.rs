@@ -46,6 +46,8 @@ pub struct SandboxOptions {
     pub api_key: Option<String>,
     /// Key that may only read.
     pub read_only_api_key: Option<String>,
+    /// Key with all rights to one collection and none beyond, and the name of that collection: a JWT with `rw` on it.
+    pub collection_key: Option<(String, String)>,
     /// Nodes; 1 is a standalone server, unless it is a cluster of one.
     pub nodes: usize,
     /// A cluster, also of one node: only there shard keys can be made. Several nodes always are one.
@@ -70,6 +72,7 @@ impl Default for SandboxOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             api_key: None,
             read_only_api_key: None,
+            collection_key: None,
             nodes: 1,
             cluster: false,
             rate: None,

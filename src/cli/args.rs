@@ -381,6 +381,9 @@ pub struct SandboxArgs {
     /// Key that may only read.
     #[arg(long, value_name = "KEY")]
     pub read_only_api_key: Option<String>,
+    /// Key with all rights to one collection, as a JWT may have.
+    #[arg(long, value_name = "KEY:COLLECTION", value_parser = pair)]
+    pub collection_key: Option<(String, String)>,
     /// Nodes of the cluster.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub nodes: u8,

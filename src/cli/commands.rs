@@ -386,6 +386,7 @@ async fn start_sandbox(args: &SandboxArgs) -> Result<Sandbox, Problem> {
         listen: args.listen,
         api_key: args.api_key.clone(),
         read_only_api_key: args.read_only_api_key.clone(),
+        collection_key: args.collection_key.clone(),
         nodes: usize::from(args.nodes),
         cluster: false,
         rate: args.rate,

@@ -4,6 +4,7 @@
 //! position in every 256 KiB, holes between, so that a gigabyte costs little disk and a block in the
 //! wrong place still changes the hash.
 
+use crate::sandbox::config;
 use crate::sandbox::world::{Cluster, Collection, Replica, mix};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -91,7 +92,7 @@ impl Picture {
             }
         });
         Self {
-            config: collection.config.clone(),
+            config: config::shown(&collection.config),
             schema: collection.payload_schema.clone().into_iter().collect(),
             shards: shards.collect(),
             keys: collection.keys(),

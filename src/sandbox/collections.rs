@@ -1,11 +1,13 @@
 //! Collections, aliases, cluster and telemetry.
 
 use crate::sandbox::VERSION;
+use crate::sandbox::access::Reach;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
 use crate::sandbox::config::{self, Change};
 use crate::sandbox::indexes;
 use crate::sandbox::limiter::Buckets;
 use crate::sandbox::world::Node;
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -25,9 +27,10 @@ pub async fn root() -> Answer {
 }
 
 /// `GET /collections`
-pub async fn list(State(node): State<Node>) -> Answer {
-    let names: Vec<Value> = node.world.cluster().collections.keys().map(|name| json!({"name": name})).collect();
-    ok(json!({"collections": names}))
+pub async fn list(State(node): State<Node>, Extension(reach): Extension<Reach>) -> Answer {
+    let cluster = node.world.cluster();
+    let names = cluster.collections.keys().filter(|name| reach.sees(name));
+    ok(json!({"collections": names.map(|name| json!({"name": name})).collect::<Vec<_>>()}))
 }
 
 /// `GET /collections/{c}`
@@ -38,7 +41,7 @@ pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<
     let points: usize = shards.iter().map(|(_, points)| points.len()).sum();
     Ok(ok(json!({
         "status": "green", "optimizer_status": "ok", "indexed_vectors_count": 0, "points_count": points,
-        "segments_count": collection.shards.len(), "config": collection.config,
+        "segments_count": collection.shards.len(), "config": config::shown(&collection.config),
         "payload_schema": indexes::shown(collection, &shards),
         "update_queue": {"length": 0},
     })))
@@ -127,17 +130,22 @@ pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Resul
 }
 
 /// `GET /aliases`
-pub async fn aliases(State(node): State<Node>) -> Answer {
+pub async fn aliases(State(node): State<Node>, Extension(reach): Extension<Reach>) -> Answer {
     let cluster = node.world.cluster();
-    let each = cluster.aliases.iter().map(|(alias, name)| json!({"alias_name": alias, "collection_name": name}));
+    let seen = cluster.aliases.iter().filter(|(alias, _)| reach.sees(alias));
+    let each = seen.map(|(alias, name)| json!({"alias_name": alias, "collection_name": name}));
     ok(json!({"aliases": each.collect::<Vec<_>>()}))
 }
 
 /// `GET /collections/{c}/aliases`
-pub async fn aliases_of(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+pub async fn aliases_of(
+    State(node): State<Node>,
+    Extension(reach): Extension<Reach>,
+    Path(name): Path<String>,
+) -> Result<Answer, Refusal> {
     let cluster = node.world.cluster();
     let real = cluster.resolve(&name)?;
-    let each = cluster.aliases.iter().filter(|(_, target)| **target == real);
+    let each = cluster.aliases.iter().filter(|(alias, target)| **target == real && reach.sees(alias));
     let list: Vec<Value> = each.map(|(alias, name)| json!({"alias_name": alias, "collection_name": name})).collect();
     Ok(ok(json!({"aliases": list})))
 }

@@ -50,7 +50,24 @@ pub fn of_request(body: &Value, strict: Option<&Value>) -> Result<Value, Refusal
     Ok(with_server_default(config, strict))
 }
 
-/// Puts the server's strict mode under that of the configuration.
+/// The configuration as info and snapshots show it: without empty `hnsw_config` of vectors. The server keeps them, so the
+/// collection's own snapshots are then incompatible with it (1.16.3).
+pub fn shown(config: &Value) -> Value {
+    let mut shown = config.clone();
+    let hide = |vector: &mut Value| {
+        if vector["hnsw_config"].as_object().is_some_and(Map::is_empty) {
+            vector.as_object_mut().map(|vector| vector.remove("hnsw_config"));
+        }
+    };
+    match shown.pointer_mut("/params/vectors") {
+        Some(one) if one.get("size").is_some_and(Value::is_u64) => hide(one),
+        Some(Value::Object(named)) => named.values_mut().for_each(hide),
+        _ => {}
+    }
+    shown
+}
+
+/// Fills in the server's strict mode; keys of the configuration win.
 pub fn with_server_default(mut config: Value, strict: Option<&Value>) -> Value {
     if let Some(Value::Object(server)) = strict {
         let mut whole = server.clone();

@@ -1,4 +1,4 @@
-//! Filters of points: which match, how much they ask, and which indexes they want.
+//! Point filters: matching, their size, and the indexes they need.
 
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::path;
@@ -160,7 +160,7 @@ fn in_range(range: &Value, value: f64) -> bool {
     holds("gt", |a, b| a > b) && holds("gte", |a, b| a >= b) && holds("lt", |a, b| a < b) && holds("lte", |a, b| a <= b)
 }
 
-/// Refuses a filter on a key without a fitting index.
+/// The error for a filter on a key without a suitable index.
 pub fn wants_index(key: &str, kinds: &[&str]) -> Refusal {
     let kinds = kinds.join(", ");
     let what = format!("Index required but not found for \"{key}\" of one of the following types: [{kinds}]");

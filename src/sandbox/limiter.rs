@@ -1,5 +1,5 @@
-//! Rate limits: a bucket of tokens for each replica of a shard, full at first, refilled by a sixtieth of its capacity
-//! each second (1.16.3).
+//! Rate limits: a token bucket per shard replica. It starts full and regains a sixtieth of its capacity each second
+//! (1.16.3).
 
 use crate::sandbox::answer::Refusal;
 use serde_json::Value;
@@ -30,13 +30,13 @@ pub struct Buckets {
 }
 
 impl Buckets {
-    /// Those of a replica that was just made or restored. `enabled` is not asked there, as on the real server.
+    /// Buckets of a replica that was just created or restored. Like the real server, this ignores `enabled`.
     pub fn of_new_replica(config: &Value) -> Self {
         let bucket = |key: &str| config["strict_mode_config"][key].as_u64().map(Bucket::per_minute);
         Self { read: bucket("read_rate_limit"), write: bucket("write_rate_limit") }
     }
 
-    /// Those after strict mode was changed: full again, and gone when it is not enabled.
+    /// Buckets after a change of strict mode: full again, and none if it is not enabled.
     pub fn of_changed_config(config: &Value) -> Self {
         if config["strict_mode_config"]["enabled"] == true { Self::of_new_replica(config) } else { Self::default() }
     }
@@ -52,12 +52,12 @@ impl Buckets {
     }
 }
 
-/// Why a bucket gives nothing.
+/// Why a bucket refuses.
 #[derive(Debug, PartialEq)]
 enum Lack {
-    /// It never holds that much.
+    /// The request costs more than the capacity.
     TooLarge,
-    /// It holds so much now, and enough after a while.
+    /// Tokens available now, and how long until there are enough.
     Later(f64, Duration),
 }
 

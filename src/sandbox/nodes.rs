@@ -1,6 +1,6 @@
-//! Nodes that are stopped and started again, as in a real cluster of three (1.16.3): the others answer on; replicas stay
-//! `Active` in their eyes until a change misses them, then they are `Dead` where another one took it; a node that comes
-//! back fetches what it missed.
+//! Stopping and starting nodes, as in a real cluster of three (1.16.3). The other nodes keep answering. Replicas of the
+//! stopped node are listed as `Active` until a write fails on them; then they are `Dead`, if another replica took the
+//! write. A node that starts again copies what it missed.
 
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::routes;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// What became of the seed: nothing yet, or an error if it failed.
+/// The result of seeding; `None` while it runs.
 pub type Seeded = watch::Receiver<Option<Result<(), String>>>;
 
 /// Bytes that may wait unread on a connection. Left alone, Linux lets 32 MB pile up on the loopback: a client would take
@@ -113,7 +113,7 @@ fn serve(world: &Arc<World>, seeded: &Seeded, node: usize, listener: TcpListener
 }
 
 impl Cluster {
-    /// Refuses what all nodes must agree on when most of them are stopped. The real server takes ten seconds for it.
+    /// Fails when too few nodes run for consensus. The real server answers after ten seconds; the sandbox at once.
     pub fn agree(&self) -> Result<(), Refusal> {
         if self.nodes.len() > 1 && self.stopped.len() * 2 >= self.nodes.len() {
             return Err(Refusal::internal("Waiting for consensus operation commit failed. Timeout set at: 10 seconds"));
@@ -126,7 +126,7 @@ impl Cluster {
         (0..self.nodes.len()).find(|node| !self.stopped.contains(node)).unwrap_or(0)
     }
 
-    /// A node is back: its replicas take what they missed from others.
+    /// Marks a node as running; its replicas copy what they missed.
     fn come_back(&mut self, node: usize) {
         self.stopped.remove(&node);
         let stopped = self.stopped.clone();

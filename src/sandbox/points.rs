@@ -31,7 +31,7 @@ fn completed(cluster: &mut Cluster) -> Answer {
     ok(json!({"operation_id": cluster.counter, "status": "completed"}))
 }
 
-/// Changes points, each in its shard, after the shards were paid for it. Shards out of reach fail alone.
+/// Changes points shard by shard, after taking write tokens. A shard without a live replica fails; the others are written.
 fn change<T>(
     collection: &mut Collection,
     stopped: &BTreeSet<usize>,

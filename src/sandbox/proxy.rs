@@ -1,4 +1,4 @@
-//! What a proxy before the server does: wants credentials of its own, answers in HTML, refuses, cuts, limits.
+//! A proxy in front of the server: asks for its own credentials, answers with HTML pages, limits sizes and rates.
 
 use crate::sandbox::answer::{Answer, Refusal, build};
 use crate::sandbox::faults::{Kind, Route};
@@ -60,7 +60,7 @@ fn stated_length(answer: &Answer) -> Option<u64> {
     answer.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The credentials that the options ask for, before any key of the server.
+/// Refuses a request without the credentials that the options ask for.
 fn wants_credentials(node: &Node, headers: &HeaderMap) -> Option<Answer> {
     let given = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if node.world.basic_auth.as_ref().is_some_and(|expected| headers.get(header::AUTHORIZATION) != Some(expected)) {
@@ -75,8 +75,8 @@ fn wants_credentials(node: &Node, headers: &HeaderMap) -> Option<Answer> {
     }
 }
 
-/// An HTTP/1.0 POST without a length is refused without a word by the real server (1.16.3): a proxy speaks so by default,
-/// and drops the length of an empty body. A fault refuses every POST without a body.
+/// The real server answers 400 without a body to an HTTP/1.0 POST without `Content-Length` (1.16.3). nginx sends such
+/// requests by default. The fault refuses every POST without a body.
 fn lacks_body(request: &Request, fault: impl Fn() -> bool) -> bool {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -87,7 +87,7 @@ fn lacks_body(request: &Request, fault: impl Fn() -> bool) -> bool {
     request.version() == Version::HTTP_10 && length.is_none() || is_empty && fault()
 }
 
-/// The answer that a fault gives instead of the server's.
+/// The answer of a fault, in place of the server's.
 fn refusal(kind: Kind) -> Option<Answer> {
     match kind {
         Kind::Status(502) => Some(page(StatusCode::BAD_GATEWAY)),
@@ -104,7 +104,7 @@ fn refusal(kind: Kind) -> Option<Answer> {
     }
 }
 
-/// A proxy's page.
+/// An HTML page as proxies send it.
 fn page(status: StatusCode) -> Answer {
     let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or("Error"));
     let body = format!("<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>");

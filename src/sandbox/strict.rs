@@ -1,4 +1,5 @@
-//! Strict mode: what it refuses, in the real server's words (1.16.3). Snapshots, info and PATCH are never refused.
+//! Strict mode: which requests it refuses, with the real server's messages (1.16.3). Snapshot requests, info and PATCH
+//! are never refused.
 
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::filter::{Filter, wants_index};
@@ -6,10 +7,10 @@ use crate::sandbox::world::Collection;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// Calls after which the size of a collection is looked at again.
+/// The size of a collection is measured again after this many checks.
 const SIZE_INTERVAL: u64 = 32;
 
-/// The size of a collection as strict mode sees it: as it was at every 32nd call that asked.
+/// The size of a collection as strict mode knows it: measured at every 32nd check.
 #[derive(Debug, Clone, Default)]
 pub struct SeenSize {
     calls: u64,
@@ -29,14 +30,14 @@ pub struct Read<'a> {
     pub filter: Option<&'a Filter>,
 }
 
-/// The rules of one collection; none where strict mode is not enabled.
+/// The limits of one collection; none if strict mode is not enabled.
 pub struct Strict<'a> {
     rules: Option<&'a Value>,
     collection: &'a Collection,
 }
 
 impl<'a> Strict<'a> {
-    /// The rules of a collection.
+    /// The limits of a collection.
     pub fn of(collection: &'a Collection) -> Self {
         let config = &collection.config["strict_mode_config"];
         Self { rules: Some(config).filter(|config| config["enabled"] == true), collection }
@@ -72,7 +73,7 @@ impl<'a> Strict<'a> {
         self.at_most(Some(points), "upsert_max_batchsize", "upsert limit")
     }
 
-    /// Checks whether one more payload index may be made; one that exists counts as well.
+    /// Checks whether a payload index may be created; changing an existing one is checked too.
     pub fn index(&self) -> Result<(), Refusal> {
         match self.number("max_payload_index_count") {
             Some(most) if self.collection.payload_schema.len() as u64 >= most => {
@@ -119,7 +120,7 @@ impl<'a> Strict<'a> {
     }
 }
 
-/// Checks the size of a collection before it grows; of a change of payload only that of the payload is asked.
+/// Checks the size of a collection before a write. Setting payload checks the payload size only.
 pub fn check_size(collection: &mut Collection, only_payload: bool) -> Result<(), Refusal> {
     let strict = Strict::of(collection);
     let most_vectors = strict.number("max_collection_vector_size_bytes").filter(|_| !only_payload);

@@ -302,7 +302,7 @@ fn broken_replica() -> Refusal {
     Refusal::internal("Service internal error: Failed to restore local replica")
 }
 
-/// What another node answers for a shard all of whose replicas are on stopped nodes.
+/// The error for a shard whose replicas are all on stopped nodes.
 fn unreachable(shard: &Shard) -> Refusal {
     let count = shard.replicas.len();
     let each =
@@ -347,7 +347,7 @@ impl Collection {
         numbers.get(at).copied().ok_or_else(missing)
     }
 
-    /// The shards of one key, or all.
+    /// The shards of one key, or all shards.
     pub fn asked(&self, key: Option<&Value>) -> Result<impl Iterator<Item = (&u32, &Shard)>, Refusal> {
         if let Some(key) = key
             && !self.shards.values().any(|shard| shard.key.as_ref() == Some(key))
@@ -358,32 +358,32 @@ impl Collection {
         Ok(self.shards.iter().filter(move |(_, shard)| key.is_none() || shard.key == key))
     }
 
-    /// One readable replica of every shard, of one key or of all, or the words of the real server when one is broken or
-    /// out of reach.
+    /// One readable replica of every shard, of one key or of all; fails as the real server does when a shard is broken or
+    /// has no live replica.
     pub fn readable(&self, key: Option<&Value>, stopped: &BTreeSet<usize>) -> Result<Vec<(&Shard, &Points)>, Refusal> {
         self.asked(key)?.map(|(_, shard)| Ok((shard, shard.points(stopped)?))).collect()
     }
 
-    /// Refuses when a replica of a node is broken: such a node cannot take a snapshot.
+    /// Fails when a replica on this node is broken: such a node cannot take a snapshot.
     pub fn whole_on(&self, node: usize) -> Result<(), Refusal> {
         let broken = self.shards.values().filter_map(|shard| shard.replicas.get(&node)).any(|replica| replica.broken);
         if broken { Err(broken_replica()) } else { Ok(()) }
     }
 
-    /// Takes tokens for reading, from every shard that is asked.
+    /// Takes read tokens from every shard that the request reads.
     pub fn pay_for_reading(&mut self, key: Option<&Value>, cost: u64) -> Result<(), Refusal> {
         let asked: Vec<u32> = self.asked(key)?.map(|(number, _)| *number).collect();
         asked.into_iter().try_for_each(|number| self.pay(number, Side::Read, cost))
     }
 
-    /// Takes tokens from a shard: from the replica that reads, or from all that are written to.
+    /// Takes tokens from a shard: from one replica for a read, from all replicas for a write.
     pub fn pay(&mut self, number: u32, side: Side, cost: u64) -> Result<(), Refusal> {
         let replicas = self.shards.get_mut(&number).into_iter().flat_map(|shard| shard.replicas.values_mut());
         let paying = if side == Side::Read { 1 } else { usize::MAX };
         replicas.take(paying).try_for_each(|replica| replica.buckets.take(side, cost))
     }
 
-    /// Changes the points of a shard on all its replicas within reach; the others are dead from now on.
+    /// Changes the points of a shard on all live replicas; those on stopped nodes become dead.
     pub fn write(
         &mut self,
         shard: u32,

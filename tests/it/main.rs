@@ -27,6 +27,7 @@ mod proxies;
 mod proxy;
 mod pty;
 mod recovery;
+mod scoped;
 mod settings;
 mod strict;
 mod support;

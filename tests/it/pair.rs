@@ -90,13 +90,20 @@ impl Pair {
     /// Takes a snapshot of `from` on each server and restores it as `to`.
     pub async fn restore(&self, from: &str, to: &str) {
         for server in self.servers() {
-            let taken = server.raw("POST", &format!("/collections/{from}/snapshots"), json!({})).await;
-            let name = taken["result"]["name"].as_str().unwrap();
-            let location = format!("{}/collections/{from}/snapshots/{name}", server.url());
-            let body = json!({"location": location, "priority": "snapshot", "api_key": server.key()});
-            server.raw("PUT", &format!("/collections/{to}/snapshots/recover"), body).await;
-            server.raw("DELETE", &format!("/collections/{from}/snapshots/{name}"), json!({})).await;
+            let answer = self.try_to_restore(server, from, to).await;
+            assert_eq!(answer.status, 200, "{from} as {to}: {answer:?}");
         }
+    }
+
+    /// The same on one server, whatever comes of it.
+    pub async fn try_to_restore(&self, server: &Server, from: &str, to: &str) -> Answer {
+        let taken = server.raw("POST", &format!("/collections/{from}/snapshots"), json!({})).await;
+        let name = taken["result"]["name"].as_str().unwrap();
+        let location = format!("{}/collections/{from}/snapshots/{name}", server.url());
+        let body = json!({"location": location, "priority": "snapshot", "api_key": server.key()});
+        let answer = request(server, server.key(), "PUT", &format!("/collections/{to}/snapshots/recover"), &body).await;
+        server.raw("DELETE", &format!("/collections/{from}/snapshots/{name}"), json!({})).await;
+        answer
     }
 }
 

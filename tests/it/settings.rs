@@ -214,3 +214,22 @@ async fn a_restore_takes_the_configuration_only_where_there_is_none() {
     assert_eq!(indexes["live"]["data_type"], "keyword");
     assert_eq!(indexes["both"]["data_type"], "integer", "the snapshot's index wins");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_hnsw_config_is_not_seen_and_makes_a_collections_own_snapshots_unfit() {
+    let pair = Pair::start().await;
+    let empty = json!({"size": 4, "distance": "Dot", "hnsw_config": {}});
+    pair.ask(200, "PUT", "/collections/made", json!({"vectors": empty})).await;
+    pair.ask(200, "PUT", "/collections/changed", json!({"vectors": dense()})).await;
+    pair.ask(200, "PATCH", "/collections/changed", json!({"vectors": {"": {"hnsw_config": {"m": null}}}})).await;
+    for name in ["made", "changed"] {
+        assert_eq!(pair.config(name).await["params"]["vectors"], dense());
+        pair.restore(name, "free").await;
+        for server in pair.servers() {
+            let refused = pair.try_to_restore(server, name, name).await;
+            assert_eq!(refused.status, 400);
+            assert!(refused.error().contains("Snapshot is not compatible with existing collection"), "{refused:?}");
+        }
+        pair.ask(200, "DELETE", "/collections/free", Value::Null).await;
+    }
+}

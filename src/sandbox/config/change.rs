@@ -1,5 +1,5 @@
-//! Changes to a configuration by PATCH (1.16.3): what is given replaces, null and what is absent stays. Nothing can be
-//! unset but a quantization, by `"Disabled"`, and keys of the metadata, by null.
+//! Changes to a configuration by PATCH (1.16.3). Given keys replace the old values; null and absent keys change nothing.
+//! Only quantization (with `"Disabled"`) and keys of the metadata (with null) can be removed.
 
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::config::section::{HNSW, Key, OPTIMIZERS, PARAMS, Reader, STRICT, no_variant, overlay, wrong_type};
@@ -21,7 +21,7 @@ struct VectorChange {
     on_disk: Option<bool>,
 }
 
-/// The changes that a request asks for, all of them valid in themselves.
+/// The changes of one request, validated.
 #[derive(Debug)]
 pub struct Change {
     optimizers: Option<Map<String, Value>>,
@@ -54,7 +54,7 @@ impl Change {
         Ok(change)
     }
 
-    /// Whether strict mode is among it: the rate limits then start anew.
+    /// Whether strict mode changes; rate limits then restart.
     pub fn has_strict_mode(&self) -> bool {
         self.strict.is_some()
     }
@@ -144,7 +144,7 @@ fn change_vectors(vectors: &mut Value, changes: Vec<VectorChange>) -> Result<(),
     }
     for change in changes {
         let Some(vector) = vector_mut(vectors, &change.name) else { continue };
-        if let Some(hnsw) = change.hnsw.filter(|hnsw| !hnsw.is_empty()) {
+        if let Some(hnsw) = change.hnsw {
             overlay(vector.entry("hnsw_config").or_insert(Value::Null), hnsw);
         }
         match change.quantization {

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 pub enum Kind {
     /// `true` or `false`.
     Flag,
-    /// A whole number from here on.
+    /// A whole number with this minimum.
     Whole(u64),
-    /// A whole number but 0, which is no number of that type.
+    /// A whole number other than 0; 0 is a type error (400).
     NonZero,
     /// A number that is not negative.
     Number,
@@ -93,7 +93,7 @@ pub const SPARSE_INDEX: &[Key] =
 /// Types of vector elements.
 pub const DATATYPES: &[&str] = &["float32", "uint8", "float16"];
 
-/// Reads a body. A wrong type is refused at once, values out of range together at the end, as the real server does.
+/// Reads a request body. A wrong type fails at once (400), values out of range are collected and fail at the end (422).
 #[derive(Debug, Default)]
 pub struct Reader {
     out_of_range: Vec<String>,

@@ -4,7 +4,7 @@ use crate::sandbox::answer::Refusal;
 use crate::sandbox::config::section::{DATATYPES, HNSW, Reader, SPARSE_INDEX, no_variant, wrong_type};
 use serde_json::{Map, Value, json};
 
-/// `vectors` of a new collection: nulls and empty sections left out, as info shows it.
+/// `vectors` of a new collection: nulls left out.
 pub fn dense(reader: &mut Reader, given: &Value) -> Result<Value, Refusal> {
     match given {
         one if one.get("size").is_some_and(|size| !size.is_object()) => dense_vector(reader, one, "vectors"),
@@ -21,9 +21,7 @@ fn dense_vector(reader: &mut Reader, given: &Value, path: &str) -> Result<Value,
     let size = given["size"].as_u64().filter(|size| (1..=65_536).contains(size)).ok_or_else(refused)?;
     let distance = given["distance"].as_str().filter(|name| ["Cosine", "Euclid", "Dot", "Manhattan"].contains(name));
     let mut vector = json!({"size": size, "distance": distance.ok_or_else(refused)?});
-    if let Some(hnsw) =
-        reader.section_at(&given["hnsw_config"], &format!("{path}.hnsw_config"), HNSW)?.filter(|map| !map.is_empty())
-    {
+    if let Some(hnsw) = reader.section_at(&given["hnsw_config"], &format!("{path}.hnsw_config"), HNSW)? {
         vector["hnsw_config"] = Value::Object(hnsw);
     }
     if !given["quantization_config"].is_null() {
