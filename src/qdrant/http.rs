@@ -123,7 +123,10 @@ impl HttpNode {
 
     /// An answer that is no http: asks the port what it speaks instead.
     async fn misunderstood(&self, mut error: ApiError) -> ApiError {
-        if error.lasting || !error.message.starts_with("invalid HTTP") {
+        // hyper's words: bytes that are no answer in HTTP/1.1, and bytes that came before anything was asked, as HTTP/2 sends
+        // them. Which of the two comes is a matter of microseconds (port for gRPC of 1.16.3).
+        let strange = ["invalid HTTP", "received unexpected message"].iter().any(|words| error.message.starts_with(words));
+        if error.lasting || !strange {
             return error;
         }
         match mistakes::probe(&self.url).await {
