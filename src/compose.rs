@@ -43,7 +43,7 @@ impl Connector for HttpConnector {
         for (index, url) in futures_util::future::try_join_all(settled).await?.iter().enumerate() {
             nodes.push(Arc::new(HttpNode::new(&instance, index, url, &access)?));
         }
-        Ok(Connection { instance, nodes, access })
+        Ok(Connection::new(instance, nodes, access))
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn run(global: &Global, environment: &Environment, printer: Printer) -
         Ok((config, _sandboxes, _home)) => {
             let (services, events) = compose::services(&config);
             let look = tui::caps::Look::decide(&config, environment);
-            let ended = tui::run(services, events, look, tui::Banner::Demo).await;
+            let ended = tui::run(services, events, look, tui::Banner::Demo, tui::Surroundings::here()).await;
             crate::finish_tui(ended, printer)
         }
         Err(problem) => crate::cli::commands::fail(printer, &problem),

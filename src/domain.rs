@@ -6,11 +6,13 @@
 pub mod access;
 pub mod address;
 pub mod collection;
+pub mod hex;
 pub mod ids;
 pub mod instance;
 pub mod point;
 pub mod problem;
 pub mod secret;
+pub mod settings;
 pub mod size;
 pub mod snapshot;
 pub mod text;

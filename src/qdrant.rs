@@ -2,8 +2,10 @@
 //!
 //! Facts about the server's behaviour were measured on 1.16.3 and 1.18.3 unless a comment says otherwise.
 
+pub mod any_node;
 pub mod api;
 pub(in crate::qdrant) mod client;
+mod digest;
 pub mod error;
 pub mod http;
 pub mod link;

@@ -8,22 +8,30 @@ mod access;
 mod answer;
 mod archive;
 mod collections;
+mod config;
 pub mod faults;
 mod files;
+mod filter;
+mod indexes;
+mod limiter;
+mod nodes;
+mod path;
 mod points;
+mod proxy;
+mod reads;
 mod recover;
 mod routes;
 pub mod seed;
 mod shards;
 mod snapshots;
+mod strict;
 mod unpack;
 mod world;
 
 use faults::Faults;
+use nodes::Nodes;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio_util::sync::CancellationToken;
 use world::World;
 
 /// The version it claims, and behaves like.
@@ -46,6 +54,12 @@ pub struct SandboxOptions {
     pub rate: Option<u64>,
     /// Whether `recover` may fetch http(s) locations.
     pub url_recovery: bool,
+    /// User and password that a proxy before the server asks for.
+    pub basic_auth: Option<(String, String)>,
+    /// A header, name and value, that a proxy before the server asks for.
+    pub required_header: Option<(String, String)>,
+    /// Strict mode of every new collection, under what the collection says itself; `None` for none.
+    pub strict_mode: Option<serde_json::Value>,
     /// Faults from the start.
     pub faults: Faults,
 }
@@ -60,6 +74,9 @@ impl Default for SandboxOptions {
             cluster: false,
             rate: None,
             url_recovery: true,
+            basic_auth: None,
+            required_header: None,
+            strict_mode: None,
             faults: Faults::default(),
         }
     }
@@ -69,25 +86,20 @@ impl Default for SandboxOptions {
 pub struct Sandbox {
     urls: Vec<String>,
     world: Arc<World>,
-    stop: CancellationToken,
+    nodes: Nodes,
 }
 
 impl Sandbox {
     /// Binds at once; seeds in the background, then serves. Requests wait meanwhile, so that nobody sees
     /// half of the seed.
     pub async fn start(options: SandboxOptions, seeds: Vec<seed::SeedCollection>) -> std::io::Result<Self> {
-        let mut listeners = vec![listen(options.listen)?];
+        let mut listeners = vec![nodes::listen(options.listen)?];
         for _ in 1..options.nodes.max(1) {
-            listeners.push(listen(SocketAddr::new(options.listen.ip(), 0))?);
+            listeners.push(nodes::listen(SocketAddr::new(options.listen.ip(), 0))?);
         }
-        let urls = listeners
-            .iter()
-            .map(|listener| listener.local_addr().map(|address| format!("http://{address}")))
-            .collect::<std::io::Result<Vec<_>>>()?;
         let world = Arc::new(World::new(options, listeners.len())?);
-        let stop = CancellationToken::new();
-        serve(listeners, world.clone(), seeds, stop.clone());
-        Ok(Self { urls, world, stop })
+        let nodes = Nodes::start(world.clone(), seed(world.clone(), seeds), listeners)?;
+        Ok(Self { urls: nodes.urls(), world, nodes })
     }
 
     /// Base addresses of the nodes.
@@ -99,46 +111,32 @@ impl Sandbox {
     pub fn faults(&self) -> &Faults {
         &self.world.options.faults
     }
-}
 
-/// Bytes that may wait unread on a connection. Left alone, Linux lets 32 MB pile up on the loopback: a client would take
-/// a server that does not read for one that has got everything.
-const UNREAD: u32 = 1 << 20;
+    /// Stops a node: its port refuses connections, the other nodes answer on.
+    pub async fn stop_node(&self, node: usize) {
+        self.nodes.stop(node).await;
+    }
 
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    socket.set_recv_buffer_size(UNREAD)?;
-    socket.bind(address)?;
-    socket.listen(1024)
+    /// Starts a stopped node again, on its port.
+    pub fn start_node(&self, node: usize) -> std::io::Result<()> {
+        self.nodes.start_again(node)
+    }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.nodes.cancel();
         self.world.remove_files();
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sandbox is a server of its own")]
-fn serve(listeners: Vec<TcpListener>, world: Arc<World>, seeds: Vec<seed::SeedCollection>, stop: CancellationToken) {
+fn seed(world: Arc<World>, seeds: Vec<seed::SeedCollection>) -> nodes::Seeded {
+    let (sender, receiver) = tokio::sync::watch::channel(None);
     tokio::spawn(async move {
-        let seeded = world.clone();
-        let seeding = tokio::task::spawn_blocking(move || seed::apply(&seeded, &seeds)).await;
-        let failure = seeding.map_err(std::io::Error::other).and_then(|result| result).err();
-        for (node, listener) in listeners.into_iter().enumerate() {
-            let router = match &failure {
-                None => routes::router(world.clone(), node),
-                Some(error) => routes::failing(format!("the sandbox could not be seeded: {error}")),
-            };
-            let stop = stop.clone();
-            tokio::spawn(async move {
-                // Dropping the server future closes its connections: a stopped sandbox is gone at once.
-                tokio::select! {
-                    _ = axum::serve(listener, router) => {}
-                    () = stop.cancelled() => {}
-                }
-            });
-        }
+        let seeding = tokio::task::spawn_blocking(move || seed::apply(&world, &seeds)).await;
+        let outcome = seeding.map_err(std::io::Error::other).and_then(|result| result);
+        let _ = sender.send(Some(outcome.map_err(|error| error.to_string())));
     });
+    receiver
 }

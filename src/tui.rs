@@ -7,6 +7,7 @@
 pub mod action;
 pub mod answers;
 pub mod app;
+pub mod cancel;
 pub mod caps;
 pub mod choice;
 pub mod draw;
@@ -23,21 +24,28 @@ pub mod keymap;
 pub mod layers;
 pub mod layout;
 pub mod model;
+pub mod offers;
 pub mod operate;
+pub mod over;
 pub mod panes;
+pub mod proposals;
 pub mod rates;
+pub mod refresh;
 pub mod runtime;
 pub mod selection;
 pub mod specs;
+pub mod surroundings;
 pub mod terminal;
 pub mod theme;
 pub mod wizard;
+pub mod words;
 pub mod writer;
 
 #[cfg(test)]
 mod screens;
 
 pub use runtime::{Ended, run};
+pub use surroundings::Surroundings;
 
 /// What the header says besides the instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -62,7 +62,7 @@ pub struct Global {
     /// No progress.
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Show each step with its time.
+    /// List the checks that passed, and each step with its time.
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -394,11 +394,36 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "SIZE", value_parser = crate::domain::size::parse)]
     pub rate: Option<u64>,
     /// Faults, such as `download:reset=1MB*1,any:delay=50ms`.
-    #[arg(long, value_name = "SPEC", default_value = "")]
+    ///
+    /// Each is ROUTE:KIND[=VALUE][@AFTER][*TIMES]: AFTER requests pass, then TIMES are met.
+    /// Routes: any, root, list, create, download, upload, recover, points.
+    /// Kinds: delay, throttle, reset, truncate, stall, status, page (HTML of a proxy), retry-after (429),
+    /// largest (a larger answer becomes 502), chunked (no length), wants-body (refuse a POST without one),
+    /// wrong-checksum, ignore-range, vanish, replace, break.
+    #[arg(long, value_name = "SPEC", default_value = "", verbatim_doc_comment)]
     pub faults: String,
+    /// Strict mode of every new collection, such as `{"enabled":true,"max_query_limit":20}`.
+    #[arg(long, value_name = "JSON", value_parser = json_object)]
+    pub strict_mode: Option<serde_json::Value>,
+    /// Ask for a user and a password, as a proxy does.
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = pair)]
+    pub basic_auth: Option<(String, String)>,
+    /// Ask for a header, as a proxy does.
+    #[arg(long, value_name = "NAME:VALUE", value_parser = pair)]
+    pub require_header: Option<(String, String)>,
     /// Refuse `recover` from http(s) locations.
     #[arg(long)]
     pub no_url_recovery: bool,
+}
+
+fn json_object(text: &str) -> Result<serde_json::Value, String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if value.is_object() { Ok(value) } else { Err("not a JSON object".into()) }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (first, second) = text.split_once(':').ok_or("there is no colon")?;
+    Ok((first.trim().to_owned(), second.trim().to_owned()))
 }
 
 /// The configuration.

@@ -390,6 +390,9 @@ async fn start_sandbox(args: &SandboxArgs) -> Result<Sandbox, Problem> {
         cluster: false,
         rate: args.rate,
         url_recovery: !args.no_url_recovery,
+        basic_auth: args.basic_auth.clone(),
+        required_header: args.require_header.clone(),
+        strict_mode: args.strict_mode.clone(),
         faults: crate::sandbox::faults::Faults::default(),
     };
     options.faults.add_all(&args.faults).map_err(usage)?;

@@ -51,7 +51,7 @@ impl Guard<'_> {
     async fn all(&self) -> Result<ExitStatus, Problem> {
         let plan = flow::plan(self.services, Spec::Create(CreateSpec { address: self.address.clone() })).await?;
         if self.global.dry_run {
-            self.printer.text(&prompt::plan_text(&plan));
+            self.printer.text(&prompt::plan_text(&plan, self.global.verbose));
             self.printer.text(&format!("then: run {:?}; when it fails, restore that snapshot in place", self.args.command[0]));
             return Ok(ExitStatus::Done);
         }

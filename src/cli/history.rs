@@ -32,14 +32,26 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
 
 fn list(services: &Services, printer: Printer) -> ExitStatus {
     let all = services.journal.read();
+    let unreadable = services.journal.unreadable();
+    let status = match (unreadable.is_empty(), all.is_empty()) {
+        (true, _) => ExitStatus::Done,
+        (false, true) => ExitStatus::Failed,
+        (false, false) => ExitStatus::Partly,
+    };
     if printer.output == Output::Json {
         let items: Vec<Value> = all.iter().map(row).collect();
-        printer.json(&json!({"version": 1, "items": items, "errors": []}));
-        return ExitStatus::Done;
+        let errors: Vec<Value> = unreadable.iter().map(|record| json!(record.problem())).collect();
+        printer.json(&json!({"version": 1, "items": items, "errors": errors}));
+        return status;
+    }
+    for record in &unreadable {
+        printer.problem(&record.problem());
     }
     if all.is_empty() {
-        printer.text("nothing was done yet");
-        return ExitStatus::Done;
+        if unreadable.is_empty() {
+            printer.text("nothing was done yet");
+        }
+        return status;
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["WHEN (UTC)", "WHAT", "FROM", "TO", "OUTCOME", "BY", "ID"]);
@@ -62,7 +74,7 @@ fn list(services: &Services, printer: Printer) -> ExitStatus {
             printer.text(&format!("  qsnap history {} {}", way.word(), past.id));
         }
     }
-    ExitStatus::Done
+    status
 }
 
 fn row(past: &Past) -> Value {

@@ -80,21 +80,30 @@ pub async fn checked_instances(services: &Services, printer: Printer, warnings: 
     let asked = services.instances().iter().map(|instance| list::instance(services, &instance.name));
     let (mut working, mut failing) = (0, Vec::new());
     for view in futures_util::future::join_all(asked).await.into_iter().flatten() {
-        let InstanceView { name, nodes, notes, version, protection, problem } = view;
+        let InstanceView { name, nodes, silent, notes, version, protection, problem } = view;
         let reachable = version.is_some() || problem.is_none();
         let version_text = version.map(|version| version.to_string());
+        let dead = silent.iter().flatten().count();
         let state = match &problem {
             None => "ok",
+            Some(_) if dead > 0 && dead < nodes.len() => "node down",
             Some(problem) if problem.kind == ProblemKind::Unreachable => "unreachable",
             Some(problem) if problem.kind == ProblemKind::NotAllowed => "key refused",
             Some(_) => "problem",
         };
         let shown = version_text.clone().unwrap_or_else(|| "-".into());
-        gathered.rows.push(vec![name.to_string(), shown, protection.word().into(), state.into(), nodes.join(" ")]);
-        gathered
-            .items
-            .push(json!({"name": name.as_str(), "nodes": nodes, "notes": notes, "version": version_text, "reachable": reachable,
-            "state": state, "protection": protection.word()}));
+        let node = |(url, why): (&String, &Option<String>)| match why {
+            Some(_) if nodes.len() > 1 => format!("{url} (down)"),
+            _ => url.clone(),
+        };
+        let silent = silent.into_iter().chain(std::iter::repeat(None));
+        let states: Vec<(&String, Option<String>)> = nodes.iter().zip(silent).collect();
+        let shown_nodes: Vec<String> = states.iter().map(|(url, why)| node((url, why))).collect();
+        gathered.rows.push(vec![name.to_string(), shown, protection.word().into(), state.into(), shown_nodes.join(" ")]);
+        let states: Vec<Value> =
+            states.iter().map(|(url, why)| json!({"url": url, "answers": why.is_none(), "problem": why})).collect();
+        gathered.items.push(json!({"name": name.as_str(), "nodes": nodes, "notes": notes, "version": version_text,
+            "node_states": states, "reachable": reachable, "state": state, "protection": protection.word()}));
         gathered.notes.extend(notes.into_iter().map(|note| format!("{name}: {note}")));
         match problem {
             Some(problem) => {
@@ -198,7 +207,7 @@ async fn collections_of(services: &Services, text: &str) -> Result<Vec<Collectio
         Address::Collection(address) => Ok(vec![address]),
         Address::Instance(name) => {
             let connection = services.connection(&name).await?;
-            let mut names = connection.first().collections().await.map_err(|error| error.into_problem(name.as_str()))?;
+            let mut names = connection.whole().collections().await.map_err(|error| error.into_problem(name.as_str()))?;
             names.sort();
             Ok(names.into_iter().map(|collection| CollectionAddress::new(name.clone(), collection)).collect())
         }

@@ -69,7 +69,7 @@ pub async fn operate(
 
 fn show_plan(global: &Global, printer: Printer, plan: &Plan) -> Value {
     if global.output == Output::Table {
-        printer.text(&prompt::plan_text(plan));
+        printer.text(&prompt::plan_text(plan, global.verbose));
     }
     let needs = match plan.need() {
         _ if !plan.blocked().is_empty() => json!({"blocked": true}),

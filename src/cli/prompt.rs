@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Global, Output};
 use crate::cli::printer::Printer;
-use crate::ops::flow::{Consent, Level, Need, Plan};
+use crate::ops::flow::{Consent, Finding, Level, Need, Plan, checks_passed};
 use std::io::{IsTerminal, Write};
 
 /// Gathers consent for a plan: from flags, else by asking when a person is there.
@@ -15,7 +15,7 @@ pub fn consent(printer: Printer, global: &Global, plan: &Plan) -> Consent {
     if !person {
         return Consent::None;
     }
-    printer.note(&plan_text(plan));
+    printer.note(&plan_text(plan, global.verbose));
     match need {
         Need::Nothing => Consent::None,
         Need::Yes => match ask("Continue? [y/N] ").trim() {
@@ -52,25 +52,24 @@ fn ask(question: &str) -> String {
     answer
 }
 
-/// A plan for people.
-pub fn plan_text(plan: &Plan) -> String {
+/// A plan for people: what changes, what can be lost, what blocks or needs a look, the steps; the checks that passed are
+/// counted, and listed with `--verbose`.
+pub fn plan_text(plan: &Plan, verbose: bool) -> String {
     let mut lines = vec![plan.title.clone()];
     if !plan.consequence.is_empty() {
         lines.push(format!("  ! {}", plan.consequence));
     }
+    let (open, passed) = plan.sorted_findings();
+    open.iter().for_each(|finding| lines.extend(finding_lines(finding)));
     lines.push("steps".into());
     lines.extend(plan.steps.iter().map(|step| format!("  {}: {}", step.name, step.text)));
-    lines.push("checks".into());
-    for finding in &plan.findings {
-        let sign = match finding.level {
-            Level::Good => "ok   ",
-            Level::Look => "look ",
-            Level::Block => "BLOCK",
-        };
-        lines.push(format!("  {sign} {}: {}", finding.check, finding.message));
-        if !finding.advice.is_empty() {
-            lines.push(format!("        {}", finding.advice));
+    match passed.len() {
+        0 => {}
+        count if verbose => {
+            lines.push(checks_passed(count));
+            passed.iter().for_each(|finding| lines.extend(finding_lines(finding)));
         }
+        count => lines.push(format!("{} (-v lists them)", checks_passed(count))),
     }
     match plan.need() {
         _ if !plan.blocked().is_empty() => lines.push("cannot be done as it is".into()),
@@ -79,4 +78,51 @@ pub fn plan_text(plan: &Plan) -> String {
         Need::Typed(address) => lines.push(format!("needs: --yes --confirm '{address}'")),
     }
     lines.join("\n")
+}
+
+fn finding_lines(finding: &Finding) -> Vec<String> {
+    let sign = match finding.level {
+        Level::Good => "ok   ",
+        Level::Look => "look ",
+        Level::Block => "BLOCK",
+    };
+    let mut lines = vec![format!("  {sign} {}: {}", finding.check, finding.message)];
+    if !finding.advice.is_empty() {
+        lines.push(format!("        {}", finding.advice));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::flow::Risk;
+    use crate::ops::flow::Step;
+    use crate::ops::flow::tests::plan_of;
+
+    #[test]
+    fn a_plan_begins_with_what_matters_and_counts_the_rest() {
+        let mut plan = plan_of(Risk::Changes, None);
+        plan.title = "restore → a/x".into();
+        plan.consequence = "the 5 points of a/x are replaced".into();
+        plan.steps = vec![Step::new("restore", "5 MB into a/x")];
+        plan.findings = vec![
+            Finding::good("version", "1.18.3 to 1.18.3"),
+            Finding::look("last", "it is the last one", "take another one"),
+            Finding::block("room", "the disk is full", ""),
+        ];
+        let lines = [
+            "restore → a/x",
+            "  ! the 5 points of a/x are replaced",
+            "  BLOCK room: the disk is full",
+            "  look  last: it is the last one",
+            "        take another one",
+            "steps",
+            "  restore: 5 MB into a/x",
+            "1 check passed (-v lists them)",
+            "cannot be done as it is",
+        ];
+        assert_eq!(plan_text(&plan, false), lines.join("\n"));
+        assert!(plan_text(&plan, true).contains("1 check passed\n  ok    version: 1.18.3 to 1.18.3"));
+    }
 }

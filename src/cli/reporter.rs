@@ -120,7 +120,7 @@ fn line(row: &JobRow, reading: &Reading) -> String {
 mod tests {
     use super::*;
     use crate::domain::size::Unit;
-    use crate::jobs::manager::JobId;
+    use crate::jobs::manager::{JobId, OnCancel};
     use crate::jobs::progress::Sample;
 
     #[test]
@@ -134,8 +134,9 @@ mod tests {
             note: "retry 2".into(),
             phase_time: Duration::from_secs(3),
         };
+        let (elapsed, on_cancel) = (Duration::ZERO, OnCancel::default());
         let mut row =
-            JobRow { id: JobId(1), title: "t".into(), state: JobState::Running, sample, elapsed: Duration::ZERO, record: None };
+            JobRow { id: JobId(1), title: "t".into(), state: JobState::Running, sample, elapsed, record: None, on_cancel };
         let reading = Reading { rate: Some(25e6), left: Some(Duration::from_secs(2)), percent: Some(50) };
         assert_eq!(line(&row, &reading), "t: downloading  50% 50.0 MB/100.0 MB  25.0 MB/s  2s left  retry 2");
         row.sample.total = None;

@@ -1,6 +1,7 @@
 //! What qsnap knows of a collection.
 
 use crate::domain::ids::{CollectionName, PeerId, ShardId};
+use crate::domain::settings::Settings;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -63,12 +64,19 @@ pub struct CollectionInfo {
     pub params: Value,
     /// Indexed payload fields and their types, sorted.
     pub payload_schema: Vec<(String, String)>,
+    /// All of its configuration, and its payload indexes with their parameters.
+    pub settings: Settings,
 }
 
 impl CollectionInfo {
     /// `params.shard_number`; 1 when absent.
     pub fn shard_number(&self) -> u64 {
         self.params.get("shard_number").and_then(Value::as_u64).unwrap_or(1)
+    }
+
+    /// `params.replication_factor`; 1 when absent.
+    pub fn replication_factor(&self) -> u64 {
+        self.params.get("replication_factor").and_then(Value::as_u64).unwrap_or(1)
     }
 
     /// Whether shards are named by keys.
@@ -79,6 +87,21 @@ impl CollectionInfo {
     /// The vectors part, which Qdrant compares for full equality on recover (1.18.3, recover.rs).
     pub fn vectors(&self) -> Value {
         self.params.get("vectors").cloned().unwrap_or(Value::Null)
+    }
+
+    /// What data depends on, of each dense vector: size, distance, number type, and whether there are several. The unnamed
+    /// one is "".
+    pub fn vectors_of_data(&self) -> BTreeMap<String, Vec<Value>> {
+        let of = |vector: &Value| {
+            let part = |key: &str| vector.get(key).filter(|value| !value.is_null()).cloned().unwrap_or(Value::Null);
+            let datatype = vector.get("datatype").filter(|kind| !kind.is_null()).cloned().unwrap_or_else(|| "float32".into());
+            vec![part("size"), part("distance"), datatype, part("multivector_config")]
+        };
+        let vectors = self.vectors();
+        if vectors.get("size").is_some_and(Value::is_number) {
+            return BTreeMap::from([(String::new(), of(&vectors))]);
+        }
+        vectors.as_object().into_iter().flatten().map(|(name, vector)| (name.clone(), of(vector))).collect()
     }
 
     /// Vectors in words: `768-d Cosine`, `text 8-d Cosine, tokens 4-d Dot`.
@@ -171,6 +194,7 @@ mod tests {
             points: None,
             params,
             payload_schema: Vec::new(),
+            settings: Settings::default(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Points, as far as proof needs them: an id and everything else.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::fmt;
 
 /// Id of a point: an unsigned number or a UUID.
@@ -23,13 +22,15 @@ impl fmt::Display for PointId {
     }
 }
 
-/// A point with payload and vectors.
-#[derive(Debug, Clone, PartialEq)]
+/// A point that was read: its id, and a digest of everything else. Payload and vectors are not kept: a page of points with
+/// 600 kB each would not fit into memory as parsed JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// Its id.
     pub id: PointId,
-    /// Its payload; `Null` when it has none.
-    pub payload: Value,
-    /// Its vector or vectors.
-    pub vector: Value,
+    /// sha256 over the canonical JSON of payload and vectors, in hex; of nothing where only ids were read.
+    pub digest: String,
+    /// A vector has a number that JSON cannot say (an infinite float16 arrives as `null`): others may differ from it
+    /// unseen.
+    pub vague: bool,
 }

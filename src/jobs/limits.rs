@@ -53,6 +53,32 @@ impl Limits {
     fn semaphore(&self, resource: &Resource) -> Arc<Semaphore> {
         let (key, size) = resource.key();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A name that nobody holds or waits for is forgotten: each permit and each waiter has a share of its own.
+        all.retain(|known, semaphore| *known == key || Arc::strong_count(semaphore) > 1);
         all.entry(key).or_insert_with(|| Arc::new(Semaphore::new(size))).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn names_that_nobody_uses_are_forgotten_and_those_in_use_are_not() {
+        let limits = Limits::default();
+        let name = |n: usize| Resource::Exclusive(format!("prod/{n}"));
+        let held = limits.try_take(&name(0)).unwrap();
+        for n in 1..1_000 {
+            assert!(limits.try_take(&name(n)).is_some());
+        }
+        assert!(limits.0.lock().unwrap().len() <= 2);
+        assert!(limits.try_take(&name(0)).is_none(), "it is held");
+        let wanted = name(0);
+        let mut waiting = Box::pin(limits.take(&wanted));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        drop(held);
+        drop(limits.try_take(&name(1)));
+        assert!(limits.try_take(&name(0)).is_none(), "who waits is served first");
+        assert!(waiting.await.is_some());
     }
 }

@@ -77,6 +77,21 @@ pub struct JobRow {
     pub elapsed: Duration,
     /// Its name in the journal, once it is written down there.
     pub record: Option<String>,
+    /// What a cancel would do now.
+    pub on_cancel: OnCancel,
+}
+
+/// What a cancel of a job would do now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnCancel {
+    /// It would have to wait: what the server does cannot be stopped.
+    pub waits: bool,
+    /// It would cancel the parts, each of which is a job of its own.
+    pub conducts: bool,
+    /// What would be removed.
+    pub removes: Vec<String>,
+    /// What would be kept on purpose, and what was not touched.
+    pub keeps: Option<String>,
 }
 
 impl JobRow {
@@ -105,7 +120,7 @@ struct Entry {
     title: String,
     state: JobState,
     progress: Progress,
-    record: Arc<OnceLock<String>>,
+    context: JobContext,
     cancel: CancellationToken,
     skip_cleanup: CancellationToken,
     started: Instant,
@@ -224,9 +239,19 @@ impl JobContext {
         self.list().retain(|cleanup| cleanup.id != id.0);
     }
 
-    /// Says that a cancel loses nothing: what is kept, and how to go on with it. `None` when it does after all.
+    /// Says what a cancel keeps and leaves untouched, in words for whoever cancels. `None` when it keeps nothing.
     pub fn resumable(&self, words: Option<String>) {
         *self.resumable.lock().unwrap_or_else(PoisonError::into_inner) = words;
+    }
+
+    /// What a cancel would do now.
+    fn on_cancel(&self) -> OnCancel {
+        let (waits, conducts) = {
+            let gate = self.gate();
+            (gate.sealed || gate.committing > 0, gate.conducts)
+        };
+        let removes = self.list().iter().rev().map(|cleanup| cleanup.label.clone()).collect();
+        OnCancel { waits, conducts, removes, keeps: self.kept() }
     }
 
     fn kept(&self) -> Option<String> {
@@ -343,7 +368,7 @@ impl JobManager {
             title,
             state: JobState::Queued(String::new()),
             progress: context.progress.clone(),
-            record: context.record.clone(),
+            context: context.clone(),
             cancel: cancel.clone(),
             skip_cleanup: skip_cleanup.clone(),
             started: progress::now(),
@@ -529,7 +554,8 @@ impl JobManager {
             state: entry.state.clone(),
             sample: entry.progress.sample(),
             elapsed: entry.ended.unwrap_or_else(progress::now).saturating_duration_since(entry.started),
-            record: entry.record.get().cloned(),
+            record: entry.context.record.get().cloned(),
+            on_cancel: if entry.ended.is_some() { OnCancel::default() } else { entry.context.on_cancel() },
         };
         table.iter().map(row).collect()
     }
@@ -586,6 +612,27 @@ mod tests {
         assert_eq!(error.kind, ProblemKind::Canceled);
         assert!(error.message.contains("left behind: thing 1"), "{error}");
         assert_eq!(*order.lock().unwrap(), [2, 1]);
+    }
+
+    #[tokio::test]
+    async fn a_row_tells_what_a_cancel_would_do_and_a_canceled_job_what_it_kept() {
+        let (jobs, events) = JobManager::new();
+        drain(events);
+        let (ready, is_ready) = oneshot::channel();
+        let handle = jobs.spawn("t".into(), vec![], |context| async move {
+            context.on_failure("the scratch collection".into(), async { Ok(()) });
+            context.resumable(Some("nothing was overwritten; kept: the snapshot".into()));
+            ready.send(()).unwrap();
+            std::future::pending::<Result<Done, Problem>>().await
+        });
+        is_ready.await.unwrap();
+        let keeps = Some("nothing was overwritten; kept: the snapshot".to_owned());
+        let removes = vec!["the scratch collection".to_owned()];
+        assert_eq!(jobs.rows()[0].on_cancel, OnCancel { waits: false, conducts: false, removes, keeps: keeps.clone() });
+        jobs.cancel(handle.id);
+        let message = handle.wait().await.err().unwrap().message;
+        assert_eq!(message, "canceled; nothing was overwritten; kept: the snapshot");
+        assert!(matches!(&jobs.rows()[0].state, JobState::Finished(Outcome::Canceled { kept, .. }) if *kept == keeps));
     }
 
     #[tokio::test]

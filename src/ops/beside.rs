@@ -17,6 +17,11 @@ pub(in crate::ops) fn scratch_name(name: &CollectionName, now: Timestamp, job: u
     beside(name, SCRATCH, &format!("{}-{:x}-{job}", compact(now), std::process::id()))
 }
 
+/// A name like that of a scratch collection, which nothing ever has: to ask for rights on it.
+pub(in crate::ops) fn probe_name(name: &CollectionName) -> CollectionName {
+    beside(name, SCRATCH, "right")
+}
+
 /// Longest name that is made: servers add peer and time for files, and a file's name has at most 255 bytes.
 const LONGEST: usize = 180;
 

@@ -12,11 +12,13 @@ use crate::ops::deliver::{
 };
 use crate::ops::journal::Made;
 use crate::ops::proof;
+use crate::ops::put_back::{PutBack, SETTINGS};
 use crate::ops::report::Verdict;
 use crate::ops::services::Services;
 use crate::ops::shard_keys;
 use crate::ops::source::scope;
 use crate::ops::steps::Steps;
+use crate::ops::unread::is_damage;
 use crate::ops::verify::{Expected, Reference, Verification, verify};
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::ApiErrorKind;
@@ -30,6 +32,8 @@ pub(in crate::ops) struct Cargo<'a> {
     pub reference: &'a Reference,
     /// The collection's configuration, where it is sharded by keys: a free name must be prepared.
     pub keyed: Option<&'a crate::archive::contents::Collection>,
+    /// Settings that are put back afterwards, where the collection was there before.
+    pub put_back: Option<&'a PutBack>,
 }
 
 /// Names of the steps, which tell in the journal what the bringing was for.
@@ -151,10 +155,16 @@ async fn bring_onto(
         Some((_, cleanup)) => job.keep(*cleanup),
         None => steps.gone(&uploaded),
     }
+    if let Some(put_back) = cargo.put_back {
+        // From here on the data is there: what cannot be put back is found by looking, and said.
+        let work = put_back.carry_out(&destination.connection, address);
+        if let Err(problem) = steps.run(SETTINGS, &address.to_string(), work).await {
+            steps.note(format!("settings could not all be put back: {problem}"));
+        }
+    }
     let progress: &Progress = &job.progress;
     let checking = verify(&destination.connection, address, cargo.reference, progress);
-    let verified = steps.judge(stage.verify, checking, |found| &found.verdict).await;
-    let verification = verified.unwrap_or_else(|problem| unverified(&problem));
+    let verification = steps.judge(stage.verify, checking, |found| found.verdict.record()).await;
     Ok(Finished { delivered, verification })
 }
 
@@ -220,7 +230,7 @@ pub(in crate::ops) async fn bring_fresh(
             // has written to it since.
             let not_ours = match problem.kind {
                 ProblemKind::PlanStale => true,
-                _ => touched.nothing() && cargo.keyed.is_none() && kind != Made::Scratch,
+                _ => touched.nothing() && cargo.keyed.is_none(),
             };
             if not_ours || matches!(node.exists(&address.collection).await, Ok(false)) {
                 steps.gone(&address.to_string());
@@ -250,16 +260,6 @@ fn note_when_absent(steps: &Steps<'_>, node: &Arc<dyn QdrantApi>, address: &Coll
     });
 }
 
-/// The server restored, but could not be asked about it: that is no proof, and a collection that answers
-/// with an error of its own is damage.
-fn unverified(problem: &Problem) -> Verification {
-    let verdict = match problem.kind {
-        ProblemKind::Failed | ProblemKind::NotFound => Verdict::Differs(format!("it cannot be read: {problem}")),
-        _ => Verdict::CouldNotCheck(problem.to_string()),
-    };
-    Verification { verdict, points: None, samples: None, unrecorded: false, structural: false }
-}
-
 /// Looks at what a failed restore left, and says it.
 async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
     let address = &destination.address;
@@ -272,10 +272,10 @@ async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
         Ok(false) => format!("{address} does not exist, as before"),
         Ok(true) => match node.count(&address.collection).await {
             Ok(points) => format!("{address} has {} points and can be read", size::exact(points)),
-            Err(error) if error.kind == ApiErrorKind::Server => {
+            Err(error) if is_damage(&error) => {
                 format!("{address} exists and CANNOT be read: restore a good recovery point over it")
             }
-            Err(_) => format!("the state of {address} could not be checked"),
+            Err(error) => format!("how many points {address} has could not be checked: {}", error.message),
         },
         Err(_) => format!("the state of {address} could not be checked"),
     };
@@ -297,16 +297,16 @@ pub(in crate::ops) async fn with_source(
     let spec = CompareSpec { first: source.clone(), second: brought.clone(), deep: true };
     let progress = steps.job.progress.clone();
     let comparing = async {
-        Ok(match compare(services, &spec, &progress).await?.verdict {
-            Verdict::Matches(words) => Verdict::Matches(format!("{words} with {source}")),
-            Verdict::Differs(why) => {
+        match compare(services, &spec, &progress).await.map(|found| found.data_verdict) {
+            Ok(Verdict::Matches(words)) => Verdict::Matches(format!("{words} with {source}")),
+            Ok(Verdict::Differs(why)) => {
                 Verdict::CouldNotCheck(format!("{source}, which may have changed since the snapshot, is not the same: {why}"))
             }
-            unknown => unknown,
-        })
+            Ok(unknown) => unknown,
+            Err(problem) => Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")),
+        }
     };
-    let found = steps.judge(EVERY_POINT, comparing, |verdict| verdict).await;
-    found.unwrap_or_else(|problem| Verdict::CouldNotCheck(format!("every point should be compared, but: {problem}")))
+    steps.judge(EVERY_POINT, comparing, Verdict::record).await
 }
 
 /// What to expect: the record of these bytes, else the live source, else nothing.
@@ -315,19 +315,18 @@ pub(in crate::ops) async fn expectation(
     origin: &Origin,
     sha256: Option<&str>,
     target: &CollectionAddress,
+    progress: &Progress,
 ) -> Expected {
     if let Some(proof) = services.proofs.load(sha256) {
         return Expected::Recorded(proof);
     }
-    let Origin::Node { connection, node, address, .. } = origin else { return Expected::Nothing };
+    let Origin::Node { connection, address, .. } = origin else { return Expected::Nothing };
     // A collection that is about to be overwritten proves nothing: it would be compared with itself.
     if address == target {
         return Expected::Nothing;
     }
-    let Ok(node) = connection.node(*node) else { return Expected::Nothing };
-    let Ok(before) = proof::before(node.as_ref(), &address.collection).await else { return Expected::Nothing };
-    let now = services.clock.now();
-    match proof::after(node.as_ref(), &address.collection, address.to_string(), now, before).await {
+    let Ok(before) = proof::before(connection, address, progress).await else { return Expected::Nothing };
+    match proof::after(connection, services.clock.now(), before, progress).await {
         Ok(proof) => Expected::LiveSource(proof),
         Err(_) => Expected::Nothing,
     }

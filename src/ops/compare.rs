@@ -5,35 +5,28 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionInfo;
-use crate::domain::ids::CollectionName;
-use crate::domain::point::PointId;
+use crate::domain::point::{Point, PointId};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::settings::Difference;
 use crate::domain::size::{Unit, exact};
 use crate::jobs::progress::Progress;
-use crate::ops::proof;
 use crate::ops::report::Verdict;
+use crate::ops::scan::{Cursor, Reader, ranges};
 use crate::ops::services::Services;
-use crate::qdrant::api::QdrantApi;
-use crate::qdrant::error::ApiError;
+use crate::ops::unread::Unread;
+use crate::qdrant::api::Fields;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Instant;
 use tokio::task::JoinSet;
-
-/// Ranges of ids that are read at once; each has one request to each side in flight.
-const RANGES: usize = 6;
 
 /// Ids of each kind of difference that are named.
 const NAMED: usize = 10;
 
 /// Points of a sample.
 pub(in crate::ops) const SAMPLE: usize = 200;
-
-/// Numbers of vectors that a page may hold: as parsed JSON one takes 32 bytes.
-const PAGE_NUMBERS: u64 = 48_000;
 
 /// What to compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,20 +118,29 @@ pub struct Comparison {
     pub second: String,
     /// Every point was read.
     pub deep: bool,
-    /// What is not the same in vectors, sharding and indexes.
+    /// What is not the same in vectors and sharding.
     pub shape: Vec<String>,
+    /// What is not the same in configuration and payload indexes.
+    #[serde(default)]
+    pub settings: Vec<String>,
     /// Exact counts.
     #[serde(rename = "points")]
     pub counts: Counts,
     /// What came of the points that were read.
     #[serde(flatten)]
     pub points: Points,
+    /// What was not looked at, or cannot be seen.
+    #[serde(default)]
+    pub not_compared: Vec<String>,
     /// How long it took; the report that it is part of says so itself.
     #[serde(skip)]
     pub seconds: f64,
     /// The judgement; so does this.
     #[serde(skip, default = "unjudged")]
     pub verdict: Verdict,
+    /// The judgement of vectors, sharding and points alone: settings can be other on purpose.
+    #[serde(skip, default = "unjudged")]
+    pub data_verdict: Verdict,
 }
 
 impl Comparison {
@@ -147,6 +149,7 @@ impl Comparison {
         let read = if self.deep { "every point" } else { "a random sample of both" };
         let mut found: Vec<(&'static str, String)> =
             self.shape.iter().map(|difference| ("shape", crate::domain::text::one_line(difference, 300))).collect();
+        found.extend(self.settings.iter().map(|difference| ("settings", crate::domain::text::one_line(difference, 300))));
         found.extend([
             ("points", format!("{} in the first, {} in the second", exact(self.counts.first), exact(self.counts.second))),
             ("compared", format!("{read}, payload and vectors")),
@@ -155,6 +158,7 @@ impl Comparison {
             ("only in the second", self.points.only_in_second.words()),
             ("changed", self.points.changed.words()),
         ]);
+        found.extend(self.not_compared.iter().map(|what| ("not compared", what.clone())));
         found
     }
 
@@ -170,22 +174,18 @@ impl Comparison {
 }
 
 /// One side.
-#[derive(Clone)]
 struct Side {
-    node: Arc<dyn QdrantApi>,
-    name: CollectionName,
-    shown: String,
+    reader: Reader,
+    info: CollectionInfo,
+    count: u64,
 }
 
 impl Side {
-    async fn find(services: &Services, address: &CollectionAddress) -> Result<Self, Problem> {
+    async fn find(services: &Services, address: &CollectionAddress, progress: &Progress) -> Result<Self, Problem> {
         let connection = services.connection(&address.instance).await?;
-        Ok(Self { node: connection.node(0)?.clone(), name: address.collection.clone(), shown: address.to_string() })
-    }
-
-    fn problem(&self) -> impl Fn(ApiError) -> Problem + use<> {
-        let shown = self.shown.clone();
-        move |error| error.into_problem(&shown)
+        let (reader, info) = Reader::open(&connection, address).await.map_err(Unread::problem)?;
+        let count = reader.count(info.points, progress).await.map_err(Unread::problem)?;
+        Ok(Self { reader, info, count })
     }
 }
 
@@ -195,39 +195,51 @@ impl Side {
 /// When a side cannot be read. A difference is no error: it is what was found.
 pub async fn compare(services: &Services, spec: &CompareSpec, progress: &Progress) -> Result<Comparison, Problem> {
     let begun = Instant::now();
-    let (first, second) = (Side::find(services, &spec.first).await?, Side::find(services, &spec.second).await?);
     progress.phase("reading the shapes", None);
-    let infos = async |side: &Side| {
-        let info = side.node.collection(&side.name).await.map_err(side.problem())?;
-        let count = side.node.count(&side.name).await.map_err(side.problem())?;
-        Ok::<_, Problem>((info, count))
-    };
-    let ((info_a, count_a), (info_b, count_b)) = tokio::try_join!(infos(&first), infos(&second))?;
-    let mut shape = shape_differences(&info_a, &info_b);
-    shape.extend(index_difference(&info_a, &info_b));
-    let points = if spec.deep {
-        progress.counting("comparing every point", Some(count_a.max(count_b)), Unit::Points);
-        let page = page_size(&info_a).min(page_size(&info_b));
-        deep(&first, &second, page, progress).await?
+    let (first, second) =
+        tokio::try_join!(Side::find(services, &spec.first, progress), Side::find(services, &spec.second, progress))?;
+    let shape = data_shape_differences(&first.info, &second.info);
+    let differences = first.info.settings.differences_beside_shape(&second.info.settings);
+    let settings: Vec<String> = differences.iter().map(Difference::words).collect();
+    let counts = Counts { first: first.count, second: second.count };
+    let (points, vague) = if spec.deep {
+        progress.counting("comparing every point", Some(first.count.max(second.count)), Unit::Points);
+        deep(&first.reader, &second.reader, progress).await?
     } else {
         progress.phase("comparing a sample", None);
-        let (from_a, from_b) = tokio::try_join!(sample(&first, &second), sample(&second, &first))?;
-        both_ways(from_a, from_b)
+        let (from_a, from_b) = tokio::try_join!(sample(&first.reader, &second.reader), sample(&second.reader, &first.reader))?;
+        (both_ways(from_a.0, from_b.0), from_a.1 + from_b.1)
     };
-    let verdict = judge(&shape, (count_a, count_b), &points, spec.deep);
+    let verdict = judge(&[&shape[..], &settings[..]].concat(), counts, &points, spec.deep);
+    let data_verdict = judge(&shape, counts, &points, spec.deep);
     Ok(Comparison {
-        first: first.shown,
-        second: second.shown,
+        first: first.reader.shown,
+        second: second.reader.shown,
         deep: spec.deep,
         shape,
-        counts: Counts { first: count_a, second: count_b },
+        settings,
+        counts,
         points,
+        not_compared: not_compared(vague),
         seconds: begun.elapsed().as_secs_f64(),
         verdict,
+        data_verdict,
     })
 }
 
-fn judge(shape: &[String], counts: (u64, u64), points: &Points, deep: bool) -> Verdict {
+/// What a comparison cannot see, or does not look at.
+fn not_compared(vague: u64) -> Vec<String> {
+    let mut list = vec!["aliases, replication, WAL, state of indexing".to_owned()];
+    if vague > 0 {
+        list.push(format!(
+            "infinite numbers: {} points have a number in a vector that JSON cannot say, so that +inf and -inf look the same",
+            exact(vague)
+        ));
+    }
+    list
+}
+
+fn judge(shape: &[String], counts: Counts, points: &Points, deep: bool) -> Verdict {
     let mut found: Vec<String> = shape.to_vec();
     if points.differs() {
         let parts = [
@@ -240,8 +252,8 @@ fn judge(shape: &[String], counts: (u64, u64), points: &Points, deep: bool) -> V
         found.push(if deep { named.join("; ") } else { format!("of {} sampled points {}", exact(read), named.join(", ")) });
     }
     // What a sample met says nothing of how many there are.
-    if counts.0 != counts.1 && (!deep || !points.differs()) {
-        found.push(format!("{} and {} points", exact(counts.0), exact(counts.1)));
+    if counts.first != counts.second && (!deep || !points.differs()) {
+        found.push(format!("{} and {} points", exact(counts.first), exact(counts.second)));
     }
     match (found.is_empty(), deep) {
         (false, _) => Verdict::Differs(found.join("; ")),
@@ -250,21 +262,27 @@ fn judge(shape: &[String], counts: (u64, u64), points: &Points, deep: bool) -> V
     }
 }
 
-/// Numbers in the vectors of a point decide how many points a page may have.
-pub(in crate::ops) fn page_size(info: &CollectionInfo) -> usize {
-    let size = |vector: &Value| {
-        let size = vector.get("size").and_then(Value::as_u64)?;
-        // A multivector holds several.
-        let many = if vector.get("multivector_config").is_some_and(|config| !config.is_null()) { 32 } else { 1 };
-        Some(size.saturating_mul(many))
+/// What is not the same in what data depends on: vectors and sharding.
+pub(in crate::ops) fn data_shape_differences(a: &CollectionInfo, b: &CollectionInfo) -> Vec<String> {
+    let mut found = Vec::new();
+    if a.vectors_of_data() != b.vectors_of_data() {
+        let (a, b) = (a.vectors_in_words(), b.vectors_in_words());
+        found.push(if a == b { format!("type of the vectors {a}") } else { format!("vectors: {a} and {b}") });
+    }
+    let sparse = |info: &CollectionInfo| -> Vec<String> {
+        info.params.get("sparse_vectors").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone()).collect()
     };
-    let vectors = info.vectors();
-    let named = || vectors.as_object().into_iter().flatten().filter_map(|(_, vector)| size(vector)).fold(0, u64::saturating_add);
-    let numbers = size(&vectors).unwrap_or_else(named).max(32);
-    (PAGE_NUMBERS / numbers).clamp(8, 1_000) as usize
+    if sparse(a) != sparse(b) {
+        found.push("sparse vectors".into());
+    }
+    if a.shard_number() != b.shard_number() {
+        found.push(format!("{} and {} shards", a.shard_number(), b.shard_number()));
+    }
+    found
 }
 
-/// What is not the same in vectors and sharding.
+/// What is not the same in vectors and sharding, settings of single vectors included: a server refuses to restore over a
+/// collection whose `vectors` are not fully equal (1.18.3, recover.rs).
 pub(in crate::ops) fn shape_differences(a: &CollectionInfo, b: &CollectionInfo) -> Vec<String> {
     let mut found = Vec::new();
     if a.vectors() != b.vectors() {
@@ -280,14 +298,6 @@ pub(in crate::ops) fn shape_differences(a: &CollectionInfo, b: &CollectionInfo) 
     found
 }
 
-fn index_difference(a: &CollectionInfo, b: &CollectionInfo) -> Option<String> {
-    let words = |info: &CollectionInfo| {
-        let fields: Vec<String> = info.payload_schema.iter().map(|(field, kind)| format!("{field} {kind}")).collect();
-        if fields.is_empty() { "none".to_owned() } else { fields.join(", ") }
-    };
-    (a.payload_schema != b.payload_schema).then(|| format!("payload indexes: {} and {}", words(a), words(b)))
-}
-
 /// What came of one point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -296,24 +306,22 @@ enum Found {
     Missing,
 }
 
-/// Random points of `from`, looked up in `other`.
-async fn sample(from: &Side, other: &Side) -> Result<Vec<(PointId, Found)>, Problem> {
-    let sampled = match from.node.sample(&from.name, SAMPLE).await {
-        Ok(points) => points,
-        // Before 1.11 there is no query API: the first points serve.
-        Err(_) => from.node.scroll(&from.name, None, SAMPLE).await.map_err(from.problem())?.points,
-    };
+/// Random points of `from`, looked up in `other`; and how many of them have numbers that JSON cannot say.
+async fn sample(from: &Reader, other: &Reader) -> Result<(Vec<(PointId, Found)>, u64), Problem> {
+    let wanted = from.allowed.sample(other.allowed.sample(SAMPLE));
+    let sampled = from.sample(wanted).await.map_err(Unread::problem)?;
     let ids: Vec<PointId> = sampled.iter().map(|point| point.id.clone()).collect();
-    let theirs = proof::digests(other.node.as_ref(), &other.name, &ids).await.map_err(other.problem())?;
+    let theirs = other.digests(&ids).await.map_err(Unread::problem)?;
+    let vague = sampled.iter().filter(|point| point.vague).count() as u64;
     let judged = sampled.into_iter().map(|point| {
         let found = match theirs.get(&point.id) {
-            Some(digest) if *digest == proof::digest(&point) => Found::Same,
+            Some(digest) if *digest == point.digest => Found::Same,
             Some(_) => Found::Changed,
             None => Found::Missing,
         };
         (point.id, found)
     });
-    Ok(judged.collect())
+    Ok((judged.collect(), vague))
 }
 
 /// What the samples of both sides found together; a point that both drew counts once.
@@ -339,100 +347,75 @@ fn both_ways(from_first: Vec<(PointId, Found)>, from_second: Vec<(PointId, Found
     points
 }
 
-/// Every point, by ranges of ids.
-async fn deep(first: &Side, second: &Side, page: usize, progress: &Progress) -> Result<Points, Problem> {
-    let mut bounds = bounds(first).await;
-    bounds.dedup();
-    let starts = std::iter::once(None).chain(bounds.iter().cloned().map(Some));
-    let ends = bounds.iter().cloned().map(Some).chain(std::iter::once(None));
+/// Every point, by ranges of ids; and how many have numbers that JSON cannot say.
+async fn deep(first: &Reader, second: &Reader, progress: &Progress) -> Result<(Points, u64), Problem> {
+    // Where either side counts reads, one range is all that it bears.
+    let bounds = if second.allowed.per_minute.is_some() { Vec::new() } else { first.bounds().await };
     let mut tasks = JoinSet::new();
-    for (number, (start, end)) in starts.zip(ends).enumerate() {
-        let cursor = |side: &Side| Cursor::new(side.clone(), page, start.clone(), end.clone());
+    for (number, (start, end)) in ranges(&bounds).into_iter().enumerate() {
+        let cursor = |reader: &Reader| Line::new(Cursor::new(reader.clone(), start.clone(), end.clone(), Fields::All));
         let (a, b, progress) = (cursor(first), cursor(second), progress.clone());
-        tasks.spawn(async move { Ok::<_, Problem>((number, merge(a, b, &progress).await?)) });
+        tasks.spawn(async move { Ok::<_, Problem>((number, merge(a, b, &progress).await.map_err(Unread::problem)?)) });
     }
-    let mut parts: BTreeMap<usize, Points> = BTreeMap::new();
+    let mut parts: BTreeMap<usize, (Points, u64)> = BTreeMap::new();
     while let Some(ended) = tasks.join_next().await {
         let crashed =
             |error: tokio::task::JoinError| Problem::new(ProblemKind::Failed, format!("comparing crashed: {error}"), "");
-        let (number, points) = ended.map_err(crashed)??;
-        parts.insert(number, points);
+        let (number, found) = ended.map_err(crashed)??;
+        parts.insert(number, found);
     }
-    let mut all = Points::default();
-    parts.into_values().for_each(|part| all.append(part));
-    Ok(all)
+    let (mut all, mut vague) = (Points::default(), 0);
+    for (part, unclear) in parts.into_values() {
+        all.append(part);
+        vague += unclear;
+    }
+    Ok((all, vague))
 }
 
-/// Ids that divide a collection into about equal parts: quantiles of a random sample. Without one there is one part.
-async fn bounds(side: &Side) -> Vec<PointId> {
-    let Ok(sampled) = side.node.sample(&side.name, 16 * RANGES).await else { return Vec::new() };
-    let mut ids: Vec<PointId> = sampled.into_iter().map(|point| point.id).collect();
-    ids.sort();
-    (1..RANGES).filter_map(|part| ids.get(part * ids.len() / RANGES).cloned()).collect()
+/// The points of one side of a range, one after the other.
+struct Line {
+    cursor: Cursor,
+    points: VecDeque<Point>,
 }
 
-/// Reads one side of a range in the order of ids.
-struct Cursor {
-    side: Side,
-    page: usize,
-    next: Option<PointId>,
-    until: Option<PointId>,
-    digests: VecDeque<(PointId, String)>,
-    last: Option<PointId>,
-    done: bool,
-}
-
-impl Cursor {
-    fn new(side: Side, page: usize, start: Option<PointId>, until: Option<PointId>) -> Self {
-        Self { side, page, next: start, until, digests: VecDeque::new(), last: None, done: false }
+impl Line {
+    fn new(cursor: Cursor) -> Self {
+        Self { cursor, points: VecDeque::new() }
     }
 
     /// Has the next point at hand, if there is one.
-    async fn fill(&mut self) -> Result<(), Problem> {
-        while self.digests.is_empty() && !self.done {
-            let read = self.side.node.scroll(&self.side.name, self.next.as_ref(), self.page).await;
-            let page = read.map_err(self.side.problem())?;
-            for point in page.points {
-                if self.until.as_ref().is_some_and(|until| point.id >= *until) {
-                    self.done = true;
-                    break;
-                }
-                // The merge stands on it: a point out of order would be taken for one that is missing.
-                if self.last.as_ref().is_some_and(|last| *last >= point.id) {
-                    let words = format!("the server gave points out of order at id {}", point.id);
-                    return Err(Problem::new(ProblemKind::Failed, words, &self.side.shown)
-                        .advise("the collection changed while it was read, perhaps: compare again when nothing writes"));
-                }
-                self.last = Some(point.id.clone());
-                self.digests.push_back((point.id.clone(), proof::digest(&point)));
-            }
-            match page.next {
-                Some(next) if self.next.as_ref() != Some(&next) => self.next = Some(next),
-                _ => self.done = true,
+    async fn fill(&mut self) -> Result<(), Unread> {
+        while self.points.is_empty() {
+            match self.cursor.page().await? {
+                Some(points) => self.points.extend(points),
+                None => break,
             }
         }
         Ok(())
     }
 }
 
-async fn merge(mut a: Cursor, mut b: Cursor, progress: &Progress) -> Result<Points, Problem> {
-    let mut points = Points::default();
+async fn merge(mut a: Line, mut b: Line, progress: &Progress) -> Result<(Points, u64), Unread> {
+    let (mut points, mut vague) = (Points::default(), 0);
     loop {
         tokio::try_join!(a.fill(), b.fill())?;
-        let order = match (a.digests.front(), b.digests.front()) {
-            (None, None) => return Ok(points),
+        let order = match (a.points.front(), b.points.front()) {
+            (None, None) => return Ok((points, vague)),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some((id_a, _)), Some((id_b, _))) => id_a.cmp(id_b),
+            (Some(one), Some(other)) => one.id.cmp(&other.id),
         };
         progress.look_through(1);
-        let one = if order == Ordering::Greater { None } else { a.digests.pop_front() };
-        let other = if order == Ordering::Less { None } else { b.digests.pop_front() };
+        let one = if order == Ordering::Greater { None } else { a.points.pop_front() };
+        let other = if order == Ordering::Less { None } else { b.points.pop_front() };
         match (one, other) {
-            (Some((_, digest_a)), Some((_, digest_b))) if digest_a == digest_b => points.same += 1,
-            (Some((id, _)), Some(_)) => points.changed.add(id),
-            (Some((id, _)), None) => points.only_in_first.add(id),
-            (None, Some((id, _))) => points.only_in_second.add(id),
+            (Some(one), Some(other)) if one.digest == other.digest => {
+                vague += u64::from(one.vague);
+                points.same += 1;
+            }
+            (Some(one), Some(_)) => points.changed.add(one.id),
+            (Some(one), None) => points.only_in_first.add(one.id),
+            (None, Some(other)) => points.only_in_second.add(other.id),
             (None, None) => {}
         }
     }
@@ -469,15 +452,16 @@ mod tests {
 
     #[test]
     fn a_judgement_names_what_differs() {
+        let counts = |first, second| Counts { first, second };
         let same = Points { same: 5, ..Points::default() };
-        assert!(matches!(judge(&[], (5, 5), &same, true), Verdict::Matches(words) if words == "all 5 points are equal"));
-        let fewer = judge(&[], (5, 6), &same, false);
+        assert!(matches!(judge(&[], counts(5, 5), &same, true), Verdict::Matches(words) if words == "all 5 points are equal"));
+        let fewer = judge(&[], counts(5, 6), &same, false);
         assert!(matches!(&fewer, Verdict::Differs(words) if words == "5 and 6 points"), "{fewer:?}");
         let changed = Points { changed: ids(&[7]), ..same };
-        let sampled = judge(&[], (5, 5), &changed, false);
+        let sampled = judge(&[], counts(5, 5), &changed, false);
         assert!(matches!(&sampled, Verdict::Differs(words) if words == "of 6 sampled points 1 changed"), "{sampled:?}");
         let shape = ["1 and 2 shards".to_owned()];
-        let found = judge(&shape, (5, 5), &changed, true);
+        let found = judge(&shape, counts(5, 5), &changed, true);
         assert!(matches!(&found, Verdict::Differs(words) if words == "1 and 2 shards; 1 changed"), "{found:?}");
     }
 }

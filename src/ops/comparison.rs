@@ -4,12 +4,14 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
-use crate::ops::compare::{CompareSpec, SAMPLE, compare};
+use crate::ops::compare::{CompareSpec, Comparison, SAMPLE, compare};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::report::Report;
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
+use crate::ops::unread::is_damage;
+use crate::qdrant::error::ApiError;
 
 /// The operation, and its one step.
 pub(in crate::ops) const COMPARE: &str = "compare";
@@ -43,9 +45,12 @@ pub(in crate::ops) async fn plan(services: &Services, spec: CompareSpec) -> Resu
             let words = format!("all {} points of both are read, with their vectors", exact(a.max(b)));
             findings.push(Finding::look("load", words, "that takes a while, and both servers work for it; it can be canceled"));
         }
-        "vectors, sharding, payload indexes, exact counts, and every point with payload and vectors".to_owned()
+        "vectors, sharding, configuration, payload indexes, exact counts, and every point with payload and vectors".to_owned()
     } else {
-        format!("vectors, sharding, payload indexes, exact counts, and {SAMPLE} random points of each with payload and vectors")
+        format!(
+            "vectors, sharding, configuration, payload indexes, exact counts, and {SAMPLE} random points of each with payload and \
+             vectors"
+        )
     };
     let command = format!("qsnap compare {first} {second}{}", if spec.deep { " --deep" } else { "" });
     Ok(Plan {
@@ -78,8 +83,15 @@ async fn real(services: &Services, address: &CollectionAddress) -> Result<Collec
 
 async fn count(services: &Services, address: &CollectionAddress) -> Result<u64, Problem> {
     let connection = services.connection(&address.instance).await?;
-    let counted = connection.first().count(&address.collection).await;
-    counted.map_err(|error| error.into_problem(address.to_string()))
+    let problem = |error: ApiError| error.into_problem(address.to_string());
+    match connection.whole().count(&address.collection).await {
+        // Where the server refuses to count, about as many are good enough for a plan.
+        Err(error) if !is_damage(&error) => {
+            let info = connection.whole().collection(&address.collection).await.map_err(problem)?;
+            info.points.ok_or_else(|| problem(error))
+        }
+        counted => counted.map_err(problem),
+    }
 }
 
 /// Does it.
@@ -88,6 +100,8 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, steps: &mu
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a comparison", ""));
     };
     let progress = steps.job.progress.clone();
-    let found = steps.judge(COMPARE, compare(services, spec, &progress), |found| &found.verdict).await?;
+    let words =
+        |found: &Result<Comparison, Problem>| found.as_ref().map_or_else(ToString::to_string, |found| found.verdict.record());
+    let found = steps.judge(COMPARE, compare(services, spec, &progress), words).await?;
     Ok(Report { verdict: Some(found.verdict.clone()), comparison: Some(Box::new(found)), ..Report::of(plan) })
 }

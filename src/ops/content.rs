@@ -6,6 +6,7 @@ use crate::archive::contents::Segment;
 use crate::archive::contents::{Collection, Contents, Kind};
 use crate::domain::collection::{CollectionInfo, CollectionStatus};
 use crate::domain::problem::Problem;
+use crate::domain::settings::Settings;
 use crate::domain::version::ServerVersion;
 use crate::jobs::progress::Progress;
 use crate::ops::flow::Finding;
@@ -66,6 +67,7 @@ impl Content {
             points: None,
             params: params.clone(),
             payload_schema: collection.payload_schema.clone().into_iter().collect(),
+            settings: Settings::of(&collection.config, &collection.payload_schema_raw),
         })
     }
 

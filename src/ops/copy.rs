@@ -16,6 +16,8 @@ use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::overwrite::{self, Earlier, Overwriting, Overwritten, Skips, overwrite};
+use crate::ops::placement;
+use crate::ops::put_back::PutBack;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::NameUse;
 use crate::ops::restore::report;
@@ -108,6 +110,9 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
     if overwrites {
         findings.push(gates::writers(&target.to_string()));
     }
+    if let (true, Some(now)) = (overwrites, &to.info) {
+        findings.extend(PutBack { wanted: info.settings.clone(), all: false }.finding(&now.settings));
+    }
     let (aliases, alias_findings) = carried(&spec, &from, &to);
     findings.extend(alias_findings);
     gates::force(&mut findings, &spec.force).map_err(|why| Problem::new(ProblemKind::Usage, why, ""))?;
@@ -142,7 +147,7 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
             from.connection.slot(),
             to.connection.slot(),
         ],
-        resolved: flow::Resolved::Copy(Resolved { node: 0, overwrites, unreadable: to.unreadable.is_some(), aliases }),
+        resolved: flow::Resolved::Copy(Resolved { node: from.node, overwrites, unreadable: to.unreadable.is_some(), aliases }),
         spec: Spec::Copy(spec),
     })
 }
@@ -266,14 +271,20 @@ pub(in crate::ops) async fn run(
     let from = (&source, resolved.node, &spec.source);
     let taken = create::take(services, steps, from, ("snapshot", Some(Made::Snapshot))).await?;
     let expected = taken.proof.clone().map_or(Expected::Nothing, Expected::Recorded);
-    let info = source.first().collection(&spec.source.collection).await.ok();
-    let reference = Reference { shape: info, expected };
+    let info = source.whole().collection(&spec.source.collection).await.ok();
+    let wanted = info.as_ref().map(|info| info.settings.clone());
+    // How the target is configured may be meant so; a new collection gets what the snapshot has.
+    let put_back = wanted.clone().filter(|_| resolved.overwrites).map(|wanted| PutBack { wanted, all: false });
+    let settings = wanted.filter(|_| !resolved.overwrites);
+    let reference = Reference { shape: info, settings, ..Reference::of(expected) };
     let snapshot = taken.snapshot.clone();
     let listed = snapshot.sha256.is_some();
     let keyed = keyed(services, spec, &snapshot, &reference).await;
     let origin = Origin::Node { connection: source.clone(), node: resolved.node, address: spec.source.clone(), snapshot };
-    let destination = Destination { connection: target.clone(), node: 0, address: spec.target.clone() };
-    let cargo = Cargo { origin: &origin, route: spec.route, reference: &reference, keyed: keyed.as_deref() };
+    let node = placement::holder(&target, &spec.target).await;
+    let destination = Destination { connection: target.clone(), node, address: spec.target.clone() };
+    let (keyed, put_back) = (keyed.as_deref(), put_back.as_ref());
+    let cargo = Cargo { origin: &origin, route: spec.route, reference: &reference, keyed, put_back };
     let mut done = if resolved.overwrites {
         let (skips, destination, deep, unreadable) = (spec.skips, &destination, false, resolved.unreadable);
         let vouched = match (&reference.expected, listed) {
@@ -322,7 +333,7 @@ async fn make_aliases(steps: &mut Steps<'_>, destination: &Destination, aliases:
         return Ok(());
     }
     let address = &destination.address;
-    let node = destination.connection.first();
+    let node = destination.connection.whole();
     let making = async {
         let problem = |error: ApiError| error.into_problem(address.to_string());
         // Looked at once more: somebody may have made one meanwhile, which must not be stolen.

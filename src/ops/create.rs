@@ -10,15 +10,18 @@ use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::gates;
 use crate::ops::journal::Made;
+use crate::ops::placement;
 use crate::ops::proof::{self, Proof};
 use crate::ops::report::Report;
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
+use crate::ops::unread::Unread;
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub struct CreateSpec {
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Resolved {
     nodes: Vec<usize>,
+    /// What the snapshots will not hold, in words.
+    missing: Option<String>,
 }
 
 /// Reads what is needed.
@@ -43,36 +48,15 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
         return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), address.to_string())
             .advise(format!("name {real} itself")));
     }
-    let info = connection.first().collection(&address.collection).await.map_err(problem)?;
-    let activity = connection.first().snapshot_activity(&address.collection).await.ok().flatten();
+    let info = connection.whole().collection(&address.collection).await.map_err(problem)?;
+    let holder = connection.node(placement::holder(&connection, address).await)?;
+    let activity = holder.snapshot_activity(&address.collection).await.ok().flatten();
     let mut findings =
         vec![Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word()))];
-    let mut nodes = Vec::new();
-    let mut missing: Option<BTreeSet<u32>> = None;
-    for (index, node) in connection.nodes.iter().enumerate() {
-        let cluster = node.collection_cluster(&address.collection).await.map_err(problem)?;
-        let lacks: BTreeSet<u32> = cluster.missing_here().into_iter().collect();
-        missing = Some(missing.map_or_else(|| lacks.clone(), |before| &before & &lacks));
-        if cluster.replicas.iter().any(|replica| replica.peer.is_none()) {
-            nodes.push(index);
-        }
-        if cluster.moving > 0 || !cluster.unhealthy().is_empty() {
-            let advice = "wait until replicas are Active: their snapshots may be unusable";
-            findings.push(Finding::look("replicas", format!("{}: {}", node.url(), cluster.unhealthy().join(", ")), advice));
-        }
-    }
-    let missing: Vec<u32> = missing.unwrap_or_default().into_iter().collect();
-    if nodes.is_empty() && missing.is_empty() {
-        // A collection with shard keys has no shard before its first key: any node can tell its configuration.
-        nodes.push(0);
-    }
-    if !missing.is_empty() {
-        findings.push(Finding::block(
-            "shards",
-            format!("shards {missing:?} live on nodes that are not configured: the snapshots would not hold them"),
-            "give all nodes of the cluster in the configuration: nodes = [\"https://…\", …]",
-        ));
-    }
+    findings.extend(gates::snapshot_name(&address.collection));
+    let held = placement::held(&connection, address).await.map_err(|error| error.into_problem(address.to_string()))?;
+    let nodes = held.nodes.clone();
+    findings.extend(held.findings());
     findings.push(gates::idle(activity, &address.to_string()));
     let where_to = if nodes.len() > 1 { format!("on {} nodes", nodes.len()) } else { "on the node".to_owned() };
     let protection = connection.instance.protection;
@@ -98,7 +82,7 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
         command: format!("qsnap snapshots create {address}"),
         facts,
         needs: vec![Resource::Exclusive(address.to_string())],
-        resolved: flow::Resolved::Create(Resolved { nodes }),
+        resolved: flow::Resolved::Create(Resolved { nodes, missing: held.missing_words() }),
         spec: Spec::Create(spec),
     })
 }
@@ -117,10 +101,16 @@ pub(in crate::ops) async fn execute(
     let (mut created, mut bytes) = (Vec::new(), 0_u64);
     for node in resolved.nodes {
         let taken = take(services, steps, (&connection, node, address), ("snapshot", None)).await?;
+        let kept = still_there(&connection, node, address, &taken.snapshot, taken.begun);
+        steps.run("keep the snapshot", "", kept).await?;
         bytes += taken.snapshot.size;
         created.push(shown(address, &taken.snapshot.name));
     }
-    Ok(Report { bytes, created, ..Report::of(plan) })
+    let failures = resolved.missing.map(|words| {
+        Problem::new(ProblemKind::Partly, words, address.to_string())
+            .advise("bring that node back and take the snapshots again; what was taken can be restored, without those shards")
+    });
+    Ok(Report { bytes, created, failures: failures.into_iter().collect(), ..Report::of(plan) })
 }
 
 /// Address of a snapshot, as it is typed.
@@ -149,11 +139,40 @@ fn undo(
     }
 }
 
+/// After it, no snapshot that is taken can have the name of an earlier one.
+const SAME_SECOND: Duration = Duration::from_millis(1_100);
+
+/// A snapshot that somebody takes within the same second would replace ours (1.18.3). Once that second is over, it is
+/// looked whether it still is the one that was taken. `begun` is when the server was asked: its name has that second.
+///
+/// # Errors
+/// When it is another one, or gone.
+pub(in crate::ops) async fn still_there(
+    connection: &Connection,
+    node: usize,
+    address: &CollectionAddress,
+    taken: &SnapshotInfo,
+    begun: Instant,
+) -> Result<(), Problem> {
+    tokio::time::sleep(SAME_SECOND.saturating_sub(begun.elapsed())).await;
+    let scope = SnapshotScope::Collection(address.collection.clone());
+    let listed = connection.node(node)?.snapshots(&scope).await.map_err(|error| error.into_problem(address.to_string()))?;
+    let same = |known: &SnapshotInfo| known.name == taken.name && known.size == taken.size && known.sha256 == taken.sha256;
+    if listed.iter().any(same) {
+        return Ok(());
+    }
+    let message = "somebody replaced or deleted the snapshot right after it was taken: two of one second have one name";
+    Err(Problem::new(ProblemKind::Failed, message, shown(address, &taken.name))
+        .advise("see who takes snapshots of it at the same time, and take another one"))
+}
+
 /// A snapshot that was taken.
 pub(in crate::ops) struct Taken {
     pub snapshot: SnapshotInfo,
     /// What was recorded of it.
     pub proof: Option<Proof>,
+    /// When the server was asked for it.
+    pub begun: Instant,
     /// Removes it when the job fails; a safety snapshot has none.
     cleanup: Option<CleanupId>,
     connection: Arc<Connection>,
@@ -177,7 +196,7 @@ impl Taken {
 }
 
 /// Takes one snapshot with its proof, in a step called `step`. Used by copy, and for safety snapshots, too. What it is for
-/// is in the journal as soon as the server has it.
+/// is in the journal before the server is asked: it goes on when its client dies.
 pub(in crate::ops) async fn take(
     services: &Services,
     steps: &mut Steps<'_>,
@@ -187,20 +206,27 @@ pub(in crate::ops) async fn take(
     let node = connection.node(node_index)?.clone();
     let problem = |error: ApiError| error.into_problem(address.to_string());
     let name = &address.collection;
-    // A collection that cannot be sampled in time can still be snapshotted: then nothing is recorded.
-    let before = steps.run("sample", "", async { proof::before(node.as_ref(), name).await.map_err(problem) }).await.ok();
-    let scope = SnapshotScope::Collection(name.clone());
     let job = steps.job;
+    // One at a time, whichever process asks: two of one second would have one name.
+    let claim = services.journal.wait_for_claim(&format!("snapshot of {address} on node {node_index}"), &job.progress).await;
+    // A collection that cannot be sampled can still be snapshotted: then nothing is recorded, and the report says why.
+    let sampling = async { proof::before(connection, address, &job.progress).await.map_err(Unread::problem) };
+    let before = steps.run("sample", "", sampling).await;
+    let scope = SnapshotScope::Collection(name.clone());
     another_second(node.as_ref(), &scope).await.map_err(problem)?;
-    let ledger = steps.ledger();
+    let (ledger, source) = (steps.ledger(), address.to_string());
+    let begun = Instant::now();
     let (taken, cleanup) = steps
-        .run(step, &address.to_string(), async {
+        .run(step, &source, async {
             let known: BTreeSet<SnapshotName> =
                 node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
+            let names: Vec<&str> = known.iter().map(SnapshotName::raw).collect();
+            ledger.taking(kind.unwrap_or(Made::Snapshot), &source, &names)?;
             // A server goes on when its client leaves: a cancel must wait for the file and remove it.
             let stray = job.on_failure(format!("a snapshot of {address} that the server may still be taking"), {
-                let (node, scope, known) = (node.clone(), scope.clone(), known.clone());
-                async move { remove_stray(node.as_ref(), &scope, &known).await }
+                let (node, scope, known, ledger, source) =
+                    (node.clone(), scope.clone(), known.clone(), ledger.clone(), source.clone());
+                async move { remove_stray(node.as_ref(), &scope, &known).await.inspect(|()| ledger.not_taken(&source)) }
             });
             let followed = follow(node.as_ref(), name, &job.progress, node.create_snapshot(&scope)).await;
             let taken = match followed {
@@ -208,7 +234,16 @@ pub(in crate::ops) async fn take(
                 Ok(Followed::MustLook) => new_one(node.as_ref(), &scope, &known).await,
                 Err(error) => Err(error),
             };
-            job.keep(stray);
+            match &taken {
+                // Nobody knows whether the server still takes it: the cleanup waits for it, and the record stays open until
+                // it is known.
+                Err(error) if error.kind == ApiErrorKind::OutcomeUnknown => {}
+                Err(_) => {
+                    job.keep(stray);
+                    ledger.not_taken(&source);
+                }
+                Ok(_) => job.keep(stray),
+            }
             let taken = taken.map_err(problem)?;
             let shown = shown(address, &taken.name);
             // The way back is never undone.
@@ -216,21 +251,24 @@ pub(in crate::ops) async fn take(
                 let (undo, ledger, shown) = (undo(connection, node_index, address, taken.clone()), ledger.clone(), shown.clone());
                 job.on_failure(shown.clone(), async move { undo.await.inspect(|()| ledger.gone(&shown)) })
             });
-            if let Some(kind) = kind {
-                ledger.made(kind, &shown)?;
+            if cleanup.is_none() {
+                job.resumable(Some(format!("{address} was not touched; kept: safety snapshot {shown}")));
+            }
+            match kind {
+                Some(kind) => ledger.made(kind, &shown)?,
+                // It is what was wanted: nobody's leftover.
+                None => ledger.not_taken(&source),
             }
             Ok((taken, cleanup))
         })
         .await?;
+    drop(claim);
     if let Some(kind) = kind {
         steps.adopt(kind, &shown(address, &taken.name));
     }
-    let source = address.to_string();
     let taken_at = taken.taken_at.unwrap_or_else(|| services.clock.now());
     let recorded = steps.run("record", "", async {
-        let unsampled = || Problem::new(ProblemKind::Failed, "there is no sample to record", address.to_string());
-        let before = before.ok_or_else(unsampled)?;
-        let mut proof = proof::after(node.as_ref(), name, source, taken_at, before).await.map_err(problem)?;
+        let mut proof = proof::after(connection, taken_at, before?, &job.progress).await.map_err(Unread::problem)?;
         proof.snapshot = Some(taken.name.raw().to_owned());
         if let Some(sha256) = &taken.sha256 {
             services.proofs.save(sha256, &proof)?;
@@ -238,9 +276,19 @@ pub(in crate::ops) async fn take(
         Ok(proof)
     });
     // The snapshot is good without its proof; whoever restores it is told that nothing was recorded.
-    let proof = recorded.await.ok();
+    let proof = match recorded.await {
+        Ok(proof) => Some(proof),
+        Err(problem) => {
+            steps.note(format!(
+                "no proof was recorded of {}: {}; a restore of it can be counted, but not proven point by point",
+                shown(address, &taken.name),
+                problem.message
+            ));
+            None
+        }
+    };
     let (connection, address) = (connection.clone(), address.clone());
-    Ok(Taken { snapshot: taken, proof, cleanup, connection, node: node_index, address })
+    Ok(Taken { snapshot: taken, proof, begun, cleanup, connection, node: node_index, address })
 }
 
 /// Two snapshots taken within one second share a name, and the later replaces the earlier (1.18.3): one

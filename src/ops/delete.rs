@@ -32,11 +32,12 @@ pub async fn plan(services: &Services, spec: DeleteSpec) -> Result<Plan, Problem
     let address = &spec.address;
     let connection = services.connection(&address.instance).await?;
     let (all, problems) = snapshots(&connection, address).await;
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem);
-    }
     let located: Vec<Located> = all.iter().filter(|l| spec.names.contains(&l.snapshot.name)).cloned().collect();
     if let Some(missing) = spec.names.iter().find(|name| !located.iter().any(|l| l.snapshot.name == **name)) {
+        // A node that did not answer may be the one that has it.
+        if let Some(problem) = problems.into_iter().next() {
+            return Err(problem);
+        }
         let message = format!("there is no snapshot called {missing}");
         return Err(Problem::new(ProblemKind::NotFound, message, address.to_string())
             .advise("refresh the list; it may have been deleted already"));

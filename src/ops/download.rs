@@ -76,6 +76,7 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
     findings.push(gates::checksum(snapshot.sha256.as_deref()));
     findings.extend(gates::listed_size(snapshot.size, expected.size));
     findings.push(gates::ranges(expected.ranged, connection.instance.transfers.streams));
+    findings.extend(file_name(&spec.target, &file));
     findings.extend(left_findings(&file, &source.shown, &expected));
     findings.extend(gates::room(disk::free(folder_of(&file)), needed(&file, expected.size)));
     let mut facts = Facts::default();
@@ -139,7 +140,7 @@ fn local_findings(file: &Path, shown: &str, overwrite: bool) -> Vec<Finding> {
         (true, false) => Finding::block(
             "file",
             format!("{shown} exists already"),
-            "choose another folder or name, or allow to overwrite it (--overwrite)",
+            "choose another folder or file name, or allow overwriting it (--overwrite)",
         ),
         (true, true) => {
             Finding::look("file", format!("{shown} exists and will be replaced"), "it stays until the new file is whole")
@@ -147,6 +148,19 @@ fn local_findings(file: &Path, shown: &str, overwrite: bool) -> Vec<Finding> {
         (false, _) => Finding::good("file", format!("{shown} does not exist yet")),
     });
     findings
+}
+
+/// A path that nobody has yet is taken for a file's name, also where a folder may have been meant: that is said.
+fn file_name(target: &Path, file: &Path) -> Option<Finding> {
+    let looks_like_one = file.extension().is_some_and(|extension| extension == "snapshot");
+    (target == file && !looks_like_one && std::fs::symlink_metadata(file).is_err()).then(|| {
+        let shown = sanitise(&file.display().to_string());
+        Finding::look(
+            "name",
+            format!("{shown} does not exist: a FILE of that name is written"),
+            "if a folder is meant: create it first; a path that ends with / is always a folder",
+        )
+    })
 }
 
 /// What an earlier try left, and what becomes of it.

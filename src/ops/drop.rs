@@ -91,7 +91,7 @@ pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, steps: &mu
     let job = steps.job;
     let deletion = async {
         let name = &spec.address.collection;
-        connection.first().delete_collection(name).await.map_err(|error| error.into_problem(&shown))
+        connection.whole().delete_collection(name).await.map_err(|error| error.into_problem(&shown))
     };
     job.commit(steps.run("delete the collection", &shown, deletion)).await?;
     Ok(Report::of(plan))

@@ -85,12 +85,13 @@ pub async fn plan(services: &Services, spec: FleetSpec) -> Result<Plan, Problem>
         .buffered(PLANNED_AT_ONCE)
         .collect()
         .await;
+    let open = flow::Open::read(services).await;
     let mut unplanned = Vec::new();
     let (mut plans, mut findings, mut steps, mut facts) = (Vec::new(), Vec::new(), Vec::new(), Facts::default());
     for (copy, result) in planned {
         match result {
             Ok(mut plan) => {
-                plan.findings.extend(flow::open_on(services, &plan.target));
+                plan.findings.extend(open.findings(&plan.target));
                 steps.push(step_of(&copy, &plan));
                 steps.extend(plan.steps.iter().filter(|step| step.name == copy::ALIASES).cloned());
                 findings.extend(notable(&plan));
@@ -222,9 +223,11 @@ fn consequence(spec: &FleetSpec, replaced: usize, all: usize) -> String {
     words
 }
 
+/// By name: counts are approximate, and so is the order that they give.
 fn copies_in_words(plans: &[Plan]) -> String {
-    let each = plans.iter().map(|plan| format!("{} ({:?})", plan.target, plan.risk));
-    each.collect::<Vec<_>>().join(", ")
+    let mut each: Vec<String> = plans.iter().map(|plan| format!("{} ({:?})", plan.target, plan.risk)).collect();
+    each.sort();
+    each.join(", ")
 }
 
 fn command(spec: &FleetSpec, typed: bool) -> String {

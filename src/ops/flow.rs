@@ -10,6 +10,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::{JobContext, JobHandle};
 use crate::ops::history::Past;
+use crate::ops::records::Unreadable;
 use crate::ops::report::Report;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
@@ -250,6 +251,8 @@ impl Plan {
         let name = match &self.spec {
             // Several collections of one instance: that is what must not be confused.
             Spec::Fleet(spec) => spec.to.to_string(),
+            // What changes is what the alias means.
+            Spec::Switch(spec) => spec.shown(),
             _ => address.to_string(),
         };
         match (self.risk, protection) {
@@ -263,6 +266,14 @@ impl Plan {
     /// Findings that block.
     pub fn blocked(&self) -> Vec<&Finding> {
         self.findings.iter().filter(|finding| finding.level == Level::Block).collect()
+    }
+
+    /// Findings as they are read: those that block or need a look, the worst first; and those that passed.
+    pub fn sorted_findings(&self) -> (Vec<&Finding>, Vec<&Finding>) {
+        let (passed, mut open): (Vec<&Finding>, Vec<&Finding>) =
+            self.findings.iter().partition(|finding| finding.level == Level::Good);
+        open.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        (open, passed)
     }
 
     /// What says that the target has another shape than what is to be put over it.
@@ -315,23 +326,40 @@ pub async fn plan(services: &Services, spec: Spec) -> Result<Plan, Problem> {
     let settles = matches!(spec, Spec::Settle(_));
     let mut plan = plan_of(services, spec).await?;
     if !settles && plan.risk != Risk::Safe {
-        let open = open_on(services, &plan.target);
-        plan.findings.extend(open);
+        let open = Open::read(services).await;
+        plan.findings.extend(open.findings(&plan.target));
     }
     Ok(plan)
 }
 
-/// What is still open on a target.
-pub(in crate::ops) fn open_on(services: &Services, target: &str) -> Vec<Finding> {
-    let open = services.journal.open().into_iter().filter(|past| past.target == target);
-    let finding = |past: Past| {
-        Finding::look(
-            "history",
-            format!("a {} of {} ended as `{}` and is still open", past.operation, past.target, past.state.word()),
-            format!("`qsnap history show {}` tells what it left, and how to settle it first", past.id),
-        )
-    };
-    open.map(finding).collect()
+/// What the journal has open, read once for a plan.
+pub(in crate::ops) struct Open {
+    operations: Vec<Past>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Open {
+    /// Reads it, beside the threads that serve the network: there may be many records.
+    pub(in crate::ops) async fn read(services: &Services) -> Self {
+        let journal = services.journal.clone();
+        let read = tokio::task::spawn_blocking(move || Self { operations: journal.open(), unreadable: journal.unreadable() });
+        read.await.unwrap_or(Self { operations: Vec::new(), unreadable: Vec::new() })
+    }
+
+    /// What of it concerns a target.
+    pub(in crate::ops) fn findings(&self, target: &str) -> Vec<Finding> {
+        let open = self.operations.iter().filter(|past| past.target == target).map(|past| {
+            Finding::look(
+                "history",
+                format!("a {} of {} ended as `{}` and is still open", past.operation, past.target, past.state.word()),
+                format!("`qsnap history show {}` tells what it left, and how to settle it first", past.id),
+            )
+        });
+        let unreadable = self.unreadable.iter().map(|record| {
+            Finding::look("history", record.words(), "it may be of an operation on this collection that was never finished")
+        });
+        open.chain(unreadable).collect()
+    }
 }
 
 async fn plan_of(services: &Services, spec: Spec) -> Result<Plan, Problem> {
@@ -354,6 +382,11 @@ async fn plan_of(services: &Services, spec: Spec) -> Result<Plan, Problem> {
 /// The flags that agree to a plan on the command line; `typed` when the address has to be given.
 pub fn consent_flags(typed: bool, address: &dyn std::fmt::Display) -> String {
     if typed { format!(" --yes --confirm '{address}'") } else { " --yes".to_owned() }
+}
+
+/// How many checks passed, in words.
+pub fn checks_passed(count: usize) -> String {
+    if count == 1 { "1 check passed".to_owned() } else { format!("{count} checks passed") }
 }
 
 /// Starts an approved plan as a job.
@@ -383,12 +416,7 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
     }
     // The parts of a whole ask each for its own target.
     let alone = plan.risk != Risk::Safe && !matches!(plan.resolved, Resolved::Fleet(_));
-    if let Some(other) = services.journal.running_on(&plan.target).filter(|_| alone) {
-        let words = format!("another {} works on it now ({}, by {})", other.operation, other.id, other.who);
-        return Err(Problem::new(ProblemKind::Refused, words, &plan.target)
-            .advise("nothing was done; wait for it: two at a time on one collection get into each other's way"));
-    }
-    let mut steps = match Steps::begin(services, job, &plan, part_of.as_deref()) {
+    let mut steps = match Steps::begin(services, job, &plan, (alone, part_of.as_deref())) {
         Err(_) if matches!(plan.resolved, Resolved::Compare) => Steps::unrecorded(services, job),
         steps => steps?,
     };

@@ -7,7 +7,7 @@ pub use server::Right;
 
 use crate::archive::contents::ShardKey;
 use crate::domain::collection::CollectionInfo;
-use crate::domain::ids::ShardId;
+use crate::domain::ids::{CollectionName, ShardId};
 use crate::domain::size::{bytes, exact};
 use crate::domain::version::{ServerVersion, VersionStep, version_step};
 use crate::ops::compare;
@@ -348,6 +348,22 @@ pub fn key_handed_over(source: &str, target: &str) -> Finding {
     )
 }
 
+/// Longest name of a collection that a server can make a snapshot of: it puts peer, time and an ending of its own behind the
+/// name for a temporary file, whose name may have 255 bytes (measured on 1.16.3: 195 works, 199 does not).
+const LONGEST_NAME: usize = 195;
+
+/// Whether a snapshot of a collection of this name can be taken.
+pub fn snapshot_name(name: &CollectionName) -> Option<Finding> {
+    let bytes = name.raw().len();
+    (bytes > LONGEST_NAME).then(|| {
+        Finding::block(
+            "name",
+            format!("its name has {bytes} bytes: Qdrant cannot take a snapshot of a collection whose name has more than {LONGEST_NAME}"),
+            "points have to be copied to a collection with a shorter name: a collection cannot be renamed",
+        )
+    })
+}
+
 /// A name that the server would not accept.
 pub fn name(problem: Option<String>) -> Option<Finding> {
     problem.map(|why| Finding::block("name", why, "choose another name"))
@@ -367,6 +383,7 @@ mod tests {
             points: None,
             params: json!({"vectors": {"size": size, "distance": "Dot"}, "shard_number": shards}),
             payload_schema: vec![],
+            settings: crate::domain::settings::Settings::default(),
         }
     }
 

@@ -2,7 +2,8 @@
 //! is killed leaves an operation behind that can be rolled back to its snapshot.
 
 use crate::domain::address::CollectionAddress;
-use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::problem::Problem;
+use crate::ops::claim::{Claim, Holder};
 use crate::ops::journal::{Made, Opening, Record};
 use crate::ops::services::Services;
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ pub(in crate::ops) const COMMAND: &str = "guarded command";
 pub struct Guarded<'a> {
     services: &'a Services,
     record: Record,
+    _claim: Claim,
 }
 
 impl<'a> Guarded<'a> {
@@ -34,11 +36,11 @@ impl<'a> Guarded<'a> {
         (program, aliases): (&str, &str),
     ) -> Result<Self, Problem> {
         let target = address.to_string();
-        if let Some(other) = services.journal.guarded(&target) {
-            let message = format!("another guarded command works on it now ({}, by {})", other.id, other.who);
-            return Err(Problem::new(ProblemKind::Refused, message, target)
-                .advise("nothing was run: a rollback of one would take the work of the other away"));
-        }
+        // Not the claim on the target: what the command does may well be an operation of ours.
+        let claim = services.journal.claim(&format!("guard of {target}")).map_err(|problem| {
+            Problem { on: target.clone(), ..problem }
+                .advise("nothing was run: a rollback of one would take the work of the other away")
+        })?;
         let opening =
             Opening { operation: GUARD, source: snapshot, target: &target, command: "", spec: Value::Null, part_of: None };
         let now = services.clock.now();
@@ -50,7 +52,8 @@ impl<'a> Guarded<'a> {
         }
         record.step_begins(now, COMMAND, program)?;
         record.handed_over(now)?;
-        Ok(Self { services, record })
+        claim.name(&Holder { operation: GUARD.into(), id: record.id(), who: services.journal.operator().to_owned() });
+        Ok(Self { services, record, _claim: claim })
     }
 
     /// Notes one more snapshot that is no recovery point: of what a rollback replaces.

@@ -1,35 +1,26 @@
-//! Reading the journal: what was done here, by whom, how it ended, and what is still open. Records may be cut by a
-//! crash, or be written by hand: whatever cannot be read is left out, and nothing in them is trusted with a terminal.
+//! What one record of the journal amounts to: what was done, by whom, how it ended, and what is still open. Records may be
+//! cut by a crash, or be written by hand: lines that cannot be read are left out, and nothing in them is trusted with a
+//! terminal. [`crate::ops::records`] reads the files.
 
-use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::{one_line, sanitise};
 use crate::ops::bring;
-use crate::ops::comparison::COMPARE;
 use crate::ops::copy::CopySpec;
 use crate::ops::guarded;
-use crate::ops::journal::{Journal, Made, TakenUp, Thing};
-use crate::ops::parts::{self, Part};
+use crate::ops::journal::{Made, TakenUp, Taking, Thing};
+use crate::ops::parts::Part;
 use crate::ops::restore::RestoreSpec;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
-use std::fs::{File, TryLockError};
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 /// Ends after which something has to be decided.
-const UNDONE: [&str; 3] = ["failed", "canceled", "rollback not proven"];
+const UNDONE: [&str; 4] = ["failed", "canceled", "crashed", "rollback not proven"];
 
 /// Steps that put data over the target.
 const OVER: [&str; 3] = [bring::RESTORE.restore, bring::ROLL_BACK.restore, guarded::COMMAND];
 
 /// Operations that bring data into their target.
-const BRINGING: [&str; 5] = ["restore", "copy", "revive", "continue", "roll-back"];
-
-/// Operations that stand in nobody's way while they run.
-const ASIDE: [&str; 2] = [COMPARE, guarded::GUARD];
+pub(in crate::ops) const BRINGING: [&str; 5] = ["restore", "copy", "revive", "continue", "roll-back"];
 
 /// Steps that judge the target.
 const JUDGING: [&str; 5] = [
@@ -39,15 +30,6 @@ const JUDGING: [&str; 5] = [
     crate::ops::overwrite::COMPARE,
     bring::EVERY_POINT,
 ];
-
-/// A record has some dozens of short lines; more is not ours.
-const MAX_RECORD: u64 = 4 << 20;
-
-/// Records among which a running operation is looked for.
-const RECENT: usize = 100;
-
-/// Records that are read, the newest first.
-const MAX_RECORDS: usize = 2_000;
 
 /// How an operation stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -136,6 +118,8 @@ pub struct Past {
     pub steps: Vec<PastStep>,
     /// What it made and nobody removed.
     pub made: Vec<Thing>,
+    /// A snapshot that was being taken when nothing more was written.
+    pub taking: Option<Taking>,
     /// What was reported at its end.
     pub report: Value,
     /// What was asked for.
@@ -216,7 +200,7 @@ impl Past {
             return false;
         }
         let broken_off = self.state == State::BrokenOff && (self.spec.is_some() || self.not_begun() > 0);
-        broken_off || self.is_between() || !self.leftovers().is_empty()
+        broken_off || self.is_between() || self.taking.is_some() || !self.leftovers().is_empty()
     }
 
     /// Parts of it that never began.
@@ -240,157 +224,6 @@ impl Past {
             (None, State::Ended(result)) => result.clone(),
         }
     }
-}
-
-/// Records that ended with nothing left open, without their reports: plans and lists ask often what is open, and what a
-/// safety snapshot is, and reading two thousand records takes a tenth of a second (measured). They are only ever appended
-/// to, so that a length tells whether one changed.
-#[derive(Debug, Default)]
-pub struct Closed(Mutex<HashMap<PathBuf, (u64, Past)>>);
-
-impl Closed {
-    fn read(&self, path: &Path) -> Option<Past> {
-        let length = std::fs::metadata(path).ok()?.len();
-        let known =
-            |map: &HashMap<PathBuf, (u64, Past)>| map.get(path).filter(|known| known.0 == length).map(|known| known.1.clone());
-        if let Some(past) = known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Some(past);
-        }
-        let past = read_record(path)?;
-        if past.is_done() && !past.is_open() {
-            let kept = Past { report: Value::Null, ..past.clone() };
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned(), (length, kept));
-        }
-        Some(past)
-    }
-}
-
-impl Journal {
-    /// Whether the records can be read: where there are none yet, nothing was done; where they cannot be read, nobody knows.
-    ///
-    /// # Errors
-    /// When their folder is there and cannot be read, or cannot be looked for.
-    pub fn readable(&self) -> Result<(), Problem> {
-        match std::fs::read_dir(self.folder()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                let on = sanitise(&self.folder().display().to_string());
-                Err(Problem::new(ProblemKind::Failed, format!("the journal cannot be read: {error}"), on)
-                    .advise("give the right to read it, or set XDG_STATE_HOME to the folder where it is"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// All operations, the newest first.
-    pub fn read(&self) -> Vec<Past> {
-        self.newest(MAX_RECORDS, read_record)
-    }
-
-    /// The same; of those that are over and done the report is missing.
-    fn glance(&self) -> Vec<Past> {
-        self.newest(MAX_RECORDS, |path| self.closed.read(path))
-    }
-
-    /// The files of all records.
-    fn paths(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.folder()).into_iter().flatten().flatten().map(|entry| entry.path());
-        entries.filter(|path| path.extension().is_some_and(|extension| extension == "ndjson")).collect()
-    }
-
-    fn newest(&self, most: usize, read: impl Fn(&Path) -> Option<Past>) -> Vec<Past> {
-        let mut paths = self.paths();
-        // Names begin with the time.
-        paths.sort();
-        let mut all: Vec<Past> = paths.iter().rev().take(most).filter_map(|path| read(path)).collect();
-        // The line that takes an operation up is what settles it: the note on its own record may be missing after a kill.
-        let taken: Vec<(String, String)> =
-            all.iter().filter_map(|past| Some((past.takes_up.clone()?, past.id.clone()))).collect();
-        for past in all.iter_mut().filter(|past| past.settled.is_none()) {
-            past.settled = taken.iter().find(|(id, _)| *id == past.id).map(|(_, by)| format!("taken up by {by}"));
-        }
-        let good: Vec<(Timestamp, String, Option<String>)> = all
-            .iter()
-            .filter(|past| BRINGING.contains(&past.operation.as_str()) && past.state == State::Ended("matches".to_owned()))
-            .map(|past| (past.at, past.target.clone(), past.inside.clone()))
-            .collect();
-        for past in &mut all {
-            past.superseded(&good);
-        }
-        parts::attach(&mut all);
-        all
-    }
-
-    /// A guard whose command runs on a target now.
-    pub fn guarded(&self, target: &str) -> Option<Past> {
-        self.running(target, |operation| operation == guarded::GUARD)
-    }
-
-    /// Addresses of all safety snapshots: what was there before an overwrite, and seldom what anybody wants back.
-    pub fn safeties(&self) -> BTreeSet<String> {
-        let made = self.glance().into_iter().flat_map(|past| past.made);
-        made.filter(|thing| thing.kind == Made::Safety).map(|thing| thing.thing).collect()
-    }
-
-    /// The same, for whoever chooses by them: what cannot be read may name one.
-    ///
-    /// # Errors
-    /// When a record, or their folder, cannot be read.
-    pub fn all_safeties(&self) -> Result<BTreeSet<String>, Problem> {
-        self.readable()?;
-        for path in self.paths() {
-            if let Err(error) = File::open(&path)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                let message = format!("which snapshots are safety snapshots is not known: a record cannot be read: {error}");
-                return Err(Problem::new(ProblemKind::Failed, message, sanitise(&path.display().to_string()))
-                    .advise("give the right to read it, or name the snapshot that you mean"));
-            }
-        }
-        Ok(self.safeties())
-    }
-
-    /// Operations that somebody has to decide about, the newest first.
-    pub fn open(&self) -> Vec<Past> {
-        self.glance().into_iter().filter(Past::is_open).collect()
-    }
-
-    /// An operation that another process, or another job of this one, carries out on a target now. Of the newest records:
-    /// nothing runs for weeks. A comparison only reads, and what a guarded command does may well be an operation of ours.
-    pub fn running_on(&self, target: &str) -> Option<Past> {
-        self.running(target, |operation| !ASIDE.contains(&operation))
-    }
-
-    fn running(&self, target: &str, wanted: impl Fn(&str) -> bool) -> Option<Past> {
-        let running = |past: &Past| past.state == State::Running && past.target == target && wanted(&past.operation);
-        self.newest(RECENT, read_record).into_iter().find(running)
-    }
-
-    /// One operation by its id, by the beginning of its id where only one has it, or the `last` one that is no part of
-    /// another.
-    ///
-    /// # Errors
-    /// When there is none, or more than one.
-    pub fn find(&self, id: &str) -> Result<Past, Problem> {
-        let mut all = self.read();
-        if id == "last" && !all.is_empty() {
-            let at = all.iter().position(|past| past.part_of.is_none()).unwrap_or(0);
-            return Ok(all.swap_remove(at));
-        }
-        let mut found: Vec<Past> = all.into_iter().filter(|past| past.id.starts_with(id)).collect();
-        match (id.is_empty(), found.len()) {
-            (false, 1) => Ok(found.swap_remove(0)),
-            (false, n) if n > 1 => {
-                // A whole id may be the beginning of another one.
-                let exact = found.iter().position(|past| past.id == id);
-                exact.map(|at| found.swap_remove(at)).ok_or_else(|| unknown(id, "several operations begin so"))
-            }
-            _ => Err(unknown(id, "there is no such operation")),
-        }
-    }
-}
-
-fn unknown(id: &str, why: &str) -> Problem {
-    Problem::new(ProblemKind::NotFound, why, one_line(id, 60)).advise("`qsnap history` lists all, with their ids")
 }
 
 #[derive(Deserialize)]
@@ -433,6 +266,10 @@ enum Event {
     Gone {
         thing: String,
     },
+    Taking(Taking),
+    NotTaken {
+        collection: String,
+    },
     HandedOver,
     HandedBack,
     TakesUp(TakenUp),
@@ -455,23 +292,27 @@ struct Line {
     event: Event,
 }
 
-fn read_record(path: &Path) -> Option<Past> {
-    let file = File::open(path).ok()?;
-    // A shared lock: whoever writes holds an exclusive one as long as it lives.
-    let running = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    let mut bytes = Vec::new();
-    (&file).take(MAX_RECORD).read_to_end(&mut bytes).ok()?;
-    // Half a character of a line that was cut costs that line, and no other.
-    let text = String::from_utf8_lossy(&bytes);
-    let id = one_line(&path.file_stem()?.to_string_lossy(), 60);
-    let mut past: Option<Past> = None;
+/// What the lines of a record say.
+pub(in crate::ops) struct Folded {
+    /// The operation; `None` where the beginning cannot be read.
+    pub past: Option<Past>,
+    /// Safety snapshots that are named, also where the beginning cannot be read.
+    pub safeties: Vec<String>,
+}
+
+/// Folds the lines of a record, one after the other.
+pub(in crate::ops) fn fold(id: &str, text: &str, running: bool) -> Folded {
+    let mut folded = Folded { past: None, safeties: Vec::new() };
     for line in text.lines() {
         // A killed process may have left half a line.
         let Ok(Line { at, event }) = serde_json::from_str(line) else { continue };
-        match (&mut past, event) {
+        if let Event::Made { kind: Made::Safety, thing } = &event {
+            folded.safeties.push(sanitise(thing));
+        }
+        match (&mut folded.past, event) {
             (None, Event::Begin { operation, source, target, command, who, spec, part_of, inside }) => {
-                past = Some(Past {
-                    id: id.clone(),
+                folded.past = Some(Past {
+                    id: id.to_owned(),
                     at,
                     ended_at: None,
                     operation: one_line(&operation, 30),
@@ -482,6 +323,7 @@ fn read_record(path: &Path) -> Option<Past> {
                     state: if running { State::Running } else { State::BrokenOff },
                     steps: Vec::new(),
                     made: Vec::new(),
+                    taking: None,
                     report: Value::Null,
                     spec: serde_json::from_value(spec).ok(),
                     between: false,
@@ -498,17 +340,13 @@ fn read_record(path: &Path) -> Option<Past> {
             (None, _) => {}
         }
     }
-    past
+    folded
 }
 
 impl Past {
-    /// What a later operation made good is neither between nor a leftover of this one any more.
-    fn superseded(&mut self, good: &[(Timestamp, String, Option<String>)]) {
-        // What ran in a guarded command is no later than its end, whatever came after it there.
-        let own = self.safety().map(|thing| thing.thing.clone()).filter(|_| self.operation == guarded::GUARD);
-        let within = |inside: &Option<String>| own.is_some() && *inside == own;
-        let at = self.at;
-        let later = |target: &str| good.iter().any(|(when, other, inside)| *when > at && other == target && !within(inside));
+    /// What a later operation made good is neither between nor a leftover of this one any more. `later` tells whether one
+    /// brought something to a target after this, and proved it.
+    pub(in crate::ops) fn superseded(&mut self, later: impl Fn(&str) -> bool) {
         self.made_good = self.is_between() && later(&self.target);
         self.between &= !later(&self.target);
         if self.made.iter().any(|made| made.kind == Made::Collection && later(&made.thing)) {
@@ -564,7 +402,19 @@ impl Past {
                 self.takes_up = Some(detail.clone());
                 self.steps.push(PastStep { name: "takes up".into(), detail, at: Some(at), result: Some("ok".into()) });
             }
-            Event::Made { kind, thing } => self.made.push(Thing { kind, thing: sanitise(&thing) }),
+            Event::Taking(taking) => self.taking = Some(taking.sanitised()),
+            Event::NotTaken { collection } => {
+                if self.taking.as_ref().is_some_and(|taking| taking.collection == sanitise(&collection)) {
+                    self.taking = None;
+                }
+            }
+            Event::Made { kind, thing } => {
+                let of = |taking: &Taking| taking.kind == kind && thing.starts_with(&format!("{}/", taking.collection));
+                if self.taking.as_ref().is_some_and(of) {
+                    self.taking = None;
+                }
+                self.made.push(Thing { kind, thing: sanitise(&thing) });
+            }
             Event::Gone { thing } => self.made.retain(|known| known.thing != thing),
             Event::End { result, report } => {
                 self.state = State::Ended(one_line(&result, 60));
@@ -580,8 +430,9 @@ impl Past {
 mod tests {
     use super::*;
     use crate::domain::address::CollectionAddress;
+    use crate::domain::problem::ProblemKind;
     use crate::ops::deliver::Route;
-    use crate::ops::journal::{Opening, Record};
+    use crate::ops::journal::{Journal, Opening, Record};
     use crate::ops::restore::{Mode, RestoreSource};
     use serde_json::json;
 
@@ -612,7 +463,6 @@ mod tests {
         record.made(at(), Made::Scratch, "a/x-qsnap-proof").unwrap();
         record.step_begins(at(), "restore", "a/x").unwrap();
         record.handed_over(at()).unwrap();
-        assert!(journal.running_on("a/x").is_some());
         assert_eq!((journal.read()[0].state.clone(), journal.open().len()), (State::Running, 0));
         let id = record.id();
         drop(record);
@@ -717,17 +567,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path(), "");
         let record = begin(&journal, Mode::InPlace);
-        assert!(journal.safeties().is_empty() && journal.open().is_empty(), "it runs");
+        assert!(!journal.safeties().is_named("a/x/s.snapshot") && journal.open().is_empty(), "it runs");
         record.made(at(), Made::Safety, "a/x/s.snapshot").unwrap();
         record.end(at(), "matches", json!({"long": "report"})).unwrap();
         let id = record.id();
         drop(record);
         for _ in 0..2 {
-            assert_eq!(journal.safeties().into_iter().collect::<Vec<_>>(), ["a/x/s.snapshot"]);
+            assert!(journal.safeties().is_named("a/x/s.snapshot"));
         }
         assert_eq!(journal.read()[0].report["long"], "report", "who wants all gets all");
         journal.gone(at(), &id, "a/x/s.snapshot").unwrap();
-        assert!(journal.safeties().is_empty());
+        assert!(!journal.safeties().is_named("a/x/s.snapshot"));
     }
 
     #[test]

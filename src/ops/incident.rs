@@ -77,6 +77,9 @@ fn left(past: &Past) -> Vec<String> {
         .iter()
         .filter(|thing| thing.kind != crate::ops::journal::Made::Collection || !past.is_done())
         .map(|thing| format!("{} {}", thing.kind.words(), thing.thing))
+        .chain(past.taking.iter().map(|taking| {
+            format!("perhaps a {} of {}, which the server may have finished", taking.kind.words(), taking.collection)
+        }))
         .collect()
 }
 
@@ -221,6 +224,7 @@ mod tests {
             part_of: None,
             inside: None,
             made_good: false,
+            taking: None,
         }
     }
 

@@ -4,9 +4,9 @@
 //! ends well. Whoever looks later finds the bytes beside the target.
 
 use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::hex::hex;
 use crate::domain::ids::SnapshotName;
 use crate::ops::download::DownloadSpec;
-use crate::transfer::hashing::hex;
 use crate::transfer::part::{self, part_path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -2,11 +2,11 @@
 //! was made on the way, so that after a crash it can be said what was done and what was left behind.
 //!
 //! One file an operation, `journal/<id>.ndjson`, one JSON object a line, synced line by line, locked as long as
-//! the operation lives. [`crate::ops::history`] reads them.
+//! the operation lives. [`crate::ops::records`] reads them.
 
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::ops::history::Closed;
 use crate::ops::parts::Part;
+use crate::ops::records::Closed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,6 +94,25 @@ pub struct Thing {
     pub thing: String,
 }
 
+/// A snapshot that a server was asked for, before it answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taking {
+    /// What it is for.
+    pub kind: Made,
+    /// Of which collection, as `instance/collection`.
+    pub collection: String,
+    /// Snapshots that were there before, by name as the server spells it.
+    #[serde(default)]
+    pub known: Vec<String>,
+}
+
+impl Taking {
+    /// As it may be shown: records may be written by hand.
+    pub(in crate::ops) fn sanitised(self) -> Self {
+        Self { collection: crate::domain::text::sanitise(&self.collection), ..self }
+    }
+}
+
 /// The folder of all records.
 #[derive(Debug)]
 pub struct Journal {
@@ -146,6 +165,39 @@ impl Journal {
         &self.folder
     }
 
+    /// Where records lie of operations that are over and done.
+    pub fn done_folder(&self) -> PathBuf {
+        self.folder.join("done")
+    }
+
+    /// Where it is written who works on what.
+    pub(in crate::ops) fn claims(&self) -> PathBuf {
+        self.folder.join("claims")
+    }
+
+    /// Who works here.
+    pub(in crate::ops) fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    /// The file of a record, wherever it lies.
+    pub(in crate::ops) fn path_of(&self, id: &str) -> PathBuf {
+        let name = format!("{id}.ndjson");
+        let done = self.done_folder().join(&name);
+        if done.is_file() { done } else { self.folder.join(name) }
+    }
+
+    /// Tries whether records can be written, without leaving one.
+    ///
+    /// # Errors
+    /// When they cannot: then no operation can start.
+    pub fn check(&self) -> Result<(), Problem> {
+        let path = self.folder.join(format!(".check-{:x}", std::process::id()));
+        let tried = std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(&path, b"qsnap"));
+        let _ = std::fs::remove_file(&path);
+        tried.map_err(|error| problem(&self.folder, &error))
+    }
+
     /// Begins a record. An operation whose journal cannot be written does not start.
     ///
     /// # Errors
@@ -182,7 +234,7 @@ impl Journal {
     /// # Errors
     /// When another process has it.
     pub fn hold(&self, id: &str) -> Result<File, Problem> {
-        let path = self.folder.join(format!("{id}.ndjson"));
+        let path = self.path_of(id);
         let file = OpenOptions::new().append(true).open(&path).map_err(|error| problem(&path, &error))?;
         // Readers hold theirs for a moment.
         for _ in 0..5 {
@@ -212,7 +264,7 @@ impl Journal {
     }
 
     fn append(&self, at: Timestamp, id: &str, mut line: Value) -> Result<(), Problem> {
-        let path = self.folder.join(format!("{id}.ndjson"));
+        let path = self.path_of(id);
         line["at"] = json!(at.to_string());
         let write = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().append(true).open(&path)?;
@@ -281,6 +333,22 @@ impl Record {
     /// When it cannot be written.
     pub fn handed_back(&self, at: Timestamp) -> Result<(), Problem> {
         self.write(at, json!({"event": "handed-back"}))
+    }
+
+    /// A snapshot is about to be taken of a collection that has these: a server that is asked goes on when its client dies.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn taking(&self, at: Timestamp, kind: Made, collection: &str, known: &[&str]) -> Result<(), Problem> {
+        self.write(at, json!({"event": "taking", "kind": kind, "collection": collection, "known": known}))
+    }
+
+    /// It was not taken after all, or is gone again.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn not_taken(&self, at: Timestamp, collection: &str) -> Result<(), Problem> {
+        self.write(at, json!({"event": "not-taken", "collection": collection}))
     }
 
     /// It goes on with an operation that broke off, and what that left is its own from now on: all in one line, so that at

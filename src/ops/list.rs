@@ -8,11 +8,11 @@ use crate::domain::problem::Problem;
 use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::version::ServerVersion;
+use crate::ops::safeties::Safeties;
 use crate::ops::services::{Connection, Services};
-use crate::ops::{create, resolve};
+use crate::ops::{create, placement, resolve};
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Requests in flight to one instance while a list is read.
@@ -25,6 +25,8 @@ pub struct InstanceView {
     pub name: InstanceName,
     /// Node addresses, with the port that is used.
     pub nodes: Vec<String>,
+    /// Of each node, why it does not answer.
+    pub silent: Vec<Option<String>>,
     /// What was decided about it that the configuration does not say.
     pub notes: Vec<String>,
     /// Version of the first node that answered.
@@ -48,6 +50,12 @@ pub struct CollectionView {
     pub vectors: String,
     /// Aliases, sanitised.
     pub aliases: Vec<String>,
+    /// Shards, and replicas of each.
+    pub shards: Option<(u64, u64)>,
+    /// Indexed payload fields and their types.
+    pub indexes: Vec<(String, String)>,
+    /// Why it cannot be read, or what its optimiser reports.
+    pub trouble: Option<String>,
     /// When its newest recovery point was taken; safety snapshots, which hold what an overwrite replaced, are none.
     pub newest: Option<Timestamp>,
     /// How many recovery points there are; `None` when they could not be listed.
@@ -80,6 +88,10 @@ pub struct RecoveryPoint {
     pub snapshot: SnapshotInfo,
     /// How far it is proven.
     pub proof: ProofState,
+    /// Points that it can have, fewest and most, where they were recorded.
+    pub points: Option<(u64, u64)>,
+    /// Version of the server that took it, where that was recorded.
+    pub taken_with: Option<String>,
     /// It was taken before an overwrite, of what was replaced.
     pub safety: bool,
 }
@@ -99,6 +111,7 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
     let mut view = InstanceView {
         name: name.clone(),
         nodes: settings.nodes.iter().map(ToString::to_string).collect(),
+        silent: Vec::new(),
         notes: Vec::new(),
         version: None,
         protection: settings.protection,
@@ -114,16 +127,23 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
     view.nodes = connection.nodes.iter().map(|node| node.url().to_string()).collect();
     view.notes =
         settings.nodes.iter().zip(&connection.nodes).filter_map(|(written, node)| port_note(written, node.url())).collect();
-    let asked = connection.nodes.iter().map(|node| node.version());
-    for answer in futures_util::future::join_all(asked).await {
+    let (versions, silent) = tokio::join!(
+        futures_util::future::join_all(connection.nodes.iter().map(|node| node.version())),
+        placement::silent(&connection)
+    );
+    for answer in versions {
         match answer {
             Ok(version) => view.version = view.version.or(version),
             Err(error) => view.problem = Some(error.into_problem(name.as_str())),
         }
     }
+    view.silent = silent.iter().map(|error| error.as_ref().map(|error| error.message.clone())).collect();
+    if let Some(error) = silent.into_iter().flatten().next() {
+        view.problem = Some(placement::unseen(&connection, &error));
+    }
     // The version needs no key; only a call that does shows whether the key is right.
     if view.problem.is_none()
-        && let Err(error) = connection.first().collections().await
+        && let Err(error) = connection.whole().collections().await
     {
         view.problem = Some(error.into_problem(name.as_str()));
     }
@@ -141,18 +161,23 @@ fn port_note(written: &SafeUrl, used: &SafeUrl) -> Option<String> {
 pub async fn collections(services: &Services, name: &InstanceName) -> Result<Listing<CollectionView>, Problem> {
     let connection = services.connection(name).await?;
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(name.as_str());
-    let (names, aliases) = tokio::join!(connection.first().collections(), connection.first().aliases());
+    // A dead node is found once, and not asked again for every collection.
+    let silent = placement::silent(&connection).await;
+    let (names, aliases) = tokio::join!(connection.whole().collections(), connection.whole().aliases());
     let mut names = names.map_err(problem)?;
     let aliases = aliases.unwrap_or_default();
     names.sort();
-    let safeties = services.journal.safeties();
+    let safeties = marks(services).await;
+    let living: Vec<usize> = (0..connection.nodes.len()).filter(|index| silent[*index].is_none()).collect();
     let each = names.into_iter().map(|collection| {
         let own = aliases.iter().filter(|alias| alias.collection == collection);
         let own = own.map(|alias| crate::domain::text::sanitise(&alias.alias)).collect();
-        collection_view(connection.clone(), CollectionAddress::new(name.clone(), collection), own, &safeties)
+        let address = CollectionAddress::new(name.clone(), collection);
+        collection_view(connection.clone(), &living, address, own, &safeties)
     });
     let read: Vec<(CollectionView, Vec<Problem>)> = futures_util::stream::iter(each).buffered(PARALLEL).collect().await;
-    let mut listing = Listing { items: Vec::with_capacity(read.len()), problems: Vec::new() };
+    let unseen = silent.iter().flatten().map(|error| placement::unseen(&connection, error)).collect();
+    let mut listing = Listing { items: Vec::with_capacity(read.len()), problems: unseen };
     for (view, problems) in read {
         listing.items.push(view);
         listing.problems.extend(problems);
@@ -160,11 +185,18 @@ pub async fn collections(services: &Services, name: &InstanceName) -> Result<Lis
     Ok(listing)
 }
 
+/// The marks of safety snapshots, read beside the threads that serve the network.
+async fn marks(services: &Services) -> Safeties {
+    let journal = services.journal.clone();
+    tokio::task::spawn_blocking(move || journal.safeties()).await.unwrap_or_default()
+}
+
 async fn collection_view(
     connection: Arc<Connection>,
+    living: &[usize],
     address: CollectionAddress,
     aliases: Vec<String>,
-    safeties: &BTreeSet<String>,
+    safeties: &Safeties,
 ) -> (CollectionView, Vec<Problem>) {
     let scope = SnapshotScope::Collection(address.collection.clone());
     let mut problems = Vec::new();
@@ -174,22 +206,32 @@ async fn collection_view(
         points: None,
         vectors: String::new(),
         aliases,
+        shards: None,
+        indexes: Vec::new(),
+        trouble: None,
         newest: None,
         recovery_points: None,
         safety_snapshots: 0,
     };
-    match connection.first().collection(&address.collection).await {
+    match connection.whole().collection(&address.collection).await {
         Ok(info) => {
             view.vectors = info.vectors_in_words();
             view.points = info.points;
+            view.shards = Some((info.shard_number(), info.replication_factor()));
+            view.trouble = info.optimizer_error;
+            view.indexes = info.payload_schema;
             view.status = Some(info.status);
         }
-        Err(error) => problems.push(error.into_problem(address.to_string())),
+        Err(error) => {
+            view.trouble = Some(error.message.clone());
+            problems.push(error.into_problem(address.to_string()));
+        }
     }
-    for node in &connection.nodes {
+    for node in living.iter().map(|index| &connection.nodes[*index]) {
         match node.snapshots(&scope).await {
             Ok(list) => {
-                let is_safety = |snapshot: &&SnapshotInfo| safeties.contains(&create::shown(&address, &snapshot.name));
+                let marked = safeties.among(&address, list.iter().map(|snapshot| &snapshot.name));
+                let is_safety = |snapshot: &&SnapshotInfo| marked.contains(&create::shown(&address, &snapshot.name));
                 let (kept, own): (Vec<&SnapshotInfo>, Vec<&SnapshotInfo>) = list.iter().partition(is_safety);
                 view.safety_snapshots += kept.len();
                 view.recovery_points = Some(view.recovery_points.unwrap_or(0) + own.len());
@@ -210,15 +252,19 @@ pub async fn recovery_points(services: &Services, address: &CollectionAddress) -
     {
         return Err(problem.clone());
     }
-    let safeties = services.journal.safeties();
+    let safeties = resolve::safeties_among(&marks(services).await, address, &located);
     let items = located.into_iter().map(|located| {
         let safety = safeties.contains(&create::shown(address, &located.snapshot.name));
-        let proof = match services.proofs.load(located.snapshot.sha256.as_deref()) {
+        let recorded = services.proofs.load(located.snapshot.sha256.as_deref());
+        let proof = match &recorded {
             None => ProofState::None,
             Some(proof) => proof.proven_at.map_or(ProofState::Recorded, ProofState::Proven),
         };
+        let points = recorded.as_ref().map(|proof| (proof.points_min, proof.points_max));
+        let taken_with = recorded.and_then(|proof| proof.qdrant_version);
         let node_url = connection.nodes.get(located.node).map(|node| node.url().to_string()).unwrap_or_default();
-        RecoveryPoint { address: address.clone(), node: located.node, node_url, snapshot: located.snapshot, proof, safety }
+        let (address, node, snapshot) = (address.clone(), located.node, located.snapshot);
+        RecoveryPoint { address, node, node_url, snapshot, proof, points, taken_with, safety }
     });
     Ok(Listing { items: items.collect(), problems })
 }

@@ -9,30 +9,29 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::settings::Settings;
 use crate::domain::size::exact;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::ops::beside::scratch_name;
 use crate::ops::bring::{self, Cargo, Finished, bring, bring_fresh};
-use crate::ops::compare::{CompareSpec, compare};
+use crate::ops::compare::{CompareSpec, Comparison, compare};
 use crate::ops::create;
 use crate::ops::deliver::{Broken, Delivered, Destination, Origin, Route, Touched};
 use crate::ops::journal::Made;
 use crate::ops::proof::Proof;
+use crate::ops::put_back::PutBack;
 use crate::ops::report::Verdict;
-use crate::ops::services::{Connection, Services};
+use crate::ops::scan::Reader;
+use crate::ops::services::Services;
 use crate::ops::source::{Vouched, scope};
 use crate::ops::steps::{Ledger, Steps};
+use crate::ops::unread::Unread;
 use crate::ops::verify::{Expected, Reference, Verification, points_move, verify};
-use crate::qdrant::error::ApiErrorKind;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after a difference a second look is taken, to tell damage from somebody who writes.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
-
-/// After it, no snapshot that is taken can have the name of an earlier one.
-const SAME_SECOND: Duration = Duration::from_millis(1_100);
 
 /// The step that takes the safety snapshot.
 pub(in crate::ops) const SAFETY: &str = "safety snapshot";
@@ -62,8 +61,12 @@ impl Skips {
 /// The way back.
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Safety {
+    /// The node that keeps it.
+    pub node: usize,
     pub snapshot: SnapshotInfo,
     pub proof: Option<Proof>,
+    /// How the collection was configured.
+    pub settings: Option<Settings>,
 }
 
 impl Safety {
@@ -108,7 +111,7 @@ pub(in crate::ops) struct Overwritten {
     pub safety: Option<String>,
 }
 
-/// Does it.
+/// Overwrites: see the picture above.
 pub(in crate::ops) async fn overwrite(
     services: &Services,
     steps: &mut Steps<'_>,
@@ -116,14 +119,22 @@ pub(in crate::ops) async fn overwrite(
 ) -> Result<Overwritten, Problem> {
     let destination = work.destination;
     let address = &destination.address;
+    // Until the server is told to restore, a cancel leaves the live data alone; what was begun by an earlier run is not ours.
+    if !work.earlier.between {
+        steps.job.resumable(Some(format!("{address} was not touched")));
+    }
     let safety = match (&work.earlier, work.skips.safety) {
         (Earlier { between: true, safety }, _) => safety.clone(),
         (_, true) => None,
-        (_, false) => secure(services, steps, (&destination.connection, address), work.unreadable).await?,
+        (_, false) => secure(services, steps, destination, work.unreadable).await?,
     };
     let shown = safety.as_ref().map(|safety| safety.shown(address));
     let scratch = if work.skips.proof { None } else { Some(prove(services, steps, work).await?) };
-    let outcome = match bring(services, steps, &work.cargo, destination, bring::RESTORE).await {
+    let brought = bring(services, steps, &work.cargo, destination, bring::RESTORE).await;
+    if brought.as_ref().err().is_none_or(|broken| !broken.touched.nothing()) {
+        steps.past_return();
+    }
+    let outcome = match brought {
         Ok(finished) => settle_verdict(services, steps, work, finished, scratch.as_ref()).await.unless_lost(destination).await,
         Err(broken) => Err(broken),
     };
@@ -131,12 +142,11 @@ pub(in crate::ops) async fn overwrite(
         Ok(_) => None,
         Err(broken) => look(work, broken, safety.as_ref(), steps).await,
     };
+    // Only what is known to be worse is undone. What could not be looked at may be as good as it was: it stays open.
     let necessary = match (&outcome, &found) {
-        (Ok(finished), _) => matches!(finished.verification.verdict, Verdict::Differs(_)),
-        (Err(_), Some(Verdict::Differs(_))) => true,
-        (Err(_), Some(Verdict::Matches(_))) => false,
-        // What cannot be looked at is not left as it may be.
-        (Err(broken), _) => broken.touched == Touched::Maybe,
+        (Ok(finished), _) => finished.verification.damaged,
+        (Err(_), Some(found)) => found.worse,
+        (Err(_), None) => false,
     };
     let rolled = if necessary { roll_back(services, steps, destination, safety.as_ref()).await } else { None };
     let rolled = rolled.map(|rolled| rolled.verdict);
@@ -150,7 +160,7 @@ pub(in crate::ops) async fn overwrite(
     }
     match outcome {
         Ok(Finished { delivered, verification }) => Ok(Overwritten { delivered, verification, rollback: rolled, safety: shown }),
-        Err(broken) => Err(explain(broken, (found, rolled), shown, address, &steps.id())),
+        Err(broken) => Err(explain(broken, (found.map(|found| found.verdict), rolled), shown, address, &steps.id())),
     }
 }
 
@@ -159,32 +169,31 @@ pub(in crate::ops) async fn overwrite(
 async fn secure(
     services: &Services,
     steps: &mut Steps<'_>,
-    (connection, address): (&Arc<Connection>, &CollectionAddress),
+    destination: &Destination,
     unreadable: bool,
 ) -> Result<Option<Safety>, Problem> {
-    match connection.first().count(&address.collection).await {
-        Err(error) if error.kind == ApiErrorKind::Server && unreadable => return Ok(None),
-        counted => counted.map_err(|error| error.into_problem(address.to_string()))?,
+    let Destination { connection, node, address } = destination;
+    let read = async {
+        let (reader, info) = Reader::open(connection, address).await?;
+        reader.count(info.points, &steps.job.progress).await?;
+        Ok(info.settings)
+    };
+    let settings = match read.await {
+        Ok(settings) => Some(settings),
+        Err(Unread::Broken(_)) if unreadable => return Ok(None),
+        Err(Unread::Broken(problem)) => return Err(problem),
+        // That it cannot be counted is no reason not to save it.
+        Err(Unread::Unknown(_)) => None,
     };
     let step = (SAFETY, Some(Made::Safety));
-    let taken = create::take(services, steps, (connection, 0, address), step).await?;
-    let safety = Safety { snapshot: taken.snapshot, proof: taken.proof };
-    steps.run("keep the safety snapshot", "", still_there(connection, address, &safety.snapshot)).await?;
+    let taken = create::take(services, steps, (connection, *node, address), step).await?;
+    let settings = taken.proof.as_ref().and_then(|proof| proof.settings.clone()).or(settings);
+    let safety = Safety { node: *node, snapshot: taken.snapshot, proof: taken.proof, settings };
+    let kept = create::still_there(connection, *node, address, &safety.snapshot, taken.begun);
+    steps.run("keep the safety snapshot", "", kept).await.map_err(|problem| {
+        problem.advise("nothing was overwritten; see who takes snapshots of it at the same time, and try again")
+    })?;
     Ok(Some(safety))
-}
-
-/// A snapshot that somebody takes within the same second would replace ours (1.18.3). Once that second is over, it is
-/// looked whether it still is the one that was taken: a way back that is another one is none.
-async fn still_there(connection: &Connection, address: &CollectionAddress, taken: &SnapshotInfo) -> Result<(), Problem> {
-    tokio::time::sleep(SAME_SECOND).await;
-    let listed = connection.first().snapshots(&scope(address)).await.map_err(|error| error.into_problem(address.to_string()))?;
-    let same = |known: &SnapshotInfo| known.name == taken.name && known.size == taken.size && known.sha256 == taken.sha256;
-    if listed.iter().any(same) {
-        return Ok(());
-    }
-    let message = "somebody replaced or deleted the safety snapshot right after it was taken";
-    Err(Problem::new(ProblemKind::Failed, message, create::shown(address, &taken.name))
-        .advise("nothing was overwritten; see who takes snapshots of it at the same time, and try again"))
 }
 
 /// A collection that exists only to see whether a recovery point restores.
@@ -261,7 +270,10 @@ pub(in crate::ops) async fn scratch(
         async move { remove_collection(&destination, &ledger).await }
     });
     let stage = (bring::PROOF, Made::Scratch);
-    let finished = bring_fresh(services, steps, cargo, &destination, stage).await?;
+    // Here is the place to find what a server counts and cannot read: nothing live is touched yet.
+    let reference = Reference { read_all: true, settings: None, ..cargo.reference.clone() };
+    let cargo = Cargo { origin: cargo.origin, route: cargo.route, reference: &reference, keyed: cargo.keyed, put_back: None };
+    let finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
     // From here on a cancel loses nothing again: the scratch collection is cleaned up.
     job.unseal();
     Ok(Scratch { destination, verification: finished.verification, cleanup })
@@ -277,16 +289,20 @@ async fn settle_verdict(
     scratch: Option<&Scratch>,
 ) -> Finished {
     let verification = &mut finished.verification;
-    if let (Some(scratch), false) = (scratch, matches!(verification.verdict, Verdict::Differs(_))) {
+    if let (Some(scratch), false) = (scratch, verification.damaged) {
         let spec =
             CompareSpec { first: scratch.destination.address.clone(), second: work.destination.address.clone(), deep: work.deep };
         let comparing = compare(services, &spec, &steps.job.progress);
-        match steps.judge(COMPARE, comparing, |found| &found.verdict).await {
+        let words = |found: &Result<Comparison, Problem>| {
+            found.as_ref().map_or_else(ToString::to_string, |found| found.data_verdict.record())
+        };
+        match steps.judge(COMPARE, comparing, words).await {
             Ok(found) => {
+                verification.damaged |= matches!(found.data_verdict, Verdict::Differs(_));
                 verification.structural |= !found.shape.is_empty();
                 let vouched = work.vouched != Vouched::Nothing && verification.unrecorded;
                 let own = std::mem::replace(&mut verification.verdict, Verdict::CouldNotCheck(String::new()));
-                verification.verdict = beside_proof(own, found.verdict, vouched);
+                verification.verdict = beside_proof(own, found.data_verdict, vouched);
             }
             // Not being able to compare is no difference.
             Err(problem) if work.deep => {
@@ -297,9 +313,10 @@ async fn settle_verdict(
     }
     // Nobody writes dead shards or other vectors: such a difference is damage, whoever else is at work.
     let proven = scratch.is_some_and(|scratch| matches!(scratch.verification.verdict, Verdict::Matches(_)));
-    if matches!(verification.verdict, Verdict::Differs(_)) && !verification.structural && proven {
+    if verification.damaged && !verification.structural && proven {
         let moving = points_move(&work.destination.connection, &work.destination.address, work.cargo.reference, SECOND_LOOK);
         if moving.await {
+            verification.damaged = false;
             verification.verdict = Verdict::CouldNotCheck(format!(
                 "somebody writes to it now, so that it cannot be compared; found: {}. The proof restore of the same bytes was right",
                 verification.verdict.reason()
@@ -324,10 +341,17 @@ fn beside_proof(own: Verdict, compared: Verdict, vouched: bool) -> Verdict {
     }
 }
 
+/// What was seen of the live data after an error.
+struct Looked {
+    verdict: Verdict,
+    /// It is known to be worse than it was: other points, or it cannot be read.
+    worse: bool,
+}
+
 /// How the live data is after an error. What was found stands in the journal: it tells later whether the collection may be
 /// between old and new.
-async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, steps: &mut Steps<'_>) -> Option<Verdict> {
-    let Destination { connection, node, address } = work.destination;
+async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, steps: &mut Steps<'_>) -> Option<Looked> {
+    let Destination { connection, address, .. } = work.destination;
     // Nothing may be started beside a restore that may still go on, and what is seen now may not last.
     if broken.touched == Touched::Unknown {
         return None;
@@ -335,35 +359,33 @@ async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, 
     let refused = broken.touched.nothing() && !work.earlier.between;
     let progress = steps.job.progress.clone();
     let looking = async {
-        let node = connection.node(*node)?;
-        let mut count = node.count(&address.collection).await;
-        if refused && count.is_err() {
-            // A server that refused and stumbles once is no reason to put anything over its data.
-            tokio::time::sleep(SECOND_LOOK).await;
-            count = node.count(&address.collection).await;
-        }
-        Ok::<Verdict, Problem>(match (count, safety.and_then(|safety| safety.proof.clone())) {
-            (Err(error), _) if error.kind == ApiErrorKind::Server && work.unreadable && refused => {
-                Verdict::CouldNotCheck("it cannot be read, as before".into())
-            }
-            (Err(error), _) if error.kind == ApiErrorKind::Server => Verdict::Differs("it cannot be read".into()),
-            (Err(error), _) => Verdict::CouldNotCheck(error.message),
+        let read = async {
+            let (reader, info) = Reader::open(connection, address).await?;
+            reader.count(info.points, &progress).await
+        };
+        let unknown = |words: String| Looked { verdict: Verdict::CouldNotCheck(words), worse: false };
+        match (read.await, safety.and_then(|safety| safety.proof.clone())) {
+            (Err(Unread::Broken(_)), _) if work.unreadable && refused => unknown("it cannot be read, as before".into()),
+            (Err(Unread::Broken(_)), _) => Looked { verdict: Verdict::Differs("it cannot be read".into()), worse: true },
+            (Err(Unread::Unknown(problem)), _) => unknown(problem.message),
             (Ok(points), None) if refused => {
-                Verdict::Matches(format!("the server refused before it touched its {} points", exact(points)))
+                let words = format!("the server refused before it touched its {} points", exact(points));
+                Looked { verdict: Verdict::Matches(words), worse: false }
             }
-            (Ok(_), None) => Verdict::CouldNotCheck("nothing was recorded of what was there".into()),
+            (Ok(_), None) => unknown("nothing was recorded of what was there".into()),
             (Ok(_), Some(proof)) => {
                 let reference = Reference::of(Expected::Recorded(proof));
-                match verify(connection, address, &reference, &progress).await?.verdict {
+                let found = verify(connection, address, &reference, &progress).await;
+                match found.verdict {
                     Verdict::Differs(why) if refused => {
-                        Verdict::CouldNotCheck(format!("it changed since the safety snapshot, though the server refused: {why}"))
+                        unknown(format!("it changed since the safety snapshot, though the server refused: {why}"))
                     }
-                    verdict => verdict,
+                    verdict => Looked { verdict, worse: found.damaged },
                 }
             }
-        })
+        }
     };
-    steps.judge(LOOK, looking, |verdict| verdict).await.ok()
+    Some(steps.judge(LOOK, looking, |looked| looked.verdict.record()).await)
 }
 
 /// How a rollback ended.
@@ -381,14 +403,17 @@ pub(in crate::ops) async fn roll_back(
     safety: Option<&Safety>,
 ) -> Option<RolledBack> {
     let safety = safety?;
+    steps.past_return();
     let origin = Origin::Node {
         connection: destination.connection.clone(),
-        node: destination.node,
+        node: safety.node,
         address: destination.address.clone(),
         snapshot: safety.snapshot.clone(),
     };
-    let reference = Reference::of(safety.proof.clone().map_or(Expected::Nothing, Expected::Recorded));
-    let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed: None };
+    let put_back = safety.settings.clone().map(|wanted| PutBack { wanted, all: true });
+    let expected = safety.proof.clone().map_or(Expected::Nothing, Expected::Recorded);
+    let reference = Reference { settings: safety.settings.clone(), ..Reference::of(expected) };
+    let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed: None, put_back: put_back.as_ref() };
     // The server restores on, whoever listens; and nothing may be torn apart now.
     let job = steps.job;
     job.seal();
@@ -442,7 +467,14 @@ fn explain(
              brings the old data back, and `qsnap history continue {id}` goes on; {}",
             problem.advice
         ),
-        None => format!("{way_back}{}", problem.advice),
+        None => {
+            let looked = found.as_ref().map_or("it could not be looked at", Verdict::reason);
+            format!(
+                "{way_back}whether {address} is as it was is not known ({looked}), so that nothing was brought back: look at it, then \
+                 `qsnap history roll-back {id}` brings the old data back, and `qsnap history continue {id}` goes on; {}",
+                problem.advice
+            )
+        }
         Some(Verdict::Matches(words)) => format!("{way_back}{address} is as it was: {words}"),
         Some(Verdict::CouldNotCheck(words)) => format!("{way_back}it was rolled back, but that could not be checked: {words}"),
         Some(Verdict::Differs(words)) => {

@@ -5,20 +5,22 @@
 //! is read before the snapshot and again after it; only points that did not change in between count,
 //! so that writes during the snapshot cannot make a good restore look bad.
 
-use crate::domain::collection::CollectionInfo;
-use crate::domain::ids::CollectionName;
-use crate::domain::point::{Point, PointId};
+use crate::domain::address::CollectionAddress;
+use crate::domain::hex::hex;
+use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::qdrant::api::QdrantApi;
-use crate::qdrant::error::ApiError;
-use crate::transfer::hashing::hex;
+use crate::domain::settings::Settings;
+use crate::jobs::progress::Progress;
+use crate::ops::scan::Reader;
+use crate::ops::services::Connection;
+use crate::ops::unread::Unread;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Points in a sample.
 pub const SAMPLE_SIZE: usize = 100;
@@ -36,6 +38,9 @@ pub struct Proof {
     pub points_max: u64,
     /// Indexed payload fields and their types.
     pub payload_schema: Vec<(String, String)>,
+    /// Its configuration and payload indexes; older records have none.
+    #[serde(default)]
+    pub settings: Option<Settings>,
     /// Version of the server that took it: a snapshot does not hold it.
     #[serde(default)]
     pub qdrant_version: Option<String>,
@@ -50,101 +55,52 @@ pub struct Proof {
 }
 
 /// The first half, read before the snapshot.
-pub struct Before {
+pub(in crate::ops) struct Before {
+    reader: Reader,
     points: u64,
     samples: BTreeMap<PointId, String>,
     payload_schema: Vec<(String, String)>,
-}
-
-/// sha256 over the canonical JSON of payload and vectors.
-pub fn digest(point: &Point) -> String {
-    let mut hasher = Sha256::new();
-    feed(&mut hasher, &point.payload);
-    hasher.update(b"\n");
-    feed(&mut hasher, &point.vector);
-    hex(&hasher.finalize())
-}
-
-/// Canonical JSON: object keys sorted, no white space. An absent payload equals an empty one.
-fn feed(hasher: &mut Sha256, value: &Value) {
-    match value {
-        Value::Null => hasher.update(b"{}"),
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort_unstable();
-            hasher.update(b"{");
-            for key in keys {
-                hasher.update(Value::String(key.clone()).to_string());
-                hasher.update(b":");
-                match &map[key] {
-                    Value::Null => hasher.update(b"null"),
-                    other => feed(hasher, other),
-                }
-                hasher.update(b",");
-            }
-            hasher.update(b"}");
-        }
-        Value::Array(list) => {
-            hasher.update(b"[");
-            for item in list {
-                match item {
-                    Value::Null => hasher.update(b"null"),
-                    other => feed(hasher, other),
-                }
-                hasher.update(b",");
-            }
-            hasher.update(b"]");
-        }
-        other => hasher.update(other.to_string()),
-    }
-}
-
-/// Digests of the points of these ids that exist, in chunks that any server can answer.
-pub async fn digests(
-    node: &dyn QdrantApi,
-    name: &CollectionName,
-    ids: &[PointId],
-) -> Result<BTreeMap<PointId, String>, ApiError> {
-    let mut found = BTreeMap::new();
-    for chunk in ids.chunks(50) {
-        let points = node.points(name, chunk).await?;
-        found.extend(points.iter().map(|point| (point.id.clone(), digest(point))));
-    }
-    Ok(found)
+    settings: Settings,
 }
 
 /// Reads the first half.
-pub async fn before(node: &dyn QdrantApi, name: &CollectionName) -> Result<Before, ApiError> {
-    let CollectionInfo { payload_schema, .. } = node.collection(name).await?;
-    let points = node.count(name).await?;
-    let sample = match node.sample(name, SAMPLE_SIZE).await {
-        Ok(sample) => sample,
-        // Before 1.11 there is no query API: the first points serve.
-        Err(_) => node.scroll(name, None, SAMPLE_SIZE).await?.points,
-    };
-    let samples = sample.iter().map(|point| (point.id.clone(), digest(point))).collect();
-    Ok(Before { points, samples, payload_schema })
+///
+/// # Errors
+/// When there is nothing to read it from.
+pub(in crate::ops) async fn before(
+    connection: &Arc<Connection>,
+    address: &CollectionAddress,
+    progress: &Progress,
+) -> Result<Before, Unread> {
+    let (reader, info) = Reader::open(connection, address).await?;
+    let points = reader.count(info.points, progress).await?;
+    let sample = reader.sample(reader.allowed.sample(SAMPLE_SIZE)).await?;
+    let samples = sample.into_iter().map(|point| (point.id, point.digest)).collect();
+    Ok(Before { reader, points, samples, payload_schema: info.payload_schema, settings: info.settings })
 }
 
 /// Reads the second half, and keeps what did not change.
-pub async fn after(
-    node: &dyn QdrantApi,
-    name: &CollectionName,
-    source: String,
+///
+/// # Errors
+/// As [`before`].
+pub(in crate::ops) async fn after(
+    connection: &Arc<Connection>,
     taken_at: Timestamp,
     before: Before,
-) -> Result<Proof, ApiError> {
-    let points = node.count(name).await?;
+    progress: &Progress,
+) -> Result<Proof, Unread> {
+    let points = before.reader.count(Some(before.points), progress).await?;
     let ids: Vec<PointId> = before.samples.keys().cloned().collect();
-    let now = digests(node, name, &ids).await?;
+    let now = before.reader.digests(&ids).await?;
     let same = before.samples.into_iter().filter(|(id, digest)| now.get(id) == Some(digest));
     Ok(Proof {
-        source,
+        source: before.reader.shown,
         taken_at,
         points_min: points.min(before.points),
         points_max: points.max(before.points),
         payload_schema: before.payload_schema,
-        qdrant_version: node.version().await.ok().flatten().map(|version| version.to_string()),
+        settings: Some(before.settings),
+        qdrant_version: connection.whole().version().await.ok().flatten().map(|version| version.to_string()),
         samples: same.collect(),
         proven_at: None,
         snapshot: None,
@@ -190,9 +146,14 @@ impl ProofStore {
 
     /// All records of a collection, given as `instance/collection`.
     pub fn of_source(&self, source: &str) -> Vec<Proof> {
+        self.all().into_iter().filter(|proof| proof.source == source).collect()
+    }
+
+    /// All records that can be read.
+    pub fn all(&self) -> Vec<Proof> {
         let Ok(folder) = std::fs::read_dir(&self.folder) else { return Vec::new() };
         let texts = folder.flatten().filter_map(|entry| std::fs::read(entry.path()).ok());
-        texts.filter_map(|text| serde_json::from_slice::<Proof>(&text).ok()).filter(|proof| proof.source == source).collect()
+        texts.filter_map(|text| serde_json::from_slice::<Proof>(&text).ok()).collect()
     }
 
     /// Names come from servers: only their hash becomes a file name.
@@ -226,28 +187,6 @@ fn put(path: &Path, content: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    fn point(payload: Value, vector: Value) -> Point {
-        Point { id: PointId::Number(1), payload, vector }
-    }
-
-    #[test]
-    fn digests_ignore_the_order_of_keys_and_nothing_else() {
-        let base = digest(&point(json!({"a": 1, "b": {"c": 2, "d": null}}), json!([1.0, 2.0])));
-        assert_eq!(base, digest(&point(json!({"b": {"d": null, "c": 2}, "a": 1}), json!([1.0, 2.0]))));
-        for (payload, vector) in [
-            (json!({"a": 2, "b": {"c": 2, "d": null}}), json!([1.0, 2.0])),
-            (json!({"a": 1, "b": {"c": 2}}), json!([1.0, 2.0])),
-            (json!({"a": 1, "b": {"c": 2, "d": {}}}), json!([1.0, 2.0])),
-            (json!({"a": 1, "b": {"c": 2, "d": null}}), json!([2.0, 1.0])),
-            (json!({"a": 1, "b": {"c": 2, "d": null}}), Value::Null),
-        ] {
-            assert_ne!(base, digest(&point(payload, vector)));
-        }
-        assert_eq!(digest(&point(Value::Null, json!([1]))), digest(&point(json!({}), json!([1]))));
-    }
-
     #[test]
     fn proofs_are_found_by_the_bytes_they_belong_to() {
         let dir = tempfile::tempdir().unwrap();
@@ -259,6 +198,7 @@ mod tests {
             points_min: 1,
             points_max: 2,
             payload_schema: vec![("city".into(), "keyword".into())],
+            settings: Some(Settings::default()),
             qdrant_version: Some("1.18.3".into()),
             samples: vec![(PointId::Number(1), "d".into()), (PointId::Uuid("u".into()), "e".into())],
             proven_at: None,

@@ -35,6 +35,11 @@ impl Verdict {
         }
     }
 
+    /// As the journal keeps it: the word, then the explanation.
+    pub fn record(&self) -> String {
+        format!("{}: {}", self.word(), self.reason())
+    }
+
     /// As one sentence.
     pub fn sentence(&self) -> String {
         match self {
@@ -122,6 +127,8 @@ pub struct Report {
     pub left_behind: Vec<String>,
     /// Things that were made: snapshots taken, the file written.
     pub created: Vec<String>,
+    /// What else has to be known: what was not recorded, not seen, or could not be put back.
+    pub notes: Vec<String>,
     /// What can be done next.
     pub next: Vec<Next>,
     /// Of an operation on several collections: each one that came to an end.
@@ -155,6 +162,7 @@ impl Serialize for Report {
         map.serialize_entry("steps", &self.steps)?;
         map.serialize_entry("created", &self.created)?;
         map.serialize_entry("left_behind", &self.left_behind)?;
+        map.serialize_entry("notes", &self.notes)?;
         map.serialize_entry("next", &self.next.iter().map(|next| &next.command).collect::<Vec<_>>())?;
         if !self.parts.is_empty() || !self.failures.is_empty() {
             map.serialize_entry("items", &self.parts)?;
@@ -187,6 +195,7 @@ impl Report {
             steps: Vec::new(),
             left_behind: Vec::new(),
             created: Vec::new(),
+            notes: Vec::new(),
             next: Vec::new(),
             parts: Vec::new(),
             failures: Vec::new(),
@@ -199,6 +208,7 @@ impl Report {
         if let Some(comparison) = &self.comparison {
             let mut lines = comparison.lines();
             lines.extend(self.left_behind.iter().map(|thing| format!("left behind: {thing}")));
+            lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
             return lines;
         }
         let mut lines =
@@ -238,6 +248,7 @@ impl Report {
         let made = if self.operation == "revive" && self.verdict.is_none() { "found" } else { "made" };
         lines.extend(self.created.iter().filter(|thing| !safety(thing)).map(|thing| format!("{made}: {thing}")));
         lines.extend(left.into_iter().map(|thing| format!("left behind: {thing}")));
+        lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
         if !self.next.is_empty() {
             lines.push("what you can do now:".to_owned());
             for next in &self.next {

@@ -5,6 +5,8 @@ use crate::domain::ids::CollectionName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::ops::create::shown;
+use crate::ops::placement::{self, is_silence};
+use crate::ops::safeties::Safeties;
 use crate::ops::services::{Connection, Services};
 use crate::qdrant::error::ApiErrorKind;
 use std::collections::BTreeSet;
@@ -25,18 +27,27 @@ pub async fn locate(
     address: &CollectionAddress,
     which: &Which,
 ) -> Result<Located, Problem> {
-    choose(&snapshots(connection, address).await, address, which, &safeties(services, which)?)
+    let safeties = safeties(services, which).await?;
+    let listed = snapshots(connection, address).await;
+    let marked = safeties_among(&safeties, address, &listed.0);
+    choose(&listed, address, which, &marked)
 }
 
 /// What `latest` never means. What is named needs no such knowledge.
 ///
 /// # Errors
 /// When a record that may tell cannot be read.
-pub(in crate::ops) fn safeties(services: &Services, which: &Which) -> Result<BTreeSet<String>, Problem> {
-    match which {
-        Which::Latest => services.journal.all_safeties(),
-        Which::Named(_) => Ok(services.journal.safeties()),
-    }
+pub(in crate::ops) async fn safeties(services: &Services, which: &Which) -> Result<Safeties, Problem> {
+    let (journal, latest) = (services.journal.clone(), *which == Which::Latest);
+    let read = move || if latest { journal.all_safeties() } else { Ok(journal.safeties()) };
+    let crashed =
+        |error: tokio::task::JoinError| Problem::new(ProblemKind::Failed, format!("the journal was not read: {error}"), "");
+    tokio::task::spawn_blocking(read).await.map_err(crashed)?
+}
+
+/// Those among what is listed of a collection.
+pub(in crate::ops) fn safeties_among(safeties: &Safeties, address: &CollectionAddress, all: &[Located]) -> BTreeSet<String> {
+    safeties.among(address, all.iter().map(|located| &located.snapshot.name))
 }
 
 /// The one that is meant among those that are listed. `latest` is the newest that somebody wanted: a safety snapshot holds
@@ -87,6 +98,9 @@ pub async fn snapshots(connection: &Connection, address: &CollectionAddress) -> 
     for (node, answer) in answers.into_iter().enumerate() {
         match answer {
             Ok(list) => all.extend(list.into_iter().map(|snapshot| Located { node, snapshot })),
+            Err(error) if is_silence(&error) && connection.nodes.len() > 1 => {
+                problems.push(placement::unseen(connection, &error))
+            }
             Err(error) => problems.push(error.into_problem(address.to_string())),
         }
     }
@@ -107,7 +121,7 @@ pub enum NameUse {
 
 /// Asks what a name means.
 pub async fn name_use(connection: &Connection, address: &CollectionAddress) -> Result<NameUse, Problem> {
-    let node = connection.first();
+    let node = connection.whole();
     let aliases = match node.aliases().await {
         Ok(aliases) => aliases,
         // A key that may not list aliases can still ask for the collection.

@@ -19,7 +19,9 @@ use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::next;
 use crate::ops::overwrite::{self, Earlier, Overwriting, Overwritten, Skips, overwrite};
+use crate::ops::placement;
 use crate::ops::proof::Proof;
+use crate::ops::put_back::PutBack;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::NameUse;
 use crate::ops::services::{Connection, Services};
@@ -121,6 +123,8 @@ pub(in crate::ops) struct Resolved {
     pub shape: Option<CollectionInfo>,
     pub keyed: Option<Box<crate::archive::contents::Collection>>,
     pub vouched: Vouched,
+    /// Settings to put back after an overwrite.
+    pub put_back: Option<PutBack>,
     /// Aliases of the collection that keeps its place.
     pub aliases: Vec<String>,
 }
@@ -130,6 +134,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     let over = (spec.mode == Mode::InPlace).then_some(&spec.target);
     let latest = matches!(spec.source, RestoreSource::Snapshot(_, Which::Latest));
     let (known, named) = tokio::try_join!(source::gather(services, &spec.source, over), target::gather(services, &spec.target))?;
+    let asked = spec.mode;
     let spec = decide(services, spec, &known, &named)?;
     let beside = match &spec.beside {
         Some(_) => Some(target::gather(services, &spec.landing()).await?),
@@ -138,6 +143,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
     let target = beside.as_ref().unwrap_or(&named);
     let overwrites = spec.mode == Mode::InPlace && target.occupied();
     let mut findings = vec![gates::version(known.version, target.version)];
+    findings.extend(nothing_beside(asked, &spec));
     findings.extend(known.findings.iter().cloned());
     findings.extend(known.content.findings(target.version));
     findings.extend(target.findings(spec.mode == Mode::InPlace, &known));
@@ -158,6 +164,10 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         if matches!(known.found, Found::Snapshot(..)) {
             findings.extend(gates::overwriting_unproven(known.vouched));
         }
+    }
+    let put_back = put_back(services, &known, &spec.target);
+    if let (true, Some(put_back), Some(now)) = (overwrites, &put_back, &target.info) {
+        findings.extend(put_back.finding(&now.settings));
     }
     gates::force(&mut findings, &spec.force).map_err(|why| Problem::new(ProblemKind::Usage, why, ""))?;
     let mut facts = Facts::default();
@@ -188,6 +198,7 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
             shape: known.info,
             keyed: known.collection.filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding)),
             vouched: known.vouched,
+            put_back,
             aliases,
         })),
         spec: Spec::Restore(spec),
@@ -197,8 +208,12 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
 /// What the plan settles: the snapshot's own name, the mode, and the name beside a taken one.
 fn decide(services: &Services, mut spec: RestoreSpec, known: &Known, named: &Target) -> Result<RestoreSpec, Problem> {
     spec.source = known.pinned();
-    if spec.mode == Mode::Auto {
-        spec.mode = if named.name == NameUse::Free { Mode::New } else { Mode::SideBySide };
+    // Beside nothing there is no side: a free name is used itself, whatever was asked for.
+    let free = named.name == NameUse::Free;
+    match spec.mode {
+        Mode::Auto => spec.mode = if free { Mode::New } else { Mode::SideBySide },
+        Mode::SideBySide if free && spec.beside.is_none() => spec.mode = Mode::New,
+        _ => {}
     }
     if spec.mode == Mode::SideBySide && spec.beside.is_none() {
         let real = match &named.name {
@@ -212,6 +227,31 @@ fn decide(services: &Services, mut spec: RestoreSpec, known: &Known, named: &Tar
             .advise("leave out --skip, or give --mode in-place"));
     }
     Ok(spec)
+}
+
+/// What says that *side by side* was asked for, of a collection that does not exist.
+fn nothing_beside(asked: Mode, spec: &RestoreSpec) -> Option<Finding> {
+    (asked == Mode::SideBySide && spec.mode == Mode::New).then(|| {
+        Finding::look(
+            "mode",
+            format!("{} does not exist, so there is nothing to restore beside: it is restored under that name", spec.target),
+            "for a copy beside another collection, give that one's name",
+        )
+    })
+}
+
+/// Settings that an overwrite puts back: all of them where the snapshot is one of this very collection.
+fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> Option<PutBack> {
+    let (recorded, own) = match &known.found {
+        Found::Snapshot(address, located) => (services.proofs.load(located.snapshot.sha256.as_deref()), address == target),
+        Found::File { path, .. } => {
+            let proof = named_like(services, path).map(|(_, proof)| proof);
+            let own = proof.as_ref().is_some_and(|proof| proof.source == target.to_string());
+            (proof, own)
+        }
+    };
+    let wanted = known.info.as_ref().map(|info| info.settings.clone()).or(recorded?.settings);
+    wanted.map(|wanted| PutBack { wanted, all: own })
 }
 
 async fn source_node(services: &Services, found: &Found) -> Result<Option<(Arc<Connection>, Arc<dyn QdrantApi>)>, Problem> {
@@ -239,9 +279,10 @@ async fn key_finding(services: &Services, found: &Found, spec: &RestoreSpec, rou
 }
 
 fn consequence(spec: &RestoreSpec, named: &Target, overwrites: bool) -> String {
-    match (overwrites, &spec.beside) {
-        (true, _) => overwrite::consequence(&spec.target, named.points, spec.skips),
-        (false, Some(_)) => {
+    match (overwrites, &spec.beside, &named.name) {
+        (true, ..) => overwrite::consequence(&spec.target, named.points, spec.skips),
+        (false, Some(_), NameUse::Alias(real)) => format!("{} is an alias of {real}, which is not touched", spec.target),
+        (false, Some(_), NameUse::Collection) => {
             format!("{} keeps its {}; nothing of it is touched", spec.target, named.points_in_words().trim_end_matches(','))
         }
         _ => String::new(),
@@ -319,11 +360,19 @@ pub(in crate::ops) async fn run(
             .advise(format!("nothing was done; {}", finding.advice)));
     }
     let landing = spec.landing();
-    let expected = expectation(services, &hashed.origin, hashed.sha256.as_deref(), &landing).await;
+    let progress = &steps.job.progress;
+    let expected = expectation(services, &hashed.origin, hashed.sha256.as_deref(), &landing, progress).await;
     let recorded = if let Expected::Recorded(proof) = &expected { Some(proof.clone()) } else { None };
-    let reference = Reference { expected, shape: resolved.shape.clone() };
-    let destination = Destination { connection, node: 0, address: landing.clone() };
-    let cargo = Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed: resolved.keyed.as_deref() };
+    let put_back = resolved.put_back.clone().filter(|_| resolved.overwrites);
+    let settings = match &put_back {
+        Some(put_back) => put_back.must_be(),
+        None => resolved.shape.as_ref().map(|shape| shape.settings.clone()),
+    };
+    let reference = Reference { shape: resolved.shape.clone(), settings, ..Reference::of(expected) };
+    let node = placement::holder(&connection, &landing).await;
+    let destination = Destination { connection, node, address: landing.clone() };
+    let (keyed, put_back) = (resolved.keyed.as_deref(), put_back.as_ref());
+    let cargo = Cargo { origin: &hashed.origin, route: spec.route, reference: &reference, keyed, put_back };
     let done = if resolved.overwrites {
         let (skips, deep, vouched, destination) = (spec.skips, spec.deep, hashed.vouched, &destination);
         overwrite(

@@ -26,10 +26,9 @@ use crate::ops::gates::{self, server};
 use crate::ops::journal::Made;
 use crate::ops::overwrite::{self, Overwritten};
 use crate::ops::report::{PointCounts, Report, Verdict};
-use crate::ops::resolve::{Located, NameUse, choose, safeties};
+use crate::ops::resolve::{Located, NameUse, choose, safeties, safeties_among, snapshots};
 use crate::ops::restore::{RestoreSource, report};
 use crate::ops::services::{Connection, Services};
-use crate::ops::source::scope;
 use crate::ops::steps::{Ledger, Steps};
 use crate::ops::target;
 use crate::ops::verify::{Expected, Reference};
@@ -170,7 +169,7 @@ impl Empty {
         let (job, ledger) = (steps.job, steps.ledger());
         let creation = async {
             let body = json!({"vectors": {}});
-            let created = connection.first().create_collection(&address.collection, &body).await;
+            let created = connection.whole().create_collection(&address.collection, &body).await;
             created.map_err(|error| error.into_problem(&shown))?;
             // Only what this made: a server that says "exists already" speaks of somebody else's.
             let (connection, address) = (connection.clone(), address.clone());
@@ -185,11 +184,13 @@ impl Empty {
         Ok(Self { connection: connection.clone(), address: address.clone(), cleanup })
     }
 
-    async fn snapshots(&self) -> Result<Vec<SnapshotInfo>, Problem> {
-        let listed = self.connection.first().snapshots(&scope(&self.address)).await;
-        let mut listed = listed.map_err(|error| error.into_problem(self.address.to_string()))?;
-        listed.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.taken_at));
-        Ok(listed)
+    /// What the nodes that answer still have of it, the newest first; and the nodes that do not.
+    async fn snapshots(&self) -> Result<(Vec<Located>, Vec<Problem>), Problem> {
+        let (listed, problems) = snapshots(&self.connection, &self.address).await;
+        match problems.first() {
+            Some(problem) if problems.len() == self.connection.nodes.len() => Err(problem.clone()),
+            _ => Ok((listed, problems)),
+        }
     }
 
     async fn remove(self, steps: &mut Steps<'_>) -> Result<(), Problem> {
@@ -204,7 +205,7 @@ impl Empty {
 
 /// Only while it is empty: somebody may have put data into it meanwhile.
 async fn remove_empty(connection: &Connection, address: &CollectionAddress, ledger: &Ledger) -> Result<(), Problem> {
-    let node = connection.first();
+    let node = connection.whole();
     let shown = address.to_string();
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(&shown);
     match node.exists(&address.collection).await.map_err(problem)? {
@@ -233,27 +234,29 @@ pub(in crate::ops) async fn execute(
     };
     let address = &spec.address;
     let connection = services.connection(&address.instance).await?;
-    let safeties = match &spec.snapshot {
-        Some(which) => safeties(services, which)?,
-        None => services.journal.safeties(),
-    };
+    // A list only marks them; nothing is chosen by it.
+    let named = Which::Named(SnapshotName::new(""));
+    let safeties = safeties(services, spec.snapshot.as_ref().unwrap_or(&named)).await?;
     let empty = Empty::make(steps, &connection, address).await?;
-    let listed = steps.run("list", &address.to_string(), empty.snapshots()).await?;
+    let (listed, unseen) = steps.run("list", &address.to_string(), empty.snapshots()).await?;
+    let safeties = safeties_among(&safeties, address, &listed);
+    for problem in &unseen {
+        steps.note(format!("snapshots on a node that does not answer are not seen: {problem}"));
+    }
     let Some(which) = &spec.snapshot else {
         empty.remove(steps).await?;
         if listed.is_empty() {
             return Err(Problem::new(ProblemKind::NotFound, "no snapshot of it is on its node", address.to_string())
                 .advise("is the name right? Else restore a backup or a downloaded file"));
         }
-        let found = listed.iter().map(|snapshot| create::shown(address, &snapshot.name)).collect();
-        let next = listed.iter().map(|snapshot| offer(address, snapshot, &safeties)).collect();
+        let found = listed.iter().map(|located| create::shown(address, &located.snapshot.name)).collect();
+        let next = listed.iter().map(|located| offer(address, &located.snapshot, &safeties)).collect();
         return Ok(Report { created: found, next, ..Report::of(plan) });
     };
-    let located = listed.into_iter().map(|snapshot| Located { node: 0, snapshot }).collect();
-    let chosen = choose(&(located, Vec::new()), address, which, &safeties).map_err(|problem| {
+    let chosen = choose(&(listed, unseen), address, which, &safeties).map_err(|problem| {
         problem.advise(format!("`qsnap revive {address} --yes` lists what is there; else restore a backup or a downloaded file"))
     })?;
-    let done = bring_back(services, steps, empty, chosen.snapshot).await?;
+    let done = bring_back(services, steps, empty, chosen).await?;
     Ok(report(plan, done, "new"))
 }
 
@@ -261,22 +264,23 @@ async fn bring_back(
     services: &Services,
     steps: &mut Steps<'_>,
     empty: Empty,
-    chosen: SnapshotInfo,
+    Located { node, snapshot: chosen }: Located,
 ) -> Result<Overwritten, Problem> {
     let (address, connection) = (empty.address.clone(), empty.connection.clone());
     let named = RestoreSource::Snapshot(address.clone(), Which::Named(chosen.name.clone()));
     let content = content::read(services, &named).await;
-    let version = connection.first().version().await.ok().flatten();
+    let version = connection.whole().version().await.ok().flatten();
     if let Some(bad) = content.findings(version).into_iter().find(|finding| finding.level == flow::Level::Block) {
         return Err(Problem::new(ProblemKind::Difference, bad.message, chosen.name.to_string()).advise(bad.advice));
     }
     let shape: Option<CollectionInfo> = content.info();
     let keyed = content.collection().filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding));
-    let origin = Origin::Node { connection: connection.clone(), node: 0, address: address.clone(), snapshot: chosen.clone() };
-    let landing = Destination { connection: connection.clone(), node: 0, address: address.clone() };
-    let expected = expectation(services, &origin, chosen.sha256.as_deref(), &address).await;
-    let reference = Reference { expected, shape: shape.clone() };
-    let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed };
+    let origin = Origin::Node { connection: connection.clone(), node, address: address.clone(), snapshot: chosen.clone() };
+    let landing = Destination { connection: connection.clone(), node, address: address.clone() };
+    let expected = expectation(services, &origin, chosen.sha256.as_deref(), &address, &steps.job.progress).await;
+    let settings = shape.as_ref().map(|shape| shape.settings.clone());
+    let reference = Reference { shape: shape.clone(), settings: settings.clone(), ..Reference::of(expected) };
+    let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed, put_back: None };
     let scratch = overwrite::scratch(services, steps, &cargo, &landing).await?;
     if let Verdict::Differs(why) = &scratch.verification.verdict {
         let message = format!("the proof restore differs: {why}");
@@ -284,18 +288,18 @@ async fn bring_back(
         return Err(Problem::new(ProblemKind::Difference, message, chosen.name.to_string()).advise("choose an older snapshot"));
     }
     let between = &scratch.destination.address;
-    let taken = create::take(services, steps, (&connection, 0, between), ("snapshot", Some(Made::Snapshot))).await?;
+    let taken = create::take(services, steps, (&connection, node, between), ("snapshot", Some(Made::Snapshot))).await?;
     empty.remove(steps).await?;
     let snapshot = taken.snapshot.clone();
-    let from_scratch = Origin::Node { connection: connection.clone(), node: 0, address: between.clone(), snapshot };
+    let from_scratch = Origin::Node { connection: connection.clone(), node, address: between.clone(), snapshot };
     // What was recorded of the snapshot itself counts more than what its proof restore gave.
     let recorded = matches!(reference.expected, Expected::Recorded(_));
     let expected = match reference.expected {
         Expected::Recorded(proof) => Expected::Recorded(proof),
         _ => taken.proof.clone().map_or(Expected::Nothing, Expected::Recorded),
     };
-    let reference = Reference { expected, shape };
-    let cargo = Cargo { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed };
+    let reference = Reference { shape, settings, ..Reference::of(expected) };
+    let cargo = Cargo { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed, put_back: None };
     let mut finished = bring_fresh(services, steps, &cargo, &landing, (bring::RESTORE, Made::Collection)).await?;
     if !recorded && finished.matches() {
         finished.verification.verdict = as_its_proof_restore(finished.verification.points, chosen.sha256.is_some());

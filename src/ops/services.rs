@@ -10,7 +10,8 @@ use crate::jobs::manager::JobManager;
 use crate::ops::interrupted::InterruptedStore;
 use crate::ops::journal::Journal;
 use crate::ops::proof::ProofStore;
-use crate::qdrant::api::QdrantApi;
+use crate::qdrant::any_node::AnyNode;
+use crate::qdrant::api::{InstanceApi, QdrantApi};
 use crate::transfer::source::Line;
 use crate::transfer::throttle::Throttle;
 use async_trait::async_trait;
@@ -26,12 +27,24 @@ pub struct Connection {
     pub nodes: Vec<Arc<dyn QdrantApi>>,
     /// What its requests carry. Another server needs the key to fetch a snapshot from it.
     pub access: Access,
+    whole: AnyNode,
 }
 
 impl Connection {
-    /// The node that cluster-wide questions go to.
-    pub fn first(&self) -> &dyn QdrantApi {
-        self.nodes[0].as_ref()
+    /// Puts it together.
+    pub fn new(instance: Instance, nodes: Vec<Arc<dyn QdrantApi>>, access: Access) -> Self {
+        Self { instance, whole: AnyNode::new(nodes.clone()), nodes, access }
+    }
+
+    /// The instance as a whole: any live node answers. Which node a thing is on or goes to is for
+    /// [`crate::ops::placement`] to say.
+    pub fn whole(&self) -> &dyn InstanceApi {
+        &self.whole
+    }
+
+    /// The index of the node that answered for the whole last.
+    pub fn preferred(&self) -> usize {
+        self.whole.preferred()
     }
 
     /// A node by index.
@@ -66,7 +79,7 @@ pub struct Services {
     /// Running work.
     pub jobs: JobManager,
     /// What was done, step by step.
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     /// What collections looked like when their snapshots were taken.
     pub proofs: ProofStore,
     /// Downloads that can be continued.
@@ -89,7 +102,7 @@ impl Services {
         let connections = instances.iter().map(|instance| (instance.name.clone(), OnceCell::new())).collect();
         let throttles =
             instances.iter().map(|instance| (instance.name.clone(), Throttle::new(instance.transfers.limit_rate))).collect();
-        Self { connector, connections, instances, throttles, jobs, journal, proofs, interrupted, clock }
+        Self { connector, connections, instances, throttles, jobs, journal: Arc::new(journal), proofs, interrupted, clock }
     }
 
     /// All instances, in the order of the configuration.

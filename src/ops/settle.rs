@@ -7,6 +7,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
 use crate::jobs::limits::Resource;
 use crate::ops::beside::is_scratch;
+use crate::ops::create::shown;
 use crate::ops::deliver::Destination;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::follow;
@@ -14,13 +15,16 @@ use crate::ops::guarded::GUARD;
 use crate::ops::history::{Past, PastSpec, State};
 use crate::ops::journal::{Made, TakenUp, Thing};
 use crate::ops::overwrite::{self, Earlier, RolledBack, Safety, roll_back};
+use crate::ops::placement::{self, is_silence};
 use crate::ops::report::{Report, Verdict};
-use crate::ops::resolve::locate;
+use crate::ops::resolve::{locate, snapshots};
+use crate::ops::restore::RestoreSource;
+use crate::ops::safeties::taken_by;
 use crate::ops::services::Services;
 use crate::ops::settle::findings::{clean_up_finding, done_so_far, going_on_findings, impossible, roll_back_findings};
 use crate::ops::source::scope;
 use crate::ops::steps::Steps;
-use crate::ops::{copy, restore};
+use crate::ops::{content, copy, restore};
 use crate::qdrant::error::ApiErrorKind;
 
 /// How.
@@ -67,6 +71,8 @@ pub struct SettleSpec {
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Resolved {
     past: Past,
+    /// The snapshot that a server finished after the operation broke off.
+    finished: Option<Thing>,
     /// The plan that goes on with it.
     again: Option<Box<Plan>>,
     target: Option<CollectionAddress>,
@@ -112,6 +118,7 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
             "it is removed, unless it is needed for this",
         )
     }));
+    let finished = finished(services, &past, &mut findings).await?;
     let again = match spec.way {
         Way::Continue => {
             let again = again(services, &past).await?;
@@ -158,12 +165,12 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
         changes: target.clone().map(|address| (address, protection)),
         source: format!("{} ({})", past.id, past.operation),
         target: past.target.clone(),
-        steps: steps_of(spec.way, &past, again.as_deref()),
+        steps: steps_of(spec.way, &past, finished.as_ref(), again.as_deref()),
         findings,
         command: format!("{command}{consent}"),
         facts,
         needs: again.as_ref().map_or_else(|| vec![Resource::Exclusive(past.target.clone())], |plan| plan.needs.clone()),
-        resolved: flow::Resolved::Settle(Box::new(Resolved { past, again, target })),
+        resolved: flow::Resolved::Settle(Box::new(Resolved { past, finished, again, target })),
         spec: Spec::Settle(spec),
     })
 }
@@ -190,11 +197,14 @@ fn consequence(way: Way, past: &Past, again: Option<&Plan>, now: Option<u64>) ->
 }
 
 async fn points_now(services: &Services, address: &CollectionAddress) -> Option<u64> {
-    services.connection(&address.instance).await.ok()?.first().count(&address.collection).await.ok()
+    services.connection(&address.instance).await.ok()?.whole().count(&address.collection).await.ok()
 }
 
-fn steps_of(way: Way, past: &Past, again: Option<&Plan>) -> Vec<Step> {
+fn steps_of(way: Way, past: &Past, finished: Option<&Thing>, again: Option<&Plan>) -> Vec<Step> {
     let mut steps = vec![Step::new("wait", "until the server does nothing any more with these collections")];
+    if let (Some(thing), Way::CleanUp) = (finished, way) {
+        steps.push(Step::new("remove", format!("{} {}", thing.kind.words(), thing.thing)));
+    }
     match way {
         Way::Continue => {
             steps.extend(removals(past));
@@ -218,6 +228,42 @@ fn removals(past: &Past) -> Vec<Step> {
     past.leftovers().into_iter().map(|thing| Step::new("remove", format!("{} {}", thing.kind.words(), thing.thing))).collect()
 }
 
+/// The snapshot that was being taken when the operation broke off, if the server finished it. Were there several new ones,
+/// nobody could tell which is ours: they stay, and are named.
+async fn finished(services: &Services, past: &Past, findings: &mut Vec<Finding>) -> Result<Option<Thing>, Problem> {
+    let Some(taking) = &past.taking else { return Ok(None) };
+    let Ok(address) = CollectionAddress::parse(&taking.collection) else { return Ok(None) };
+    let connection = services.connection(&address.instance).await?;
+    let (listed, problems) = snapshots(&connection, &address).await;
+    if let Some(problem) = problems.into_iter().next() {
+        return Err(problem);
+    }
+    let new =
+        listed.iter().map(|located| &located.snapshot.name).filter(|name| !taking.known.iter().any(|known| known == name.raw()));
+    let ours = taken_by(taking, &address, listed.iter().map(|located| &located.snapshot.name));
+    Ok(match ours {
+        None => {
+            findings.push(Finding::good("left behind", format!("the {} was never finished", taking.kind.words())));
+            None
+        }
+        Some(name) if new.count() == 1 => {
+            let thing = Thing { kind: taking.kind, thing: shown(&address, name) };
+            let words = format!("{} {}: the server finished it after the operation broke off", thing.kind.words(), thing.thing);
+            findings.push(Finding::look("left behind", words, "clean-up removes it; the collection itself is not touched"));
+            Some(thing)
+        }
+        Some(name) => {
+            let words = format!(
+                "{} may be the {} of this operation; others appeared since, too",
+                shown(&address, name),
+                taking.kind.words()
+            );
+            findings.push(Finding::look("left behind", words, "it is left alone: look at it, and delete it by hand"));
+            None
+        }
+    })
+}
+
 /// The plan of the operation itself, once more.
 async fn again(services: &Services, past: &Past) -> Result<Box<Plan>, Problem> {
     let plan = match &past.spec {
@@ -237,7 +283,14 @@ async fn safety_of(services: &Services, past: &Past) -> Result<Option<Safety>, P
     let connection = services.connection(&address.instance).await?;
     let located = locate(services, &connection, &address, &which).await?;
     let proof = services.proofs.load(located.snapshot.sha256.as_deref());
-    Ok(Some(Safety { snapshot: located.snapshot, proof }))
+    let settings = match proof.as_ref().and_then(|proof| proof.settings.clone()) {
+        Some(settings) => Some(settings),
+        None => {
+            let point = RestoreSource::Snapshot(address.clone(), which);
+            content::read(services, &point).await.info().map(|info| info.settings)
+        }
+    };
+    Ok(Some(Safety { node: located.node, snapshot: located.snapshot, proof, settings }))
 }
 
 /// Does it.
@@ -250,7 +303,7 @@ pub(in crate::ops) async fn execute(
     let Spec::Settle(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan settles nothing", ""));
     };
-    let Resolved { past, again, target } = resolved;
+    let Resolved { past, finished, again, target } = resolved;
     // Nobody else settles it meanwhile; and whoever did so before this began is seen now.
     let _held = services.journal.hold(&past.id)?;
     if let Some(how) = services.journal.find(&past.id)?.settled {
@@ -281,6 +334,10 @@ pub(in crate::ops) async fn execute(
             Ok(report)
         }
         _ => {
+            if let Some(thing) = &finished {
+                let job = steps.job;
+                job.commit(steps.run("remove", &thing.thing, remove_thing(services, thing))).await?;
+            }
             remove(services, &past, steps).await?;
             settle(spec.way.past(), steps)?;
             Ok(Report::of(plan))
@@ -345,7 +402,8 @@ async fn bring_old_back(
     let nothing = || Problem::new(ProblemKind::Failed, "there is no safety snapshot", &past.target);
     let (Some(address), Some(safety)) = (target, safety_of(services, past).await?) else { return Err(nothing()) };
     let connection = services.connection(&address.instance).await?;
-    let destination = Destination { connection, node: 0, address: address.clone() };
+    let node = placement::holder(&connection, address).await;
+    let destination = Destination { connection, node, address: address.clone() };
     let RolledBack { verdict, unrecorded } = roll_back(services, steps, &destination, Some(&safety)).await.ok_or_else(nothing)?;
     // Of what was restored and never recorded nothing more can be known; all else that is not proven stays open.
     let rollback = Some(verdict.clone()).filter(|verdict| !matches!(verdict, Verdict::Matches(_)) && !unrecorded);
@@ -367,8 +425,14 @@ async fn wait(
     let waiting = async {
         for address in &addresses {
             let connection = services.connection(&address.instance).await?;
-            let idle = follow::idle(connection.first(), &address.collection, &job.progress).await;
-            idle.map_err(|error| error.into_problem(address.to_string()))?;
+            // Which node the other process had asked is not known.
+            for node in &connection.nodes {
+                let idle = follow::idle(node.as_ref(), &address.collection, &job.progress).await;
+                match idle {
+                    Err(error) if is_silence(&error) && connection.nodes.len() > 1 => {}
+                    idle => idle.map_err(|error| error.into_problem(address.to_string()))?,
+                }
+            }
         }
         Ok(())
     };
@@ -417,7 +481,7 @@ async fn remove_collection(services: &Services, kind: Made, address: &Collection
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(&shown);
     let refuse = |words: &str, advice: &str| Err(Problem::new(ProblemKind::Refused, words, &shown).advise(advice));
     let connection = services.connection(&address.instance).await?;
-    let node = connection.first();
+    let node = connection.whole();
     if !node.exists(&address.collection).await.map_err(problem)? {
         return Ok(());
     }
@@ -430,8 +494,10 @@ async fn remove_collection(services: &Services, kind: Made, address: &Collection
     }
     if kind == Made::Scratch && is_scratch(&address.collection) {
         let scope = scope(address);
-        for snapshot in node.snapshots(&scope).await.map_err(problem)? {
-            node.delete_snapshot(&scope, &snapshot.name).await.map_err(problem)?;
+        for node in &connection.nodes {
+            for snapshot in node.snapshots(&scope).await.map_err(problem)? {
+                node.delete_snapshot(&scope, &snapshot.name).await.map_err(problem)?;
+            }
         }
     }
     node.delete_collection(&address.collection).await.map(drop).map_err(problem)

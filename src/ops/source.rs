@@ -14,9 +14,10 @@ use crate::ops::flow::Finding;
 use crate::ops::gates::{self, loss};
 use crate::ops::inspect::side_file;
 use crate::ops::proof::Proof;
-use crate::ops::resolve::{Located, choose, safeties, snapshots};
+use crate::ops::resolve::{Located, choose, safeties, safeties_among, snapshots};
 use crate::ops::restore::RestoreSource;
-use crate::ops::services::Services;
+use crate::ops::services::{Connection, Services};
+use crate::ops::unread::is_damage;
 use crate::transfer::disk::disk_problem;
 use std::path::{Path, PathBuf};
 
@@ -148,19 +149,20 @@ async fn snapshot(
     over: Option<&CollectionAddress>,
 ) -> Result<Known, Problem> {
     let connection = services.connection(&address.instance).await?;
-    let safeties = safeties(services, which)?;
+    let safeties = safeties(services, which).await?;
     let listed = snapshots(&connection, address).await;
+    let safeties = safeties_among(&safeties, address, &listed.0);
     let located = choose(&listed, address, which, &safeties)?;
     let node = connection.node(located.node)?.clone();
     let snapshot = located.snapshot.clone();
     let named = RestoreSource::Snapshot(address.clone(), Which::Named(snapshot.name.clone()));
     let (content, info, now, cluster) = tokio::join!(
         content::read(services, &named),
-        node.collection(&address.collection),
-        node.count(&address.collection),
+        connection.whole().collection(&address.collection),
+        counted(&connection, address),
         node.collection_cluster(&address.collection)
     );
-    let (info, now) = (info.ok(), now.ok());
+    let info = info.ok();
     let proof = services.proofs.load(snapshot.sha256.as_deref());
     let vouched = match (&proof, &snapshot.sha256) {
         (Some(_), _) => Vouched::Recorded,
@@ -208,6 +210,15 @@ async fn snapshot(
         vouched,
         found: Found::Snapshot(address.clone(), located),
     })
+}
+
+/// Points now, as far as they can be counted without reading all of them: about as many, where the server refuses to count.
+async fn counted(connection: &Connection, address: &CollectionAddress) -> Option<u64> {
+    match connection.whole().count(&address.collection).await {
+        Ok(points) => Some(points),
+        Err(error) if is_damage(&error) => None,
+        Err(_) => connection.whole().collection(&address.collection).await.ok()?.points,
+    }
 }
 
 /// Where the collection's snapshots lie on its nodes.

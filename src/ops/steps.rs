@@ -5,6 +5,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::Clock;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress;
+use crate::ops::claim::{Claim, Holder};
 use crate::ops::flow::{Plan, Spec};
 use crate::ops::journal::{Journal, Made, Opening, Record, TakenUp};
 use crate::ops::parts::Part;
@@ -21,12 +22,17 @@ pub struct Steps<'a> {
     pub job: &'a JobContext,
     ledger: Ledger,
     done: Vec<StepRecord>,
+    notes: Vec<String>,
     made: Vec<(Made, String)>,
     journal_failed: bool,
+    /// Live data was given to the server: from here on stopping half-way is worse than a journal with a gap.
+    past_return: bool,
     /// It consists of parts with records of their own.
     whole: bool,
     started: Instant,
     ended: bool,
+    /// Held until the operation is over.
+    claim: Option<Claim>,
 }
 
 /// What cleanups write to, which outlive the operation's own steps.
@@ -52,6 +58,19 @@ impl Ledger {
         let _ = self.record.handed_back(self.clock.now());
     }
 
+    /// Notes that a snapshot is about to be taken, and which ones there are: after a kill the one that is new is ours.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn taking(&self, kind: Made, collection: &str, known: &[&str]) -> Result<(), Problem> {
+        self.record.taking(self.clock.now(), kind, collection, known)
+    }
+
+    /// Notes that the snapshot was not taken after all, or is gone again.
+    pub fn not_taken(&self, collection: &str) {
+        let _ = self.record.not_taken(self.clock.now(), collection);
+    }
+
     /// Notes that something was made, at once.
     ///
     /// # Errors
@@ -66,17 +85,23 @@ impl Drop for Steps<'_> {
     fn drop(&mut self) {
         if !self.ended {
             let report = json!({"steps": self.done});
-            let _ = self.ledger.record.end(self.services.clock.now(), "canceled", report);
+            let result = if std::thread::panicking() { "crashed" } else { "canceled" };
+            let _ = self.ledger.record.end(self.services.clock.now(), result, report);
         }
     }
 }
 
 impl<'a> Steps<'a> {
-    /// Opens the journal.
+    /// Claims the target, if the operation changes it, and opens the journal.
     ///
     /// # Errors
-    /// When it cannot be written: then nothing is started.
-    pub fn begin(services: &'a Services, job: &'a JobContext, plan: &Plan, part_of: Option<&str>) -> Result<Self, Problem> {
+    /// When somebody else works on the target, or the journal cannot be written: then nothing is started.
+    pub fn begin(
+        services: &'a Services,
+        job: &'a JobContext,
+        plan: &Plan,
+        (claims, part_of): (bool, Option<&str>),
+    ) -> Result<Self, Problem> {
         // A path that is no text cannot be kept: such an operation can be cleaned up, but not continued.
         let keep = |name: &str, spec: serde_json::Result<Value>| spec.map_or(Value::Null, |spec| json!({name: spec}));
         let spec = match &plan.spec {
@@ -92,9 +117,17 @@ impl<'a> Steps<'a> {
             spec,
             part_of,
         };
+        // One step: whoever has the claim works on the target, and nobody else begins.
+        let claim = claims.then(|| services.journal.claim(&plan.target)).transpose()?;
         let record = services.journal.begin(services.clock.now(), &opening)?;
         job.recorded_as(record.id());
-        Ok(Self::with(services, job, record))
+        if let Some(claim) = &claim {
+            let (operation, who) = (plan.operation.to_owned(), services.journal.operator().to_owned());
+            claim.name(&Holder { operation, id: record.id(), who });
+        }
+        let mut steps = Self::with(services, job, record);
+        steps.claim = claim;
+        Ok(steps)
     }
 
     /// Begins without a journal, for what only reads.
@@ -112,11 +145,14 @@ impl<'a> Steps<'a> {
             job,
             ledger,
             done: Vec::new(),
+            notes: Vec::new(),
             made: Vec::new(),
             journal_failed: false,
+            past_return: false,
             whole: false,
             started,
             ended: false,
+            claim: None,
         }
     }
 
@@ -130,7 +166,8 @@ impl<'a> Steps<'a> {
         detail: &str,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        self.ledger.record.step_begins(self.services.clock.now(), name, detail)?;
+        let begun = self.ledger.record.step_begins(self.services.clock.now(), name, detail);
+        self.written(begun)?;
         self.job.progress.phase(name, None);
         let started = progress::now();
         let outcome = work.await;
@@ -139,26 +176,25 @@ impl<'a> Steps<'a> {
         outcome
     }
 
-    /// Runs a step that ends in a judgement, which is written too: it tells later what was proven.
-    ///
-    /// # Errors
-    /// As [`Steps::run`].
-    pub async fn judge<T>(
-        &mut self,
-        name: &str,
-        work: impl Future<Output = Result<T, Problem>>,
-        verdict: impl Fn(&T) -> &Verdict,
-    ) -> Result<T, Problem> {
-        self.ledger.record.step_begins(self.services.clock.now(), name, "")?;
+    /// Runs a step that ends in a judgement, which is written too: it tells later what was proven. It only reads, so that a
+    /// journal that cannot be written is no reason to leave it out, and never a verdict.
+    pub async fn judge<T>(&mut self, name: &str, work: impl Future<Output = T>, words: impl Fn(&T) -> String) -> T {
+        self.journal_failed |= self.ledger.record.step_begins(self.services.clock.now(), name, "").is_err();
         self.job.progress.phase(name, None);
         let started = progress::now();
-        let outcome = work.await;
-        let result = match &outcome {
-            Ok(found) => format!("{}: {}", verdict(found).word(), verdict(found).reason()),
-            Err(problem) => problem.to_string(),
-        };
-        self.over(name, result, started);
-        outcome
+        let found = work.await;
+        self.over(name, words(&found), started);
+        found
+    }
+
+    /// Live data was given to the server: what is still to do is done, whether it can be written down or not.
+    pub fn past_return(&mut self) {
+        self.past_return = true;
+    }
+
+    fn written(&mut self, written: Result<(), Problem>) -> Result<(), Problem> {
+        self.journal_failed |= written.is_err();
+        if self.past_return { Ok(()) } else { written }
     }
 
     /// Notes what it consists of.
@@ -190,7 +226,8 @@ impl<'a> Steps<'a> {
     /// # Errors
     /// When the journal cannot be written: then it must not be made.
     pub fn made(&mut self, kind: Made, thing: &str) -> Result<(), Problem> {
-        self.ledger.record.made(self.services.clock.now(), kind, thing)?;
+        let made = self.ledger.record.made(self.services.clock.now(), kind, thing);
+        self.written(made)?;
         self.made.push((kind, thing.to_owned()));
         Ok(())
     }
@@ -224,6 +261,11 @@ impl<'a> Steps<'a> {
         Ok(())
     }
 
+    /// Keeps something that the report must say.
+    pub fn note(&mut self, words: impl Into<String>) {
+        self.notes.push(words.into());
+    }
+
     /// For cleanups.
     pub fn ledger(&self) -> Ledger {
         self.ledger.clone()
@@ -247,6 +289,7 @@ impl<'a> Steps<'a> {
             Ok(mut report) => {
                 // What parts of it left is in the report already.
                 report.left_behind.extend(left);
+                report.notes.append(&mut self.notes);
                 report.id = self.id();
                 report.steps = std::mem::take(&mut self.done);
                 report.seconds = rounded(self.started);
@@ -259,7 +302,9 @@ impl<'a> Steps<'a> {
                 };
                 self.journal_failed |= self.ledger.record.end(now, result, json!(report)).is_err();
                 if self.journal_failed {
-                    report.left_behind.push("the journal could not be written to the end".to_owned());
+                    report
+                        .notes
+                        .push("the journal could not be written to the end: what it says of this operation has gaps".to_owned());
                 }
                 Ok(report)
             }

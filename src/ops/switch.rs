@@ -39,9 +39,14 @@ impl SwitchSpec {
         Self { free: true, ..Self::new(alias, to) }
     }
 
+    /// The alias's own address, which is typed to agree.
+    pub fn shown(&self) -> String {
+        format!("{}/{}", self.to.instance, encode(&self.alias))
+    }
+
     /// The same on the command line, without consent.
     pub fn command(&self) -> String {
-        format!("qsnap alias {}/{} {}", self.to.instance, encode(&self.alias), encode(self.to.collection.raw()))
+        format!("qsnap alias {} {}", self.shown(), encode(self.to.collection.raw()))
     }
 }
 
@@ -57,12 +62,12 @@ pub async fn plan(services: &Services, spec: SwitchSpec) -> Result<Plan, Problem
     let connection = services.connection(&to.instance).await?;
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(to.to_string());
     let alias = one_line(&spec.alias, 100);
-    let (aliases, names) = tokio::join!(connection.first().aliases(), connection.first().collections());
+    let (aliases, names) = tokio::join!(connection.whole().aliases(), connection.whole().collections());
     let (aliases, names) = (aliases.map_err(problem)?, names.map_err(problem)?);
     let before = aliases.iter().find(|known| known.alias == spec.alias).map(|known| known.collection.clone());
     let mut findings = Vec::new();
     if names.contains(&to.collection) {
-        match connection.first().count(&to.collection).await {
+        match connection.whole().count(&to.collection).await {
             Ok(points) => findings.push(Finding::good("target", format!("{to} has {} points", exact(points)))),
             Err(error) => findings.push(Finding::block(
                 "target",
@@ -95,14 +100,14 @@ pub async fn plan(services: &Services, spec: SwitchSpec) -> Result<Plan, Problem
     let mut facts = Facts::default();
     facts.text("the alias points at", &from);
     let typed = protection == Protection::Protected;
-    let consent = flow::consent_flags(typed, to);
+    let consent = flow::consent_flags(typed, &spec.shown());
     Ok(Plan {
         operation: "switch",
         title: format!("alias {alias}: {from} → {}", to.collection),
         risk: Risk::Changes,
         consequence: format!("whoever asks for {alias} is answered by {to} from then on; {from} is not touched"),
         changes: Some((to.clone(), protection)),
-        source: format!("{}/{} ({from})", to.instance, encode(&spec.alias)),
+        source: format!("{} ({from})", spec.shown()),
         target: to.to_string(),
         steps: vec![Step::new("switch", format!("point {alias} at {}, in one step", to.collection))],
         findings,
@@ -126,7 +131,7 @@ pub(in crate::ops) async fn execute(
     };
     let connection = services.connection(&spec.to.instance).await?;
     let shown = spec.to.to_string();
-    let node = connection.first();
+    let node = connection.whole();
     let job = steps.job;
     let switching = async {
         let point = AliasAction::Point(Alias { alias: spec.alias.clone(), collection: spec.to.collection.clone() });

@@ -2,7 +2,7 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo};
-use crate::domain::ids::{CollectionName, SnapshotName};
+use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::Problem;
 use crate::domain::size;
@@ -10,9 +10,11 @@ use crate::domain::version::ServerVersion;
 use crate::ops::first_route::End;
 use crate::ops::flow::{Facts, Finding};
 use crate::ops::gates::{self, Right, TargetName, server};
+use crate::ops::placement::{self, is_silence};
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::services::{Connection, Services};
-use crate::ops::source::{Known, scope};
+use crate::ops::source::Known;
+use crate::ops::unread::is_damage;
 use crate::qdrant::api::{ClusterInfo, QdrantApi, SnapshotActivity};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use std::sync::Arc;
 pub(in crate::ops) struct Target {
     pub address: CollectionAddress,
     pub connection: Arc<Connection>,
+    /// The node that a restore goes to, and that is asked for what only one can tell.
+    pub node: usize,
     pub name: NameUse,
     /// Exact points, where the name is taken and they can be counted.
     pub points: Option<u64>,
@@ -43,7 +47,8 @@ pub(in crate::ops) struct Target {
 pub(in crate::ops) async fn gather(services: &Services, address: &CollectionAddress) -> Result<Target, Problem> {
     services.instance(&address.instance)?;
     let connection = services.connection(&address.instance).await?;
-    let node = connection.first();
+    let index = placement::holder(&connection, address).await;
+    let node = connection.node(index)?;
     let problem = |error: ApiError| error.into_problem(address.to_string());
     let name = &address.collection;
     let (used, version, aliases, names, count, info, cluster, activity, peers, right) = tokio::join!(
@@ -56,18 +61,21 @@ pub(in crate::ops) async fn gather(services: &Services, address: &CollectionAddr
         node.collection_cluster(name),
         node.snapshot_activity(name),
         node.cluster(),
-        may_write(services, &connection, address)
+        may_restore(&connection, address)
     );
     let used = used?;
     let exists = used == NameUse::Collection;
     // A collection that a failed restore left unreadable has no count, but can be restored over.
     let unreadable = match &count {
-        Err(error) if exists && error.kind == ApiErrorKind::Server => Some(error.message.clone()),
+        Err(error) if exists && is_damage(error) => Some(error.message.clone()),
         _ => None,
     };
+    let about = info.as_ref().ok().and_then(|info| info.points);
     let points = match count {
         Ok(points) if exists => Some(points),
-        Err(error) if exists && unreadable.is_none() => return Err(problem(error)),
+        // A server that refuses to count says about how many there are.
+        Err(error) if exists && unreadable.is_none() && is_silence(&error) => return Err(problem(error)),
+        Err(_) if exists && unreadable.is_none() => about,
         _ => None,
     };
     let words = |error: ApiError| error.message;
@@ -85,19 +93,20 @@ pub(in crate::ops) async fn gather(services: &Services, address: &CollectionAddr
         activity: activity.map_err(words),
         peers: peers.map_err(words),
         right,
+        node: index,
         connection,
     })
 }
 
-/// Asks for a right by asking to delete a snapshot that cannot be there: a key that may not is refused before the
-/// server looks for it (1.16.3: 403, else 404). Nothing can change by that.
-async fn may_write(services: &Services, connection: &Connection, address: &CollectionAddress) -> Right {
+/// Asks for the right to restore, by changing nothing of a collection that does not exist: who may not is refused with 401
+/// or 403 before the server looks for it, who may with 404 (1.16.3). A key can write to a collection and still not restore
+/// it, nor anything to the scratch name beside it (a JWT with `rw` on one).
+async fn may_restore(connection: &Connection, address: &CollectionAddress) -> Right {
     if connection.instance.protection == Protection::ReadOnly {
         return Right::Unknown("the instance is read-only for qsnap: nothing is asked of it".into());
     }
-    let now = crate::domain::time::compact(services.clock.now());
-    let nothing = SnapshotName::new(format!("qsnap-{}-{now}-is-no-snapshot", std::process::id()));
-    match connection.first().delete_snapshot(&scope(address), &nothing).await {
+    let beside = crate::ops::beside::probe_name(&address.collection);
+    match connection.whole().update_collection(&beside, &serde_json::json!({})).await {
         Ok(()) => Right::Granted,
         Err(error) => match error.kind {
             ApiErrorKind::NotFound => Right::Granted,
@@ -129,8 +138,8 @@ impl Target {
         self.peers.as_ref().is_ok_and(|peers| peers.peer.is_some())
     }
 
-    pub(in crate::ops) fn node(&self) -> &dyn QdrantApi {
-        self.connection.first()
+    pub(in crate::ops) fn node(&self) -> &Arc<dyn QdrantApi> {
+        &self.connection.nodes[self.node]
     }
 
     /// Whether the key may change it.
@@ -166,6 +175,10 @@ impl Target {
         let shown = self.address.to_string();
         let mut findings = vec![self.right_finding()];
         findings.extend(gates::name(self.address.collection.creation_problem()));
+        if overwrites && self.occupied() {
+            // It has to be secured first.
+            findings.extend(gates::snapshot_name(&self.address.collection));
+        }
         findings.push(gates::target(&self.target_name(), overwrites, &shown));
         match (&self.info, &self.unreadable, overwrites) {
             (Some(info), _, true) => findings.push(gates::shape(source, info)),

@@ -45,6 +45,8 @@ pub struct ScrollPage {
     pub points: Vec<Point>,
     /// Where the next page begins.
     pub next: Option<PointId>,
+    /// Size of the answer, to choose the next limit by.
+    pub bytes: usize,
 }
 
 /// Which bytes of a file are wanted.
@@ -107,15 +109,20 @@ pub enum AliasAction {
     Remove(String),
 }
 
-/// One node of an instance.
+/// How much of each point is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fields {
+    /// Its id only: to count, and to see that every page can be read.
+    Ids,
+    /// Payload and vectors too.
+    All,
+}
+
+/// What any live node answers for the whole instance: collections, points and aliases are the same on all of them.
 #[async_trait]
-pub trait QdrantApi: Send + Sync {
-    /// The node's address.
-    fn url(&self) -> &SafeUrl;
+pub trait InstanceApi: Send + Sync {
     /// `GET /`: needs no key, and shows whether this is a Qdrant at all.
     async fn version(&self) -> ApiResult<Option<ServerVersion>>;
-    /// `GET /healthz`.
-    async fn live(&self) -> ApiResult<()>;
     /// Names of all collections, unsorted.
     async fn collections(&self) -> ApiResult<Vec<CollectionName>>;
     /// Info of one; the name may be an alias.
@@ -124,24 +131,43 @@ pub trait QdrantApi: Send + Sync {
     async fn exists(&self, name: &CollectionName) -> ApiResult<bool>;
     /// Creates a collection from a `CreateCollection` body.
     async fn create_collection(&self, name: &CollectionName, body: &Value) -> ApiResult<()>;
+    /// Changes settings of a collection with an `UpdateCollection` body.
+    async fn update_collection(&self, name: &CollectionName, body: &Value) -> ApiResult<()>;
     /// Adds a shard key with so many shards to a collection that is sharded by keys; clusters only.
     async fn create_shard_key(&self, name: &CollectionName, key: &Value, shards: usize) -> ApiResult<()>;
     /// Indexes a payload field, as `payload_index.json` of a snapshot describes it.
     async fn create_payload_index(&self, name: &CollectionName, field: &str, schema: &Value) -> ApiResult<()>;
+    /// Removes the index of a payload field; the payload stays.
+    async fn delete_payload_index(&self, name: &CollectionName, field: &str) -> ApiResult<()>;
     /// Deletes a collection; `false` when there was none.
     async fn delete_collection(&self, name: &CollectionName) -> ApiResult<bool>;
-    /// Exact number of points.
+    /// Exact number of points. Strict mode can refuse it (`search_allow_exact: false`, 1.13 and newer).
     async fn count(&self, name: &CollectionName) -> ApiResult<u64>;
-    /// Points in id order with payload and vectors, from `offset` on.
-    async fn scroll(&self, name: &CollectionName, offset: Option<&PointId>, limit: usize) -> ApiResult<ScrollPage>;
-    /// The points of these ids that exist, with payload and vectors.
+    /// Points in id order, from `offset` on.
+    async fn scroll(
+        &self,
+        name: &CollectionName,
+        offset: Option<&PointId>,
+        limit: usize,
+        fields: Fields,
+    ) -> ApiResult<ScrollPage>;
+    /// The points of these ids that exist.
     async fn points(&self, name: &CollectionName, ids: &[PointId]) -> ApiResult<Vec<Point>>;
-    /// Random points with payload and vectors (1.11 and newer).
+    /// Random points (1.11 and newer).
     async fn sample(&self, name: &CollectionName, limit: usize) -> ApiResult<Vec<Point>>;
     /// All aliases.
     async fn aliases(&self) -> ApiResult<Vec<Alias>>;
     /// Changes aliases. Not a transaction: send one action where it matters (1.18.3).
     async fn update_aliases(&self, actions: &[AliasAction]) -> ApiResult<()>;
+}
+
+/// One node of an instance.
+#[async_trait]
+pub trait QdrantApi: InstanceApi {
+    /// The node's address.
+    fn url(&self) -> &SafeUrl;
+    /// `GET /healthz`.
+    async fn live(&self) -> ApiResult<()>;
     /// The cluster as this node sees it.
     async fn cluster(&self) -> ApiResult<ClusterInfo>;
     /// A collection's shards as this node sees them.

@@ -32,6 +32,8 @@ pub enum ApiErrorKind {
     Proxy,
     /// The answer is not one that a Qdrant gives.
     NotQdrant,
+    /// The answer is larger than what is read at once: less has to be asked for.
+    TooLarge,
     /// The connection broke while an answer was read.
     Cut,
     /// The connection broke after a request that changes something was sent: it may have happened.
@@ -145,6 +147,9 @@ impl ApiError {
             }
             ApiErrorKind::Proxy => "a proxy answered instead of Qdrant: use the node's own address, or look at the proxy's log",
             ApiErrorKind::NotQdrant => "check address and port: REST is on 6333, gRPC on 6334",
+            ApiErrorKind::TooLarge => {
+                "a single answer of this size is not read: its points are larger than a server takes in one request"
+            }
             ApiErrorKind::Cut => "the connection broke; try again",
             ApiErrorKind::OutcomeUnknown => "the server may still be at it: refresh and look before you repeat it",
             ApiErrorKind::Rejected | ApiErrorKind::Server => "the words are the server's own; its log may tell more",

@@ -15,11 +15,13 @@ use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::{Clock, SystemClock};
 use crate::domain::version::ServerVersion;
 use crate::qdrant::api::{
-    AliasAction, ApiResult, ClusterInfo, Download, QdrantApi, Recover, ScrollPage, SnapshotActivity, Upload, Wanted,
+    AliasAction, ApiResult, ClusterInfo, Download, Fields, InstanceApi, QdrantApi, Recover, ScrollPage, SnapshotActivity, Upload,
+    Wanted,
 };
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::refusal::Asker;
-use crate::qdrant::{client, mistakes, ranges, retry, tls, wire};
+use crate::qdrant::retry::Tries;
+use crate::qdrant::{client, mistakes, ranges, tls, wire};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE, RETRY_AFTER};
@@ -28,8 +30,11 @@ use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Largest JSON answer that is read. A page of 1 000 points with large payloads stays far below.
+/// Largest JSON answer that is read. A server takes requests of at most 32 MiB, so that a single point stays below.
 const MAX_ANSWER: usize = 64 << 20;
+
+/// Largest answer with more than one point: a dozen of them may be in flight, and all must fit into the memory budget.
+const MAX_PAGE: usize = 3 << 20;
 
 /// Largest error body that is read.
 const MAX_ERROR: usize = 64 << 10;
@@ -187,7 +192,7 @@ impl HttpNode {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
                     let words = format!("the answer is larger than {}", crate::domain::size::bytes(limit as u64));
-                    return Err(ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words));
+                    return Err(ApiError::new(ApiErrorKind::TooLarge, what, &self.url, words));
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => return Ok(body),
@@ -233,22 +238,36 @@ impl HttpNode {
 
     /// A call that changes nothing: repeated within bounds.
     async fn query(&self, what: &'static str, request: impl Fn() -> RequestBuilder) -> ApiResult<Value> {
-        let mut attempt = 1;
+        let body = self.repeated(what, MAX_ANSWER, request).await?;
+        let envelope: Result<wire::Envelope, _> = serde_json::from_slice(&body);
+        envelope.map(|envelope| envelope.result).map_err(|_| self.not_qdrant(what, &body))
+    }
+
+    /// Reads `asked` points. An answer that is too large for its number of points is cut short, so that fewer can be asked
+    /// for; a single point may be as large as a server takes.
+    async fn read_points(&self, what: &'static str, asked: usize, request: impl Fn() -> RequestBuilder) -> ApiResult<Vec<u8>> {
+        let most = if asked > 1 { MAX_PAGE } else { MAX_ANSWER };
+        self.repeated(what, most, request).await
+    }
+
+    /// The body of an answer. Waits as the server asks, and repeats what may succeed a little later.
+    async fn repeated(&self, what: &'static str, most: usize, request: impl Fn() -> RequestBuilder) -> ApiResult<Vec<u8>> {
+        let mut tries = Tries::default();
         loop {
             let answer = match self.send(what, request()).await {
-                Ok(response) => self.result(what, response).await,
+                Ok(response) => self.read(what, response, most).await,
                 Err(error) => Err(error),
             };
             let mut error = match answer {
-                Ok(result) => return Ok(result),
+                Ok(body) => return Ok(body),
                 Err(error) => error,
             };
-            error.attempts = attempt;
-            match retry::next_wait(&error, attempt) {
+            let wait = tries.next_wait(&error);
+            error.attempts = tries.made();
+            match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
                 None => return Err(error),
             }
-            attempt += 1;
         }
     }
 
@@ -340,11 +359,7 @@ pub(in crate::qdrant) fn root_cause(error: &reqwest::Error) -> String {
 }
 
 #[async_trait]
-impl QdrantApi for HttpNode {
-    fn url(&self) -> &SafeUrl {
-        &self.url
-    }
-
+impl InstanceApi for HttpNode {
     async fn version(&self) -> ApiResult<Option<ServerVersion>> {
         let what = "ask for the version";
         let closed = match self.root(what).await {
@@ -360,10 +375,6 @@ impl QdrantApi for HttpNode {
             Err(error) if error.kind == ApiErrorKind::Unauthorized => Err(error),
             Err(_) => Err(closed),
         }
-    }
-
-    async fn live(&self) -> ApiResult<()> {
-        self.send("ask for its health", self.calls.get(self.path(&["healthz"]))).await.map(drop)
     }
 
     async fn collections(&self) -> ApiResult<Vec<CollectionName>> {
@@ -411,6 +422,16 @@ impl QdrantApi for HttpNode {
         self.change("make a payload index", request).await.map(drop)
     }
 
+    async fn update_collection(&self, name: &CollectionName, body: &Value) -> ApiResult<()> {
+        let request = self.transfers.patch(self.path(&["collections", name.raw()])).json(body);
+        self.change("change the collection's settings", request).await.map(drop)
+    }
+
+    async fn delete_payload_index(&self, name: &CollectionName, field: &str) -> ApiResult<()> {
+        let request = self.transfers.delete(self.path(&["collections", name.raw(), "index", field])).query(&[("wait", "true")]);
+        self.change("remove a payload index", request).await.map(drop)
+    }
+
     async fn delete_collection(&self, name: &CollectionName) -> ApiResult<bool> {
         let request = self.transfers.delete(self.path(&["collections", name.raw()]));
         self.change("delete the collection", request).await.map(|result| result == Value::Bool(true))
@@ -423,31 +444,38 @@ impl QdrantApi for HttpNode {
         result.get("count").and_then(Value::as_u64).ok_or_else(|| self.not_qdrant(what, b"no `count`"))
     }
 
-    async fn scroll(&self, name: &CollectionName, offset: Option<&PointId>, limit: usize) -> ApiResult<ScrollPage> {
+    async fn scroll(
+        &self,
+        name: &CollectionName,
+        offset: Option<&PointId>,
+        limit: usize,
+        fields: Fields,
+    ) -> ApiResult<ScrollPage> {
         let what = "read points";
-        let mut body = json!({"limit": limit, "with_payload": true, "with_vector": true});
+        let all = fields == Fields::All;
+        let mut body = json!({"limit": limit, "with_payload": all, "with_vector": all});
         if let Some(offset) = offset {
             body["offset"] = json!(offset);
         }
         let url = self.path(&["collections", name.raw(), "points", "scroll"]);
-        let result = self.query(what, || self.calls.post(url.clone()).json(&body)).await?;
-        self.parsed(what, wire::page(result))
+        let answer = self.read_points(what, limit, || self.calls.post(url.clone()).json(&body)).await?;
+        self.parsed(what, wire::page(&answer))
     }
 
     async fn points(&self, name: &CollectionName, ids: &[PointId]) -> ApiResult<Vec<Point>> {
         let what = "read points by id";
         let body = json!({"ids": ids, "with_payload": true, "with_vector": true});
         let url = self.path(&["collections", name.raw(), "points"]);
-        let result = self.query(what, || self.calls.post(url.clone()).json(&body)).await?;
-        self.parsed(what, wire::points(result))
+        let answer = self.read_points(what, ids.len(), || self.calls.post(url.clone()).json(&body)).await?;
+        self.parsed(what, wire::points(&answer))
     }
 
     async fn sample(&self, name: &CollectionName, limit: usize) -> ApiResult<Vec<Point>> {
         let what = "read a random sample";
         let body = json!({"query": {"sample": "random"}, "limit": limit, "with_payload": true, "with_vector": true});
         let url = self.path(&["collections", name.raw(), "points", "query"]);
-        let result = self.query(what, || self.calls.post(url.clone()).json(&body)).await?;
-        self.parsed(what, wire::page(result)).map(|page| page.points)
+        let answer = self.read_points(what, limit, || self.calls.post(url.clone()).json(&body)).await?;
+        self.parsed(what, wire::page(&answer)).map(|page| page.points)
     }
 
     async fn aliases(&self) -> ApiResult<Vec<Alias>> {
@@ -466,6 +494,17 @@ impl QdrantApi for HttpNode {
         let body = json!({"actions": each.collect::<Vec<_>>()});
         let request = self.calls.post(self.path(&["collections", "aliases"])).json(&body);
         self.change("change aliases", request).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl QdrantApi for HttpNode {
+    fn url(&self) -> &SafeUrl {
+        &self.url
+    }
+
+    async fn live(&self) -> ApiResult<()> {
+        self.send("ask for its health", self.calls.get(self.path(&["healthz"]))).await.map(drop)
     }
 
     async fn cluster(&self) -> ApiResult<ClusterInfo> {

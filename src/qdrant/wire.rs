@@ -4,14 +4,18 @@
 use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo, CollectionStatus, ShardReplica};
 use crate::domain::ids::{CollectionName, SnapshotName};
 use crate::domain::point::{Point, PointId};
+use crate::domain::settings::Settings;
 use crate::domain::snapshot::{SnapshotInfo, time_in_name};
 use crate::domain::text::one_line;
 use crate::domain::time::parse_server_time;
 use crate::domain::version::ServerVersion;
 use crate::qdrant::api::{ClusterInfo, ScrollPage, SnapshotActivity};
-use serde::Deserialize;
+use crate::qdrant::digest::WirePoint;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// `{"result": …, "status": "ok" | {"error": …}, "time": …}`
 #[derive(Deserialize)]
@@ -61,35 +65,28 @@ struct Info {
     #[serde(default)]
     optimizer_status: Value,
     points_count: Option<u64>,
-    config: InfoConfig,
+    config: Value,
     #[serde(default)]
-    payload_schema: BTreeMap<String, SchemaField>,
-}
-
-#[derive(Deserialize)]
-struct InfoConfig {
-    #[serde(default)]
-    params: Value,
-}
-
-#[derive(Deserialize)]
-struct SchemaField {
-    #[serde(default)]
-    data_type: Value,
+    payload_schema: BTreeMap<String, Value>,
 }
 
 /// `GET /collections/{c}`
 pub fn collection(result: Value) -> serde_json::Result<CollectionInfo> {
     let info: Info = serde_json::from_value(result)?;
     let error = info.optimizer_status.get("error").and_then(Value::as_str);
-    let fields = info.payload_schema.into_iter();
-    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let settings = Settings::of(&info.config, &info.payload_schema);
+    let fields = info.payload_schema.iter();
+    let word = |field: &Value| {
+        let kind = field.get("data_type").unwrap_or(&Value::Null);
+        kind.as_str().map_or_else(|| kind.to_string(), str::to_owned)
+    };
     Ok(CollectionInfo {
         status: CollectionStatus::parse(&info.status),
         optimizer_error: error.map(|text| one_line(text, 300)),
         points: info.points_count,
-        params: info.config.params,
-        payload_schema: fields.map(|(name, field)| (one_line(&name, 200), one_line(&word(&field.data_type), 60))).collect(),
+        params: info.config.get("params").cloned().unwrap_or(Value::Null),
+        payload_schema: fields.map(|(name, field)| (one_line(name, 200), one_line(&word(field), 60))).collect(),
+        settings,
     })
 }
 
@@ -203,36 +200,51 @@ fn from_wire(wire: WireSnapshot) -> SnapshotInfo {
 }
 
 #[derive(Deserialize)]
-struct WirePoint {
-    id: PointId,
-    #[serde(default)]
-    payload: Value,
-    #[serde(default)]
-    vector: Value,
-}
-
-impl From<WirePoint> for Point {
-    fn from(wire: WirePoint) -> Self {
-        Self { id: wire.id, payload: wire.payload, vector: wire.vector }
-    }
+struct Answer<T> {
+    result: T,
 }
 
 #[derive(Deserialize)]
 struct Page {
-    points: Vec<WirePoint>,
+    #[serde(deserialize_with = "digested")]
+    points: Vec<Point>,
     next_page_offset: Option<PointId>,
 }
 
-/// `POST …/points/scroll`, and `…/points/query`, which has no offset.
-pub fn page(result: Value) -> serde_json::Result<ScrollPage> {
-    let parsed: Page = serde_json::from_value(result)?;
-    Ok(ScrollPage { points: parsed.points.into_iter().map(Point::from).collect(), next: parsed.next_page_offset })
+#[derive(Deserialize)]
+struct Points(#[serde(deserialize_with = "digested")] Vec<Point>);
+
+/// Each point becomes its digest before the next one is read.
+fn digested<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Point>, D::Error> {
+    struct Each;
+    impl<'de> Visitor<'de> for Each {
+        type Value = Vec<Point>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of points")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut points = Vec::new();
+            while let Some(point) = list.next_element::<WirePoint>()? {
+                points.push(point.into());
+            }
+            Ok(points)
+        }
+    }
+    deserializer.deserialize_seq(Each)
 }
 
-/// `POST …/points`
-pub fn points(result: Value) -> serde_json::Result<Vec<Point>> {
-    let parsed: Vec<WirePoint> = serde_json::from_value(result)?;
-    Ok(parsed.into_iter().map(Point::from).collect())
+/// `POST …/points/scroll`, and `…/points/query`, which has no offset: the whole answer, as it came.
+pub fn page(answer: &[u8]) -> serde_json::Result<ScrollPage> {
+    let parsed: Answer<Page> = serde_json::from_slice(answer)?;
+    Ok(ScrollPage { points: parsed.result.points, next: parsed.result.next_page_offset, bytes: answer.len() })
+}
+
+/// `POST …/points`: the whole answer, as it came.
+pub fn points(answer: &[u8]) -> serde_json::Result<Vec<Point>> {
+    let parsed: Answer<Points> = serde_json::from_slice(answer)?;
+    Ok(parsed.result.0)
 }
 
 #[derive(Deserialize)]

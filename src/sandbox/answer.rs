@@ -43,12 +43,14 @@ pub struct Refusal {
     pub status: u16,
     /// Text with the server's prefix.
     pub words: String,
+    /// Seconds after which it is worth another try, sent as `Retry-After`.
+    pub retry_after: Option<u64>,
 }
 
 impl Refusal {
     /// Makes one.
     pub fn new(status: u16, words: impl Into<String>) -> Self {
-        Self { status, words: words.into() }
+        Self { status, words: words.into(), retry_after: None }
     }
 
     /// 404 for a collection.
@@ -82,7 +84,11 @@ impl Refusal {
 
     /// As JSON.
     pub fn json(self) -> Answer {
-        json_answer(self.status(), &json!({"status": {"error": self.words}, "time": 0.000_017}))
+        let mut answer = json_answer(self.status(), &json!({"status": {"error": self.words}, "time": 0.000_017}));
+        if let Some(seconds) = self.retry_after {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        answer
     }
 }
 

@@ -80,8 +80,8 @@ impl Picture {
     pub fn take(cluster: &Cluster, collection: &Collection, node: usize) -> Self {
         let vectors = Vectors::of(&collection.config);
         let shards = collection.shards.iter().map(|(id, shard)| {
-            let peers: Map<String, Value> =
-                shard.replicas.keys().map(|index| (cluster.nodes[*index].peer.to_string(), json!("Active"))).collect();
+            let state = |(node, replica): (&usize, &Replica)| (cluster.nodes[*node].peer.to_string(), json!(replica.state.name()));
+            let peers: Map<String, Value> = shard.replicas.iter().map(state).collect();
             ShardPicture {
                 id: *id,
                 segment: shard.segment.clone(),
@@ -117,7 +117,9 @@ pub fn write_collection(path: &Path, picture: &Picture) -> std::io::Result<()> {
         write_shard(&mut tar, shard, &format!("{}/", shard.id), ShardLayout::Stored, false)?;
     }
     append(&mut tar, "version.info", b"0.4.2")?;
-    append(&mut tar, "config.json", picture.config.to_string().as_bytes())?;
+    let mut config = picture.config.clone();
+    config["uuid"] = Value::Null;
+    append(&mut tar, "config.json", config.to_string().as_bytes())?;
     let keys: Value = picture.keys.iter().map(|(key, shards)| json!({"key": key, "shard_ids": shards})).collect();
     append(&mut tar, "shard_key_mapping.json", keys.to_string().as_bytes())?;
     append(&mut tar, "payload_index.json", json!({"schema": picture.schema}).to_string().as_bytes())?;

@@ -2,7 +2,10 @@
 
 use crate::sandbox::VERSION;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
-use crate::sandbox::world::{Node, full_config};
+use crate::sandbox::config::{self, Change};
+use crate::sandbox::indexes;
+use crate::sandbox::limiter::Buckets;
+use crate::sandbox::world::Node;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -31,15 +34,12 @@ pub async fn list(State(node): State<Node>) -> Answer {
 pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
-    let points: usize = collection.readable(None)?.iter().map(|(_, points)| points.len()).sum();
-    let schema: Map<String, Value> = collection
-        .payload_schema
-        .iter()
-        .map(|(field, kind)| (field.clone(), json!({"data_type": kind, "points": points})))
-        .collect();
+    let shards = collection.readable(None, &cluster.stopped)?;
+    let points: usize = shards.iter().map(|(_, points)| points.len()).sum();
     Ok(ok(json!({
         "status": "green", "optimizer_status": "ok", "indexed_vectors_count": 0, "points_count": points,
-        "segments_count": collection.shards.len(), "config": collection.config, "payload_schema": schema,
+        "segments_count": collection.shards.len(), "config": collection.config,
+        "payload_schema": indexes::shown(collection, &shards),
         "update_queue": {"length": 0},
     })))
 }
@@ -52,16 +52,7 @@ pub async fn exists(State(node): State<Node>, Path(name): Path<String>) -> Answe
 /// `PUT /collections/{c}`
 pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let body: Value = body_of(&body)?;
-    let vectors = body.get("vectors").cloned().unwrap_or(json!({}));
-    let valid =
-        |vector: &Value| vector.get("size").is_some_and(Value::is_u64) && vector.get("distance").is_some_and(Value::is_string);
-    let named = vectors.as_object().is_some_and(|map| map.values().all(valid));
-    if !valid(&vectors) && !named {
-        return Err(Refusal::new(
-            400,
-            "Format error in JSON body: data did not match any variant of untagged enum VectorsConfig",
-        ));
-    }
+    let config = config::of_request(&body, node.world.options.strict_mode.as_ref())?;
     let illegal = |c: char| "<>:\"/\\|?*".contains(c) || c.is_control();
     if name.chars().any(illegal) || name.chars().count() > 255 {
         return Err(Refusal::new(
@@ -70,10 +61,27 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
         ));
     }
     let mut cluster = node.world.cluster();
+    cluster.agree()?;
     if cluster.collections.contains_key(&name) || cluster.aliases.contains_key(&name) {
         return Err(Refusal::new(409, format!("Wrong input: Collection `{name}` already exists!")));
     }
-    cluster.create(&name, full_config(&body));
+    cluster.create(&name, config);
+    Ok(ok(json!(true)))
+}
+
+/// `PATCH /collections/{c}`
+pub async fn change(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+    let change = Change::of_request(&body_of(&body)?)?;
+    let mut cluster = node.world.cluster();
+    cluster.agree()?;
+    let collection = cluster.collection_mut(&name)?;
+    let restart_limits = change.has_strict_mode();
+    change.apply(&mut collection.config)?;
+    if restart_limits {
+        for replica in collection.shards.values_mut().flat_map(|shard| shard.replicas.values_mut()) {
+            replica.buckets = Buckets::of_changed_config(&collection.config);
+        }
+    }
     Ok(ok(json!(true)))
 }
 
@@ -90,6 +98,7 @@ pub async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>
     if !node.world.is_cluster(&cluster) {
         return Err(Refusal::new(400, "Bad request: Distributed mode disabled"));
     }
+    cluster.agree()?;
     let real = cluster.resolve(&name)?;
     let mut collection = cluster.collection(&real)?.clone();
     let key = request.shard_key;
@@ -109,26 +118,12 @@ pub async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>
 }
 
 /// `DELETE /collections/{c}`: snapshots stay, aliases go.
-pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Answer {
+pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let mut cluster = node.world.cluster();
+    cluster.agree()?;
     let existed = cluster.collections.remove(&name).is_some();
     cluster.aliases.retain(|_, target| *target != name);
-    ok(json!(existed))
-}
-
-#[derive(Deserialize)]
-struct IndexRequest {
-    field_name: String,
-    field_schema: Value,
-}
-
-/// `PUT /collections/{c}/index`
-pub async fn create_index(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: IndexRequest = body_of(&body)?;
-    let mut cluster = node.world.cluster();
-    cluster.collection_mut(&name)?.payload_schema.insert(request.field_name, request.field_schema);
-    cluster.counter += 1;
-    Ok(ok(json!({"operation_id": cluster.counter, "status": "completed"})))
+    Ok(ok(json!(existed)))
 }
 
 /// `GET /aliases`
@@ -166,6 +161,7 @@ enum AliasAction {
 pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Answer, Refusal> {
     let request: AliasRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
+    cluster.agree()?;
     for action in request.actions {
         match action {
             AliasAction::Create { collection_name, alias_name } => {
@@ -198,9 +194,12 @@ pub async fn cluster(State(node): State<Node>) -> Answer {
     }
     let peers: Map<String, Value> =
         cluster.nodes.iter().map(|state| (state.peer.to_string(), json!({"uri": "http://127.0.0.1:6335/"}))).collect();
+    let leader = cluster.leader();
+    let role = if leader == node.index { "Leader" } else { "Follower" };
     ok(json!({
         "status": "enabled", "peer_id": cluster.nodes[node.index].peer, "peers": peers,
-        "raft_info": {"term": 1, "commit": 12, "pending_operations": 0, "leader": cluster.nodes[0].peer, "role": "Leader", "is_voter": true},
+        "raft_info": {"term": 1, "commit": 12, "pending_operations": 0, "leader": cluster.nodes[leader].peer, "role": role,
+            "is_voter": true},
         "consensus_thread_status": {"consensus_thread_status": "working", "last_update": "2026-11-22T13:59:00.000000000Z"},
         "message_send_failures": {},
     }))
@@ -213,7 +212,7 @@ pub async fn collection_cluster(State(node): State<Node>, Path(name): Path<Strin
     let (mut local, mut remote) = (Vec::new(), Vec::new());
     for (shard_id, shard) in &collection.shards {
         for (index, replica) in &shard.replicas {
-            let mut shown = json!({"shard_id": shard_id, "state": "Active"});
+            let mut shown = json!({"shard_id": shard_id, "state": replica.state.name()});
             if let Some(key) = &shard.key {
                 shown["shard_key"] = key.clone();
             }

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub enum Route {
     /// All.
     Any,
+    /// `/`, which tells the version; it is met by faults for lists as well.
+    Root,
     /// Lists and info.
     List,
     /// Taking a snapshot.
@@ -25,6 +27,13 @@ pub enum Route {
     Recover,
     /// Reading, writing and counting points.
     Points,
+}
+
+impl Route {
+    /// Whether a fault for this route meets a request of another.
+    fn covers(self, request: Self) -> bool {
+        self == request || self == Self::Any || (self, request) == (Self::List, Self::Root)
+    }
 }
 
 /// What goes wrong.
@@ -42,6 +51,16 @@ pub enum Kind {
     Stall(u64),
     /// This status; 502 comes as a proxy's HTML.
     Status(u16),
+    /// This status with a proxy's HTML.
+    Page(u16),
+    /// 429 with `Retry-After`, in seconds.
+    RetryAfter(u64),
+    /// An answer with more bytes becomes a proxy's 502.
+    Largest(u64),
+    /// Downloads come without `Content-Length`.
+    Chunked,
+    /// A POST without a body is refused with 400, as it is behind a proxy that speaks HTTP/1.0.
+    WantsBody,
     /// Listings and creates give a checksum that is wrong.
     WrongChecksum,
     /// Range headers are ignored.
@@ -93,7 +112,7 @@ impl Faults {
     /// Takes the first fault for `route` that `pick` wants, and counts it down.
     pub fn take<T>(&self, route: Route, pick: impl Fn(Kind) -> Option<T>) -> Option<T> {
         let mut list = self.list();
-        let meets = |fault: &Fault| fault.times != Some(0) && (fault.route == route || fault.route == Route::Any);
+        let meets = |fault: &Fault| fault.times != Some(0) && fault.route.covers(route);
         for fault in list.iter_mut().filter(|fault| meets(fault)) {
             if let Some(found) = pick(fault.kind) {
                 if fault.after > 0 {
@@ -137,13 +156,14 @@ impl FromStr for Fault {
         };
         let route = match route {
             "any" => Route::Any,
+            "root" => Route::Root,
             "list" => Route::List,
             "create" => Route::Create,
             "download" => Route::Download,
             "upload" => Route::Upload,
             "recover" => Route::Recover,
             "points" => Route::Points,
-            _ => return Err(wrong("routes are any, list, create, download, upload, recover, points")),
+            _ => return Err(wrong("routes are any, root, list, create, download, upload, recover, points")),
         };
         let (name, value) = kind.split_once('=').unwrap_or((kind, ""));
         let size = || crate::domain::size::parse(value).map_err(|_| wrong("VALUE is not a size"));
@@ -157,6 +177,11 @@ impl FromStr for Fault {
             "truncate" => Kind::Truncate(size()?),
             "stall" => Kind::Stall(size()?),
             "status" => Kind::Status(value.parse().map_err(|_| wrong("VALUE is not a status"))?),
+            "page" => Kind::Page(value.parse().map_err(|_| wrong("VALUE is not a status"))?),
+            "retry-after" => Kind::RetryAfter(value.parse().map_err(|_| wrong("VALUE is not a number of seconds"))?),
+            "largest" => Kind::Largest(size()?),
+            "chunked" => Kind::Chunked,
+            "wants-body" => Kind::WantsBody,
             "wrong-checksum" => Kind::WrongChecksum,
             "ignore-range" => Kind::IgnoreRange,
             "vanish" => Kind::Vanish,
@@ -164,7 +189,8 @@ impl FromStr for Fault {
             "break" => Kind::Break,
             _ => {
                 return Err(wrong(
-                    "kinds are delay, throttle, reset, truncate, stall, status, wrong-checksum, ignore-range, vanish, replace, break",
+                    "kinds are delay, throttle, reset, truncate, stall, status, page, retry-after, largest, chunked, wants-body, \
+                     wrong-checksum, ignore-range, vanish, replace, break",
                 ));
             }
         };
@@ -180,9 +206,18 @@ mod tests {
     fn faults_are_read_from_text() {
         let fault: Fault = "download:reset=1MB*2".parse().unwrap();
         assert_eq!(fault, Fault { route: Route::Download, kind: Kind::Reset(1_000_000), after: 0, times: Some(2) });
-        for bad in
-            ["", "x", "download", "download:fly", "any:delay=fast", "any:reset=x", "any:status=503*many", "any:status=503@x"]
-        {
+        for bad in [
+            "",
+            "x",
+            "download",
+            "download:fly",
+            "root:page=none",
+            "any:retry-after=soon",
+            "any:delay=fast",
+            "any:reset=x",
+            "any:status=503*many",
+            "any:status=503@x",
+        ] {
             assert!(bad.parse::<Fault>().is_err(), "{bad}");
         }
     }
@@ -194,6 +229,10 @@ mod tests {
         let status = |route| faults.take(route, |kind| if let Kind::Status(code) = kind { Some(code) } else { None });
         assert_eq!(status(Route::Download), None);
         assert_eq!([status(Route::List), status(Route::List), status(Route::List)], [Some(503), Some(503), None]);
+        faults.add_all("list:page=403*1,root:chunked").unwrap();
+        let page = |route| faults.take(route, |kind| if let Kind::Page(code) = kind { Some(code) } else { None });
+        assert_eq!([page(Route::Root), page(Route::List)], [Some(403), None], "a fault for lists meets the root as well");
+        assert!(!faults.meets(Route::List, Kind::Chunked) && faults.meets(Route::Root, Kind::Chunked));
         faults.add_all("list:status=500@1*1").unwrap();
         assert_eq!([status(Route::List), status(Route::List), status(Route::List)], [None, Some(500), None]);
     }

@@ -62,6 +62,10 @@ pub async fn send(node: &Node, name: &str, file: &KeptFile, headers: &HeaderMap)
         response =
             response.header("content-range", format!("bytes {from}-{to}/{}", file.size)).header("content-encoding", "identity");
     }
+    let chunked = faults.meets(Route::Download, Kind::Chunked);
+    let sized = |response: axum::http::response::Builder, length: u64| {
+        if chunked { response } else { response.header("content-length", length) }
+    };
     let finish = |response: axum::http::response::Builder, body: Body| response.body(body).map_err(Refusal::internal);
     if header("if-match").is_some_and(|expected| expected != etag && expected != "*") {
         return finish(response.status(StatusCode::PRECONDITION_FAILED).header("content-length", 0), Body::empty());
@@ -76,11 +80,11 @@ pub async fn send(node: &Node, name: &str, file: &KeptFile, headers: &HeaderMap)
         }
         Wanted::Whole => {
             let length = truncated(node, file.size);
-            finish(response.header("content-length", length), body(node, &file.path, 0, length).await?)
+            finish(sized(response, length), body(node, &file.path, 0, length).await?)
         }
         Wanted::Part(from, to) => {
             let length = truncated(node, to + 1 - from);
-            let response = response.status(StatusCode::PARTIAL_CONTENT).header("content-length", length);
+            let response = sized(response.status(StatusCode::PARTIAL_CONTENT), length);
             finish(response, body(node, &file.path, from, length).await?)
         }
     }

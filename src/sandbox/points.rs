@@ -1,12 +1,16 @@
-//! Points: written, counted, scrolled, sampled.
+//! Points: written, changed, deleted.
 
 use crate::sandbox::answer::{Answer, Refusal, ok};
 use crate::sandbox::collections::body_of;
-use crate::sandbox::world::{Cluster, Collection, Node, PointKey, Shard, StoredPoint, mix};
+use crate::sandbox::filter::Filter;
+use crate::sandbox::limiter::Side;
+use crate::sandbox::strict::{self, Strict};
+use crate::sandbox::world::{Cluster, Collection, Node, PointKey, StoredPoint};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Deserialize)]
 struct UpsertRequest {
@@ -27,21 +31,55 @@ fn completed(cluster: &mut Cluster) -> Answer {
     ok(json!({"operation_id": cluster.counter, "status": "completed"}))
 }
 
+/// Changes points, each in its shard, after the shards were paid for it. Shards out of reach fail alone.
+fn change<T>(
+    collection: &mut Collection,
+    stopped: &BTreeSet<usize>,
+    key: Option<&Value>,
+    items: Vec<(PointKey, T)>,
+    mut change: impl FnMut(&mut BTreeMap<PointKey, StoredPoint>, &(PointKey, T)),
+) -> Result<(), Refusal> {
+    let mut shards: BTreeMap<u32, Vec<(PointKey, T)>> = BTreeMap::new();
+    for item in items {
+        shards.entry(collection.shard_of(&item.0, key)?).or_default().push(item);
+    }
+    for (number, items) in &shards {
+        collection.pay(*number, Side::Write, items.len() as u64)?;
+    }
+    let total = shards.len();
+    let written = shards
+        .into_iter()
+        .map(|(number, items)| collection.write(number, stopped, |points| items.iter().for_each(|item| change(points, item))));
+    let failures: Vec<Refusal> = written.filter_map(Result::err).collect();
+    match failures.first() {
+        None => Ok(()),
+        Some(first) => Err(Refusal::internal(format!(
+            "{} out of {total} shards failed to apply operation. First error captured: {}",
+            failures.len(),
+            first.words
+        ))),
+    }
+}
+
 /// `PUT /collections/{c}/points`
 pub async fn upsert(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let request: UpsertRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
+    let stopped = cluster.stopped.clone();
     let collection = cluster.collection_mut(&name)?;
+    Strict::of(collection).upsert(request.points.len() as u64)?;
+    strict::check_size(collection, false)?;
     for point in &request.points {
         check_dimension(collection, &point.vector)?;
     }
-    for point in request.points {
-        let shard = collection.shard_of(&point.id, request.shard_key.as_ref())?;
+    let stored = request.points.into_iter().map(|point| {
         let stored = StoredPoint { vector: stored_vector(collection, point.vector), payload: point.payload };
-        collection.write(shard, |points| {
-            points.insert(point.id.clone(), stored.clone());
-        });
-    }
+        (point.id, stored)
+    });
+    let stored = stored.collect();
+    change(collection, &stopped, request.shard_key.as_ref(), stored, |points, (id, point)| {
+        points.insert(id.clone(), point.clone());
+    })?;
     Ok(completed(&mut cluster))
 }
 
@@ -64,148 +102,68 @@ fn stored_vector(collection: &Collection, vector: Value) -> Value {
     floats.iter().map(|f| json!(f / scale)).collect()
 }
 
+/// Points by ids, or those that a filter chooses.
 #[derive(Deserialize)]
 struct Selector {
-    points: Vec<PointKey>,
+    points: Option<Vec<PointKey>>,
+    filter: Option<Filter>,
     shard_key: Option<Value>,
 }
 
-/// `POST /collections/{c}/points/delete`, by ids.
-pub async fn delete(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: Selector = body_of(&body)?;
-    let mut cluster = node.world.cluster();
-    let collection = cluster.collection_mut(&name)?;
-    for key in request.points {
-        let shard = collection.shard_of(&key, request.shard_key.as_ref())?;
-        collection.write(shard, |points| {
-            points.remove(&key);
-        });
+impl Selector {
+    /// Their ids.
+    fn ids(&mut self, collection: &Collection, stopped: &BTreeSet<usize>) -> Result<Vec<(PointKey, ())>, Refusal> {
+        Strict::of(collection).change(self.filter.as_ref())?;
+        let ids = match (self.points.take(), &self.filter) {
+            (Some(ids), _) => ids,
+            (None, Some(filter)) => {
+                let shards = collection.readable(self.shard_key.as_ref(), stopped)?;
+                let all = shards.iter().flat_map(|(_, points)| points.iter());
+                all.filter(|(id, point)| filter.matches(id, point)).map(|(id, _)| id.clone()).collect()
+            }
+            (None, None) => {
+                let words = "data did not match any variant of untagged enum PointsSelector";
+                return Err(Refusal::new(400, format!("Format error in JSON body: {words}")));
+            }
+        };
+        Ok(ids.into_iter().map(|id| (id, ())).collect())
     }
+}
+
+/// `POST /collections/{c}/points/delete`
+pub async fn delete(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+    let mut selector: Selector = body_of(&body)?;
+    let mut cluster = node.world.cluster();
+    let stopped = cluster.stopped.clone();
+    let collection = cluster.collection_mut(&name)?;
+    let ids = selector.ids(collection, &stopped)?;
+    change(collection, &stopped, selector.shard_key.as_ref(), ids, |points, (id, ())| {
+        points.remove(id);
+    })?;
     Ok(completed(&mut cluster))
 }
 
 #[derive(Deserialize)]
 struct PayloadRequest {
-    points: Vec<PointKey>,
+    #[serde(flatten)]
+    selector: Selector,
     payload: serde_json::Map<String, Value>,
-    shard_key: Option<Value>,
 }
 
-/// `POST /collections/{c}/points/payload`, by ids: merges.
+/// `POST /collections/{c}/points/payload`: merges.
 pub async fn set_payload(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: PayloadRequest = body_of(&body)?;
+    let mut request: PayloadRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
+    let stopped = cluster.stopped.clone();
     let collection = cluster.collection_mut(&name)?;
-    for key in request.points {
-        let shard = collection.shard_of(&key, request.shard_key.as_ref())?;
-        collection.write(shard, |points| {
-            let Some(point) = points.get_mut(&key) else { return };
-            match point.payload.as_object_mut() {
-                Some(payload) => payload.extend(request.payload.clone()),
-                None => point.payload = Value::Object(request.payload.clone()),
-            }
-        });
-    }
+    strict::check_size(collection, true)?;
+    let ids = request.selector.ids(collection, &stopped)?;
+    change(collection, &stopped, request.selector.shard_key.as_ref(), ids, |points, (id, ())| {
+        let Some(point) = points.get_mut(id) else { return };
+        match point.payload.as_object_mut() {
+            Some(payload) => payload.extend(request.payload.clone()),
+            None => point.payload = Value::Object(request.payload.clone()),
+        }
+    })?;
     Ok(completed(&mut cluster))
-}
-
-#[derive(Deserialize, Default)]
-struct CountRequest {
-    shard_key: Option<Value>,
-}
-
-/// `POST /collections/{c}/points/count`
-pub async fn count(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: CountRequest = if body.is_empty() { CountRequest::default() } else { body_of(&body)? };
-    let cluster = node.world.cluster();
-    let shards = cluster.collection(&name)?.readable(request.shard_key.as_ref())?;
-    let count: usize = shards.iter().map(|(_, points)| points.len()).sum();
-    Ok(ok(json!({"count": count})))
-}
-
-#[derive(Deserialize)]
-struct ReadRequest {
-    #[serde(default)]
-    ids: Vec<PointKey>,
-    offset: Option<PointKey>,
-    limit: Option<usize>,
-    with_payload: Option<bool>,
-    with_vector: Option<bool>,
-    shard_key: Option<Value>,
-}
-
-/// A point where it is held.
-type Held<'a> = (&'a Shard, &'a PointKey, &'a StoredPoint);
-
-impl ReadRequest {
-    fn show(&self, (shard, key, point): Held<'_>, payload_by_default: bool) -> Value {
-        let mut shown = json!({"id": key});
-        if let Some(key) = &shard.key {
-            shown["shard_key"] = key.clone();
-        }
-        if self.with_payload.unwrap_or(payload_by_default) {
-            shown["payload"] = if point.payload.is_null() { json!({}) } else { point.payload.clone() };
-        }
-        if self.with_vector.unwrap_or(false) {
-            shown["vector"] = point.vector.clone();
-        }
-        shown
-    }
-}
-
-/// `POST /collections/{c}/points/scroll`
-pub async fn scroll(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: ReadRequest = body_of(&body)?;
-    let cluster = node.world.cluster();
-    let shards = cluster.collection(&name)?.readable(request.shard_key.as_ref())?;
-    let limit = request.limit.unwrap_or(10);
-    let mut page: Vec<Held<'_>> = Vec::new();
-    for (shard, points) in shards {
-        let held = |(key, point)| (shard, key, point);
-        match &request.offset {
-            Some(offset) => page.extend(points.range(offset.clone()..).take(limit + 1).map(held)),
-            None => page.extend(points.iter().take(limit + 1).map(held)),
-        }
-    }
-    page.sort_by_key(|(_, key, _)| *key);
-    let next = page.get(limit).map(|(_, key, _)| (*key).clone());
-    let shown: Vec<Value> = page.iter().take(limit).map(|held| request.show(*held, true)).collect();
-    Ok(ok(json!({"points": shown, "next_page_offset": next})))
-}
-
-/// `POST /collections/{c}/points`
-pub async fn retrieve(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: ReadRequest = body_of(&body)?;
-    let cluster = node.world.cluster();
-    let collection = cluster.collection(&name)?;
-    let shards = collection.readable(request.shard_key.as_ref())?;
-    let find = |key: &PointKey| {
-        shards.iter().find_map(|(shard, points)| points.get_key_value(key).map(|(key, point)| (*shard, key, point)))
-    };
-    let found = request.ids.iter().filter_map(|key| Some(request.show(find(key)?, true)));
-    Ok(ok(Value::Array(found.collect())))
-}
-
-/// `POST /collections/{c}/points/query`, for `{"sample": "random"}` only.
-pub async fn query(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
-    let request: ReadRequest = body_of(&body)?;
-    let mut cluster = node.world.cluster();
-    cluster.counter += 1;
-    let seed = cluster.counter;
-    let collection = cluster.collection(&name)?;
-    let shards = collection.readable(request.shard_key.as_ref())?;
-    let mut all: Vec<Held<'_>> =
-        shards.iter().flat_map(|(shard, points)| points.iter().map(|(key, point)| (*shard, key, point))).collect();
-    let limit = request.limit.unwrap_or(10).min(all.len());
-    for at in 0..limit {
-        let pick = at + (mix(seed.wrapping_mul(1_000_003) + at as u64) as usize) % (all.len() - at);
-        all.swap(at, pick);
-    }
-    let shown = all.iter().take(limit).map(|held| {
-        let mut shown = request.show(*held, false);
-        shown["version"] = json!(1);
-        shown["score"] = json!(1.0);
-        shown
-    });
-    Ok(ok(json!({"points": shown.collect::<Vec<_>>()})))
 }

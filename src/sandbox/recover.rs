@@ -2,14 +2,16 @@
 //! create the collection if it is missing, compare, then replace the shards one by one.
 
 use crate::sandbox::answer::Refusal;
+use crate::sandbox::config;
 use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::files::Pace;
 use crate::sandbox::unpack::{self, Unpacked};
-use crate::sandbox::world::{Collection, Node, Replica};
+use crate::sandbox::world::{Collection, Node, Replica, ReplicaState};
 use axum::extract::multipart::Field;
 use futures_util::StreamExt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
@@ -140,23 +142,26 @@ impl Drop for Recovering {
 /// Recovers a collection; `name` may be an alias.
 pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refusal> {
     let unpacked = read(path).await?;
-    let Some(config) = unpacked.config.clone() else {
+    let Some(mut config) = unpacked.config.clone() else {
         return Err(Refusal::internal("File IO error: config.json: No such file or directory"));
     };
+    config.as_object_mut().map(|map| map.remove("uuid"));
     let mut cluster = node.world.cluster();
     let real = cluster.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned());
     if !cluster.collections.contains_key(&real) {
-        cluster.create(&real, config.clone());
-        if let Some(created) = cluster.collections.get_mut(&real) {
-            created.payload_schema = unpacked.schema.clone();
-        }
+        cluster.agree()?;
+        cluster.create(&real, config::with_server_default(config.clone(), node.world.options.strict_mode.as_ref()));
     }
     let standalone = !node.world.is_cluster(&cluster);
+    let stopped = cluster.stopped.clone();
     let target = cluster.collection_mut(&real)?;
     compatible(&target.config, &config)?;
     if standalone && unpacked.shards.len() < target.shards.len() {
         return Err(Refusal::internal("Can't restore snapshot in local mode with missing data at shard"));
     }
+    // The configuration of a collection that was there stays, and so do its indexes; those of the snapshot come with its
+    // data, and win where both have one for a field (1.16.3).
+    target.payload_schema.extend(unpacked.schema);
     // An upload is recovered from its own file, so that it is met as well.
     let breaks = node.world.options.faults.meets(Route::Recover, Kind::Break);
     for (shard, mut data) in unpacked.shards {
@@ -165,7 +170,7 @@ pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refu
             continue;
         }
         data.broken |= breaks;
-        replace(target, node.index, shard, data)?;
+        replace(target, node.index, &stopped, shard, data)?;
     }
     Ok(())
 }
@@ -186,8 +191,9 @@ pub async fn shard(node: &Node, name: &str, shard: u32, path: &Path) -> Result<(
         ));
     }
     let mut cluster = node.world.cluster();
+    let stopped = cluster.stopped.clone();
     let target = cluster.collection_mut(name)?;
-    replace(target, node.index, shard, data)
+    replace(target, node.index, &stopped, shard, data)
 }
 
 async fn read(path: &Path) -> Result<Unpacked, Refusal> {
@@ -214,17 +220,29 @@ fn compatible(target: &Value, snapshot: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `priority=snapshot`: this node's replica takes the data, the others are rebuilt from it.
-fn replace(target: &mut Collection, node: usize, shard: u32, data: unpack::UnpackedShard) -> Result<(), Refusal> {
+/// `priority=snapshot`: this node's replica takes the data, the others are rebuilt from it, those of stopped nodes when
+/// these come back. Rate limits start anew.
+fn replace(
+    target: &mut Collection,
+    node: usize,
+    stopped: &BTreeSet<usize>,
+    shard: u32,
+    data: unpack::UnpackedShard,
+) -> Result<(), Refusal> {
+    let empty = Replica::empty(&target.config);
     let shard = target.shards.get_mut(&shard).ok_or_else(|| Refusal::no_shard(shard))?;
     let version = shard.replicas.get(&node).map_or(0, |replica| replica.version) + 1;
     if data.broken {
-        shard.replicas.insert(node, Replica { broken: true, version, ..Replica::default() });
+        shard.replicas.insert(node, Replica { broken: true, version, ..empty });
         return Err(Refusal::internal("Failed to load segment: segment.json: No such file or directory"));
     }
-    let restored = Replica { points: Arc::new(data.points), filler: data.filler, broken: false, version };
-    for replica in shard.replicas.values_mut() {
-        *replica = restored.clone();
+    let restored = Replica { points: Arc::new(data.points), filler: data.filler, version, ..empty };
+    for (other, replica) in &mut shard.replicas {
+        if stopped.contains(other) {
+            replica.state = ReplicaState::Dead;
+        } else {
+            *replica = restored.clone();
+        }
     }
     shard.replicas.insert(node, restored);
     Ok(())

@@ -1,14 +1,13 @@
-//! Paths to handlers, and what every request passes first: key check, HEAD refusal, faults.
+//! Paths to handlers, and what every request passes first: the proxy with its faults, then the key check.
 
 use crate::sandbox::answer::{Answer, build};
-use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::world::{Node, World};
-use crate::sandbox::{access, collections, points, shards, snapshots};
+use crate::sandbox::{access, collections, indexes, points, proxy, reads, shards, snapshots};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::routing::{get, post, put};
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post, put};
 use std::sync::Arc;
 
 /// All routes of one node.
@@ -24,16 +23,20 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
         .route("/aliases", get(collections::aliases))
         .route("/collections", get(collections::list))
         .route("/collections/aliases", post(collections::update_aliases))
-        .route("/collections/{c}", get(collections::info).put(collections::create).delete(collections::delete))
+        .route(
+            "/collections/{c}",
+            get(collections::info).put(collections::create).patch(collections::change).delete(collections::delete),
+        )
         .route("/collections/{c}/exists", get(collections::exists))
         .route("/collections/{c}/cluster", get(collections::collection_cluster))
         .route("/collections/{c}/aliases", get(collections::aliases_of))
         .route("/collections/{c}/shards", put(collections::create_shard_key))
-        .route("/collections/{c}/index", put(collections::create_index))
-        .route("/collections/{c}/points", put(points::upsert).post(points::retrieve))
-        .route("/collections/{c}/points/count", post(points::count))
-        .route("/collections/{c}/points/scroll", post(points::scroll))
-        .route("/collections/{c}/points/query", post(points::query))
+        .route("/collections/{c}/index", put(indexes::create))
+        .route("/collections/{c}/index/{field}", delete(indexes::delete))
+        .route("/collections/{c}/points", put(points::upsert).post(reads::retrieve))
+        .route("/collections/{c}/points/count", post(reads::count))
+        .route("/collections/{c}/points/scroll", post(reads::scroll))
+        .route("/collections/{c}/points/query", post(reads::query))
         .route("/collections/{c}/points/delete", post(points::delete))
         .route("/collections/{c}/points/payload", post(points::set_payload))
         .route("/collections/{c}/snapshots", get(snapshots::list).post(snapshots::create))
@@ -52,7 +55,7 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
         .fallback(|| async { build(StatusCode::NOT_FOUND, None, String::new()) })
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(node.clone(), access::check))
-        .layer(from_fn_with_state(node.clone(), misbehave))
+        .layer(from_fn_with_state(node.clone(), proxy::pass))
         .with_state(node)
 }
 
@@ -63,43 +66,4 @@ pub fn failing(words: String) -> Router {
 
 fn text_ok(words: &str) -> Answer {
     crate::sandbox::answer::text(StatusCode::OK, words)
-}
-
-/// Which kind of request this is, for faults.
-fn route_of(method: &Method, path: &str) -> Route {
-    let last_is_list = path.ends_with("/snapshots");
-    if path.ends_with("/upload") {
-        Route::Upload
-    } else if path.ends_with("/recover") {
-        Route::Recover
-    } else if last_is_list && method == Method::POST {
-        Route::Create
-    } else if path.contains("/snapshots/") && method == Method::GET || path.ends_with("/snapshot") {
-        Route::Download
-    } else if path.contains("/points") {
-        Route::Points
-    } else {
-        Route::List
-    }
-}
-
-async fn misbehave(State(node): State<Node>, request: Request, next: Next) -> Answer {
-    // The real server does not route HEAD on downloads (1.18.3).
-    if request.method() == Method::HEAD {
-        return build(StatusCode::NOT_FOUND, None, String::new());
-    }
-    let route = route_of(request.method(), request.uri().path());
-    let faults = &node.world.options.faults;
-    if let Some(delay) = faults.take(route, |kind| if let Kind::Delay(delay) = kind { Some(delay) } else { None }) {
-        tokio::time::sleep(delay).await;
-    }
-    match faults.take(route, |kind| if let Kind::Status(status) = kind { Some(status) } else { None }) {
-        Some(502) => {
-            let page =
-                "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
-            build(StatusCode::BAD_GATEWAY, Some("text/html"), page.into())
-        }
-        Some(status) => crate::sandbox::answer::Refusal::new(status, format!("Service internal error: fault {status}")).json(),
-        None => next.run(request).await,
-    }
 }

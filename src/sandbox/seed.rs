@@ -1,9 +1,11 @@
 //! Collections out of a seed: real points, payloads a person can read, snapshots of several ages.
 
 use crate::sandbox::archive::{self, Picture};
+use crate::sandbox::config;
 use crate::sandbox::snapshots;
-use crate::sandbox::world::{Node, PointKey, StoredPoint, World, full_config, mix};
+use crate::sandbox::world::{Node, PointKey, StoredPoint, World, mix};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One collection to make.
@@ -74,7 +76,7 @@ fn point(seed: &SeedCollection, id: u64) -> StoredPoint {
 /// Makes all of them on node 0's cluster; snapshots lie on node 0.
 pub fn apply(world: &Arc<World>, plan: &[SeedCollection]) -> std::io::Result<()> {
     for seed in plan {
-        make(world, seed);
+        make(world, seed)?;
         if !seed.snapshot_ages.is_empty() {
             snapshot(world, seed)?;
         }
@@ -97,26 +99,30 @@ fn befall(world: &World, seed: &SeedCollection) {
     }
 }
 
-fn make(world: &World, seed: &SeedCollection) {
+fn make(world: &World, seed: &SeedCollection) -> std::io::Result<()> {
     let mut cluster = world.cluster();
     let vectors = json!({"size": seed.dimensions, "distance": "Dot"});
-    cluster.create(&seed.name, full_config(&json!({"vectors": vectors, "shard_number": seed.shards})));
+    let request = json!({"vectors": vectors, "shard_number": seed.shards});
+    let config = config::of_request(&request, world.options.strict_mode.as_ref());
+    cluster.create(&seed.name, config.map_err(|refusal| std::io::Error::other(refusal.words))?);
     if let Some(alias) = &seed.alias {
         cluster.aliases.insert(alias.clone(), seed.name.clone());
     }
-    let Some(collection) = cluster.collections.get_mut(&seed.name) else { return };
+    let Some(collection) = cluster.collections.get_mut(&seed.name) else { return Ok(()) };
     collection.payload_schema.insert("city".into(), json!("keyword"));
     for id in 1..=seed.points {
         let key = PointKey::Number(id);
         let Ok(shard) = collection.shard_of(&key, None) else { continue };
-        collection.write(shard, |points| {
+        let write = collection.write(shard, &BTreeSet::new(), |points| {
             points.insert(key.clone(), point(seed, id));
         });
+        write.map_err(|refusal| std::io::Error::other(refusal.words))?;
     }
     let share = seed.filler / collection.shards.len() as u64;
     for replica in collection.shards.values_mut().flat_map(|shard| shard.replicas.values_mut()) {
         replica.filler = share;
     }
+    Ok(())
 }
 
 /// Older snapshots hold fewer points, as the collection did then, and less filler.

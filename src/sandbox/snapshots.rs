@@ -93,7 +93,7 @@ pub async fn list(State(node): State<Node>, Path(name): Path<String>) -> Result<
 /// `POST /collections/{c}/snapshots`
 pub async fn create(State(node): State<Node>, Path(name): Path<String>, Query(params): Params) -> Result<Answer, Refusal> {
     let real = node.world.cluster().resolve(&name)?;
-    node.world.cluster().collection(&real)?.readable(None)?;
+    node.world.cluster().collection(&real)?.whole_on(node.index)?;
     let work = detached(snapshot_collection(node.clone(), real, now()));
     if params.get("wait").is_some_and(|wait| wait == "false") {
         return Ok(accepted());
@@ -271,7 +271,12 @@ pub fn check_hex(checksum: Option<&str>) -> Result<(), Refusal> {
 }
 
 /// `PUT /collections/{c}/snapshots/recover`
-pub async fn recover(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub async fn recover(
+    State(node): State<Node>,
+    Path(name): Path<String>,
+    Query(params): Params,
+    body: Bytes,
+) -> Result<Answer, Refusal> {
     let request: RecoverRequest = body_of(&body)?;
     let _ = request.priority;
     check_hex(request.checksum.as_deref())?;
@@ -288,6 +293,9 @@ pub async fn recover(State(node): State<Node>, Path(name): Path<String>, body: B
         pause_for_restoring(&node, spooled.size).await;
         recover::collection(&node, &name, &spooled.path).await
     });
+    if params.get("wait").is_some_and(|wait| wait == "false") {
+        return Ok(accepted());
+    }
     work.await.map_err(Refusal::internal)??;
     Ok(ok(json!(true)))
 }

@@ -2,9 +2,13 @@
 
 use crate::sandbox::SandboxOptions;
 use crate::sandbox::answer::Refusal;
+use crate::sandbox::limiter::{Buckets, Side};
+use crate::sandbox::strict::SeenSize;
+use axum::http::HeaderValue;
+use axum::http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,6 +47,40 @@ pub struct Replica {
     pub broken: bool,
     /// Counts changes; the partial manifest shows it.
     pub version: u64,
+    /// What the cluster thinks of it.
+    pub state: ReplicaState,
+    /// Its rate limits.
+    pub buckets: Buckets,
+}
+
+/// What a cluster thinks of a replica.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReplicaState {
+    /// It has all data.
+    #[default]
+    Active,
+    /// It missed a change.
+    Dead,
+    /// Its node was stopped when it was made.
+    Initializing,
+}
+
+impl ReplicaState {
+    /// As the API spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Dead => "Dead",
+            Self::Initializing => "Initializing",
+        }
+    }
+}
+
+impl Replica {
+    /// One without points, with the rate limits of a configuration.
+    pub fn empty(config: &Value) -> Self {
+        Self { buckets: Buckets::of_new_replica(config), ..Self::default() }
+    }
 }
 
 /// One shard: its replicas by node.
@@ -59,12 +97,14 @@ pub struct Shard {
 /// One collection.
 #[derive(Debug, Clone)]
 pub struct Collection {
-    /// The config as a snapshot carries it.
+    /// The config, as info shows it.
     pub config: Value,
-    /// Indexed fields.
+    /// Indexed fields: the name of a kind, or its parameters.
     pub payload_schema: BTreeMap<String, Value>,
     /// The shards by number: from 0, or from 1 where they are made with their keys (1.16.3).
     pub shards: BTreeMap<u32, Shard>,
+    /// Its size, as strict mode sees it.
+    pub seen_size: SeenSize,
 }
 
 /// A file that a node keeps.
@@ -111,6 +151,8 @@ pub struct Cluster {
     pub aliases: BTreeMap<String, String>,
     /// The nodes.
     pub nodes: Vec<NodeState>,
+    /// Nodes that are stopped.
+    pub stopped: BTreeSet<usize>,
     /// For ids that only need to differ.
     pub counter: u64,
 }
@@ -121,6 +163,8 @@ pub struct World {
     pub options: SandboxOptions,
     /// Fetches for `recover`.
     pub client: reqwest::Client,
+    /// The `Authorization` that a proxy asks for.
+    pub basic_auth: Option<HeaderValue>,
     /// Counts how often all files were replaced.
     pub generation: AtomicI64,
     home: PathBuf,
@@ -141,9 +185,17 @@ impl World {
     pub fn new(options: SandboxOptions, nodes: usize) -> std::io::Result<Self> {
         let nodes = (0..nodes).map(|i| NodeState { peer: 7_462_152_614_201_081 + i as u64 * 1_009_777, ..NodeState::default() });
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().map_err(std::io::Error::other)?;
+        let basic_auth = match &options.basic_auth {
+            Some((user, password)) => {
+                let request = client.get("http://localhost/").basic_auth(user, Some(password)).build();
+                request.map_err(std::io::Error::other)?.headers_mut().remove(AUTHORIZATION)
+            }
+            None => None,
+        };
         Ok(Self {
             options,
             client,
+            basic_auth,
             generation: AtomicI64::new(0),
             // The sandbox removes it when it is dropped: its tasks may outlive it by a moment.
             home: tempfile::Builder::new().prefix("qsnap-sandbox-").tempdir()?.keep(),
@@ -200,7 +252,8 @@ impl Cluster {
 
     /// Creates an empty collection from a config. One that is sharded by keys has no shards until it has keys.
     pub fn create(&mut self, name: &str, config: Value) {
-        let mut collection = Collection { config, payload_schema: BTreeMap::new(), shards: BTreeMap::new() };
+        let empty = (BTreeMap::new(), BTreeMap::new(), SeenSize::default());
+        let mut collection = Collection { config, payload_schema: empty.0, shards: empty.1, seen_size: empty.2 };
         let count = if collection.is_keyed() { 0 } else { collection.parameter("shard_number") };
         for number in 0..count {
             collection.shards.insert(number, self.empty_shard(&collection, number, None));
@@ -212,7 +265,11 @@ impl Cluster {
     pub fn empty_shard(&mut self, collection: &Collection, number: u32, key: Option<Value>) -> Shard {
         let nodes = self.nodes.len();
         let copies = (collection.parameter("replication_factor") as usize).min(nodes);
-        let replicas = (0..copies).map(|copy| ((number as usize + copy) % nodes, Replica::default())).collect();
+        let replica = |node| {
+            let state = if self.stopped.contains(&node) { ReplicaState::Initializing } else { ReplicaState::Active };
+            (node, Replica { state, ..Replica::empty(&collection.config) })
+        };
+        let replicas = (0..copies).map(|copy| replica((number as usize + copy) % nodes)).collect();
         Shard { replicas, segment: self.fresh_uuid(), key }
     }
 
@@ -223,6 +280,34 @@ impl Cluster {
         let high = (mixed >> 48) & 0xfff;
         format!("{:08x}-{:04x}-4{high:03x}-9abc-{:012x}", mixed as u32, (mixed >> 32) as u16, mix(mixed) >> 16)
     }
+}
+
+impl Shard {
+    /// Replicas that have all data, on nodes that run.
+    fn reachable(&self, stopped: &BTreeSet<usize>) -> impl Iterator<Item = &Replica> {
+        let within_reach =
+            move |(node, replica): &(&usize, &Replica)| replica.state == ReplicaState::Active && !stopped.contains(*node);
+        self.replicas.iter().filter(within_reach).map(|(_, replica)| replica)
+    }
+
+    /// The points of a replica that can be read.
+    fn points(&self, stopped: &BTreeSet<usize>) -> Result<&Points, Refusal> {
+        self.reachable(stopped).next().ok_or_else(|| unreachable(self))?;
+        let whole = self.reachable(stopped).find(|replica| !replica.broken);
+        whole.map(|replica| &replica.points).ok_or_else(broken_replica)
+    }
+}
+
+fn broken_replica() -> Refusal {
+    Refusal::internal("Service internal error: Failed to restore local replica")
+}
+
+/// What another node answers for a shard all of whose replicas are on stopped nodes.
+fn unreachable(shard: &Shard) -> Refusal {
+    let count = shard.replicas.len();
+    let each =
+        "\n  Service internal error: Tonic status error: status: Unavailable, message: \"tcp connect error: Connection refused\"";
+    Refusal::internal(format!("{count} of {count} read operations failed:{}", each.repeat(count)))
 }
 
 impl Collection {
@@ -262,27 +347,60 @@ impl Collection {
         numbers.get(at).copied().ok_or_else(missing)
     }
 
-    /// One readable replica of every shard, of one key or of all, or the words of the real server when one is broken.
-    pub fn readable(&self, key: Option<&Value>) -> Result<Vec<(&Shard, &Points)>, Refusal> {
+    /// The shards of one key, or all.
+    pub fn asked(&self, key: Option<&Value>) -> Result<impl Iterator<Item = (&u32, &Shard)>, Refusal> {
         if let Some(key) = key
             && !self.shards.values().any(|shard| shard.key.as_ref() == Some(key))
         {
             return Err(Refusal::new(400, format!("Bad request: Shard key {key} not found")));
         }
-        let broken = || Refusal::internal("Service internal error: Failed to restore local replica");
-        let points = |shard: &'_ Shard| shard.replicas.values().position(|replica| !replica.broken);
-        let asked = self.shards.values().filter(|shard| key.is_none() || shard.key.as_ref() == key);
-        let each = asked.map(|shard| (shard, points(shard).and_then(|at| shard.replicas.values().nth(at))));
-        each.map(|(shard, replica)| Ok((shard, &replica.ok_or_else(broken)?.points))).collect()
+        let key = key.cloned();
+        Ok(self.shards.iter().filter(move |(_, shard)| key.is_none() || shard.key == key))
     }
 
-    /// Changes the points of a shard on all its replicas.
-    pub fn write(&mut self, shard: u32, mut change: impl FnMut(&mut BTreeMap<PointKey, StoredPoint>)) {
-        let Some(shard) = self.shards.get_mut(&shard) else { return };
-        for replica in shard.replicas.values_mut() {
+    /// One readable replica of every shard, of one key or of all, or the words of the real server when one is broken or
+    /// out of reach.
+    pub fn readable(&self, key: Option<&Value>, stopped: &BTreeSet<usize>) -> Result<Vec<(&Shard, &Points)>, Refusal> {
+        self.asked(key)?.map(|(_, shard)| Ok((shard, shard.points(stopped)?))).collect()
+    }
+
+    /// Refuses when a replica of a node is broken: such a node cannot take a snapshot.
+    pub fn whole_on(&self, node: usize) -> Result<(), Refusal> {
+        let broken = self.shards.values().filter_map(|shard| shard.replicas.get(&node)).any(|replica| replica.broken);
+        if broken { Err(broken_replica()) } else { Ok(()) }
+    }
+
+    /// Takes tokens for reading, from every shard that is asked.
+    pub fn pay_for_reading(&mut self, key: Option<&Value>, cost: u64) -> Result<(), Refusal> {
+        let asked: Vec<u32> = self.asked(key)?.map(|(number, _)| *number).collect();
+        asked.into_iter().try_for_each(|number| self.pay(number, Side::Read, cost))
+    }
+
+    /// Takes tokens from a shard: from the replica that reads, or from all that are written to.
+    pub fn pay(&mut self, number: u32, side: Side, cost: u64) -> Result<(), Refusal> {
+        let replicas = self.shards.get_mut(&number).into_iter().flat_map(|shard| shard.replicas.values_mut());
+        let paying = if side == Side::Read { 1 } else { usize::MAX };
+        replicas.take(paying).try_for_each(|replica| replica.buckets.take(side, cost))
+    }
+
+    /// Changes the points of a shard on all its replicas within reach; the others are dead from now on.
+    pub fn write(
+        &mut self,
+        shard: u32,
+        stopped: &BTreeSet<usize>,
+        mut change: impl FnMut(&mut BTreeMap<PointKey, StoredPoint>),
+    ) -> Result<(), Refusal> {
+        let Some(shard) = self.shards.get_mut(&shard) else { return Ok(()) };
+        shard.reachable(stopped).next().ok_or_else(|| unreachable(shard))?;
+        for (node, replica) in &mut shard.replicas {
+            if stopped.contains(node) {
+                replica.state = ReplicaState::Dead;
+                continue;
+            }
             change(Arc::make_mut(&mut replica.points));
             replica.version += 1;
         }
+        Ok(())
     }
 
     /// Size of the only, unnamed vector.
@@ -297,28 +415,4 @@ pub fn mix(seed: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
-}
-
-/// A full config from a `CreateCollection` body, with the server's defaults.
-pub fn full_config(body: &Value) -> Value {
-    let mut params = serde_json::Map::new();
-    for key in ["vectors", "sparse_vectors", "sharding_method"] {
-        if let Some(value) = body.get(key) {
-            params.insert(key.to_owned(), value.clone());
-        }
-    }
-    let number = |key: &str| body.get(key).and_then(Value::as_u64).unwrap_or(1);
-    params.insert("shard_number".into(), json!(number("shard_number")));
-    params.insert("replication_factor".into(), json!(number("replication_factor")));
-    params.insert("write_consistency_factor".into(), json!(1));
-    params.insert("on_disk_payload".into(), json!(true));
-    json!({
-        "params": params,
-        "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000, "max_indexing_threads": 0, "on_disk": false},
-        "optimizer_config": {"deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 0,
-            "max_segment_size": null, "memmap_threshold": null, "indexing_threshold": 10000, "flush_interval_sec": 5,
-            "max_optimization_threads": null, "prevent_unoptimized": null},
-        "wal_config": {"wal_capacity_mb": 32, "wal_segments_ahead": 0, "wal_retain_closed": 1},
-        "quantization_config": null,
-    })
 }

@@ -3,6 +3,7 @@
 //! Chunks in order are hashed as they pass. Where they come out of order, were dropped because the hash is
 //! slower than the network, or were on disk before, the file is read back: once, and mostly from the page cache.
 
+use crate::domain::hex::hex;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress::Progress;
 use crate::transfer::disk::disk_problem;
@@ -24,15 +25,6 @@ pub struct Digest {
     pub size: u64,
     /// In hex.
     pub sha256: String,
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 struct Follower<R> {

@@ -451,7 +451,7 @@ fn until_room<M: Medium>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::hashing::hex;
+    use crate::domain::hex::hex;
     use crate::transfer::part::unfinished;
     use sha2::Digest as _;
 

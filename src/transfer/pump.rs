@@ -4,6 +4,7 @@
 //! breaks, it is opened again where it broke while the upload stays open. The last chunk is held back until
 //! the hash is known to be right: a target restores only whole uploads, so that wrong bytes restore nothing.
 
+use crate::domain::hex::hex;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::jobs::progress::Progress;
@@ -11,7 +12,6 @@ use crate::qdrant::api::{Download, Wanted};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::backoff::Backoff;
 use crate::transfer::disk::disk_problem;
-use crate::transfer::hashing::hex;
 use crate::transfer::parallel::count_down;
 use crate::transfer::source::{Expected, Line, Source, changed, next_chunk};
 use crate::transfer::throttle::Throttle;

@@ -1,11 +1,12 @@
 //! A remote file for code that reads and blocks: by ranges where it jumps about, or once through from the start.
 
 use crate::archive::bytes::Bytes as Archive;
+use crate::domain::hex::hex;
 use crate::jobs::progress::Progress;
 use crate::qdrant::api::Wanted;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::backoff::Backoff;
-use crate::transfer::hashing::{Digest, hex};
+use crate::transfer::hashing::Digest;
 use crate::transfer::pump::Body;
 use crate::transfer::source::{Expected, Line, Source, next_chunk};
 use bytes::{Buf, Bytes};

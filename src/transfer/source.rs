@@ -7,7 +7,7 @@ use crate::domain::snapshot::SnapshotScope;
 use crate::qdrant::api::{ApiResult, Download, QdrantApi, Wanted};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::link::Link;
-use crate::qdrant::retry;
+use crate::qdrant::retry::Tries;
 use crate::transfer::throttle::Throttle;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -104,16 +104,15 @@ impl Expected {
     /// Asks for one byte to learn what the server gives: one short request, and the body is not read.
     pub async fn probe(source: &dyn Source, size: u64, sha256: Option<String>) -> ApiResult<Self> {
         let wanted = Wanted { from: 0, to: Some(1), etag: None };
-        let mut attempt = 1;
+        let mut tries = Tries::default();
         let answer = loop {
             match source.open(&wanted).await {
                 Ok(answer) => break answer,
-                Err(error) => match retry::next_wait(&error, attempt) {
+                Err(error) => match tries.next_wait(&error) {
                     Some(wait) => tokio::time::sleep(wait).await,
                     None => return Err(error),
                 },
             }
-            attempt += 1;
         };
         let size = answer.total.unwrap_or(size);
         Ok(Self { size, sha256, etag: answer.etag, ranged: answer.ranged })

@@ -57,6 +57,8 @@ pub enum View {
     Help,
     /// Copy what is shown to the clipboard.
     Copy,
+    /// Show or fold what is folded.
+    All,
 }
 
 /// Operations.
@@ -76,6 +78,8 @@ pub enum Verb {
     Compare,
     /// Delete a recovery point.
     Delete,
+    /// Show all that is known of what is selected.
+    Details,
     /// Look into a recovery point.
     Inspect,
     /// Mark a recovery point, to compare it with another.
@@ -96,6 +100,8 @@ pub enum Verb {
     Cancel,
     /// Forget a finished job, or discard an interrupted download.
     Dismiss,
+    /// Forget all finished jobs.
+    DismissAll,
     /// Lower the rate limit of the job's instances.
     Slower,
     /// Raise it.

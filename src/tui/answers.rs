@@ -1,6 +1,7 @@
 //! What came of effects: data, finished jobs, and what is asked next.
 
 use crate::domain::address::CollectionAddress;
+use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::{JobId, JobOutput};
 use crate::ops::report::Report;
@@ -8,6 +9,7 @@ use crate::tui::app::App;
 use crate::tui::choice::Chooser;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Ticket};
+use crate::tui::jobs::JobKey;
 use crate::tui::layers::Layer;
 use crate::tui::model::Loadable;
 use crate::tui::panes::{ListState, Pane};
@@ -18,23 +20,35 @@ use std::time::Duration;
 /// A selection rests this long before its recovery points are asked for.
 const REST: Duration = Duration::from_millis(150);
 
+/// What stands between two errors on one page.
+const RULE: &str = "· · ·";
+
 impl App {
     pub(super) fn data(&mut self, ticket: Ticket, data: Data) {
         let now = self.model.now;
+        // A list that is as it was is not drawn again.
+        let list = matches!(data, Data::Instance(..) | Data::Collections(..) | Data::Points(..));
+        self.dirty |= !list;
         match data {
             Data::Instance(name, result) => {
                 if let Some(state) = self.model.instance_mut(&name) {
-                    state.view.answer(ticket, *result, now);
+                    self.dirty |= state.view.answer(ticket, *result, now);
                 }
             }
             Data::Collections(name, result) => {
                 if let Some(state) = self.model.instance_mut(&name) {
-                    state.collections.answer(ticket, result, now);
+                    self.dirty |= state.collections.answer(ticket, result, now);
                 }
             }
             Data::Points(address, result) => {
+                // A mark on what is gone would be acted on unseen.
+                if let Ok(listing) = &result {
+                    let there = |name: &SnapshotName| listing.items.iter().any(|point| point.snapshot.name == *name);
+                    self.marked.retain(|(of, name)| *of != address || there(name));
+                }
                 if let Some(state) = self.model.instance_mut(&address.instance) {
-                    state.points.entry(address.collection).or_insert(Loadable::Never).answer(ticket, result, now);
+                    let list = state.points.entry(address.collection).or_insert(Loadable::Never);
+                    self.dirty |= list.answer(ticket, result, now);
                 }
             }
             Data::Plan(result) => {
@@ -67,8 +81,15 @@ impl App {
                     self.say("an operation did not end well: decide about it in the jobs (3, Enter), or D", true);
                 }
             }
+            Data::Remembered(all) => {
+                if let Some(wizard) = self.wizard_mut() {
+                    wizard.offers.answer(ticket, all);
+                }
+            }
+            Data::State(why) => self.model.surroundings.state = why,
             Data::History(all) => {
-                if let Some(Layer::Choose(chooser)) = self.layers.last_mut() {
+                let awaits = |layer: &&mut Layer| matches!(layer, Layer::Choose(chooser) if chooser.awaits == Some(ticket));
+                if let Some(Layer::Choose(chooser)) = self.layers.iter_mut().find(awaits) {
                     **chooser = Chooser::history(&all);
                 }
             }
@@ -92,6 +113,18 @@ impl App {
             lines.push(String::new());
             lines.push(format!("What to do: {}", problem.advice));
         }
+        // A second error goes into the page of the first: nobody wants to close one after the other.
+        if let Some(Layer::Text { title: shown, lines: before, scroll, of: None }) = self.layers.last_mut()
+            && shown.starts_with(title)
+        {
+            let several = before.iter().filter(|line| line.as_str() == RULE).count() + 2;
+            lines.push(RULE.to_owned());
+            lines.append(before);
+            *before = lines;
+            *shown = format!("{title} · {several} of them");
+            *scroll = 0;
+            return;
+        }
         self.layers.push(Layer::Text { title: title.to_owned(), lines, scroll: 0, of: None });
     }
 
@@ -109,7 +142,7 @@ impl App {
                 self.layers.push(Layer::Wizard(Box::new(wizard)));
                 self.effects.push(effect);
             }
-            (Err(problem), _) if problem.kind == ProblemKind::Canceled => self.say("canceled", false),
+            (Err(problem), _) if problem.kind == ProblemKind::Canceled => self.say(&problem.message, false),
             (Err(problem), _) if !watched => self.show_problem("A job failed", problem),
             (Ok(report), _) if !watched => {
                 let words = report.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
@@ -135,15 +168,12 @@ impl App {
     }
 
     fn refresh_instance(&mut self, name: &crate::domain::ids::InstanceName) {
-        let (first, second) = (self.model.ticket(), self.model.ticket());
         let shown = self.shown.clone().filter(|address| &address.instance == name);
         if let Some(state) = self.model.instance_mut(name) {
-            state.view.ask(first);
-            state.collections.ask(second);
             state.points.retain(|collection, _| shown.as_ref().is_some_and(|address| &address.collection == collection));
-            self.effects.push(Effect::Instance(first, name.clone()));
-            self.effects.push(Effect::Collections(second, name.clone()));
         }
+        self.ask_view(name);
+        self.ask_collections(name);
         if let Some(address) = shown {
             self.ask_points(&address);
         }
@@ -170,6 +200,10 @@ impl App {
             self.layers.pop();
             self.say("the last job is over", false);
         }
+        if self.cancel_is_moot() {
+            self.layers.pop();
+            self.say("the job is over", false);
+        }
         let keys = collection_keys(&self.visible_collections());
         let height = self.pane_height(Pane::Collections);
         if let Some(list) = self.collections.get_mut(self.model.current) {
@@ -194,8 +228,31 @@ impl App {
         let keys = point_keys(&self.visible_points());
         let height = self.pane_height(Pane::Points);
         self.points.settle(&keys, height);
+        self.settle_jobs();
+        self.refresh_old();
+        let ages = self.shown_ages();
+        if ages != self.ages {
+            self.ages = ages;
+            self.dirty = true;
+        }
+    }
+
+    /// The selection stays on its job. While nobody uses the pane it shows its top, and a new job is selected.
+    fn settle_jobs(&mut self) {
         let keys = self.model.jobs.keys();
         let height = self.pane_height(Pane::Jobs);
+        let used = self.focus == Pane::Jobs;
+        let newest = self.model.jobs.rows.iter().map(|row| row.id).max();
+        if newest > self.newest_job {
+            self.newest_job = newest;
+            let at = keys.iter().position(|key| newest.map(JobKey::Job).as_ref() == Some(key));
+            if let (Some(at), false) = (at, used) {
+                self.job_list.select(&keys, at, height);
+            }
+        }
         self.job_list.settle(&keys, height);
+        if !used {
+            self.job_list.offset = 0;
+        }
     }
 }

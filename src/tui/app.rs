@@ -1,24 +1,25 @@
 //! The app: an event in, effects out. No I/O, nothing awaited, no clock of its own.
 
 use crate::domain::address::{Address, CollectionAddress, Which};
-use crate::domain::ids::CollectionName;
+use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::Instance;
-use crate::jobs::manager::{JobRow, JobState, Outcome};
+use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
 use crate::tui::Banner;
 use crate::tui::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::caps::Look;
 use crate::tui::choice::Chooser;
+use crate::tui::draw::base::notices;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Event, Now};
 use crate::tui::inspector::Point;
-use crate::tui::jobs::{JobKey, Started, touched};
+use crate::tui::jobs::JobKey;
 use crate::tui::keymap::{self, Context};
-use crate::tui::layers::{Layer, QUIT_CHOICES};
+use crate::tui::layers::Layer;
 use crate::tui::layout;
 use crate::tui::model::Model;
 use crate::tui::panes::{ListState, Pane, PointKey};
 use crate::tui::selection::{collection_keys, point_keys};
-use crate::tui::wizard::{self, Kind, Step};
+use crate::tui::wizard::Kind;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use std::time::Duration;
@@ -64,7 +65,13 @@ pub struct App {
     pub ticks: u64,
     pub(super) shown: Option<CollectionAddress>,
     pub(super) rest_until: Option<Duration>,
-    quit_when_idle: bool,
+    pub(super) quit_when_idle: bool,
+    /// Instances of which a job gets no answer.
+    pub(super) troubled: Vec<InstanceName>,
+    /// The ages that were shown last.
+    pub(super) ages: Vec<String>,
+    /// The newest job that was seen.
+    pub(super) newest_job: Option<JobId>,
     pub(super) dirty: bool,
     pub(super) effects: Vec<Effect>,
 }
@@ -89,6 +96,9 @@ impl App {
             shown: None,
             rest_until: None,
             quit_when_idle: false,
+            troubled: Vec::new(),
+            ages: Vec::new(),
+            newest_job: None,
             dirty: true,
             effects: Vec::new(),
         }
@@ -99,6 +109,8 @@ impl App {
         self.refresh();
         let ticket = self.model.ticket();
         self.effects.push(Effect::Interrupted(ticket));
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::CheckState(ticket));
         std::mem::take(&mut self.effects)
     }
 
@@ -110,7 +122,7 @@ impl App {
     /// When it wants to be woken by a tick, besides the ticks of running jobs.
     pub fn wake_at(&self) -> Option<Duration> {
         let toast = self.toast.as_ref().map(|toast| toast.until);
-        toast.into_iter().chain(self.rest_until).min()
+        [toast, self.rest_until, self.refresh_at(), self.ages_change_at()].into_iter().flatten().min()
     }
 
     /// Whether something moves, so that ticks are wanted.
@@ -137,12 +149,12 @@ impl App {
                 self.size = (columns, rows);
                 self.dirty = true;
             }
-            Event::Jobs(rows) => self.dirty |= self.model.jobs.update(rows),
-            Event::Finished(id, result) => self.finished(id, *result),
-            Event::Data(ticket, data) => {
-                self.dirty = true;
-                self.data(ticket, data);
+            Event::Jobs(rows) => {
+                self.dirty |= self.model.jobs.update(rows);
+                self.follow_jobs();
             }
+            Event::Finished(id, result) => self.finished(id, *result),
+            Event::Data(ticket, data) => self.data(ticket, data),
             Event::Tick => {
                 self.ticks = self.ticks.wrapping_add(1);
                 for layer in &mut self.layers {
@@ -268,8 +280,17 @@ impl App {
             Action::View(View::Repaint) => self.effects.push(Effect::Repaint),
             Action::App(AppAction::Interrupt) if !self.layers.is_empty() => drop(self.layers.pop()),
             Action::App(_) => self.quit(),
+            Action::View(View::Help) => self.help(),
             action if self.layers.is_empty() => self.act_on_base(action),
             action => self.act_on_layer(action),
+        }
+    }
+
+    /// The keys of what is on top; of the help itself there is nothing to tell.
+    fn help(&mut self) {
+        if !matches!(self.layers.last(), Some(Layer::Help { .. })) {
+            let of = self.context();
+            self.layers.push(Layer::Help { of, scroll: 0 });
         }
     }
 
@@ -299,12 +320,8 @@ impl App {
                 self.refresh();
                 self.say("asking all servers again", false);
             }
-            Action::View(View::Help) => {
-                let of = self.context();
-                self.layers.push(Layer::Help { of, scroll: 0 });
-            }
             Action::View(View::Copy) => self.copy_address(),
-            Action::View(View::Repaint) | Action::App(_) => {}
+            Action::View(View::Help | View::Repaint | View::All) | Action::App(_) => {}
         }
     }
 
@@ -330,7 +347,7 @@ impl App {
 
     /// Where things are in a window of this size.
     pub fn areas(&self, window: Rect) -> layout::Areas {
-        layout::areas(window, self.banner == Banner::Demo, self.model.jobs.rows.len())
+        layout::areas(window, notices(self, window.width).len() as u16, self.model.jobs.keys().len())
     }
 
     /// Rows that a pane can show.
@@ -360,16 +377,23 @@ impl App {
         match (self.context(), self.focus) {
             (Context::Filter, _) => self.set_typing(false),
             (_, Pane::Collections) => self.focus = Pane::Points,
-            (_, Pane::Points) => self.operate(Verb::Restore),
+            (_, Pane::Points) => self.operate(Verb::Details),
             (_, Pane::Jobs) if self.undecided().is_some() => {
                 let chooser = self.undecided().map(Chooser::open);
                 self.layers.extend(chooser.map(|chooser| Layer::Choose(Box::new(chooser))));
             }
-            (_, Pane::Jobs) => match (self.job(), self.interrupted().map(|left| left.spec.clone())) {
-                (Some(id), _) => self.layers.push(Layer::Job { id, scroll: 0 }),
-                (None, Some(spec)) => self.open_wizard(Kind::Resume(spec)),
-                (None, None) => self.say("there is no job yet", false),
-            },
+            (_, Pane::Jobs) => self.enter_job(),
+        }
+    }
+
+    fn enter_job(&mut self) {
+        let left = self.job().and_then(|id| self.model.jobs.resumes(id)).or_else(|| self.interrupted());
+        let spec = left.map(|left| left.spec.clone());
+        match (self.job_key(), spec) {
+            (_, Some(spec)) => self.open_wizard(Kind::Resume(spec)),
+            (Some(JobKey::Job(id)), _) => self.layers.push(Layer::Job { id, scroll: 0 }),
+            (Some(JobKey::Folded), _) => self.model.jobs.unfolded = !self.model.jobs.unfolded,
+            _ => self.say("there is no job yet", false),
         }
     }
 
@@ -398,92 +422,6 @@ impl App {
         match text {
             Some(text) => self.effects.push(Effect::Copy(text)),
             None => self.say("nothing is selected", false),
-        }
-    }
-
-    fn act_on_layer(&mut self, action: Action) {
-        let (ticket, now) = (self.model.ticket(), self.model.now);
-        if let Action::Do(verb) = action {
-            self.operate(verb);
-            return;
-        }
-        let copy = (action == Action::View(View::Copy)).then(|| self.layer_text()).flatten();
-        let Some(layer) = self.layers.last_mut() else { return };
-        match (layer, action) {
-            (Layer::Wizard(wizard), action) => {
-                let step = wizard.act(action, ticket, now);
-                self.follow(step);
-            }
-            (Layer::Choose(chooser), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {
-                if let Some(then) = chooser.act(action) {
-                    self.chosen(then);
-                }
-            }
-            (Layer::Guide(guide), action) => {
-                let turn = guide.act(action, &self.model);
-                self.turn(turn);
-            }
-            (Layer::Inspector(_), Action::View(View::Help)) => {
-                self.layers.push(Layer::Help { of: Context::Inspector, scroll: 0 });
-            }
-            (Layer::Inspector(inspector), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {
-                inspector.act(action)
-            }
-            (Layer::Quit { choice }, Action::View(View::Left)) => *choice = choice.saturating_sub(1),
-            (Layer::Quit { choice }, Action::View(View::Right)) => *choice = (*choice + 1).min(QUIT_CHOICES.len() - 1),
-            (Layer::Quit { choice }, Action::View(View::Enter)) => {
-                let choice = *choice;
-                self.layers.pop();
-                match choice {
-                    1 => self.effects.push(Effect::Quit),
-                    2 => {
-                        self.quit_when_idle = true;
-                        self.say("leaving when the last job is over; any key stays", false);
-                    }
-                    _ => {}
-                }
-            }
-            (Layer::Help { scroll, .. } | Layer::Text { scroll, .. } | Layer::Job { scroll, .. }, Action::Move(motion)) => {
-                *scroll = wizard::scrolled(*scroll, motion);
-            }
-            (_, Action::View(View::Back)) => drop(self.layers.pop()),
-            _ => self.effects.extend(copy.map(Effect::Copy)),
-        }
-    }
-
-    /// The text of the top layer, for the clipboard.
-    fn layer_text(&self) -> Option<String> {
-        match self.layers.last()? {
-            Layer::Text { lines, .. } => Some(lines.join("\n")),
-            Layer::Job { id, .. } => match self.model.jobs.results.get(id)? {
-                Ok(report) => Some(report.lines().join("\n")),
-                Err(problem) => Some(format!("{problem}\n{}", problem.advice)),
-            },
-            Layer::Inspector(inspector) => Some(inspector.command()),
-            _ => None,
-        }
-    }
-
-    pub(super) fn follow(&mut self, step: Step) {
-        match step {
-            Step::Stay => {}
-            Step::Effect(effect) => self.effects.push(effect),
-            Step::Close => drop(self.layers.pop()),
-            Step::Say(words) => self.say(words, false),
-            Step::Job(id) => {
-                // An error of another job may lie over the wizard by now: it stays.
-                let at = self.layers.iter().rposition(|layer| matches!(layer, Layer::Wizard(_)));
-                if let Some(Layer::Wizard(wizard)) = at.map(|at| self.layers.remove(at))
-                    && let Some(spec) = wizard.spec()
-                {
-                    let started = Started { spec: spec.clone(), touches: touched(spec) };
-                    self.model.jobs.started.insert(id, started);
-                }
-                let at = at.unwrap_or(self.layers.len()).min(self.layers.len());
-                self.layers.insert(at, Layer::Job { id, scroll: 0 });
-                // What led here is decided; behind the job lies the base screen.
-                self.layers.retain(|layer| !matches!(layer, Layer::Choose(_) | Layer::Guide(_)));
-            }
         }
     }
 }

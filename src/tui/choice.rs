@@ -7,6 +7,7 @@ use crate::ops::incident;
 use crate::ops::report::Report;
 use crate::ops::settle::{SettleSpec, Way, ways};
 use crate::tui::action::{Action, Motion, View};
+use crate::tui::event::Ticket;
 use crate::tui::wizard::Kind;
 
 /// Lines of a page.
@@ -52,6 +53,8 @@ pub struct Chooser {
     pub choices: Vec<Choice>,
     /// The marked one.
     pub selected: usize,
+    /// The question whose answer fills it.
+    pub awaits: Option<Ticket>,
 }
 
 impl Chooser {
@@ -69,7 +72,7 @@ impl Chooser {
         let verdict = report.verdict.as_ref().map(|verdict| verdict.sentence());
         let mut intro = vec![format!("{} → {}", report.source, report.target)];
         intro.extend(verdict);
-        Some(Self { title: "What now?".into(), intro, choices, selected: 0 })
+        Some(Self { title: "What now?".into(), intro, choices, selected: 0, awaits: None })
     }
 
     /// What becomes of an operation that did not end well.
@@ -93,7 +96,7 @@ impl Chooser {
         }
         intro.extend(past.leftovers().iter().map(|thing| format!("left behind: {} {}", thing.kind.words(), thing.thing)));
         intro.extend(past.safety().map(|thing| format!("the way back: {}", thing.thing)));
-        Self { title: format!("{} of {}", past.operation, past.target), intro, choices, selected: 0 }
+        Self { title: format!("{} of {}", past.operation, past.target), intro, choices, selected: 0, awaits: None }
     }
 
     /// What was done here.
@@ -105,7 +108,13 @@ impl Chooser {
             Choice::new(label, detail, report(past))
         };
         let intro = if all.is_empty() { vec!["nothing was done yet".to_owned()] } else { Vec::new() };
-        Self { title: "What was done here (UTC)".into(), intro, choices: all.iter().map(choice).collect(), selected: 0 }
+        Self {
+            title: "What was done here (UTC)".into(),
+            intro,
+            choices: all.iter().map(choice).collect(),
+            selected: 0,
+            awaits: None,
+        }
     }
 
     /// An intention; gives what was chosen.

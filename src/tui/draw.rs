@@ -2,10 +2,12 @@
 
 pub mod base;
 pub mod choice;
+pub mod details;
 pub mod dialogs;
 pub mod footer;
 pub mod inspector;
 pub mod jobs;
+pub mod plan;
 pub mod text;
 pub mod wizard;
 
@@ -36,6 +38,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             Layer::Help { of, scroll } => dialogs::help(app, frame, *of, *scroll),
             Layer::Text { title, lines, scroll, .. } => dialogs::text(app, frame, title, lines, *scroll),
             Layer::Quit { choice } => dialogs::quit(app, frame, *choice),
+            Layer::Details { of, scroll } => details::page(app, frame, of, *scroll),
+            Layer::Cancel(question) => dialogs::cancel(app, frame, *question),
             Layer::Wizard(wizard) => wizard::draw(app, frame, wizard),
             Layer::Inspector(inspector) => inspector::draw(app, frame, inspector),
             Layer::Choose(chooser) => choice::chooser(app, frame, chooser),

@@ -5,6 +5,7 @@ use crate::ops::flow;
 use crate::ops::incident;
 use crate::ops::inspect;
 use crate::ops::list;
+use crate::ops::remembered;
 use crate::ops::services::Services;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event};
@@ -70,6 +71,14 @@ impl Driver {
                 let listed = tokio::task::spawn_blocking(move || (services.interrupted.list(), services.journal.open())).await;
                 let (interrupted, open) = listed.unwrap_or_default();
                 Event::Data(ticket, Data::Interrupted(interrupted, open))
+            }),
+            Effect::Remembered(ticket) => self.answer(async move {
+                let listed = tokio::task::spawn_blocking(move || remembered::collections(&services)).await;
+                Event::Data(ticket, Data::Remembered(listed.unwrap_or_default()))
+            }),
+            Effect::CheckState(ticket) => self.answer(async move {
+                let checked = tokio::task::spawn_blocking(move || services.journal.check().err()).await;
+                Event::Data(ticket, Data::State(checked.ok().flatten().map(|problem| problem.to_string())))
             }),
             Effect::History(ticket) => self.answer(async move {
                 let listed = tokio::task::spawn_blocking(move || services.journal.read()).await;

@@ -30,6 +30,10 @@ pub enum Effect {
     Dismiss(JobId),
     /// Look for interrupted downloads, and for operations that somebody has to decide about.
     Interrupted(Ticket),
+    /// Read which collections history and proofs name.
+    Remembered(Ticket),
+    /// Try whether the state folder can be written.
+    CheckState(Ticket),
     /// Read what was done here.
     History(Ticket),
     /// Write the report of an operation, by its id, as Markdown into the current folder.

@@ -9,6 +9,7 @@ use crate::ops::history::Past;
 use crate::ops::inspect::Inspected;
 use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
+use crate::ops::remembered::Remembered;
 use crate::ops::report::Report;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
@@ -65,6 +66,10 @@ pub enum Data {
     Started(Box<Result<JobId, Problem>>),
     /// To `Effect::Interrupted`.
     Interrupted(Vec<Interrupted>, Vec<Past>),
+    /// To `Effect::Remembered`.
+    Remembered(Vec<Remembered>),
+    /// To `Effect::CheckState`: why it cannot be written.
+    State(Option<String>),
     /// To `Effect::History`.
     History(Vec<Past>),
     /// To `Effect::WriteReport`: the file.

@@ -14,6 +14,8 @@ pub enum Field {
         label: &'static str,
         /// The text.
         input: Input,
+        /// The text was proposed and not edited yet: the first key replaces it, and it may follow another field.
+        proposed: bool,
     },
     /// One of several words.
     Choice {
@@ -27,9 +29,54 @@ pub enum Field {
 }
 
 impl Field {
-    /// A text with a beginning.
+    /// A text with a proposal, which may be empty.
     pub fn text(label: &'static str, value: &str) -> Self {
-        Self::Text { label, input: Input::new(value.to_owned()) }
+        Self::Text { label, input: Input::new(value.to_owned()), proposed: !value.is_empty() }
+    }
+
+    /// A text that the user chose.
+    pub fn edited(label: &'static str, value: &str) -> Self {
+        Self::Text { label, input: Input::new(value.to_owned()), proposed: false }
+    }
+
+    /// Proposes another text, unless the user edited it.
+    pub fn propose(&mut self, value: &str) {
+        if let Self::Text { input, proposed: true, .. } = self {
+            *input = Input::new(value.to_owned());
+        }
+    }
+
+    /// Whether the text is a proposal that the first key replaces.
+    pub fn is_proposed(&self) -> bool {
+        matches!(self, Self::Text { proposed: true, .. })
+    }
+
+    /// Applies a key. Returns whether it was one for a text.
+    pub fn type_key(&mut self, key: &KeyEvent) -> bool {
+        let Self::Text { input, proposed, .. } = self else { return false };
+        let kept = input.clone();
+        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+        // As with a marked text: what is typed replaces it, a cursor key keeps it.
+        if *proposed && !ctrl && matches!(key.code, KeyCode::Char(_) | KeyCode::Backspace | KeyCode::Delete) {
+            input.reset();
+        }
+        let used = edit(input, key);
+        if used {
+            *proposed = false;
+        } else {
+            *input = kept;
+        }
+        used
+    }
+
+    /// Takes pasted text. Returns whether it is a field for text.
+    pub fn paste(&mut self, text: &str) -> bool {
+        let Self::Text { input, proposed, .. } = self else { return false };
+        if std::mem::take(proposed) {
+            input.reset();
+        }
+        paste(input, text);
+        true
     }
 
     /// A choice.
@@ -111,6 +158,27 @@ mod tests {
         let mut input = Input::default();
         paste(&mut input, "staging/\u{1b}[2Jx\ny\n");
         assert_eq!(input.value(), "staging/[2Jx y");
+    }
+
+    #[test]
+    fn the_first_key_replaces_a_proposal_and_a_cursor_key_keeps_it() {
+        let key = |code| KeyEvent::new(code, KeyModifiers::NONE);
+        let typed = |codes: &[KeyCode]| {
+            let mut field = Field::text("to", "/home/ada");
+            for code in codes {
+                field.type_key(&key(*code));
+            }
+            field.value().to_owned()
+        };
+        assert_eq!(typed(&[KeyCode::Char('/'), KeyCode::Char('b')]), "/b");
+        assert_eq!(typed(&[KeyCode::End, KeyCode::Char('x')]), "/home/adax");
+        assert_eq!(typed(&[KeyCode::Backspace]), "");
+        assert_eq!(typed(&[KeyCode::Tab]), "/home/ada", "a key that is none for texts changes nothing");
+        let mut field = Field::text("to", "/home/ada");
+        field.paste("/backups\n");
+        assert_eq!((field.value(), field.is_proposed()), ("/backups", false));
+        field.propose("/other");
+        assert_eq!(field.value(), "/backups", "what was edited stays");
     }
 
     #[test]

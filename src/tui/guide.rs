@@ -357,5 +357,6 @@ fn lost(model: &Model) -> Chooser {
         ],
         choices,
         selected: 0,
+        awaits: None,
     }
 }

@@ -36,7 +36,15 @@ pub struct Jobs {
     pub open: Vec<Past>,
     /// What was started.
     pub started: BTreeMap<JobId, Started>,
+    /// Whether all finished jobs are listed, and not the newest only.
+    pub unfolded: bool,
 }
+
+/// Finished jobs that are listed; older ones fold into one row.
+const LISTED: usize = 3;
+
+/// Jobs without a row whose results are remembered: an open page may still show them.
+const REMEMBERED: u64 = 200;
 
 /// What one row of the pane stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +55,8 @@ pub enum JobKey {
     Interrupted(PathBuf),
     /// An operation that did not end well, by its id in the journal.
     Open(String),
+    /// The finished jobs that are not listed.
+    Folded,
 }
 
 const NO_READING: Reading = Reading { rate: None, left: None, percent: None };
@@ -66,29 +76,71 @@ impl Jobs {
                 .zip(&self.rows)
                 .any(|(new, old)| new.id != old.id || new.state != old.state || new.sample != old.sample);
         self.rows = rows;
+        self.forget();
         changed
     }
 
-    /// What the pane lists: jobs that run, interrupted downloads, jobs that are over.
+    /// Forgets results and requests of jobs that are long gone.
+    fn forget(&mut self) {
+        let newest = self.rows.iter().map(|row| row.id.0).chain(self.results.keys().map(|id| id.0)).max().unwrap_or(0);
+        let rows = &self.rows;
+        let kept = |id: &JobId| id.0 + REMEMBERED > newest || rows.iter().any(|row| row.id == *id);
+        self.results.retain(|id, _| kept(id));
+        self.started.retain(|id, _| kept(id));
+    }
+
+    /// What the pane lists: jobs that run, what waits for a decision, and the newest of what is over.
     pub fn keys(&self) -> Vec<JobKey> {
-        let jobs = |over: bool| {
-            self.rows.iter().filter(move |row| row.is_finished() == over).map(|row| JobKey::Job(row.id)).collect::<Vec<_>>()
+        let jobs = |wanted: &dyn Fn(&JobRow) -> bool| {
+            self.rows.iter().filter(|row| wanted(row)).map(|row| JobKey::Job(row.id)).collect::<Vec<_>>()
         };
-        let mut keys = jobs(false);
+        let mut keys = jobs(&|row| !row.is_finished());
+        keys.extend(jobs(&|row| row.is_finished() && self.resumes(row.id).is_some()));
         keys.extend(self.interrupted().map(|left| JobKey::Interrupted(left.spec.target.clone())));
         keys.extend(self.open.iter().map(|past| JobKey::Open(past.id.clone())));
-        keys.extend(jobs(true));
+        let over = jobs(&|row| row.is_finished() && self.resumes(row.id).is_none());
+        // One row more is no longer than the row that would stand for it.
+        let many = over.len() > LISTED + 1;
+        let listed = if many && !self.unfolded { LISTED } else { over.len() };
+        keys.extend(over.into_iter().take(listed));
+        keys.extend(many.then_some(JobKey::Folded));
         keys
     }
 
-    /// Interrupted downloads that no job of this process goes on with.
+    /// What the row of the folded jobs says.
+    pub fn folded_text(&self) -> String {
+        let over = self.rows.iter().filter(|row| row.is_finished() && self.resumes(row.id).is_none());
+        if self.unfolded {
+            return format!("{} finished (Enter shows fewer, z clears them)", over.count());
+        }
+        let folded: Vec<&JobRow> = over.skip(LISTED).collect();
+        let failed = folded.iter().filter(|row| matches!(row.state, JobState::Finished(Outcome::Failed(_)))).count();
+        let failed = if failed == 0 { String::new() } else { format!(", {failed} of them failed") };
+        format!("{} more finished{failed} (Enter shows them, z clears them)", folded.len())
+    }
+
+    /// The interrupted download that a canceled job left, and that can go on.
+    pub fn resumes(&self, id: JobId) -> Option<&Interrupted> {
+        let row = self.row(id)?;
+        let JobState::Finished(Outcome::Canceled { kept: Some(_), .. }) = row.state else { return None };
+        let left = self.interrupted.iter().find(|left| self.is_of(id, left))?;
+        // A later job for the same file stands for it: running, or canceled again.
+        let later = |other: &&JobRow| other.id > id && self.is_of(other.id, left);
+        self.rows.iter().find(later).is_none().then_some(left)
+    }
+
+    /// Whether a job downloads what was interrupted.
+    fn is_of(&self, id: JobId, left: &Interrupted) -> bool {
+        let spec = self.started.get(&id).map(|started| &started.spec);
+        matches!(spec, Some(Spec::Download(spec)) if spec.address == left.spec.address && spec.which == left.spec.which)
+    }
+
+    /// Interrupted downloads that no job of this process goes on with, and that have no row of a canceled job.
     pub fn interrupted(&self) -> impl Iterator<Item = &Interrupted> {
-        self.interrupted.iter().filter(|left| {
-            !self.rows.iter().filter(|row| !row.is_finished()).any(|row| match self.started.get(&row.id).map(|s| &s.spec) {
-                Some(Spec::Download(spec)) => spec.address == left.spec.address && spec.which == left.spec.which,
-                _ => false,
-            })
-        })
+        let shown = |row: &&JobRow, left: &Interrupted| {
+            self.is_of(row.id, left) && (!row.is_finished() || self.resumes(row.id).is_some())
+        };
+        self.interrupted.iter().filter(move |left| !self.rows.iter().any(|row| shown(&row, left)))
     }
 
     /// Instances whose rate limit holds for a job.

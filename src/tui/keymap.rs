@@ -32,6 +32,10 @@ pub enum Context {
     Report,
     /// The question before leaving.
     Quit,
+    /// All that is known of a collection or a recovery point.
+    Details,
+    /// A question with two buttons.
+    Ask,
     /// The filter of a list.
     Filter,
 }
@@ -103,7 +107,9 @@ const BACK: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back
 const FILTER: Binding = bind!("/", [Char('/')], Action::View(View::Filter), "filter", "show only what contains a text");
 const REFRESH: Binding = bind!("R", [Char('R')], Action::View(View::Refresh), "refresh", "ask all servers again");
 const REPAINT: Binding = bind!("Ctrl-L", [Ctrl('l')], Action::View(View::Repaint), "repaint", "paint the whole screen anew");
-const HELP: Binding = bind!("?", [Char('?')], Action::View(View::Help), "help", "this help");
+const HELP: Binding = bind!("? F1", [Char('?'), Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
+/// Where letters are typed.
+const HELP_TYPING: Binding = bind!("F1", [Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
 const COPY: Binding = bind!("y", [Char('y')], Action::View(View::Copy), "copy", "copy to the terminal's clipboard (OSC 52)");
 const QUIT: Binding = bind!("q", [Char('q')], Action::App(AppAction::Quit), "quit", "leave; asks when jobs run");
 const INTERRUPT: Binding = bind!("Ctrl-C", [Ctrl('c')], Action::App(AppAction::Interrupt), "leave", "close what is open; leave");
@@ -145,9 +151,29 @@ const COMPARE: Binding = bind!(
     "compare",
     "compare the collection with another one, here or elsewhere; of two marked ones, those"
 );
-const DELETE: Binding = bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node");
-const CANCEL: Binding =
-    bind!("x", [Char('x')], Action::Do(Verb::Cancel), "cancel", "cancel the job and clean up; again: without cleaning up");
+const DETAILS: Binding = bind!(
+    "o",
+    [Char('o')],
+    Action::Do(Verb::Details),
+    "details",
+    "all that is known of it: full name, exact time, sha256, vectors, aliases, shards"
+);
+const OPEN_DETAILS: Binding = bind!(
+    "Enter o",
+    [Code(KeyCode::Enter), Char('o')],
+    Action::Do(Verb::Details),
+    "details",
+    "all that is known of it: full name, exact time, sha256, size in bytes, node, proof"
+);
+const DELETE: Binding =
+    bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node; of marked ones, those");
+const CANCEL: Binding = bind!(
+    "x",
+    [Char('x')],
+    Action::Do(Verb::Cancel),
+    "cancel",
+    "cancel the job; asks first where something is lost, saying what a cancel does now"
+);
 const SLOWER: Binding =
     bind!("-", [Char('-')], Action::Do(Verb::Slower), "slower", "lower the rate limit of the instances the job moves bytes of");
 const FASTER: Binding =
@@ -159,6 +185,8 @@ const DISMISS: Binding = bind!(
     "dismiss",
     "take a finished job off the list"
 );
+const DISMISS_ALL: Binding =
+    bind!("z", [Char('z')], Action::Do(Verb::DismissAll), "clear", "take all finished jobs off the list");
 
 const INSPECT: Binding = bind!(
     "i",
@@ -167,8 +195,13 @@ const INSPECT: Binding = bind!(
     "inspect",
     "look into the recovery point without downloading it; with two marked, compare them"
 );
-const MARK: Binding =
-    bind!("Space", [Char(' ')], Action::Do(Verb::Mark), "mark", "mark the recovery point, to compare two with i; again: unmark");
+const MARK: Binding = bind!(
+    "Space",
+    [Char(' ')],
+    Action::Do(Verb::Mark),
+    "mark",
+    "mark the recovery point: i compares two, X deletes all that are marked; again: unmark"
+);
 const TREE: Binding =
     bind!("t", [Char('t')], Action::Do(Verb::Tree), "tree and check", "read all headers: the tree, and whether it is whole");
 const THROUGH: Binding = bind!(
@@ -182,7 +215,7 @@ const GUIDE: Binding = bind!(
     "D",
     [Char('D')],
     Action::Do(Verb::Guide),
-    "disaster",
+    "guide",
     "the recovery guide: what happened, which moment, where to; nothing is changed before you agree to a plan"
 );
 const HISTORY: Binding =
@@ -219,15 +252,12 @@ const TURN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::
 const LEAVE: Binding =
     bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "close", "close this; what is read is stopped");
 
-const FIELD_NEXT: Binding =
-    bind!("Tab ↓", [Code(KeyCode::Tab), Code(KeyCode::Down)], Action::View(View::Next), "next field", "go to the next field");
-const FIELD_PREVIOUS: Binding = bind!(
-    "Shift-Tab ↑",
-    [Code(KeyCode::BackTab), Code(KeyCode::Up)],
-    Action::View(View::Previous),
-    "previous",
-    "go to the previous field"
-);
+const FIELD_NEXT: Binding = bind!("Tab", [Code(KeyCode::Tab)], Action::View(View::Next), "next field", "go to the next field");
+const FIELD_DOWN: Binding =
+    bind!("↓", [Code(KeyCode::Down)], Action::Move(Motion::Down), "down", "the next field; in a list of names, the next name");
+const FIELD_UP: Binding = bind!("↑", [Code(KeyCode::Up)], Action::Move(Motion::Up), "up", "the field or the name above");
+const FIELD_PREVIOUS: Binding =
+    bind!("Shift-Tab", [Code(KeyCode::BackTab)], Action::View(View::Previous), "previous", "go to the previous field");
 const CHOICE_LEFT: Binding = bind!("←", [Code(KeyCode::Left)], Action::View(View::Left), "choice", "the choice before");
 const CHOICE_RIGHT: Binding = bind!("→", [Code(KeyCode::Right)], Action::View(View::Right), "choice", "the next choice");
 const PLAN: Binding = bind!(
@@ -255,6 +285,8 @@ const BUTTON_RIGHT: Binding = bind!(
 );
 const COPY_COMMAND: Binding =
     bind!("y", [Char('y')], Action::View(View::Copy), "copy command", "copy the same as a command line (OSC 52)");
+const ALL_CHECKS: Binding =
+    bind!("v", [Char('v')], Action::View(View::All), "all of it", "show every check and each step in full; again: fold them");
 const CONFIRM: Binding =
     bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "start", "start, when the address is right");
 const HIDE: Binding =
@@ -269,37 +301,67 @@ const MOTIONS: [Binding; 6] = [UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END];
 /// The bindings of a context, the most useful first: the footer shows as many as fit.
 pub fn bindings(context: Context) -> Vec<Binding> {
     let base =
-        [FILTER, NEXT, RIGHT, REFRESH, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
+        [FILTER, REFRESH, NEXT, RIGHT, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
     let mut list: Vec<Binding> = match context {
         Context::Collections => {
-            vec![SNAPSHOT, RESTORE, MIGRATE, INSPECT, GUIDE, UPLOAD, DOWNLOAD, MARK_COLLECTION, COMPARE, HISTORY]
+            vec![
+                SNAPSHOT,
+                RESTORE,
+                MIGRATE,
+                INSPECT,
+                GUIDE,
+                REFRESH,
+                UPLOAD,
+                DOWNLOAD,
+                MARK_COLLECTION,
+                COMPARE,
+                DETAILS,
+                HISTORY,
+            ]
         }
-        Context::Points => vec![RESTORE, DOWNLOAD, INSPECT, DELETE, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY],
-        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, GUIDE, HISTORY],
-        Context::Form => vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, INTERRUPT_LAYER],
-        Context::Review => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, COPY_COMMAND, CLOSE, INTERRUPT_LAYER],
+        Context::Points => {
+            vec![OPEN_DETAILS, RESTORE, DOWNLOAD, INSPECT, DELETE, REFRESH, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY]
+        }
+        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, GUIDE, HISTORY],
+        Context::Form => {
+            vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, FIELD_DOWN, FIELD_UP, INTERRUPT_LAYER]
+        }
+        Context::Review => vec![BUTTON, BUTTON_RIGHT, COPY_COMMAND, ALL_CHECKS, CLOSE, BUTTON_LEFT, INTERRUPT_LAYER],
         Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
         Context::Waiting => vec![CLOSE, INTERRUPT_LAYER],
         Context::Inspector => {
-            vec![LEAVE, TREE, THROUGH, OTHER_HALF, UNFOLD, FOLD, TURN, COPY_COMMAND, HELP, INTERRUPT_LAYER]
+            vec![LEAVE, TREE, THROUGH, OTHER_HALF, UNFOLD, FOLD, TURN, COPY_COMMAND, INTERRUPT_LAYER]
         }
         Context::Choose => vec![CHOOSE, CLOSE, INTERRUPT_LAYER],
         Context::Job => vec![HIDE, WHAT_NOW, WRITE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
         Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
         Context::Report => vec![CLOSE_TEXT, WRITE, COPY, INTERRUPT_LAYER],
         Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
+        Context::Details => vec![CLOSE_TEXT, RESTORE, DOWNLOAD, INSPECT, COPY, INTERRUPT_LAYER],
+        Context::Ask => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, CLOSE, INTERRUPT_LAYER],
         Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
     };
     match context {
         Context::Collections | Context::Points | Context::Jobs => {
-            list.extend(base);
+            // What a pane binds itself takes the place of the general meaning.
+            let taken = |binding: &Binding| list.iter().any(|other| other.keys.contains(&binding.keys[0]));
+            let more = base.into_iter().filter(|binding| !taken(binding));
+            list.extend(more.collect::<Vec<_>>());
             list.extend(MOTIONS);
-            list.extend([HELP, QUIT]);
         }
-        Context::Review | Context::Job | Context::Inspector | Context::Text | Context::Report | Context::Choose => {
-            list.extend(MOTIONS)
-        }
+        Context::Review
+        | Context::Details
+        | Context::Job
+        | Context::Inspector
+        | Context::Text
+        | Context::Report
+        | Context::Choose => list.extend(MOTIONS),
         _ => {}
+    }
+    match context {
+        Context::Collections | Context::Points | Context::Jobs => list.extend([HELP, QUIT]),
+        Context::Form | Context::Typing | Context::Filter => list.push(HELP_TYPING),
+        _ => list.push(HELP),
     }
     list
 }
@@ -313,7 +375,9 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 14] = [
+    const ALL: [Context; 16] = [
+        Context::Details,
+        Context::Ask,
         Context::Choose,
         Context::Collections,
         Context::Points,
@@ -353,6 +417,16 @@ mod tests {
                 let harmless = [None, Some(Action::Do(Verb::Guide)).filter(|_| c == 'D')];
                 assert!(harmless.contains(&action(context, &event)), "{context:?} {c}");
             }
+        }
+    }
+
+    #[test]
+    fn help_is_one_key_away_everywhere() {
+        for context in ALL {
+            let help = |code| action(context, &KeyEvent::new(code, KeyModifiers::NONE)) == Some(Action::View(View::Help));
+            assert!(help(KeyCode::F(1)), "{context:?}");
+            let typing = matches!(context, Context::Form | Context::Typing | Context::Filter);
+            assert_eq!(help(KeyCode::Char('?')), !typing, "{context:?}");
         }
     }
 

@@ -1,11 +1,23 @@
 //! What lies over the base screen. The top layer gets the input; everything below is still drawn and updated.
 
+use crate::domain::address::CollectionAddress;
 use crate::jobs::manager::JobId;
+use crate::tui::cancel::Question;
 use crate::tui::choice::Chooser;
 use crate::tui::guide::Guide;
 use crate::tui::inspector::Inspector;
 use crate::tui::keymap::Context;
+use crate::tui::panes::PointKey;
 use crate::tui::wizard::Wizard;
+
+/// What a page of details is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A collection.
+    Collection(CollectionAddress),
+    /// A recovery point of a collection.
+    Point(CollectionAddress, PointKey),
+}
 
 /// One layer.
 #[derive(Debug)]
@@ -33,6 +45,15 @@ pub enum Layer {
         /// 0 stay, 1 cancel and quit, 2 finish, then quit.
         choice: usize,
     },
+    /// All that is known of a collection or a recovery point.
+    Details {
+        /// Which.
+        of: Subject,
+        /// First line shown.
+        scroll: usize,
+    },
+    /// The question before a job is canceled.
+    Cancel(Question),
     /// A wizard.
     Wizard(Box<Wizard>),
     /// What is in a recovery point.
@@ -60,6 +81,8 @@ impl Layer {
             Self::Text { of: Some(_), .. } => Context::Report,
             Self::Help { .. } | Self::Text { .. } => Context::Text,
             Self::Quit { .. } => Context::Quit,
+            Self::Details { .. } => Context::Details,
+            Self::Cancel(_) => Context::Ask,
             Self::Wizard(wizard) => wizard.context(),
             Self::Inspector(_) => Context::Inspector,
             Self::Choose(_) | Self::Guide(_) => Context::Choose,

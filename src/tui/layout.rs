@@ -19,8 +19,8 @@ pub const SMALLEST: (u16, u16) = (40, 10);
 pub struct Areas {
     /// Instances.
     pub header: Rect,
-    /// The demo's line, or nothing.
-    pub banner: Rect,
+    /// Lines that stay: the demo's, and what is wrong with the state folder.
+    pub notices: Rect,
     /// Pane 1; in a narrow window all panes have this place.
     pub collections: Rect,
     /// Pane 2.
@@ -42,31 +42,41 @@ pub fn too_small(area: Rect) -> bool {
     area.width < SMALLEST.0 || area.height < SMALLEST.1
 }
 
-/// Divides the window, for so many jobs: their pane grows with them, up to a third of the window.
-pub fn areas(area: Rect, banner: bool, jobs: usize) -> Areas {
+/// Divides the window, for so many lines of notices and rows of jobs: their pane grows with them, up to a third of the window.
+pub fn areas(area: Rect, notices: u16, jobs: usize) -> Areas {
     let narrow = area.width < 80;
     let smallest = (area.height / 5).clamp(4, 10);
     let wanted = u16::try_from(jobs.saturating_add(2)).unwrap_or(u16::MAX);
     let job_rows = if narrow { 0 } else { wanted.clamp(smallest, (area.height / 3).clamp(smallest, 12)) };
     let rows = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(u16::from(banner)),
+        Constraint::Length(notices),
         Constraint::Min(3),
         Constraint::Length(job_rows),
         Constraint::Length(1),
         Constraint::Length(1),
     ]);
-    let [header, banner, middle, jobs, toast, footer] = rows.areas(area);
+    let [header, notices, middle, jobs, toast, footer] = rows.areas(area);
     if narrow {
-        return Areas { header, banner, collections: middle, points: middle, details: None, jobs: middle, toast, footer, narrow };
+        return Areas {
+            header,
+            notices,
+            collections: middle,
+            points: middle,
+            details: None,
+            jobs: middle,
+            toast,
+            footer,
+            narrow,
+        };
     }
     if area.width >= 120 {
         let columns = Layout::horizontal([Constraint::Fill(10), Constraint::Fill(12), Constraint::Fill(9)]);
         let [collections, points, details] = columns.areas(middle);
-        return Areas { header, banner, collections, points, details: Some(details), jobs, toast, footer, narrow };
+        return Areas { header, notices, collections, points, details: Some(details), jobs, toast, footer, narrow };
     }
     let [collections, points] = Layout::horizontal([Constraint::Fill(37), Constraint::Fill(43)]).areas(middle);
-    Areas { header, banner, collections, points, details: None, jobs, toast, footer, narrow }
+    Areas { header, notices, collections, points, details: None, jobs, toast, footer, narrow }
 }
 
 /// A dialog in the middle: at most `columns` × `rows`, never larger than the window.
@@ -101,7 +111,7 @@ mod tests {
         for width in (1..=200).step_by(9) {
             for height in (1..=60).step_by(4) {
                 let area = Rect::new(0, 0, width, height);
-                let areas = areas(area, true, usize::from(width) % 7);
+                let areas = areas(area, 1, usize::from(width) % 7);
                 for part in [areas.header, areas.collections, areas.points, areas.jobs, areas.footer] {
                     assert_eq!(part.intersection(area), part, "{width}x{height}");
                 }

@@ -7,7 +7,18 @@ use crate::domain::problem::Problem;
 use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
 use crate::tui::event::{Now, Ticket};
 use crate::tui::jobs::Jobs;
+use crate::tui::surroundings::Surroundings;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// An answer, and when it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known<T> {
+    /// What.
+    pub value: T,
+    /// Since the program started.
+    pub at: Duration,
+}
 
 /// Something that is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,13 +30,12 @@ pub enum Loadable<T> {
         /// Which question.
         ticket: Ticket,
         /// What was known.
-        stale: Option<T>,
+        stale: Option<Known<T>>,
+        /// Why the question before failed.
+        failed: Option<Problem>,
     },
     /// Known.
-    Ready {
-        /// What.
-        value: T,
-    },
+    Ready(Known<T>),
     /// The question failed; what was known before is still shown.
     Failed {
         /// Why.
@@ -33,24 +43,43 @@ pub enum Loadable<T> {
         /// When.
         at: Now,
         /// What was known.
-        stale: Option<T>,
+        stale: Option<Known<T>>,
     },
 }
 
 impl<T> Loadable<T> {
     /// What is known, however old.
     pub fn value(&self) -> Option<&T> {
+        self.known().map(|known| &known.value)
+    }
+
+    fn known(&self) -> Option<&Known<T>> {
         match self {
             Self::Never => None,
             Self::Loading { stale, .. } | Self::Failed { stale, .. } => stale.as_ref(),
-            Self::Ready { value } => Some(value),
+            Self::Ready(known) => Some(known),
         }
     }
 
-    /// Why the last question failed.
+    /// How old what is known is.
+    pub fn age(&self, now: Duration) -> Option<Duration> {
+        self.known().map(|known| now.saturating_sub(known.at))
+    }
+
+    /// When the last question was answered, or failed.
+    pub fn answered(&self) -> Option<Duration> {
+        match self {
+            Self::Ready(known) => Some(known.at),
+            Self::Failed { at, .. } => Some(at.mono),
+            Self::Never | Self::Loading { .. } => None,
+        }
+    }
+
+    /// Why the last question that was answered failed.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Failed { problem, .. } => Some(problem),
+            Self::Loading { failed, .. } => failed.as_ref(),
             _ => None,
         }
     }
@@ -60,27 +89,35 @@ impl<T> Loadable<T> {
         matches!(self, Self::Loading { .. })
     }
 
-    /// Begins a question.
+    /// Begins a question. What is shown stays as it is until the answer is there.
     pub fn ask(&mut self, ticket: Ticket) {
-        let stale = match std::mem::replace(self, Self::Never) {
-            Self::Never => None,
-            Self::Loading { stale, .. } | Self::Failed { stale, .. } => stale,
-            Self::Ready { value } => Some(value),
+        let (stale, failed) = match std::mem::replace(self, Self::Never) {
+            Self::Never => (None, None),
+            Self::Loading { stale, failed, .. } => (stale, failed),
+            Self::Failed { stale, problem, .. } => (stale, Some(problem)),
+            Self::Ready(known) => (Some(known), None),
         };
-        *self = Self::Loading { ticket, stale };
+        *self = Self::Loading { ticket, stale, failed };
     }
+}
 
-    /// Takes an answer, if it is the one that is awaited.
-    pub fn answer(&mut self, ticket: Ticket, result: Result<T, Problem>, at: Now) {
-        let Self::Loading { ticket: awaited, stale } = self else { return };
+impl<T: PartialEq> Loadable<T> {
+    /// Takes an answer, if it is the one that is awaited. Says whether it changes what is shown.
+    pub fn answer(&mut self, ticket: Ticket, result: Result<T, Problem>, at: Now) -> bool {
+        let Self::Loading { ticket: awaited, stale, failed } = self else { return false };
         if *awaited != ticket {
-            return;
+            return false;
         }
-        let stale = stale.take();
+        let (stale, failed) = (stale.take(), failed.take());
+        let changed = match &result {
+            Ok(value) => failed.is_some() || stale.as_ref().is_none_or(|known| known.value != *value),
+            Err(problem) => failed.as_ref() != Some(problem),
+        };
         *self = match result {
-            Ok(value) => Self::Ready { value },
+            Ok(value) => Self::Ready(Known { value, at: at.mono }),
             Err(problem) => Self::Failed { problem, at, stale },
         };
+        changed
     }
 }
 
@@ -97,6 +134,8 @@ pub struct InstanceState {
     pub view: Loadable<InstanceView>,
     /// Its collections.
     pub collections: Loadable<Listing<CollectionView>>,
+    /// A job that moves bytes from or to it alone gets no answer now.
+    pub retrying: bool,
     /// Recovery points by collection.
     pub points: BTreeMap<CollectionName, Loadable<Listing<RecoveryPoint>>>,
 }
@@ -110,6 +149,8 @@ pub struct Model {
     pub current: usize,
     /// Jobs.
     pub jobs: Jobs,
+    /// Where the program runs.
+    pub surroundings: Surroundings,
     /// The time of the last event.
     pub now: Now,
     next_ticket: u64,
@@ -124,9 +165,17 @@ impl Model {
             limit_rate: instance.transfers.limit_rate,
             view: Loadable::Never,
             collections: Loadable::Never,
+            retrying: false,
             points: BTreeMap::new(),
         });
-        Self { instances: states.collect(), current: 0, jobs: Jobs::default(), now, next_ticket: 1 }
+        Self {
+            instances: states.collect(),
+            current: 0,
+            jobs: Jobs::default(),
+            surroundings: Surroundings::default(),
+            now,
+            next_ticket: 1,
+        }
     }
 
     /// A ticket that was never used.
@@ -161,7 +210,6 @@ impl Model {
 mod tests {
     use super::*;
     use crate::domain::problem::ProblemKind;
-    use std::time::Duration;
 
     fn now() -> Now {
         Now { mono: Duration::ZERO, wall: jiff::Timestamp::UNIX_EPOCH }
@@ -180,5 +228,22 @@ mod tests {
         assert_eq!(list.value(), Some(&"new"));
         list.answer(Ticket(3), Err(Problem::new(ProblemKind::Unreachable, "x", "")), now());
         assert_eq!((list.value(), list.problem().is_some()), (Some(&"new"), true));
+    }
+
+    #[test]
+    fn an_answer_that_changes_nothing_says_so_and_age_counts_from_the_last_good_one() {
+        let later = |seconds| Now { mono: Duration::from_secs(seconds), ..now() };
+        let refused = || Problem::new(ProblemKind::Unreachable, "x", "");
+        let mut list = Loadable::Never;
+        let mut turn = |result, seconds| {
+            list.ask(Ticket(seconds));
+            (list.answer(Ticket(seconds), result, later(seconds)), list.age(Duration::from_secs(100)).map(|age| age.as_secs()))
+        };
+        assert_eq!(turn(Ok("a"), 10), (true, Some(90)));
+        assert_eq!(turn(Ok("a"), 20), (false, Some(80)));
+        assert_eq!(turn(Err(refused()), 30), (true, Some(80)));
+        assert_eq!(turn(Err(refused()), 40), (false, Some(80)), "the same again");
+        assert_eq!(turn(Ok("a"), 50), (true, Some(50)), "it answers again");
+        assert_eq!(turn(Ok("b"), 60), (true, Some(40)));
     }
 }

@@ -11,7 +11,8 @@ use crate::tui::choice::{Chooser, Then};
 use crate::tui::effect::Effect;
 use crate::tui::guide::Turn;
 use crate::tui::inspector::{Inspector, Point};
-use crate::tui::layers::Layer;
+use crate::tui::jobs::JobKey;
+use crate::tui::layers::{Layer, Subject};
 use crate::tui::panes::Pane;
 use crate::tui::rates;
 use crate::tui::wizard::{Kind, Wizard};
@@ -23,12 +24,15 @@ impl App {
             return;
         }
         match verb {
-            Verb::Cancel => self.effects.extend(self.current_job().map(Effect::Cancel)),
+            Verb::Cancel => self.cancel(),
+            Verb::DismissAll => self.dismiss_all(),
+            Verb::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => self.dismiss_all(),
             Verb::Dismiss => match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.spec.target.clone()) {
                 Some(file) => self.open_wizard(Kind::Discard(file)),
                 None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
             },
             Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
+            Verb::Details => self.details(),
             Verb::Inspect => self.inspect(),
             Verb::Mark if self.focus == Pane::Collections => self.mark_collection(),
             Verb::Mark => self.mark(),
@@ -58,6 +62,16 @@ impl App {
         point.map(|point| (point.address.clone(), point.snapshot.name.clone()))
     }
 
+    fn details(&mut self) {
+        let point = self.point().filter(|_| self.focus == Pane::Points);
+        let of = match (point, self.collection()) {
+            (Some(point), _) => Subject::Point(point.address.clone(), (point.node, point.snapshot.name.clone())),
+            (None, Some(view)) => Subject::Collection(view.address.clone()),
+            (None, None) => return,
+        };
+        self.layers.push(Layer::Details { of, scroll: 0 });
+    }
+
     fn inspect(&mut self) {
         let points = match (self.marked.len(), self.selected_point()) {
             (2, _) => self.marked.clone(),
@@ -85,21 +99,34 @@ impl App {
         let Some(point) = self.selected_point() else { return };
         match self.marked.iter().position(|marked| *marked == point) {
             Some(at) => drop(self.marked.remove(at)),
-            None if self.marked.len() == 2 => self.say("two are marked: i compares them, Esc unmarks them", true),
-            None => {
-                self.marked.push(point);
-                let words = if self.marked.len() == 2 { "i compares the two" } else { "mark another one to compare the two" };
-                self.say(words, false);
-            }
+            None => self.marked.push(point),
         }
+        let words = match self.marked.len() {
+            0 => "none is marked".to_owned(),
+            1 => "1 marked: mark another one to compare the two (i); X deletes it, Esc unmarks it".to_owned(),
+            2 => "2 marked: i compares them, X deletes them, Esc unmarks them".to_owned(),
+            n => format!("{n} marked: X deletes them, Esc unmarks them"),
+        };
+        self.say(&words, false);
     }
 
     pub(super) fn open_wizard(&mut self, kind: Kind) {
         let mut wizard = Wizard::new(kind, &self.model);
+        if matches!(wizard.kind, Kind::Revive(_)) {
+            let ticket = self.model.ticket();
+            wizard.offers.asked(ticket);
+            self.effects.push(Effect::Remembered(ticket));
+        }
         let ticket = self.model.ticket();
-        let step = wizard.begin(ticket);
+        let step = wizard.begin(ticket, &self.model);
         self.layers.push(Layer::Wizard(Box::new(wizard)));
         self.follow(step);
+    }
+
+    fn dismiss_all(&mut self) {
+        let over = self.model.jobs.rows.iter().filter(|row| row.is_finished()).map(|row| row.id);
+        self.effects.extend(over.map(Effect::Dismiss));
+        self.model.jobs.unfolded = false;
     }
 
     /// One step of the rate limit, for every instance that the selected job moves bytes from or to.
@@ -137,7 +164,12 @@ impl App {
             },
             Verb::Upload => Some(Kind::Upload(None)),
             Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
-            Verb::Delete => named.map(|(address, name)| Kind::Delete(address, name)),
+            Verb::Delete => match self.marked.first() {
+                Some((address, _)) => {
+                    Some(Kind::Delete(address.clone(), self.marked.iter().map(|(_, name)| name.clone()).collect()))
+                }
+                None => named.map(|(address, name)| Kind::Delete(address, vec![name])),
+            },
             Verb::Restore => named
                 .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
                 .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
@@ -164,6 +196,7 @@ impl App {
         self.effects.push(Effect::History(ticket));
         let mut reading = Chooser::history(&[]);
         reading.intro = vec!["reading the journal …".into()];
+        reading.awaits = Some(ticket);
         self.layers.push(Layer::Choose(Box::new(reading)));
     }
 

@@ -11,6 +11,7 @@ use crate::tui::driver::{Driver, clipboard_sequence};
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event, Now, Ticket};
 use crate::tui::frame::FrameClock;
+use crate::tui::surroundings::Surroundings;
 use crate::tui::terminal::{self, Screen};
 use crate::tui::{draw, glyphs};
 use crossterm::event::{Event as Input, EventStream, KeyEventKind};
@@ -69,7 +70,13 @@ struct Runtime {
 }
 
 /// Runs the UI until the user leaves.
-pub async fn run(services: Arc<Services>, jobs: mpsc::Receiver<JobEvent>, look: Look, banner: Banner) -> Result<Ended, Problem> {
+pub async fn run(
+    services: Arc<Services>,
+    jobs: mpsc::Receiver<JobEvent>,
+    look: Look,
+    banner: Banner,
+    surroundings: Surroundings,
+) -> Result<Ended, Problem> {
     terminal::check(look.usable)?;
     let failed = |error: std::io::Error| Problem::new(ProblemKind::Failed, format!("the terminal UI cannot start: {error}"), "");
     let signals = Signals::new().map_err(failed)?;
@@ -78,7 +85,8 @@ pub async fn run(services: Arc<Services>, jobs: mpsc::Receiver<JobEvent>, look: 
     let (sender, answers) = mpsc::channel(256);
     let origin = progress::now();
     let now = Now { mono: Duration::ZERO, wall: services.clock.now() };
-    let app = App::new(services.instances(), look, banner, size, now);
+    let mut app = App::new(services.instances(), look, banner, size, now);
+    app.model.surroundings = surroundings;
     let driver = Driver::new(services.clone(), sender);
     let frames = FrameClock::new(look.frame());
     let mut runtime = Runtime { app, services, driver, screen, input: Some(EventStream::new()), frames, origin, end: None };

@@ -2,6 +2,10 @@
 //! versions. A visible change shows as a changed snapshot in `tests/snapshots`.
 
 mod fixture;
+mod forms;
+mod job_rows;
+mod lists;
+mod plans;
 
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
@@ -25,6 +29,7 @@ use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event, Now, Ticket};
 use crate::tui::jobs::Started;
 use crate::tui::layers::Layer;
+pub(in crate::tui) use fixture::instance;
 use fixture::*;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
@@ -280,6 +285,7 @@ fn broken_off() -> Past {
         parts: vec![],
         part_of: None,
         inside: None,
+        taking: None,
         made_good: false,
     }
 }

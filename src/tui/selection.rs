@@ -3,7 +3,7 @@
 use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::time;
-use crate::jobs::manager::JobId;
+use crate::jobs::manager::{JobId, JobRow};
 use crate::ops::history::Past;
 use crate::ops::interrupted::Interrupted;
 use crate::ops::list::{CollectionView, RecoveryPoint};
@@ -97,9 +97,11 @@ impl App {
             Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
             Verb::Compare if self.marked_collections.len() > 2 => Some("mark two, or none".to_owned()),
             Verb::Compare => no_collection(),
-            Verb::Download | Verb::Restore | Verb::Inspect => no_point(),
-            Verb::Mark if self.focus == Pane::Collections => no_collection(),
-            Verb::Mark => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
+            Verb::Inspect if self.marked.len() > 2 => Some("mark one, or two to compare them".to_owned()),
+            Verb::Inspect => no_point(),
+            Verb::Download | Verb::Restore => no_point().or_else(|| self.marks_mean_others()),
+            Verb::Mark | Verb::Details if self.focus == Pane::Collections => no_collection(),
+            Verb::Mark | Verb::Details => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
             Verb::Guide => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
             Verb::History => None,
             Verb::Next => {
@@ -108,8 +110,9 @@ impl App {
             }
             Verb::Report if matches!(self.layers.last(), Some(Layer::Text { of: Some(_), .. })) => None,
             Verb::Report => {
-                let over = self.current_job().is_some_and(|id| self.model.jobs.results.contains_key(&id));
-                (!over).then(|| "the job is not over".to_owned())
+                let over = |id| self.model.jobs.row(id).is_some_and(JobRow::is_finished);
+                let ended = |id| over(id) || self.model.jobs.results.contains_key(&id);
+                (!self.current_job().is_some_and(ended)).then(|| "the job is not over".to_owned())
             }
             Verb::Tree | Verb::Through => match self.layers.last() {
                 Some(Layer::Inspector(inspector)) if inspector.looked.len() > 1 => {
@@ -117,13 +120,18 @@ impl App {
                 }
                 _ => None,
             },
-            Verb::Delete => no_point().or_else(frozen),
+            Verb::Delete => self.marked_elsewhere().or_else(no_point).or_else(frozen),
             Verb::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
             Verb::Cancel => {
                 let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_none_or(|row| row.is_finished());
                 over.then(|| "no running job is selected".to_owned())
             }
             Verb::Dismiss if self.layers.is_empty() && self.interrupted().is_some() => None,
+            Verb::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => None,
+            Verb::DismissAll => {
+                let any = self.model.jobs.rows.iter().any(JobRow::is_finished);
+                (!any).then(|| "no job is finished".to_owned())
+            }
             Verb::Slower | Verb::Faster => {
                 let moving = self.current_job().is_some_and(|id| {
                     self.model.jobs.row(id).is_some_and(|row| !row.is_finished()) && !self.model.jobs.moves(id).is_empty()
@@ -134,6 +142,25 @@ impl App {
                 let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_some_and(|row| row.is_finished());
                 (!over).then(|| "no finished job is selected".to_owned())
             }
+        }
+    }
+
+    /// Why marks stand in the way of what takes one recovery point: it would act on another one than those.
+    fn marks_mean_others(&self) -> Option<String> {
+        let selected = self.point().map(|point| (point.address.clone(), point.snapshot.name.clone()));
+        let same = self.marked.len() == 1 && self.marked.first() == selected.as_ref();
+        let several = format!("{} are marked, and this takes one: Esc unmarks them", self.marked.len());
+        (self.focus == Pane::Points && !self.marked.is_empty() && !same).then_some(several)
+    }
+
+    /// Why marked recovery points cannot be deleted together.
+    fn marked_elsewhere(&self) -> Option<String> {
+        let (first, _) = self.marked.first()?;
+        let shown = self.collection().map(|view| &view.address);
+        match self.marked.iter().all(|(address, _)| address == first) {
+            false => Some("the marked ones are of several collections: delete those of one at a time".to_owned()),
+            true if shown != Some(first) => Some(format!("the marked ones are of {first}: Esc in their list unmarks them")),
+            true => None,
         }
     }
 

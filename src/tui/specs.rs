@@ -1,8 +1,7 @@
 //! What the fields of a wizard are, and the specification that they make.
 
 use crate::domain::address::{Address, CollectionAddress, Which, encode};
-use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
-use crate::domain::instance::Protection;
+use crate::domain::ids::InstanceName;
 use crate::ops::compare::CompareSpec;
 use crate::ops::copy::CopySpec;
 use crate::ops::create::CreateSpec;
@@ -17,15 +16,26 @@ use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
 use crate::tui::form::{self, Field};
 use crate::tui::model::{InstanceState, Model};
+use crate::tui::proposals;
+use crate::tui::surroundings::Surroundings;
 use crate::tui::wizard::Kind;
 
-/// The fields, with sensible beginnings.
+/// The label of the field that says where a download goes.
+const PLACE: &str = "folder or file";
+
+/// The fields, with what is proposed for them.
 pub(super) fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
+    let mut fields = plain_fields(kind, model);
+    proposals::follow(kind, &mut fields, model);
+    fields
+}
+
+fn plain_fields(kind: &Kind, model: &Model) -> Vec<Field> {
     let current = model.instance().map(|state| state.name.clone());
     match kind {
         Kind::Snapshot(_) | Kind::Delete(..) | Kind::Resume(_) | Kind::Discard(_) | Kind::Chosen(_) => Vec::new(),
         Kind::Download(..) => vec![
-            Field::text("to folder", "."),
+            Field::text(PLACE, model.surroundings.folder_text()),
             Field::choice(
                 "if it exists",
                 words(&[("keep", "stop, and keep what is there"), ("overwrite", "replace it when the new one is whole")]),
@@ -34,25 +44,25 @@ pub(super) fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
         ],
         Kind::Upload(known) => vec![
             Field::text("file", ""),
-            instance_field(model, known.as_ref().map(|known| &known.instance).or(current.as_ref()), false),
+            proposals::target(model, known.as_ref().map(|known| &known.instance).or(current.as_ref()), false),
             Field::text("collection", &known.as_ref().map_or_else(String::new, |known| encode(known.collection.raw()))),
             mode_field(),
         ],
         Kind::Restore(address, _) => {
-            let instance = instance_field(model, Some(&address.instance), true);
-            let name = free_name(model, &instance, &address.collection);
+            let instance = proposals::target(model, Some(&address.instance), true);
             let routes = words(&[
                 ("auto", "url, else stream"),
                 ("url", "the target fetches itself"),
                 ("stream", "through qsnap, without a file"),
             ]);
-            vec![instance, Field::text("collection", &name), mode_field(), Field::choice("route", routes, 0)]
+            let name = Field::text("collection", &encode(address.collection.raw()));
+            vec![instance, name, mode_field(), Field::choice("route", routes, 0)]
         }
         Kind::Revive(instance) => {
-            vec![instance_field(model, instance.as_ref(), false), Field::text("collection", "")]
+            vec![proposals::target(model, instance.as_ref(), false), Field::text("collection", "")]
         }
         Kind::Fleet(from, _) => vec![
-            instance_field(model, Some(from), true),
+            proposals::target(model, Some(from), true),
             Field::text("put before", ""),
             Field::text("put behind", ""),
             Field::choice(
@@ -73,7 +83,7 @@ pub(super) fn fields_of(kind: &Kind, model: &Model) -> Vec<Field> {
                 ("stream", "through qsnap, without a file"),
             ]);
             vec![
-                instance_field(model, Some(&address.instance), true),
+                proposals::target(model, Some(&address.instance), true),
                 Field::text("collection", &encode(address.collection.raw())),
                 Field::choice("route", routes, 0),
             ]
@@ -88,16 +98,15 @@ fn compared_fields(model: &Model, first: &CollectionAddress, second: Option<&Col
         Some(second) => state.name == second.instance,
         None => state.name != first.instance,
     };
-    let options = model.instances.iter().map(|state| (state.name.to_string(), state.protection.word().to_owned()));
     let has_it = |state: &&InstanceState| {
         let known = state.collections.value();
         fits(state) && known.is_some_and(|known| known.items.iter().any(|view| view.address.collection == first.collection))
     };
-    let preferred = model.instances.iter().find(has_it).or_else(|| model.instances.iter().find(fits)).map(|state| &state.name);
-    let at = model.instances.iter().position(|state| Some(&state.name) == preferred).unwrap_or(0);
+    let rank = |state: &&InstanceState| (!fits(state), proposals::answers(state) == Some(false), !has_it(state));
+    let preferred = model.instances.iter().min_by_key(rank).map(|state| &state.name);
     let depth = words(&[("sample", "counts, and random points of both"), ("deep", "every point with payload and vectors")]);
     vec![
-        Field::choice("with instance", options.collect(), at),
+        proposals::choice("with instance", model, preferred),
         Field::text("collection", &encode(second.unwrap_or(first).collection.raw())),
         Field::choice("depth", depth, 0),
     ]
@@ -120,35 +129,11 @@ fn mode_field() -> Field {
     )
 }
 
-/// The instances; `other` begins with the first writable one that is not `own`.
-fn instance_field(model: &Model, own: Option<&InstanceName>, other: bool) -> Field {
-    let options = model.instances.iter().map(|state| (state.name.to_string(), state.protection.word().to_owned()));
-    let fits = |state: &&InstanceState| {
-        let is_own = Some(&state.name) == own;
-        state.protection != Protection::ReadOnly && is_own != other
-    };
-    let preferred = model.instances.iter().find(fits).map(|state| &state.name).or(own);
-    let at = model.instances.iter().position(|state| Some(&state.name) == preferred).unwrap_or(0);
-    Field::choice("to instance", options.collect(), at)
-}
-
-/// The collection's own name, or a variation when the target is known to have it.
-fn free_name(model: &Model, instance: &Field, collection: &CollectionName) -> String {
-    let state = model.instances.iter().find(|state| state.name.as_str() == instance.value());
-    let known = state.and_then(|state| state.collections.value());
-    let taken = |name: &str| known.is_some_and(|listing| listing.items.iter().any(|view| view.address.collection.raw() == name));
-    let own = collection.raw();
-    let candidates = std::iter::once(own.to_owned())
-        .chain((1..100).map(|n| if n == 1 { format!("{own}-restored") } else { format!("{own}-restored-{n}") }));
-    let free = candidates.into_iter().find(|name| !taken(name)).unwrap_or_else(|| own.to_owned());
-    encode(&free)
-}
-
 /// What the fields say.
 ///
 /// # Errors
 /// What is wrong with them, in words.
-pub(super) fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
+pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings) -> Result<Spec, String> {
     let value = |label: &str| fields.iter().find(|field| field.label() == label).map_or("", Field::value);
     let address_on = |label: &str| {
         let name = value("collection").trim();
@@ -171,16 +156,16 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
     };
     Ok(match kind {
         Kind::Snapshot(address) => Spec::Create(CreateSpec { address: address.clone() }),
-        Kind::Delete(address, name) => Spec::Delete(DeleteSpec { address: address.clone(), names: vec![name.clone()] }),
+        Kind::Delete(address, names) => Spec::Delete(DeleteSpec { address: address.clone(), names: names.clone() }),
         Kind::Download(address, name) => {
-            let folder = value("to folder").trim();
-            if folder.is_empty() {
-                return Err("the folder is missing; `.` is the current one".into());
+            let place = value(PLACE).trim();
+            if place.is_empty() {
+                return Err("the folder or file is missing; `.` is the current folder".into());
             }
             Spec::Download(DownloadSpec {
                 address: address.clone(),
                 which: Which::Named(name.clone()),
-                target: form::typed_path(folder),
+                target: surroundings.absolute(&form::typed_path(place)),
                 overwrite: value("if it exists") == "overwrite",
             })
         }
@@ -189,7 +174,7 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field]) -> Result<Spec, String> {
             if file.is_empty() {
                 return Err("the file is missing".into());
             }
-            let source = RestoreSource::File(form::typed_path(file));
+            let source = RestoreSource::File(surroundings.absolute(&form::typed_path(file)));
             Spec::Restore(RestoreSpec::new(source, target()?, mode(), Route::Upload))
         }
         Kind::Restore(address, which) => {
@@ -235,10 +220,7 @@ pub fn kind_of(spec: &Spec) -> Kind {
             Which::Latest => Kind::Resume(spec.clone()),
         },
         Spec::Discard(spec) => Kind::Discard(spec.file.clone()),
-        Spec::Delete(spec) => {
-            let name = spec.names.first().cloned().unwrap_or_else(|| SnapshotName::new(""));
-            Kind::Delete(spec.address.clone(), name)
-        }
+        Spec::Delete(spec) => Kind::Delete(spec.address.clone(), spec.names.clone()),
         Spec::Restore(spec) => match &spec.source {
             RestoreSource::Snapshot(address, which) => Kind::Restore(address.clone(), which.clone()),
             RestoreSource::File(_) => Kind::Upload(Some(spec.target.clone())),
@@ -272,9 +254,11 @@ pub(super) fn title_of(spec: &Spec) -> String {
 /// The recovery point in words, for the form.
 pub fn about(kind: &Kind) -> String {
     match kind {
-        Kind::Download(address, name) | Kind::Delete(address, name) => {
-            Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string()
+        Kind::Delete(address, names) => {
+            let each = names.iter().map(|name| Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string());
+            each.collect::<Vec<_>>().join(", ")
         }
+        Kind::Download(address, name) => Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string(),
         Kind::Restore(address, which) => Address::Snapshot(address.clone(), which.clone()).to_string(),
         Kind::Snapshot(address) | Kind::Migrate(address) | Kind::Compare(address, _) => address.to_string(),
         Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),

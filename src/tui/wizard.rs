@@ -14,13 +14,15 @@ use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
 use crate::domain::problem::Problem;
 use crate::jobs::manager::JobId;
 use crate::ops::download::DownloadSpec;
-use crate::ops::flow::{Consent, Need, Plan, Risk, Spec};
+use crate::ops::flow::{Consent, Level, Need, Plan, Risk, Spec};
 use crate::tui::action::{Action, Motion, View};
 use crate::tui::effect::Effect;
 use crate::tui::event::{Now, Ticket};
 use crate::tui::form::{self, Field};
 use crate::tui::keymap::Context;
 use crate::tui::model::Model;
+use crate::tui::offers::Offers;
+use crate::tui::proposals;
 use crate::tui::specs::{fields_of, spec_of, title_of};
 use crossterm::event::KeyEvent;
 use std::path::PathBuf;
@@ -45,8 +47,8 @@ pub enum Kind {
     Migrate(CollectionAddress),
     /// Compare a collection with another one, which may be chosen already.
     Compare(CollectionAddress, Option<CollectionAddress>),
-    /// Delete a recovery point.
-    Delete(CollectionAddress, SnapshotName),
+    /// Delete recovery points.
+    Delete(CollectionAddress, Vec<SnapshotName>),
     /// Go on with an interrupted download.
     Resume(DownloadSpec),
     /// Remove what an interrupted download left: the file it would have become.
@@ -74,6 +76,8 @@ pub enum Page {
         yes: bool,
         /// First line shown.
         scroll: usize,
+        /// Whether every check and each step is shown in full.
+        all: bool,
         /// When it appeared.
         since: Duration,
     },
@@ -107,6 +111,8 @@ pub struct Wizard {
     pub complaint: Option<String>,
     /// Why the plan is shown again.
     pub stale: Option<String>,
+    /// Names to pick from.
+    pub offers: Offers,
     spec: Option<Spec>,
 }
 
@@ -135,7 +141,7 @@ impl Wizard {
             Kind::Revive(_) => fields.iter().position(empty).unwrap_or(0),
             _ => 0,
         };
-        Self { kind, fields, focus, page: Page::Form, complaint: None, stale: None, spec: None }
+        Self { kind, fields, focus, page: Page::Form, complaint: None, stale: None, offers: Offers::default(), spec: None }
     }
 
     /// A wizard that plans a specification anew, because its plan was stale.
@@ -148,8 +154,8 @@ impl Wizard {
     }
 
     /// Begins: with the form, or with planning where there is nothing to fill in.
-    pub fn begin(&mut self, ticket: Ticket) -> Step {
-        if self.fields.is_empty() { self.plan(ticket) } else { Step::Stay }
+    pub fn begin(&mut self, ticket: Ticket, model: &Model) -> Step {
+        if self.fields.is_empty() { self.plan(ticket, model) } else { Step::Stay }
     }
 
     /// The wizard's title.
@@ -161,7 +167,8 @@ impl Wizard {
             Kind::Restore(address, _) => format!("Restore {address}"),
             Kind::Migrate(address) => format!("Migrate {address}"),
             Kind::Compare(address, _) => format!("Compare {address}"),
-            Kind::Delete(address, _) => format!("Delete a recovery point of {address}"),
+            Kind::Delete(address, names) if names.len() == 1 => format!("Delete a recovery point of {address}"),
+            Kind::Delete(address, names) => format!("Delete {} recovery points of {address}", names.len()),
             Kind::Resume(spec) => format!("Resume the download from {}", spec.address),
             Kind::Discard(_) => "Discard an interrupted download".into(),
             Kind::Fleet(from, names) => format!("Migrate {} collections of {from}", names.len()),
@@ -183,46 +190,74 @@ impl Wizard {
 
     /// Types a key into the focused text, if there is one.
     pub fn type_key(&mut self, key: &KeyEvent) -> bool {
-        match self.text() {
-            Some(input) => {
-                let used = form::edit(input, key);
-                if used {
-                    self.complaint = None;
-                }
-                used
-            }
-            None => false,
+        let used = match &mut self.page {
+            Page::Typing { input, .. } => form::edit(input, key),
+            Page::Form => self.fields.get_mut(self.focus).is_some_and(|field| field.type_key(key)),
+            _ => false,
+        };
+        if used {
+            self.complaint = None;
+            self.filter_offers();
         }
+        used
     }
 
     /// Pastes into the focused text, if there is one.
     pub fn paste(&mut self, text: &str) -> bool {
-        let target = self.text();
-        let found = target.is_some();
-        if let Some(input) = target {
-            form::paste(input, text);
+        match &mut self.page {
+            Page::Typing { input, .. } => {
+                form::paste(input, text);
+                true
+            }
+            Page::Form => {
+                let taken = self.fields.get_mut(self.focus).is_some_and(|field| field.paste(text));
+                self.filter_offers();
+                taken
+            }
+            _ => false,
         }
-        found
     }
 
-    fn text(&mut self) -> Option<&mut Input> {
-        match &mut self.page {
-            Page::Typing { input, .. } => Some(input),
-            Page::Form => match self.fields.get_mut(self.focus) {
-                Some(Field::Text { input, .. }) => Some(input),
-                _ => None,
-            },
-            _ => None,
+    /// The field whose names are offered, where it has the focus.
+    fn offered(&self) -> Option<&Field> {
+        let field = self.fields.get(self.focus)?;
+        (self.offers.wanted() && field.label() == proposals::COLLECTION).then_some(field)
+    }
+
+    fn filter_offers(&mut self) {
+        if let Some(typed) = self.offered().map(|field| field.value().to_owned()) {
+            self.offers.filter(&typed);
+        }
+    }
+
+    /// An arrow: in a field with offers it picks one, else it goes to another field.
+    fn arrow(&mut self, motion: Motion, model: &Model) {
+        let names = self.offered().is_some();
+        let instance = self.fields.iter().find(|field| field.label() == proposals::TARGET).map_or("", Field::value).to_owned();
+        let picked = if names { self.offers.pick(motion, &instance, model) } else { None };
+        match picked {
+            Some(name) => {
+                if let Some(field) = self.fields.get_mut(self.focus) {
+                    *field = Field::edited(proposals::COLLECTION, &name);
+                }
+                self.complaint = None;
+            }
+            None => self.move_in_form(if motion == Motion::Up { View::Previous } else { View::Next }, model),
         }
     }
 
     /// An intention of the user.
-    pub fn act(&mut self, action: Action, ticket: Ticket, now: Now) -> Step {
+    pub fn act(&mut self, action: Action, ticket: Ticket, model: &Model) -> Step {
+        let now = model.now;
         match (&mut self.page, action) {
             (_, Action::View(View::Back)) => self.back(),
-            (Page::Form, Action::View(View::Enter)) => self.plan(ticket),
+            (Page::Form, Action::View(View::Enter)) => self.plan(ticket, model),
             (Page::Form, Action::View(view)) => {
-                self.move_in_form(view);
+                self.move_in_form(view, model);
+                Step::Stay
+            }
+            (Page::Form, Action::Move(motion)) => {
+                self.arrow(motion, model);
                 Step::Stay
             }
             (Page::Review { yes, .. }, Action::View(View::Left)) => {
@@ -235,6 +270,10 @@ impl Wizard {
             }
             (Page::Review { scroll, .. }, Action::Move(motion)) => {
                 *scroll = scrolled(*scroll, motion);
+                Step::Stay
+            }
+            (Page::Review { all, scroll, .. }, Action::View(View::All)) => {
+                (*all, *scroll) = (!*all, 0);
                 Step::Stay
             }
             (Page::Review { plan, .. }, Action::View(View::Copy)) => Step::Effect(Effect::Copy(plan.command.clone())),
@@ -251,7 +290,7 @@ impl Wizard {
         }
     }
 
-    fn move_in_form(&mut self, view: View) {
+    fn move_in_form(&mut self, view: View, model: &Model) {
         let count = self.fields.len().max(1);
         match view {
             View::Next => self.focus = (self.focus + 1) % count,
@@ -261,6 +300,7 @@ impl Wizard {
                     field.turn(view == View::Right);
                     self.complaint = None;
                 }
+                proposals::follow(&self.kind, &mut self.fields, model);
             }
             _ => {}
         }
@@ -270,7 +310,7 @@ impl Wizard {
         let page = std::mem::replace(&mut self.page, Page::Form);
         match page {
             Page::Typing { plan, .. } => {
-                self.page = Page::Review { plan, yes: false, scroll: 0, since: Duration::ZERO };
+                self.page = Page::Review { plan, yes: false, scroll: 0, all: false, since: Duration::ZERO };
                 Step::Stay
             }
             Page::Planning(_) | Page::Review { .. } | Page::Failed(_) if !self.fields.is_empty() => Step::Stay,
@@ -279,8 +319,8 @@ impl Wizard {
         }
     }
 
-    fn plan(&mut self, ticket: Ticket) -> Step {
-        match spec_of(&self.kind, &self.fields) {
+    fn plan(&mut self, ticket: Ticket, model: &Model) -> Step {
+        match spec_of(&self.kind, &self.fields, &model.surroundings) {
             Ok(spec) => {
                 self.spec = Some(spec.clone());
                 self.stale = None;
@@ -306,8 +346,10 @@ impl Wizard {
         }
         self.page = match result {
             Ok(plan) => {
-                let yes = plan.risk == Risk::Safe && plan.blocked().is_empty();
-                Page::Review { plan: Box::new(plan), yes, scroll: 0, since: now.mono }
+                // What needs a look is read first: only a plan that risks nothing and raises nothing begins with yes.
+                let clear = plan.findings.iter().all(|finding| finding.level == Level::Good);
+                let yes = plan.risk == Risk::Safe && clear;
+                Page::Review { plan: Box::new(plan), yes, scroll: 0, all: false, since: now.mono }
             }
             Err(problem) => Page::Failed(problem),
         };

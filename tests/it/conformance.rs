@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use qsnap::domain::ids::{CollectionName, InstanceName, SnapshotName};
 use qsnap::domain::point::PointId;
 use qsnap::domain::snapshot::SnapshotScope;
-use qsnap::qdrant::api::{AliasAction, QdrantApi, Recover, Upload, Wanted};
+use qsnap::qdrant::api::{AliasAction, Fields, QdrantApi, Recover, Upload, Wanted};
 use qsnap::qdrant::error::ApiErrorKind;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -25,7 +25,7 @@ async fn a_real_qdrant_conforms() {
 async fn suite(server: &Server) {
     let world = World::open(&[("a", server)]);
     let connection = world.services.connection(&InstanceName::new("a").unwrap()).await.unwrap();
-    let node = connection.first();
+    let node = connection.nodes[0].as_ref();
     let name = CollectionName::new("alpha");
     collections(server, node, &name).await;
     points(node, &name).await;
@@ -61,7 +61,7 @@ async fn points(node: &dyn QdrantApi, name: &CollectionName) {
     assert_eq!(node.count(name).await.unwrap(), 250);
     let (mut seen, mut offset) = (0, None);
     loop {
-        let page = node.scroll(name, offset.as_ref(), 100).await.unwrap();
+        let page = node.scroll(name, offset.as_ref(), 100, Fields::All).await.unwrap();
         seen += page.points.len();
         offset = page.next;
         if offset.is_none() {
@@ -71,10 +71,11 @@ async fn points(node: &dyn QdrantApi, name: &CollectionName) {
     assert_eq!(seen, 250);
     let found = node.points(name, &[PointId::Number(7), PointId::Number(9_999)]).await.unwrap();
     assert_eq!(found.len(), 1);
-    assert_eq!((&found[0].payload["n"], &found[0].vector[1]), (&json!(7), &json!(0.5)));
+    let ids = node.scroll(name, None, 250, Fields::Ids).await.unwrap();
+    assert!(ids.points.len() == 250 && ids.points.iter().all(|point| point.digest == ids.points[0].digest), "ids alone");
     let sample = node.sample(name, 20).await.unwrap();
     assert_eq!(sample.len(), 20);
-    let all = node.scroll(name, None, 250).await.unwrap().points;
+    let all = node.scroll(name, None, 250, Fields::All).await.unwrap().points;
     for point in sample {
         assert!(all.contains(&point), "a sampled point reads the same as a scrolled one: {point:?}");
     }
@@ -134,7 +135,7 @@ async fn snapshots(server: &Server, node: &dyn QdrantApi, name: &CollectionName)
     let activity = node.snapshot_activity(name).await.unwrap();
     assert_eq!(activity.map(|activity| (activity.creating, activity.recovering)), Some((0, 0)));
     let bytes = bytes_of(node, &scope, &taken.name).await;
-    let digest = qsnap::transfer::hashing::hex(&Sha256::digest(&bytes));
+    let digest = qsnap::domain::hex::hex(&Sha256::digest(&bytes));
     assert_eq!(taken.sha256.as_deref(), Some(digest.as_str()));
     assert_eq!(taken.size, bytes.len() as u64);
     let none = SnapshotName::new("none.snapshot");
@@ -200,11 +201,11 @@ async fn rights_are_told_apart() {
     let world = World::new(vec![of("none", None), of("wrong", Some("x")), of("read", Some("r"))]);
     for (name, kind) in [("none", ApiErrorKind::Unauthorized), ("wrong", ApiErrorKind::Unauthorized)] {
         let connection = world.services.connection(&InstanceName::new(name).unwrap()).await.unwrap();
-        assert_eq!(connection.first().collections().await.unwrap_err().kind, kind, "{name}");
-        assert!(connection.first().version().await.is_ok(), "the version needs no key");
+        assert_eq!(connection.nodes[0].collections().await.unwrap_err().kind, kind, "{name}");
+        assert!(connection.nodes[0].version().await.is_ok(), "the version needs no key");
     }
     let connection = world.services.connection(&InstanceName::new("read").unwrap()).await.unwrap();
     let scope = SnapshotScope::Collection(CollectionName::new("alpha"));
-    assert!(connection.first().snapshots(&scope).await.is_ok());
-    assert_eq!(connection.first().create_snapshot(&scope).await.unwrap_err().kind, ApiErrorKind::Forbidden);
+    assert!(connection.nodes[0].snapshots(&scope).await.is_ok());
+    assert_eq!(connection.nodes[0].create_snapshot(&scope).await.unwrap_err().kind, ApiErrorKind::Forbidden);
 }

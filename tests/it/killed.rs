@@ -10,16 +10,11 @@ use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use qsnap::ops::settle::{SettleSpec, Way};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// The last event of the newest restore in a journal, as `step` or `step-end` and its name.
 fn progress_of(cli: &Cli) -> Vec<String> {
-    let folder = cli.home.path().join("state/qsnap/journal");
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    let Some(newest) = paths.last() else { return Vec::new() };
+    let Some(newest) = cli.records().pop() else { return Vec::new() };
     let text = std::fs::read_to_string(newest).unwrap_or_default();
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let shown = lines.filter_map(|line| Some(format!("{} {}", line["event"].as_str()?, line["step"].as_str().unwrap_or(""))));
@@ -97,7 +92,7 @@ async fn killed_at_every_step(real: bool) {
 }
 
 fn journals(cli: &Cli) -> usize {
-    std::fs::read_dir(cli.home.path().join("state/qsnap/journal")).map_or(0, Iterator::count)
+    cli.records().len()
 }
 
 /// Writes the content anew, and removes all snapshots.

@@ -323,3 +323,13 @@ fn ascii_terminals_get_ascii() {
     pty.keys("q");
     assert_eq!(pty.end(), 0);
 }
+
+#[test]
+fn a_state_folder_that_cannot_be_written_is_said_at_the_start() {
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    std::fs::write(home.path().join("state"), "a file, where the folder should be").unwrap();
+    let mut pty = Pty::start_at(home, &["--url", "http://127.0.0.1:9"], 80, 24, &[]);
+    pty.wait("No operation can start, and no history is kept");
+    pty.keys("q");
+    assert_eq!(pty.end(), 0);
+}

@@ -126,7 +126,8 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-fn real_binary() -> Option<PathBuf> {
+/// The real server's binary, where there is one.
+pub fn real_binary() -> Option<PathBuf> {
     if let Some(path) = std::env::var_os("QSNAP_TEST_QDRANT").filter(|path| !path.is_empty()) {
         return Some(PathBuf::from(path));
     }
@@ -137,15 +138,20 @@ fn real_binary() -> Option<PathBuf> {
 impl RealQdrant {
     /// Starts one, or says that there is none.
     pub async fn start(key: Option<&str>) -> Option<Server> {
-        Self::start_as(key, false).await
+        Self::start_as(key, false, &[]).await
+    }
+
+    /// The same with settings, as environment variables of the server.
+    pub async fn start_with(key: Option<&str>, settings: &[(&str, &str)]) -> Option<Server> {
+        Self::start_as(key, false, settings).await
     }
 
     /// A cluster of one: shard keys can be made there.
     pub async fn start_cluster() -> Option<Server> {
-        Self::start_as(None, true).await
+        Self::start_as(None, true, &[]).await
     }
 
-    async fn start_as(key: Option<&str>, cluster: bool) -> Option<Server> {
+    async fn start_as(key: Option<&str>, cluster: bool, settings: &[(&str, &str)]) -> Option<Server> {
         let Some(binary) = real_binary() else {
             say("skipped: no qdrant");
             return None;
@@ -161,6 +167,7 @@ impl RealQdrant {
             .env("QDRANT__SERVICE__GRPC_PORT", grpc.to_string())
             .env("QDRANT__STORAGE__WAL__WAL_CAPACITY_MB", "1")
             .env("QDRANT__TELEMETRY_DISABLED", "true")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
@@ -301,6 +308,17 @@ impl Cli {
         let mut command = self.command(arguments);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         Ran::new(output)
+    }
+
+    /// The records of the journal, the oldest first.
+    pub fn records(&self) -> Vec<PathBuf> {
+        let journal = self.home.path().join("state/qsnap/journal");
+        let folders = [journal.join("done"), journal];
+        let all =
+            folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
+        let mut records: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|kind| kind == "ndjson")).collect();
+        records.sort_by_key(|path| path.file_name().map(std::ffi::OsStr::to_owned));
+        records
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -34,7 +34,7 @@ impl<'a> Aliases<'a> {
     /// When they cannot be listed: what is not known cannot come back, and that must be known before anything runs.
     pub async fn before(services: &'a Services, address: &'a CollectionAddress) -> Result<Self, Problem> {
         let connection = services.connection(&address.instance).await?;
-        let listed = connection.first().aliases().await.map_err(|error| {
+        let listed = connection.whole().aliases().await.map_err(|error| {
             let problem = error.into_problem(address.to_string());
             let advice = format!("nothing was run: aliases that the command takes could not come back; {}", problem.advice);
             problem.advise(advice)
@@ -54,7 +54,7 @@ impl<'a> Aliases<'a> {
             return Ok(Vec::new());
         }
         let connection = self.services.connection(&self.address.instance).await?;
-        let (aliases, names) = tokio::join!(connection.first().aliases(), connection.first().collections());
+        let (aliases, names) = tokio::join!(connection.whole().aliases(), connection.whole().collections());
         let aliases = aliases.map_err(|error| error.into_problem(self.address.to_string()))?;
         let names = names.map_err(|error| error.into_problem(self.address.to_string()))?;
         let place = |name: &str| match aliases.iter().find(|known| known.alias == name) {

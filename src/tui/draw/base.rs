@@ -7,8 +7,8 @@ use crate::domain::{size, time};
 use crate::ops::list::{CollectionView, ProofState, RecoveryPoint};
 use crate::tui::Banner;
 use crate::tui::app::App;
-use crate::tui::draw::jobs;
 use crate::tui::draw::text::{Row, put, style, wrap};
+use crate::tui::draw::{details, jobs};
 use crate::tui::model::{InstanceState, Loadable};
 use crate::tui::panes::Pane;
 use crate::tui::theme::Role;
@@ -22,10 +22,8 @@ use ratatui::widgets::Block;
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let areas = app.areas(frame.area());
     header(app, frame, areas.header);
-    if app.banner == Banner::Demo {
-        let words = " DEMO  two sandboxes with made-up data; everything works, leaving removes it all";
-        let words = shorten_end(words, usize::from(areas.banner.width));
-        put(frame, areas.banner, 0, Line::styled(words, style(app, Role::Look)));
+    for (line, row) in notices(app, areas.notices.width).into_iter().enumerate() {
+        put(frame, areas.notices, line as u16, Line::styled(row.text, style(app, row.role)));
     }
     let one = |pane: Pane| !areas.narrow || app.focus == pane;
     if one(Pane::Collections) {
@@ -38,8 +36,25 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         jobs::pane(app, frame, areas.jobs);
     }
     if let Some(area) = areas.details {
-        details(app, frame, area);
+        details::pane(app, frame, area);
     }
+}
+
+/// Lines below the header that stay: that this is the demo, and that the state folder cannot be written.
+pub fn notices(app: &App, columns: u16) -> Vec<Row> {
+    let columns = usize::from(columns);
+    let mut rows = Vec::new();
+    if app.banner == Banner::Demo {
+        let words = " DEMO  two sandboxes with made-up data; everything works, leaving removes it all";
+        rows.push(Row::new(Role::Look, shorten_end(words, columns)));
+    }
+    if let Some(why) = &app.model.surroundings.state {
+        let words = format!(" No operation can start, and no history is kept: {why}");
+        let mut wrapped = wrap(&[Row::new(Role::Danger, words).indented(1)], columns);
+        wrapped.truncate(2);
+        rows.extend(wrapped);
+    }
+    rows
 }
 
 fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
@@ -47,12 +62,7 @@ fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let right = jobs_summary(app);
     let room = usize::from(area.width).saturating_sub(width(&right) + 1);
     let mut used = 7;
-    let mut all: Vec<_> = app.model.instances.iter().map(|state| (state, instance_words(app, state))).collect();
-    let needed: usize = all.iter().map(|(state, (_, _, words))| width(state.name.as_str()) + width(words) + 3).sum();
-    if needed + used > room {
-        // Versions go first; that something is wrong stays.
-        all.iter_mut().filter(|(_, (_, role, _))| *role == Role::Good).for_each(|(_, (_, _, words))| words.clear());
-    }
+    let all: Vec<_> = header_entries(app, room.saturating_sub(used));
     // Where not all fit, the shown one must: those before it go first.
     let entry_width = |entry: &(&InstanceState, (&str, Role, String))| width(entry.0.name.as_str()) + width(&entry.1.2) + 3;
     let mut start = 0;
@@ -92,7 +102,27 @@ fn jobs_summary(app: &App) -> String {
     }
 }
 
-fn instance_words(app: &App, state: &InstanceState) -> (&'static str, Role, String) {
+/// The instances with what the header says of each. Versions give way first, then the protection of all but the shown one,
+/// then that one's; that something is wrong stays.
+fn header_entries(app: &App, room: usize) -> Vec<(&InstanceState, (&'static str, Role, String))> {
+    let current = app.model.current;
+    let entries = |version: bool, protection: &dyn Fn(usize) -> bool| {
+        let each = app.model.instances.iter().enumerate();
+        each.map(|(index, state)| (state, instance_words(state, version, protection(index)))).collect::<Vec<_>>()
+    };
+    let fits = |entries: &Vec<(&InstanceState, (&str, Role, String))>| {
+        entries.iter().map(|(state, (_, _, words))| width(state.name.as_str()) + width(words) + 3).sum::<usize>() <= room
+    };
+    let candidates = [entries(true, &|_| true), entries(false, &|_| true), entries(false, &|index| index == current)];
+    candidates.into_iter().find(fits).unwrap_or_else(|| entries(false, &|_| false))
+}
+
+fn instance_words(state: &InstanceState, version: bool, protection: bool) -> (&'static str, Role, String) {
+    let mark = match state.protection {
+        Protection::Protected if protection => " protected",
+        Protection::ReadOnly if protection => " read-only",
+        _ => "",
+    };
     if let Some(problem) = state.view.value().and_then(|view| view.problem.as_ref()).or(state.view.problem()) {
         let words = match problem.kind {
             ProblemKind::Unreachable => " unreachable",
@@ -102,14 +132,9 @@ fn instance_words(app: &App, state: &InstanceState) -> (&'static str, Role, Stri
         return ("✗", Role::Danger, words.into());
     }
     match state.view.value() {
+        Some(_) if state.retrying => ("!", Role::Look, " retrying".into()),
         Some(view) => {
-            let version = view.version.map_or_else(String::new, |version| format!(" {version}"));
-            let mark = match view.protection {
-                Protection::Open => "",
-                Protection::Protected => " protected",
-                Protection::ReadOnly => " read-only",
-            };
-            let mark = if app.size.0 >= 100 { mark } else { "" };
+            let version = view.version.filter(|_| version).map_or_else(String::new, |version| format!(" {version}"));
             ("●", Role::Good, format!("{version}{mark}"))
         }
         None => ("○", Role::Muted, " …".into()),
@@ -131,6 +156,16 @@ pub fn pane_frame(app: &App, frame: &mut Frame<'_>, area: Rect, pane: Pane, titl
     let inner = block.inner(area);
     frame.render_widget(block, area);
     inner
+}
+
+/// What a title says of an old list; of one that could not be read again, too.
+fn age_text<T>(app: &App, list: &Loadable<T>) -> String {
+    match (list.problem().is_some(), app.age_words(list)) {
+        (true, Some(age)) => format!("! {age} · "),
+        (true, None) => "! no answer · ".to_owned(),
+        (false, Some(age)) => format!("{age} · "),
+        (false, None) => String::new(),
+    }
 }
 
 /// `4`, or `3 of 41 /prod` when a filter hides some.
@@ -164,38 +199,100 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let (filter, typing, offset) = list.map_or(("", false, 0), |list| (list.filter.as_str(), list.typing, list.offset));
     let all = app.model.collections().len();
     let right = match state.collections.value() {
-        Some(_) if state.collections.problem().is_some() => format!("! old · {}", count_text(visible.len(), all, filter, typing)),
-        Some(_) => count_text(visible.len(), all, filter, typing),
+        Some(_) => format!("{}{}", age_text(app, &state.collections), count_text(visible.len(), all, filter, typing)),
         None => String::new(),
     };
     let crumb = if narrow { "" } else { "1 " };
-    let inner = pane_frame(app, frame, area, Pane::Collections, &format!("{crumb}Collections · {}", state.name), &right);
+    // In a narrow window the header may have no room for it.
+    let protection = match state.protection {
+        Protection::Open => String::new(),
+        other => format!(" ({})", other.word()),
+    };
+    let protection = if narrow { protection } else { String::new() };
+    let title = format!("{crumb}Collections · {}{protection}", state.name);
+    let inner = pane_frame(app, frame, area, Pane::Collections, &title, &right);
+    if let Some(lines) = first_steps(app, state, visible.is_empty()) {
+        message(app, frame, inner, &lines);
+        return;
+    }
     if let Some(lines) = empty_reason(app, &state.collections, visible.is_empty(), filter) {
         message(app, frame, inner, &lines);
         return;
     }
-    let columns = usize::from(inner.width);
-    let name_columns = columns.saturating_sub(1 + 1 + 7 + 1 + 5 + 1 + 6);
-    let heading =
-        format!(" {} {} {} {}", fit_left("name", name_columns), fit_right("points", 7), fit_right("last", 5), fit_left("", 6));
-    put(frame, inner, 0, Line::styled(heading, style(app, Role::Muted)));
+    let widths = Widths::of(&visible, app.model.now.wall, usize::from(inner.width));
+    put(frame, inner, 0, Line::styled(format!(" {}", widths.row("name", "points", "last", "")), style(app, Role::Muted)));
     let current = app.collection().map(|view| view.address.clone());
     let height = usize::from(inner.height.saturating_sub(1));
     for (line, view) in visible.iter().skip(offset).take(height).enumerate() {
-        let (text, role) = collection_row(app, view, name_columns);
+        let (text, role) = collection_row(app, view, &widths);
         let selected = current.as_ref() == Some(&view.address);
         put(frame, inner, line as u16 + 1, row_line(app, Pane::Collections, selected, text, role));
     }
 }
 
-fn collection_row(app: &App, view: &CollectionView, name_columns: usize) -> (String, Role) {
-    let points = view.points.map_or_else(|| "–".into(), size::count);
-    let last = match (view.newest, view.recovery_points) {
-        (Some(at), _) => time::age(app.model.now.wall, at),
+/// Columns of the collections: the name has what the others do not need.
+struct Widths {
+    name: usize,
+    points: usize,
+    last: usize,
+    /// Nothing while all are green: only what is not needs a word, or a sign where a word has no room.
+    status: usize,
+}
+
+/// Columns of the collections from which on a word for the status fits.
+const ROOM_FOR_STATUS: usize = 44;
+
+impl Widths {
+    fn of(visible: &[&CollectionView], now: Timestamp, columns: usize) -> Self {
+        let widest = |least: usize, words: &dyn Fn(&CollectionView) -> String| {
+            visible.iter().map(|view| width(&words(view))).max().unwrap_or(0).max(least)
+        };
+        let points = widest(6, &points_words);
+        let last = widest(4, &|view| last_words(view, now));
+        let green = visible.iter().all(|view| status_word(view) == "green");
+        let status = match (green, columns >= ROOM_FOR_STATUS) {
+            (true, _) => 0,
+            (false, true) => widest(0, &|view| status_word(view).to_owned()),
+            (false, false) => 1,
+        };
+        let gap = usize::from(status > 0);
+        let name = columns.saturating_sub(1 + 1 + points + 1 + last + gap + status);
+        Self { name, points, last, status }
+    }
+
+    fn row(&self, name: &str, points: &str, last: &str, status: &str) -> String {
+        let row = format!("{} {} {}", fit_left(name, self.name), fit_right(points, self.points), fit_right(last, self.last));
+        let sign = match status {
+            "green" | "" => " ",
+            "yellow" | "grey" => "!",
+            _ => "✗",
+        };
+        match self.status {
+            0 => row,
+            1 => format!("{row} {sign}"),
+            columns => format!("{row} {}", fit_left(status, columns)),
+        }
+    }
+}
+
+fn points_words(view: &CollectionView) -> String {
+    view.points.map_or_else(|| "–".into(), size::count)
+}
+
+fn last_words(view: &CollectionView, now: Timestamp) -> String {
+    match (view.newest, view.recovery_points) {
+        (Some(at), _) => time::age(now, at),
         (None, Some(0)) => "never".into(),
         _ => "–".into(),
-    };
-    let status = view.status.as_ref().map_or("error", |status| status.word());
+    }
+}
+
+fn status_word(view: &CollectionView) -> &str {
+    view.status.as_ref().map_or("error", |status| status.word())
+}
+
+fn collection_row(app: &App, view: &CollectionView, widths: &Widths) -> (String, Role) {
+    let status = status_word(view);
     let role = match status {
         "green" => Role::Text,
         "yellow" | "grey" => Role::Look,
@@ -203,9 +300,26 @@ fn collection_row(app: &App, view: &CollectionView, name_columns: usize) -> (Str
     };
     let marked = app.marked_collections.contains(&view.address.collection);
     let name = if marked { format!("● {}", view.address.collection) } else { view.address.collection.to_string() };
-    let text =
-        format!("{} {} {} {}", fit_left(&name, name_columns), fit_right(&points, 7), fit_right(&last, 5), fit_left(status, 6));
-    (text, role)
+    (widths.row(&name, &points_words(view), &last_words(view, app.model.now.wall), status), role)
+}
+
+/// What somebody reads who has no configuration yet, and no server where one is looked for without.
+fn first_steps(app: &App, state: &InstanceState, empty: bool) -> Option<Vec<Row>> {
+    let (file, problem) = (app.model.surroundings.no_config.as_ref()?, state.collections.problem()?);
+    if !empty {
+        return None;
+    }
+    let file = crate::domain::text::sanitise(&file.display().to_string());
+    let step = |command: &str, what: &str| {
+        [Row::new(Role::Key, command.to_owned()), Row::new(Role::Text, format!("  {what}")).indented(2)]
+    };
+    let mut rows =
+        vec![Row::new(Role::Danger, problem.to_string()), Row::new(Role::Look, format!("No configuration: there is no {file}"))];
+    rows.extend(step("qsnap config init", "writes an example there"));
+    rows.extend(step("QDRANT_URL=http://HOST:6333 qsnap", "for one server, without a file"));
+    rows.extend(step("qsnap demo", "to try it on made-up data"));
+    rows.push(Row::new(Role::Muted, "R asks again"));
+    Some(rows)
 }
 
 /// What an empty list says, if it is empty or its question failed.
@@ -232,7 +346,7 @@ fn empty_reason<T>(app: &App, list: &Loadable<T>, empty: bool, filter: &str) -> 
     Some(vec![Row::new(Role::Muted, words)])
 }
 
-fn message(app: &App, frame: &mut Frame<'_>, area: Rect, rows: &[Row]) {
+pub(super) fn message(app: &App, frame: &mut Frame<'_>, area: Rect, rows: &[Row]) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     for (line, row) in wrap(rows, usize::from(area.width)).into_iter().enumerate() {
         put(frame, area, line as u16, Line::styled(row.text, style(app, row.role)));
@@ -253,9 +367,10 @@ fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let right = match list.and_then(Loadable::value) {
         Some(listing) => {
             let marked = if app.marked.is_empty() { String::new() } else { format!("{} marked · ", app.marked.len()) };
-            let partial = !listing.problems.is_empty() || list.is_some_and(|list| list.problem().is_some());
+            let partial = !listing.problems.is_empty();
+            let age = list.map_or_else(String::new, |list| age_text(app, list));
             let count = count_text(visible.len(), all, &app.points.filter, app.points.typing);
-            if partial { format!("! not all nodes answered · {marked}{count}") } else { format!("{marked}{count}") }
+            if partial { format!("! not all nodes answered · {marked}{count}") } else { format!("{age}{marked}{count}") }
         }
         None => String::new(),
     };
@@ -326,45 +441,4 @@ fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
         ProofState::Proven(_) => "✓ proven",
     };
     format!("{} {} {proof}", fit_right(&size::bytes(point.snapshot.size), 9), fit_left(&place, where_columns))
-}
-
-fn details(app: &App, frame: &mut Frame<'_>, area: Rect) {
-    let block = Block::bordered().border_style(style(app, Role::Muted)).title(Span::styled(" Details ", style(app, Role::Text)));
-    let inner = block.inner(area);
-    frame.render_widget(block, area);
-    let rows = detail_rows(app);
-    message(app, frame, inner, &rows);
-}
-
-fn detail_rows(app: &App) -> Vec<Row> {
-    let Some(view) = app.collection() else { return vec![Row::new(Role::Muted, "nothing is selected")] };
-    let line = |label: &str, value: String| Row::new(Role::Text, format!("{} {value}", fit_left(label, 9))).indented(10);
-    let mut rows = vec![Row::new(Role::Title, view.address.to_string()).indented(2)];
-    rows.push(line("points", view.points.map_or_else(|| "unknown".into(), size::exact)));
-    rows.push(line("vectors", view.vectors.clone()));
-    if !view.aliases.is_empty() {
-        rows.push(line("aliases", view.aliases.join(", ")));
-    }
-    if let Some(state) = app.model.instance() {
-        rows.push(line("instance", format!("{}, {}", state.name, state.protection.word())));
-    }
-    let Some(point) = app.point() else { return rows };
-    rows.push(Row::gap());
-    rows.push(Row::new(Role::Title, point.snapshot.name.to_string()).indented(2));
-    if let Some(at) = point.snapshot.taken_at {
-        rows.push(line("taken", format!("{} UTC, {}", time::second(at), time::ago(app.model.now.wall, at))));
-    }
-    rows.push(line("size", format!("{} ({} bytes)", size::bytes(point.snapshot.size), size::exact(point.snapshot.size))));
-    rows.push(line("node", point.node_url.clone()));
-    rows.push(line("sha256", point.snapshot.sha256.clone().unwrap_or_else(|| "not given by the server".into())));
-    rows.push(line(
-        "proof",
-        match point.proof {
-            _ if point.safety => "safety snapshot: what was replaced by an overwrite".into(),
-            ProofState::None => "nothing recorded: a restore can only be counted".into(),
-            ProofState::Recorded => "count and sample recorded; not restored yet".into(),
-            ProofState::Proven(at) => format!("a restore matched, {} UTC", time::minute(at)),
-        },
-    ));
-    rows
 }

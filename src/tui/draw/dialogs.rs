@@ -1,8 +1,11 @@
 //! Help, texts, and the question before leaving.
 
 use crate::domain::text::fit_left;
+use crate::jobs::manager::JobState;
+use crate::ops::flow::Spec;
 use crate::tui::action::Action;
 use crate::tui::app::App;
+use crate::tui::cancel::{self, Question};
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
 use crate::tui::jobs::state_text;
 use crate::tui::keymap::{self, Context};
@@ -11,9 +14,10 @@ use crate::tui::theme::Role;
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
-const GLOSSARY: [&str; 6] = [
+const GLOSSARY: [&str; 7] = [
     "proof: – nothing recorded · recorded: count and sample kept · ✓ proven: a restore matched",
     "last: age of the newest recovery point; never: there is none",
+    "! beside a collection: yellow or grey, it is being optimised; ✗: red. o tells more.",
     "A snapshot lies on the node that made it; d brings it here.",
     "Nothing happens on one key: each opens a plan that is only read.",
     "What destroys data wants its instance/collection typed.",
@@ -73,6 +77,28 @@ pub fn quit(app: &App, frame: &mut Frame<'_>, choice: usize) {
         let line = wrapped.len() as u16 + index as u16;
         put(frame, inner, line.min(inner.height.saturating_sub(3) + index as u16), button(app, words, index == choice));
     }
+}
+
+/// The question before a job is canceled.
+pub fn cancel(app: &App, frame: &mut Frame<'_>, question: Question) {
+    let Some(row) = app.model.jobs.row(question.id) else { return };
+    let spec = app.model.jobs.started.get(&question.id).map(|started| &started.spec);
+    let again = row.state == JobState::Canceling;
+    let mut rows = vec![Row::new(Role::Title, row.title.clone()).indented(2)];
+    rows.push(Row::new(Role::Muted, state_text(row, app.model.jobs.reading(row.id))).indented(2));
+    rows.push(Row::gap());
+    let words = cancel::consequences(row, matches!(spec, Some(Spec::Download(_))));
+    rows.extend(words.into_iter().map(|line| Row::new(Role::Look, line).indented(2)));
+    let columns = 74.min(frame.area().width.saturating_sub(2));
+    let wrapped = wrap(&rows, usize::from(columns.saturating_sub(4)));
+    let title = if again { "Stop cleaning up?" } else { "Cancel the job?" };
+    let inner = frame_box(app, frame, columns, wrapped.len() as u16 + 4, title);
+    let text = ratatui::layout::Rect { height: inner.height.saturating_sub(2), ..inner };
+    scrolled(app, frame, text, &wrapped, 0);
+    let mut spans = button(app, "No, go on", !question.yes).spans;
+    spans.push(Span::raw("  "));
+    spans.extend(button(app, if again { "Stop cleaning up" } else { "Cancel it" }, question.yes).spans);
+    put(frame, ratatui::layout::Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, 0, Line::from(spans));
 }
 
 /// A button as a line.

@@ -1,13 +1,17 @@
 //! The message line and the hints. Hints come from the key table, like the help.
 
 use crate::domain::text::{shorten_end, width};
-use crate::tui::action::Action;
+use crate::tui::action::{Action, AppAction, View};
 use crate::tui::app::App;
 use crate::tui::draw::text::{put, style};
 use crate::tui::keymap::{self, Binding, Context};
+use crate::tui::layers::Layer;
 use crate::tui::theme::Role;
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
+
+/// Columns between two hints.
+const GAP: usize = 2;
 
 /// Draws both lines.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
@@ -31,10 +35,15 @@ fn first_key(binding: &Binding) -> &'static str {
 
 fn hints<'a>(app: &App, context: Context, columns: usize) -> Line<'a> {
     let all = keymap::bindings(context);
-    let base = matches!(context, Context::Collections | Context::Points | Context::Jobs | Context::Inspector);
-    let is_last = |binding: &&Binding| base && matches!(binding.label, "?" | "q");
-    let last: Vec<&Binding> = all.iter().filter(is_last).collect();
-    let mut room = columns.saturating_sub(last.iter().map(|binding| entry_width(binding)).sum::<usize>() + 1);
+    let is_last = |binding: &&Binding| matches!(binding.action, Action::View(View::Help) | Action::App(AppAction::Quit));
+    // Of the help itself there is no help.
+    let last: Vec<&Binding> = match app.layers.last() {
+        Some(Layer::Help { .. }) => Vec::new(),
+        _ => all.iter().filter(is_last).collect(),
+    };
+    // Behind the last one no gap is needed.
+    let fixed = last.iter().map(|binding| entry_width(binding)).sum::<usize>().saturating_sub(GAP);
+    let mut room = columns.saturating_sub(fixed + 1);
     let mut spans = vec![Span::raw(" ")];
     // The panes' hints stay where they are; a window shows only what it can do.
     let panes = matches!(context, Context::Collections | Context::Points | Context::Jobs);
@@ -55,7 +64,7 @@ fn hints<'a>(app: &App, context: Context, columns: usize) -> Line<'a> {
 }
 
 fn entry_width(binding: &Binding) -> usize {
-    width(first_key(binding)) + 1 + width(binding.short) + 2
+    width(first_key(binding)) + 1 + width(binding.short) + GAP
 }
 
 fn disabled(app: &App, binding: &Binding) -> bool {

@@ -1,5 +1,6 @@
 //! The jobs pane, and one job in detail.
 
+use crate::domain::problem::ProblemKind;
 use crate::domain::text::{fit_left, shorten_end, shorten_middle, width};
 use crate::domain::{size, time};
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
@@ -33,8 +34,9 @@ fn sign(app: &App, row: &JobRow) -> (String, Role) {
 /// Pane 3.
 pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let jobs = &app.model.jobs;
-    let (active, interrupted) = (jobs.active(), jobs.interrupted().count());
-    let mut right = match (active, jobs.rows.len()) {
+    let canceled = jobs.rows.iter().filter(|row| jobs.resumes(row.id).is_some()).count();
+    let (active, interrupted) = (jobs.active(), jobs.interrupted().count() + canceled);
+    let mut right = match (active, jobs.rows.len() - canceled) {
         (0, 0) => String::new(),
         (0, done) => format!("{done} finished"),
         (active, _) => format!("{active} running"),
@@ -62,6 +64,13 @@ pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
     for (line, key) in shown.enumerate() {
         let selected = current.as_ref() == Some(key) && app.focus == Pane::Jobs;
         let drawn = match key {
+            JobKey::Job(id) if jobs.resumes(*id).is_some() => {
+                jobs.resumes(*id).map(|left| interrupted_line(app, left, usize::from(inner.width)))
+            }
+            JobKey::Folded => {
+                let words = fit_left(&format!("  {}", jobs.folded_text()), usize::from(inner.width));
+                Some(Line::styled(words, style(app, Role::Muted)))
+            }
             JobKey::Job(id) => jobs.row(*id).map(|row| job_line(app, row, usize::from(inner.width))),
             JobKey::Interrupted(file) => jobs
                 .interrupted()
@@ -132,10 +141,13 @@ fn job_line<'a>(app: &App, row: &JobRow, columns: usize) -> Line<'a> {
 /// One job, with its steps and verdict.
 pub fn detail(app: &App, frame: &mut Frame<'_>, id: JobId, scroll: usize) {
     let rows = match (app.model.jobs.row(id), app.model.jobs.results.get(&id)) {
+        // A part of a migration has no result of its own here; how it ended stands in its row.
+        (Some(row), None) if row.is_finished() => ended_rows(app, row),
         (Some(row), None) => running_rows(app, row),
         (_, Some(Ok(report))) => report_rows(report),
         (_, Some(Err(problem))) => {
-            let mut rows = vec![Row::new(Role::Danger, problem.to_string())];
+            let role = if problem.kind == ProblemKind::Canceled { Role::Look } else { Role::Danger };
+            let mut rows = vec![Row::new(role, problem.to_string()).indented(2)];
             if !problem.advice.is_empty() {
                 rows.extend([Row::gap(), Row::new(Role::Text, format!("What to do: {}", problem.advice)).indented(2)]);
             }
@@ -150,6 +162,20 @@ pub fn detail(app: &App, frame: &mut Frame<'_>, id: JobId, scroll: usize) {
     scrolled(app, frame, inner, &wrapped, scroll);
 }
 
+fn ended_rows(app: &App, row: &JobRow) -> Vec<Row> {
+    let mut rows = vec![Row::new(sign(app, row).1, state_text(row, app.model.jobs.reading(row.id))).indented(2)];
+    if let JobState::Finished(Outcome::Failed(problem)) = &row.state
+        && !problem.advice.is_empty()
+    {
+        rows.extend([Row::gap(), Row::new(Role::Text, format!("What to do: {}", problem.advice)).indented(2)]);
+    }
+    rows.extend([Row::gap(), Row::new(Role::Muted, format!("it took {}", time::duration(row.elapsed)))]);
+    if row.record.is_some() {
+        rows.push(Row::new(Role::Muted, "w writes its report, with each step"));
+    }
+    rows
+}
+
 fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
     let reading = app.model.jobs.reading(row.id);
     let sample = &row.sample;
@@ -161,7 +187,7 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
                 why.clone()
             }
         }
-        JobState::Canceling => "canceling, cleaning up (x again: without cleaning up)".to_owned(),
+        JobState::Canceling => "canceling, cleaning up (x stops that)".to_owned(),
         _ => sample.phase.clone(),
     };
     let mut rows = vec![Row::new(Role::Title, phase)];

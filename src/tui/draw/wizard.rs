@@ -1,11 +1,15 @@
 //! The pages of a wizard.
 
+use crate::domain::address::encode;
 use crate::domain::text::{fit_left, shorten_end};
-use crate::ops::flow::{Finding, Level, Need, Plan, Risk};
+use crate::domain::time;
+use crate::ops::flow::Plan;
 use crate::tui::app::App;
-use crate::tui::draw::dialogs::button;
+use crate::tui::draw::plan;
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
 use crate::tui::form::Field;
+use crate::tui::layout;
+use crate::tui::proposals::TARGET;
 use crate::tui::specs::about;
 use crate::tui::theme::Role;
 use crate::tui::wizard::{Page, Wizard};
@@ -20,7 +24,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
         Page::Form => form(app, frame, wizard),
         Page::Planning(_) => waiting(app, frame, wizard, "reading the servers and computing the plan; nothing is changed yet"),
         Page::Starting(_) => waiting(app, frame, wizard, "starting"),
-        Page::Review { plan, yes, scroll, .. } => review(app, frame, wizard, plan, *yes, *scroll),
+        Page::Review { plan, yes, scroll, all, .. } => plan::review(app, frame, wizard, plan, *yes, (*scroll, *all)),
         Page::Typing { plan, expected, input } => typing(app, frame, wizard, plan, expected, input),
         Page::Failed(problem) => {
             let mut rows = vec![Row::new(Role::Danger, problem.to_string())];
@@ -32,7 +36,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
     }
 }
 
-fn columns(frame: &Frame<'_>) -> u16 {
+pub(super) fn columns(frame: &Frame<'_>) -> u16 {
     78.min(frame.area().width.saturating_sub(2))
 }
 
@@ -61,24 +65,68 @@ fn form(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
         rows.push(Row::new(Role::Danger, complaint.clone()));
         rows.push(Row::gap());
     }
-    let area = page(app, frame, wizard, &rows, wizard.fields.len() as u16 + 2);
+    let names = offer_rows(app, wizard);
+    let fields = wizard.fields.len() as u16;
+    let area = page(app, frame, wizard, &rows, fields + 2 + names.len() as u16);
     for (index, field) in wizard.fields.iter().enumerate() {
         field_line(app, frame, area, index as u16, field, index == wizard.focus);
     }
-    let words = "Enter shows the plan; nothing is changed yet";
-    put(frame, area, wizard.fields.len() as u16 + 1, Line::styled(words, style(app, Role::Muted)));
+    for (line, row) in names.iter().enumerate() {
+        let text = shorten_end(&row.text, usize::from(area.width));
+        put(frame, area, fields + line as u16, Line::styled(text, style(app, row.role)));
+    }
+    let proposed = wizard.fields.get(wizard.focus).is_some_and(Field::is_proposed);
+    let words = match proposed {
+        true => "Typing replaces the marked text; End keeps it",
+        false => "Enter shows the plan; nothing is changed yet",
+    };
+    put(frame, area, fields + 1 + names.len() as u16, Line::styled(words, style(app, Role::Muted)));
+}
+
+/// Names below the fields, as many as have room; the picked one is among them.
+fn offer_rows(app: &App, wizard: &Wizard) -> Vec<Row> {
+    if !wizard.offers.wanted() {
+        return Vec::new();
+    }
+    let instance = wizard.fields.iter().find(|field| field.label() == TARGET).map_or("", Field::value);
+    let all = wizard.offers.shown(instance, &app.model);
+    let heading = match (wizard.offers.ready, all.len()) {
+        (false, _) => "reading which names are known …".to_owned(),
+        (true, 0) => "no such name is known from history or proofs".to_owned(),
+        (true, n) => format!("{n} known from history and proofs (↓ picks one, typing filters)"),
+    };
+    let room = usize::from(frame_rows(app)).clamp(1, 6);
+    let picked = wizard.offers.picked();
+    let offset = layout::scroll(picked.unwrap_or(0), 0, room, all.len());
+    let mut rows = vec![Row::gap(), Row::new(Role::Muted, format!(" {heading}"))];
+    rows.extend(all.iter().enumerate().skip(offset).take(room).map(|(index, one)| {
+        let marked = picked == Some(index);
+        let name = fit_left(&encode(one.address.collection.raw()), usize::from(app.size.0).saturating_sub(29).clamp(8, 34));
+        let text = format!(" {} {name} {} UTC", if marked { "▸" } else { " " }, time::minute(one.at));
+        Row::new(if marked { Role::Selected } else { Role::Text }, text)
+    }));
+    rows
+}
+
+/// Lines that the names may have in this window.
+fn frame_rows(app: &App) -> u16 {
+    app.size.1.saturating_sub(14)
 }
 
 fn field_line(app: &App, frame: &mut Frame<'_>, area: Rect, line: u16, field: &Field, focused: bool) {
-    let label = format!("{}{} ", if focused { "▸" } else { " " }, fit_left(field.label(), 13));
+    let label = format!("{}{} ", if focused { "▸" } else { " " }, fit_left(field.label(), 14));
     let label_role = if focused { Role::Title } else { Role::Text };
-    let room = usize::from(area.width).saturating_sub(15);
+    let room = usize::from(area.width).saturating_sub(16);
     match field {
-        Field::Text { input, .. } => {
+        Field::Text { input, proposed, .. } => {
             put(frame, area, line, Line::from(Span::styled(label, style(app, label_role))));
-            let place = Rect { x: area.x + 15, y: area.y + line, width: room as u16, height: 1 };
+            let place = Rect { x: area.x + 16, y: area.y + line, width: room as u16, height: 1 };
             if line < area.height {
                 input_line(app, frame, place, input, focused);
+                let marked = input.visual_cursor().min(room) as u16;
+                if *proposed && focused {
+                    frame.buffer_mut().set_style(Rect { width: marked, ..place }, style(app, Role::Selected));
+                }
             }
         }
         Field::Choice { options, at, .. } => {
@@ -129,71 +177,9 @@ fn take(text: &str, columns: usize) -> String {
         .collect()
 }
 
-fn review(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, yes: bool, scroll: usize) {
-    let columns = columns(frame);
-    let rows = wrap(&review_rows(wizard, plan), usize::from(columns.saturating_sub(4)));
-    let inner = frame_box(app, frame, columns, rows.len() as u16 + 4, &wizard.title());
-    let text = Rect { height: inner.height.saturating_sub(2), ..inner };
-    scrolled(app, frame, text, &rows, scroll);
-    let below = Rect { y: text.y + text.height + 1, height: 1, ..inner };
-    let blocked = !plan.blocked().is_empty();
-    let mut spans = button(app, if blocked { "Back" } else { "No" }, !yes).spans;
-    if !blocked {
-        let words = match plan.need() {
-            Need::Typed(_) => "Go on: type the address",
-            _ => "Start",
-        };
-        spans.push(Span::raw("  "));
-        spans.extend(button(app, words, yes).spans);
-    }
-    put(frame, below, 0, Line::from(spans));
-}
-
-fn review_rows(wizard: &Wizard, plan: &Plan) -> Vec<Row> {
-    let mut rows = Vec::new();
-    if let Some(stale) = &wizard.stale {
-        rows.push(Row::new(Role::Look, format!("Nothing was done. {stale}")));
-    }
-    rows.push(Row::new(Role::Title, plan.title.clone()));
-    rows.extend(consequence_row(plan));
-    // What blocks comes first: it must be read without scrolling.
-    let mut findings: Vec<&Finding> = plan.findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
-    let (blocking, others): (Vec<&Finding>, Vec<&Finding>) =
-        findings.into_iter().partition(|finding| finding.level == Level::Block);
-    blocking.iter().for_each(|finding| finding_rows(&mut rows, finding));
-    rows.push(Row::gap());
-    for (number, step) in plan.steps.iter().enumerate() {
-        rows.push(Row::new(Role::Text, format!("{}. {}: {}", number + 1, step.name, step.text)).indented(3));
-    }
-    rows.push(Row::gap());
-    others.iter().for_each(|finding| finding_rows(&mut rows, finding));
-    rows.push(Row::gap());
-    rows.push(Row::new(Role::Muted, format!("$ {}", plan.command)).indented(2));
-    rows
-}
-
-/// What is lost stands out as danger; what stays as it is must not.
-fn consequence_row(plan: &Plan) -> Option<Row> {
-    let role = if plan.risk == Risk::Destroys { Role::Danger } else { Role::Look };
-    (!plan.consequence.is_empty()).then(|| Row::new(role, format!("! {}", plan.consequence)).indented(2))
-}
-
-fn finding_rows(rows: &mut Vec<Row>, finding: &Finding) {
-    let (sign, role) = match finding.level {
-        Level::Good => ("✓", Role::Good),
-        Level::Look => ("!", Role::Look),
-        Level::Block => ("✗", Role::Danger),
-    };
-    rows.push(Row::new(role, format!("{sign} {}: {}", finding.check, finding.message)).indented(2));
-    if !finding.advice.is_empty() {
-        rows.push(Row::new(Role::Muted, format!("  {}", finding.advice)).indented(2));
-    }
-}
-
-fn typing(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, expected: &str, input: &Input) {
-    let mut rows = vec![Row::new(Role::Title, plan.title.clone())];
-    rows.extend(consequence_row(plan));
+fn typing(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, planned: &Plan, expected: &str, input: &Input) {
+    let mut rows = vec![Row::new(Role::Title, planned.title.clone())];
+    rows.extend(plan::consequence_row(planned));
     rows.push(Row::gap());
     rows.push(Row::new(Role::Text, format!("Type {expected} and press Enter to start. Esc goes back.")));
     if let Some(complaint) = &wizard.complaint {

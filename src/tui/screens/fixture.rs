@@ -12,11 +12,11 @@ use crate::domain::secret::SafeUrl;
 use crate::domain::size::Unit;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::version::ServerVersion;
-use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
+use crate::jobs::manager::{JobId, JobRow, JobState, OnCancel, Outcome};
 use crate::jobs::progress::Sample;
 use crate::ops::compare::{Comparison, Counts, Ids, Points};
 use crate::ops::flow::tests::plan_of;
-use crate::ops::flow::{Finding, Plan, Risk, Step};
+use crate::ops::flow::{Finding, Plan, Risk, Spec, Step};
 use crate::ops::inspect::Inspected;
 use crate::ops::list::{CollectionView, InstanceView, Listing, ProofState, RecoveryPoint};
 use crate::ops::report::{PointCounts, Report, SampleCounts, StepRecord, Verdict};
@@ -39,7 +39,7 @@ pub(super) fn wall() -> Timestamp {
     "2026-11-22T03:12:00Z".parse().unwrap()
 }
 
-pub(super) fn instance(name: &str, protection: Protection) -> Instance {
+pub(in crate::tui) fn instance(name: &str, protection: Protection) -> Instance {
     let nodes = vec![SafeUrl::parse_node(&format!("https://{name}.example:6333")).unwrap()];
     Instance { protection, ..Instance::new(InstanceName::new(name).unwrap(), nodes) }
 }
@@ -60,6 +60,7 @@ impl Ui {
         ];
         let now = Now { mono: Duration::from_secs(10), wall: wall() };
         let mut app = App::new(&instances, LOOK, Banner::None, (columns, rows), now);
+        app.model.surroundings.folder = "/home/ada".into();
         let effects = app.start();
         let mut ui = Self { app, mono: now.mono, effects };
         ui.answer();
@@ -107,6 +108,10 @@ impl Ui {
                 "down" => KeyCode::Down,
                 "space" => KeyCode::Char(' '),
                 "tab" => KeyCode::Tab,
+                "up" => KeyCode::Up,
+                "end" => KeyCode::End,
+                "del" => KeyCode::Delete,
+                "f1" => KeyCode::F(1),
                 other => {
                     for c in other.chars() {
                         self.send(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
@@ -118,6 +123,14 @@ impl Ui {
         }
         self.send(Event::Tick);
         self
+    }
+
+    /// What was asked to be planned last.
+    pub(super) fn asked(&self) -> Option<Spec> {
+        self.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+            _ => None,
+        })
     }
 
     /// Gives the plan that was asked for last.
@@ -216,6 +229,7 @@ pub(super) fn view_of(name: &InstanceName) -> Result<InstanceView, Problem> {
     Ok(InstanceView {
         name: name.clone(),
         nodes: vec![format!("https://{name}.example:6333")],
+        silent: vec![None],
         notes: Vec::new(),
         version: (!dead).then(|| ServerVersion::parse("1.18.3").unwrap()),
         protection: if name.as_str() == "prod-eu" { Protection::Protected } else { Protection::Open },
@@ -237,6 +251,9 @@ pub(super) fn collections_of(name: &InstanceName) -> Result<Listing<CollectionVi
         status: Some(CollectionStatus::parse(status)),
         points: Some(points),
         vectors: "768-d Cosine".into(),
+        shards: Some((2, 1)),
+        indexes: if collection == "products" { vec![("brand".into(), "keyword".into())] } else { vec![] },
+        trouble: (status == "red").then(|| "the optimiser stopped: no space left on device".to_owned()),
         aliases: if collection == "products" { vec!["shop".into()] } else { vec![] },
         newest: newest.map(|text| text.parse().unwrap()),
         recovery_points: Some(if newest.is_some() { 4 } else { 0 }),
@@ -269,6 +286,8 @@ pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPoint> {
                 sha256: Some("5b".repeat(32)),
             },
             proof,
+            points: (proof != ProofState::None).then_some((4_199_000, 4_200_000)),
+            taken_with: (proof != ProofState::None).then(|| "1.18.3".to_owned()),
             safety: false,
         }
     };
@@ -307,6 +326,7 @@ pub(super) fn job(id: u64, title: &str, state: JobState, done: u64, total: Optio
         sample,
         elapsed: Duration::from_secs(75),
         record: Some(format!("20261122T030000Z-1-{id}")),
+        on_cancel: OnCancel::default(),
     }
 }
 
@@ -357,6 +377,7 @@ pub(super) fn report() -> Report {
     Report {
         id: "20261122T030000Z-1-0".into(),
         rollback: None,
+        notes: vec![],
         next: vec![],
         parts: vec![],
         failures: vec![],
@@ -387,6 +408,7 @@ pub(super) fn compared() -> Report {
         second: "staging/products".into(),
         deep: true,
         shape: vec![],
+        settings: vec!["hnsw_config.m: 16 and 24".into()],
         counts: Counts { first: 4_200_000, second: 4_199_988 },
         points: Points {
             same: 4_199_987,
@@ -394,7 +416,9 @@ pub(super) fn compared() -> Report {
             only_in_second: ids(0, &[]),
             changed: ids(1, &[600]),
         },
+        not_compared: vec!["aliases, replication, WAL, state of indexing".into()],
         seconds: 65.2,
+        data_verdict: verdict.clone(),
         verdict: verdict.clone(),
     };
     Report {

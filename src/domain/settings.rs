@@ -1,0 +1,316 @@
+//! How a collection is configured, in one form for all places that tell it: `config.json` and `payload_index.json` of a
+//! snapshot, and the info of a server. Two of them are compared path by path; what differs is named, never guessed.
+
+use crate::domain::text::one_line;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Configuration and payload indexes of a collection, without what means nothing: absent values, identities.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// `params`, `hnsw_config`, `optimizer_config`, … as Qdrant calls them.
+    config: Value,
+    /// Payload indexes with their parameters, by field as the server spells it.
+    indexes: BTreeMap<String, Value>,
+}
+
+/// One value that is not the same on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// Where, such as `hnsw_config.m` or `payload index city`.
+    pub path: String,
+    /// On the first side; `Null` when it is not set.
+    pub first: Value,
+    /// On the second side.
+    pub second: Value,
+}
+
+impl Difference {
+    /// In words: `hnsw_config.m: 16 and 24`.
+    pub fn words(&self) -> String {
+        let word = |value: &Value| if value.is_null() { "not set".to_owned() } else { one_line(&value.to_string(), 120) };
+        format!("{}: {} and {}", one_line(&self.path, 120), word(&self.first), word(&self.second))
+    }
+}
+
+/// What brings a collection to other settings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes {
+    /// Body of `PATCH /collections/{c}`; `Null` when there is nothing to change.
+    pub patch: Value,
+    /// Fields whose index is removed.
+    pub drop: Vec<String>,
+    /// Fields that are indexed, with the schema.
+    pub make: Vec<(String, Value)>,
+}
+
+impl Changes {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.patch.is_null() && self.drop.is_empty() && self.make.is_empty()
+    }
+}
+
+/// Keys that say which collection it is, or how it is read, and not how it is.
+const NO_SETTINGS: [&str; 3] = ["uuid", "read_fan_out_factor", "read_fan_out_delay_ms"];
+
+/// Settings that belong to the cluster that a collection is on.
+const OF_THE_CLUSTER: [&str; 2] = ["params.replication_factor", "params.write_consistency_factor"];
+
+/// Settings of the machine: nothing that can be changed, and nothing that data depends on.
+const OF_THE_MACHINE: &str = "wal_config";
+
+impl Settings {
+    /// From a configuration and its payload indexes, each a schema with `data_type` and `params` or a bare type.
+    pub fn of<'a>(config: &Value, indexes: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Self {
+        let mut config = without_nothing(config);
+        if let Some(strict) = config.get_mut("strict_mode_config").and_then(Value::as_object_mut)
+            && strict.get("enabled") != Some(&Value::Bool(true))
+        {
+            // Switched off and never switched on are the same.
+            strict.remove("enabled");
+        }
+        let indexes = indexes.into_iter().map(|(field, schema)| (field.clone(), index(schema))).collect();
+        Self { config: without_nothing(&config), indexes }
+    }
+
+    /// Every value that is not the same, by path. What belongs to the machine (`wal_config`) is left out.
+    pub fn differences(&self, other: &Self) -> Vec<Difference> {
+        let mut found = Vec::new();
+        walk("", &self.config, &other.config, &mut found);
+        found.retain(|difference| !difference.path.starts_with(OF_THE_MACHINE));
+        let fields: BTreeSet<&String> = self.indexes.keys().chain(other.indexes.keys()).collect();
+        for field in fields {
+            let (first, second) = (self.indexes.get(field), other.indexes.get(field));
+            if first != second {
+                let value = |value: Option<&Value>| value.map_or(Value::Null, short_index);
+                let path = format!("payload index {field}");
+                found.push(Difference { path, first: value(first), second: value(second) });
+            }
+        }
+        found
+    }
+
+    /// The same, without what another cluster may have otherwise, and without what data depends on (vectors, shards): that
+    /// is compared as the collection's shape.
+    pub fn differences_beside_shape(&self, other: &Self) -> Vec<Difference> {
+        let shape = ["params.shard_number", "params.sharding_method"];
+        let mut found = self.differences(other);
+        found.retain(|difference| {
+            let path = difference.path.as_str();
+            let data = ["size", "distance", "datatype"].iter().any(|leaf| path.ends_with(&format!(".{leaf}")));
+            let vectors = path.starts_with("params.vectors") || path.starts_with("params.sparse_vectors");
+            // A whole vector that one side lacks.
+            let whole = [&difference.first, &difference.second].iter().any(|value| value.get("size").is_some())
+                || path.strip_prefix("params.sparse_vectors").is_some_and(|rest| rest.matches('.').count() <= 1);
+            !shape.contains(&path) && !OF_THE_CLUSTER.contains(&path) && !(vectors && (data || whole))
+        });
+        found
+    }
+
+    /// Fields that are indexed.
+    pub fn indexed(&self) -> Vec<&str> {
+        self.indexes.keys().map(String::as_str).collect()
+    }
+
+    /// What strict mode says, and whether it is switched on.
+    pub fn strict_mode(&self) -> (Option<&Value>, bool) {
+        let strict = self.config.get("strict_mode_config");
+        (strict, strict.is_some_and(|strict| strict.get("enabled") == Some(&Value::Bool(true))))
+    }
+
+    /// What would make a collection with the settings `now` have these. Not everything can be changed on a server: what is
+    /// still different afterwards has to be looked at.
+    pub fn changes_from(&self, now: &Self) -> Changes {
+        let mut changes = Changes::default();
+        let mut patch = Map::new();
+        let part = |settings: &Self, name: &str| settings.config.get(name).cloned().unwrap_or(Value::Null);
+        for (key, name) in [
+            ("hnsw_config", "hnsw_config"),
+            ("optimizer_config", "optimizers_config"),
+            ("quantization_config", "quantization_config"),
+            ("strict_mode_config", "strict_mode_config"),
+            ("metadata", "metadata"),
+        ] {
+            let (wanted, there) = (part(self, key), part(now, key));
+            if wanted == there {
+                continue;
+            }
+            let value = match key {
+                // The one setting that is taken away by a word (1.16.3).
+                "quantization_config" if wanted.is_null() => json!("Disabled"),
+                "strict_mode_config" => strict(&wanted, &there),
+                _ => diff(&wanted, &there),
+            };
+            patch.insert(name.to_owned(), value);
+        }
+        let params: Map<String, Value> = ["on_disk_payload", "replication_factor", "write_consistency_factor"]
+            .iter()
+            .filter_map(|name| {
+                let wanted = self.config.get("params")?.get(name)?;
+                (now.config.get("params").and_then(|params| params.get(name)) != Some(wanted))
+                    .then(|| ((*name).to_owned(), wanted.clone()))
+            })
+            .collect();
+        if !params.is_empty() {
+            patch.insert("params".into(), Value::Object(params));
+        }
+        if !patch.is_empty() {
+            changes.patch = Value::Object(patch);
+        }
+        changes.drop = now.indexes.keys().filter(|field| self.indexes.get(*field) != now.indexes.get(*field)).cloned().collect();
+        let missing = self.indexes.iter().filter(|(field, schema)| now.indexes.get(*field) != Some(*schema));
+        changes.make = missing.map(|(field, schema)| (field.clone(), schema.clone())).collect();
+        changes
+    }
+}
+
+/// Strict mode that is to be off is switched off by name: an absent value changes nothing (1.16.3).
+fn strict(wanted: &Value, there: &Value) -> Value {
+    let mut value = diff(wanted, there);
+    let enabled = wanted.get("enabled") == Some(&Value::Bool(true));
+    if let Some(map) = value.as_object_mut() {
+        map.insert("enabled".into(), Value::Bool(enabled));
+    }
+    value
+}
+
+/// The wanted values, and `null` for those that are there and not wanted: metadata goes by that, other settings stay.
+fn diff(wanted: &Value, there: &Value) -> Value {
+    let mut out = wanted.as_object().cloned().unwrap_or_default();
+    for key in there.as_object().into_iter().flatten().map(|(key, _)| key) {
+        out.entry(key.clone()).or_insert(Value::Null);
+    }
+    Value::Object(out)
+}
+
+/// An index as one object: `{"type": "keyword", …}`.
+fn index(schema: &Value) -> Value {
+    let kind = schema.get("data_type").unwrap_or(schema);
+    let mut out = match schema.get("params") {
+        Some(Value::Object(params)) => params.clone(),
+        _ if schema.get("data_type").is_none() && schema.is_object() => schema.as_object().cloned().unwrap_or_default(),
+        _ => Map::new(),
+    };
+    out.entry("type").or_insert_with(|| kind.clone());
+    if out.get("type").and_then(Value::as_str) == Some("text") {
+        // What a server shows where none was given (1.16.3).
+        out.entry("tokenizer").or_insert_with(|| "word".into());
+    }
+    without_nothing(&Value::Object(out))
+}
+
+/// An index that has nothing but a type reads as its type.
+fn short_index(schema: &Value) -> Value {
+    match schema.as_object() {
+        Some(map) if map.len() == 1 => map.get("type").cloned().unwrap_or_else(|| schema.clone()),
+        _ => schema.clone(),
+    }
+}
+
+/// Without absent values, empty objects, and keys that are no settings.
+fn without_nothing(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| !NO_SETTINGS.contains(&key.as_str()));
+            let kept = kept.map(|(key, value)| (key.clone(), without_nothing(value)));
+            let nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
+            Value::Object(kept.filter(|(_, value)| !nothing(value)).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn walk(path: &str, first: &Value, second: &Value, found: &mut Vec<Difference>) {
+    match (first, second) {
+        _ if first == second => {}
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let of = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or(Value::Null);
+                walk(&below, &of(a), &of(b), found);
+            }
+        }
+        // 1 and 1.0: JSON has one kind of number.
+        (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() && a.is_f64() != b.is_f64() => {}
+        _ => found.push(Difference { path: path.to_owned(), first: first.clone(), second: second.clone() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(config: Value, indexes: &[(&str, Value)]) -> Settings {
+        let indexes: BTreeMap<String, Value> =
+            indexes.iter().map(|(field, schema)| ((*field).to_owned(), schema.clone())).collect();
+        Settings::of(&config, &indexes)
+    }
+
+    fn words(a: &Settings, b: &Settings) -> Vec<String> {
+        a.differences(b).iter().map(Difference::words).collect()
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_difference() {
+        let file = settings(
+            json!({"uuid": "1", "quantization_config": null, "metadata": {}, "params": {"read_fan_out_factor": null, "shard_number": 1},
+                "strict_mode_config": {"enabled": false}, "optimizer_config": {"deleted_threshold": 0.2, "x": 1.0}}),
+            &[
+                ("city", json!({"data_type": "keyword"})),
+                ("n", json!({"data_type": "integer", "params": {"type": "integer", "lookup": true}})),
+            ],
+        );
+        let live = settings(
+            json!({"params": {"shard_number": 1}, "optimizer_config": {"deleted_threshold": 0.2, "x": 1}}),
+            &[("city", json!("keyword")), ("n", json!({"type": "integer", "lookup": true}))],
+        );
+        assert_eq!(words(&file, &live), Vec::<String>::new());
+        assert!(file.changes_from(&live).is_empty() || file.changes_from(&live).drop.is_empty());
+    }
+
+    #[test]
+    fn every_difference_is_named_with_both_values() {
+        let first = settings(
+            json!({"hnsw_config": {"m": 16}, "params": {"on_disk_payload": true}}),
+            &[("t", json!({"data_type": "text", "params": {"type": "text", "tokenizer": "word"}}))],
+        );
+        let second = settings(
+            json!({"hnsw_config": {"m": 24}, "params": {"on_disk_payload": true}, "metadata": {"a": 1}}),
+            &[("t", json!({"data_type": "text", "params": {"type": "text", "tokenizer": "prefix"}})), ("x", json!("keyword"))],
+        );
+        assert_eq!(
+            words(&first, &second),
+            [
+                "hnsw_config.m: 16 and 24",
+                "metadata: not set and {\"a\":1}",
+                "payload index t: {\"tokenizer\":\"word\",\"type\":\"text\"} and {\"tokenizer\":\"prefix\",\"type\":\"text\"}",
+                "payload index x: not set and \"keyword\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn changes_lead_back_as_far_as_a_server_can() {
+        let before =
+            settings(json!({"hnsw_config": {"m": 16}, "params": {"on_disk_payload": true}}), &[("city", json!("keyword"))]);
+        let now = settings(
+            json!({"hnsw_config": {"m": 24}, "params": {"on_disk_payload": false}, "quantization_config": {"scalar": {"type": "int8"}},
+                "strict_mode_config": {"enabled": true, "max_query_limit": 5}, "metadata": {"a": 1}}),
+            &[("city", json!("integer")), ("extra", json!("keyword"))],
+        );
+        let changes = before.changes_from(&now);
+        assert_eq!(
+            changes.patch,
+            json!({"hnsw_config": {"m": 16}, "quantization_config": "Disabled", "metadata": {"a": null},
+                "strict_mode_config": {"enabled": false, "max_query_limit": null}, "params": {"on_disk_payload": true}})
+        );
+        assert_eq!(
+            (changes.drop, changes.make),
+            (vec!["city".into(), "extra".into()], vec![("city".into(), json!({"type": "keyword"}))])
+        );
+        assert!(before.changes_from(&before).is_empty());
+    }
+}

@@ -1,0 +1,87 @@
+//! The question before a job is canceled. It says what a cancel does at this moment, and begins with no.
+
+use crate::jobs::manager::{JobId, JobRow, JobState};
+use crate::ops::flow::Spec;
+use crate::tui::action::{Action, View};
+use crate::tui::app::App;
+use crate::tui::effect::Effect;
+use crate::tui::layers::Layer;
+
+/// The question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// About which job.
+    pub id: JobId,
+    /// Whether *cancel* is marked; the other button is *no*.
+    pub yes: bool,
+}
+
+/// What a cancel does now, in words.
+pub fn consequences(row: &JobRow, download: bool) -> Vec<String> {
+    let now = &row.on_cancel;
+    if row.state == JobState::Canceling {
+        let mut lines = vec!["It is canceled already, and cleans up. Without that, what it made may stay behind:".to_owned()];
+        lines.extend(now.removes.iter().map(|thing| format!("  {thing}")));
+        return lines;
+    }
+    if now.conducts {
+        return vec!["Its parts are canceled, and each removes what it made. What is finished stays.".to_owned()];
+    }
+    if now.waits {
+        let words = "The server is at work and cannot be stopped. qsnap waits for the result, which then counts.";
+        return vec![words.to_owned()];
+    }
+    let mut lines = vec!["The work stops now.".to_owned()];
+    match download {
+        true => lines.push("The server cannot continue a download: what has arrived is lost.".to_owned()),
+        false => lines.extend(now.removes.iter().map(|thing| format!("qsnap removes {thing}."))),
+    }
+    lines.extend(now.keeps.clone());
+    lines
+}
+
+impl App {
+    /// Cancels the job that is selected or shown; asks first where something is lost or half done.
+    pub(super) fn cancel(&mut self) {
+        let Some(id) = self.current_job() else { return };
+        let Some(row) = self.model.jobs.row(id) else { return };
+        if self.cancel_costs_nothing(row) {
+            self.effects.push(Effect::Cancel(id));
+        } else {
+            self.layers.push(Layer::Cancel(Question { id, yes: false }));
+        }
+    }
+
+    fn cancel_costs_nothing(&self, row: &JobRow) -> bool {
+        let spec = self.model.jobs.started.get(&row.id).map(|started| &started.spec);
+        match (&row.state, spec) {
+            (JobState::Queued(_), _) => true,
+            (JobState::Canceling, _) => false,
+            (_, Some(Spec::Download(_))) => row.on_cancel.keeps.is_some(),
+            (_, Some(Spec::Compare(_) | Spec::Discard(_))) => true,
+            _ => false,
+        }
+    }
+
+    /// An answer to the question on top.
+    pub(super) fn answer_cancel(&mut self, action: Action) {
+        let Some(Layer::Cancel(question)) = self.layers.last_mut() else { return };
+        match action {
+            Action::View(View::Left) => question.yes = false,
+            Action::View(View::Right) => question.yes = true,
+            Action::View(View::Enter) => {
+                let Question { id, yes } = *question;
+                self.layers.pop();
+                self.effects.extend(yes.then_some(Effect::Cancel(id)));
+            }
+            Action::View(View::Back) => drop(self.layers.pop()),
+            _ => {}
+        }
+    }
+
+    /// Whether the job that is asked about is over: then there is nothing to ask any more.
+    pub(super) fn cancel_is_moot(&self) -> bool {
+        let Some(Layer::Cancel(question)) = self.layers.last() else { return false };
+        self.model.jobs.row(question.id).is_none_or(JobRow::is_finished)
+    }
+}
