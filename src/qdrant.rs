@@ -2,6 +2,7 @@
 //!
 //! Facts about the server's behaviour were measured on 1.16.3 and 1.18.3 unless a comment says otherwise.
 
+pub(in crate::qdrant) mod answer;
 pub mod any_node;
 pub mod api;
 pub(in crate::qdrant) mod client;

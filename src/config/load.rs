@@ -266,6 +266,13 @@ mod tests {
         let config = load(&Overrides::default(), &environment).unwrap();
         assert_eq!(config.instances[0].instance.nodes[0].to_string(), "http://localhost:6333");
         assert!(!config.file_found);
+        let advice = config.instances[0].instance.if_unreachable.clone().unwrap();
+        let file = home.path().join("qsnap/config.toml").display().to_string();
+        for words in [file.as_str(), "qsnap config init", "QDRANT_URL", "qsnap demo"] {
+            assert!(advice.contains(words), "{words}: {advice}");
+        }
+        let configured = load_text("[instances.a]\nurl = 'http://h:1'", &[]).unwrap();
+        assert_eq!(configured.instances[0].instance.if_unreachable, None);
     }
 
     #[test]

@@ -15,6 +15,21 @@ pub enum SnapshotScope {
     Storage,
 }
 
+impl SnapshotScope {
+    /// The segments of the path to its snapshots.
+    pub fn segments(&self) -> Vec<String> {
+        let mut segments = match self {
+            Self::Collection(name) => vec!["collections".to_owned(), name.raw().to_owned()],
+            Self::Shard(name, shard) => {
+                vec!["collections".to_owned(), name.raw().to_owned(), "shards".to_owned(), shard.to_string()]
+            }
+            Self::Storage => Vec::new(),
+        };
+        segments.push("snapshots".to_owned());
+        segments
+    }
+}
+
 /// One entry of a listing. `size`, `taken_at` and `sha256` are hints of the server, not proof: two
 /// creates within one second share one file (measured, 1.18.3).
 #[derive(Debug, Clone, PartialEq, Eq)]

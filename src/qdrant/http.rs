@@ -4,6 +4,8 @@
 //! `read_timeout` is not used: it starts with the request and would end every long upload and every
 //! slow `create` (reqwest 0.13, issue 2784).
 
+mod exchange;
+
 use crate::domain::access::Access;
 use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo};
 use crate::domain::ids::{CollectionName, SnapshotName};
@@ -12,32 +14,22 @@ use crate::domain::point::{Point, PointId};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
-use crate::domain::time::{Clock, SystemClock};
 use crate::domain::version::ServerVersion;
+use crate::qdrant::answer::{body_of, root_cause};
 use crate::qdrant::api::{
     AliasAction, ApiResult, ClusterInfo, Download, Fields, InstanceApi, QdrantApi, Recover, ScrollPage, SnapshotActivity, Upload,
     Wanted,
 };
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::refusal::Asker;
-use crate::qdrant::retry::Tries;
-use crate::qdrant::{client, mistakes, ranges, tls, wire};
+use crate::qdrant::{client, ranges, wire};
 use async_trait::async_trait;
-use futures_util::StreamExt;
-use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE, RETRY_AFTER};
+use exchange::MAX_ERROR;
+use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Body, Client, Method};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// Largest JSON answer that is read. A server takes requests of at most 32 MiB, so that a single point stays below.
-const MAX_ANSWER: usize = 64 << 20;
-
-/// Largest answer with more than one point: a dozen of them may be in flight, and all must fit into the memory budget.
-const MAX_PAGE: usize = 3 << 20;
-
-/// Largest error body that is read.
-const MAX_ERROR: usize = 64 << 10;
 
 /// How long sent bytes may wait for their acknowledgement before a transfer's connection counts as dead. A server
 /// that is busy with its disk may close its window for a while: that is no fault before `stall` says so.
@@ -89,130 +81,9 @@ impl HttpNode {
     }
 
     fn scope_path(&self, scope: &SnapshotScope, rest: &[&str]) -> reqwest::Url {
-        let segments = scope_segments(scope);
+        let segments = scope.segments();
         let segments: Vec<&str> = segments.iter().map(String::as_str).chain(rest.iter().copied()).collect();
         self.path(&segments)
-    }
-
-    fn transport_error(&self, what: &'static str, error: &reqwest::Error) -> ApiError {
-        let kind = if error.is_connect() {
-            ApiErrorKind::Unreachable
-        } else if error.is_timeout() {
-            ApiErrorKind::Timeout
-        } else {
-            ApiErrorKind::Cut
-        };
-        let words =
-            if kind == ApiErrorKind::Timeout && !error.is_connect() { "no answer in time".into() } else { root_cause(error) };
-        let mut failed = ApiError::new(kind, what, &self.url, words);
-        if let Some(inside) = tls::error_in(error)
-            && (error.is_connect() || matches!(inside, rustls::Error::AlertReceived(_)))
-        {
-            failed.kind = ApiErrorKind::Unreachable;
-            let host = self.url.expose().host_str().unwrap_or_default();
-            let said = mistakes::of_port(&self.url).filter(|_| tls::speaks_otherwise(inside));
-            return failed.known(&said.unwrap_or_else(|| tls::explain(inside, &mistakes::as_http(&self.url), host)));
-        }
-        match (kind, mistakes::of_port(&self.url)) {
-            (ApiErrorKind::Cut, Some(said)) => {
-                failed.kind = ApiErrorKind::NotQdrant;
-                failed.known(&said)
-            }
-            (ApiErrorKind::Unreachable, _) => {
-                failed.advice.clone_from(&self.if_unreachable);
-                failed
-            }
-            _ => failed,
-        }
-    }
-
-    /// An answer that is no http: asks the port what it speaks instead.
-    async fn misunderstood(&self, mut error: ApiError) -> ApiError {
-        if error.lasting || !error.message.starts_with("invalid HTTP") {
-            return error;
-        }
-        match mistakes::probe(&self.url).await {
-            Some(speaks) => {
-                error.kind = ApiErrorKind::NotQdrant;
-                error.known(&mistakes::of_protocol(&self.url, speaks))
-            }
-            None => error,
-        }
-    }
-
-    /// Sends, and turns every answer but 2xx into an error.
-    async fn send(&self, what: &'static str, request: RequestBuilder) -> ApiResult<Response> {
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Err(self.misunderstood(self.transport_error(what, &error)).await),
-        };
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        Err(self.refusal(what, response).await)
-    }
-
-    async fn refusal(&self, what: &'static str, response: Response) -> ApiError {
-        let status = response.status();
-        let headers = response.headers().clone();
-        let retry_after = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.trim().parse().ok()).map(Duration::from_secs);
-        let location = headers
-            .get("location")
-            .and_then(|v| v.to_str().ok())
-            .map(|l| crate::domain::text::one_line(l.split('?').next().unwrap_or(l), 100));
-        let body = self.read(what, response, MAX_ERROR).await.unwrap_or_default();
-        let body = String::from_utf8_lossy(&body);
-        let kind = kind_of(status, &body);
-        let message = match kind {
-            ApiErrorKind::Proxy => format!("{status}, a web page instead of Qdrant's answer"),
-            ApiErrorKind::NotQdrant if status.is_redirection() => {
-                format!("{status} to {}; redirects are not followed, they could leak the key", location.unwrap_or_default())
-            }
-            _ if body.trim().is_empty() => status.to_string(),
-            _ => wire::error_text(&body),
-        };
-        let mut error = ApiError::new(kind, what, &self.url, message);
-        error.status = Some(status.as_u16());
-        error.retry_after = retry_after;
-        match self.asker.explain(&self.url, kind, &headers, &body, SystemClock.now()) {
-            Some((kind, said)) => {
-                error.kind = kind;
-                error.known(&said)
-            }
-            None => error,
-        }
-    }
-
-    async fn read(&self, what: &'static str, mut response: Response, limit: usize) -> ApiResult<Vec<u8>> {
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
-                    let words = format!("the answer is larger than {}", crate::domain::size::bytes(limit as u64));
-                    return Err(ApiError::new(ApiErrorKind::TooLarge, what, &self.url, words));
-                }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok(body),
-                Err(error) => return Err(self.transport_error(what, &error)),
-            }
-        }
-    }
-
-    /// Reads the envelope and gives its `result`.
-    async fn result(&self, what: &'static str, response: Response) -> ApiResult<Value> {
-        let body = self.read(what, response, MAX_ANSWER).await?;
-        let envelope: Result<wire::Envelope, _> = serde_json::from_slice(&body);
-        envelope.map(|envelope| envelope.result).map_err(|_| self.not_qdrant(what, &body))
-    }
-
-    fn not_qdrant(&self, what: &'static str, body: &[u8]) -> ApiError {
-        let start = String::from_utf8_lossy(&body[..body.len().min(80)]);
-        let words = format!("the answer is not Qdrant's: `{start}`");
-        let error = ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, words);
-        match mistakes::of_path(&self.url) {
-            Some(said) => error.known(&said),
-            None => error,
-        }
     }
 
     /// What the root says of itself.
@@ -232,127 +103,6 @@ impl HttpNode {
         let app = self.result(what, response).await.ok()?;
         wire::application(&app)
     }
-
-    /// A call that changes nothing: repeated within bounds.
-    async fn query(&self, what: &'static str, request: impl Fn() -> RequestBuilder) -> ApiResult<Value> {
-        let body = self.repeated(what, MAX_ANSWER, request).await?;
-        let envelope: Result<wire::Envelope, _> = serde_json::from_slice(&body);
-        envelope.map(|envelope| envelope.result).map_err(|_| self.not_qdrant(what, &body))
-    }
-
-    /// Reads `asked` points. An answer that is too large for its number of points is cut short, so that fewer can be asked
-    /// for; a single point may be as large as a server takes.
-    async fn read_points(&self, what: &'static str, asked: usize, request: impl Fn() -> RequestBuilder) -> ApiResult<Vec<u8>> {
-        let most = if asked > 1 { MAX_PAGE } else { MAX_ANSWER };
-        self.repeated(what, most, request).await
-    }
-
-    /// The body of an answer. Waits as the server asks, and repeats what may succeed a little later.
-    async fn repeated(&self, what: &'static str, most: usize, request: impl Fn() -> RequestBuilder) -> ApiResult<Vec<u8>> {
-        let mut tries = Tries::default();
-        loop {
-            let answer = match self.send(what, request()).await {
-                Ok(response) => self.read(what, response, most).await,
-                Err(error) => Err(error),
-            };
-            let mut error = match answer {
-                Ok(body) => return Ok(body),
-                Err(error) => error,
-            };
-            let wait = tries.next_wait(&error);
-            error.attempts = tries.made();
-            match wait {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            }
-        }
-    }
-
-    /// A call that changes something: sent once. A connection lost after that leaves the outcome open.
-    async fn change(&self, what: &'static str, request: RequestBuilder) -> ApiResult<Value> {
-        let answer = match self.send(what, request).await {
-            Ok(response) => self.result(what, response).await,
-            Err(error) => Err(error),
-        };
-        answer.map_err(|mut error| {
-            let lost = matches!(error.kind, ApiErrorKind::Cut | ApiErrorKind::Timeout);
-            let gave_up = error.kind == ApiErrorKind::Proxy && matches!(error.status, Some(502 | 504));
-            if lost || gave_up {
-                error.kind = ApiErrorKind::OutcomeUnknown;
-            }
-            error
-        })
-    }
-
-    fn parsed<T>(&self, what: &'static str, value: serde_json::Result<T>) -> ApiResult<T> {
-        value.map_err(|error| {
-            ApiError::new(ApiErrorKind::NotQdrant, what, &self.url, format!("the answer has an unexpected shape: {error}"))
-        })
-    }
-}
-
-/// The path to the snapshots of a scope.
-fn scope_segments(scope: &SnapshotScope) -> Vec<String> {
-    let mut segments = match scope {
-        SnapshotScope::Collection(name) => vec!["collections".to_owned(), name.raw().to_owned()],
-        SnapshotScope::Shard(name, shard) => {
-            vec!["collections".to_owned(), name.raw().to_owned(), "shards".to_owned(), shard.to_string()]
-        }
-        SnapshotScope::Storage => Vec::new(),
-    };
-    segments.push("snapshots".to_owned());
-    segments
-}
-
-/// The body of a successful answer, if it is what was wanted.
-pub(in crate::qdrant) fn body_of(response: Response, wanted: &Wanted, what: &'static str, url: &SafeUrl) -> ApiResult<Download> {
-    let served = ranges::served(response.status(), response.headers(), wanted)
-        .map_err(|words| ApiError::new(ApiErrorKind::NotQdrant, what, url, words))?;
-    let length = response.content_length();
-    let url = url.clone();
-    let body = response
-        .bytes_stream()
-        .map(move |chunk| chunk.map_err(|error| ApiError::new(ApiErrorKind::Cut, what, &url, root_cause(&error))));
-    let total = served.total.or(length);
-    Ok(Download { body: body.boxed(), from: served.from, to: served.to, length, total, etag: served.etag, ranged: served.ranged })
-}
-
-/// What a refusal's status and body mean.
-pub(in crate::qdrant) fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind {
-    if status.is_redirection() {
-        return ApiErrorKind::NotQdrant;
-    }
-    // Says that the file is another one now, whoever says it and in whatever form.
-    if matches!(status.as_u16(), 412 | 416) {
-        return ApiErrorKind::Changed;
-    }
-    if status == StatusCode::TOO_MANY_REQUESTS {
-        return ApiErrorKind::RateLimited;
-    }
-    if wire::looks_like_html(body) || status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::BAD_GATEWAY {
-        return ApiErrorKind::Proxy;
-    }
-    match status.as_u16() {
-        401 => ApiErrorKind::Unauthorized,
-        403 => ApiErrorKind::Forbidden,
-        404 => ApiErrorKind::NotFound,
-        408 => ApiErrorKind::Timeout,
-        409 => ApiErrorKind::Conflict,
-        504 => ApiErrorKind::Proxy,
-        500..=599 => ApiErrorKind::Server,
-        _ => ApiErrorKind::Rejected,
-    }
-}
-
-/// The innermost cause: `connection refused` says more than `error sending request`, and has no URL in it.
-pub(in crate::qdrant) fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let text = cause.to_string();
-    let words = text.split(" (os error").next().unwrap_or(&text);
-    crate::domain::text::one_line(words, 200)
 }
 
 #[async_trait]
@@ -591,7 +341,7 @@ impl QdrantApi for HttpNode {
     }
 
     fn snapshot_url(&self, scope: &SnapshotScope, name: &SnapshotName) -> SafeUrl {
-        let segments = scope_segments(scope);
+        let segments = scope.segments();
         let mut segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         segments.push(name.raw());
         self.reachable_as.as_ref().unwrap_or(&self.url).join(&segments)

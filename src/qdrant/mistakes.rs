@@ -13,9 +13,12 @@ const REST: u16 = 6333;
 /// How long a server may take to show what it speaks.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The one of them that has further ones below it.
+const COLLECTIONS: &str = "collections";
+
 /// First segments of paths below the root of a Qdrant. A proxy's prefix hardly ends in one of them.
 const PAGES: &[&str] =
-    &["dashboard", "collections", "aliases", "cluster", "snapshots", "telemetry", "metrics", "healthz", "livez", "readyz"];
+    &["dashboard", COLLECTIONS, "aliases", "cluster", "snapshots", "telemetry", "metrics", "healthz", "livez", "readyz"];
 
 /// What a server speaks that does not answer to http.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +53,12 @@ fn with_scheme(url: &SafeUrl, scheme: &str) -> String {
 /// The path leads to a page of the server instead of its root.
 pub(in crate::qdrant) fn of_path(url: &SafeUrl) -> Option<Said> {
     let segments: Vec<&str> = url.expose().path_segments()?.filter(|segment| !segment.is_empty()).collect();
-    let page = segments.iter().position(|segment| PAGES.contains(segment))?;
+    // A proxy may well have `/cluster/qdrant`: only the end tells, and what lies below `collections`.
+    let last = segments.len().checked_sub(1)?;
+    let page = segments
+        .iter()
+        .enumerate()
+        .position(|(index, segment)| *segment == COLLECTIONS || index == last && PAGES.contains(segment))?;
     let root = segments[..page].join("/");
     let right = rewritten(url, |other| other.set_path(&root));
     let path = segments[page..].join("/");
@@ -66,6 +74,13 @@ pub(in crate::qdrant) fn of_port(url: &SafeUrl) -> Option<Said> {
         message: format!("port {GRPC} is Qdrant's port for gRPC, not for REST"),
         advice: format!("write {} in the configuration", rewritten(url, |other| _ = other.set_port(Some(REST)))),
     })
+}
+
+/// Whether a 404 can come from such a path: Qdrant says what is not found, and only below `collections` that is a name that
+/// nobody meant.
+pub(in crate::qdrant) fn is_of_path(url: &SafeUrl, body: &str) -> bool {
+    let in_qdrants_words = body.trim_start().starts_with('{') && body.contains("\"status\"");
+    !in_qdrants_words || url.expose().path_segments().is_some_and(|mut segments| segments.any(|segment| segment == COLLECTIONS))
 }
 
 /// A proxy or server says itself that TLS is wanted.
@@ -138,6 +153,7 @@ mod tests {
         }
         assert_eq!(of_path(&url("http://h:6333")), None);
         assert_eq!(of_path(&url("https://h/my-dashboard")), None);
+        assert_eq!(of_path(&url("https://h/cluster/qdrant")), None);
     }
 
     #[test]

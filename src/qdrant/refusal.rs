@@ -41,7 +41,7 @@ impl Asker {
         }
         match kind {
             ApiErrorKind::Unauthorized | ApiErrorKind::Forbidden => self.token(body, now).map(|said| (kind, said)),
-            ApiErrorKind::NotFound | ApiErrorKind::NotQdrant | ApiErrorKind::Proxy => {
+            ApiErrorKind::NotFound | ApiErrorKind::NotQdrant | ApiErrorKind::Proxy if mistakes::is_of_path(url, body) => {
                 mistakes::of_path(url).map(|said| (ApiErrorKind::NotQdrant, said))
             }
             _ => None,
@@ -107,6 +107,18 @@ mod tests {
         let (_, said) = explain(fresh, ApiErrorKind::Forbidden, &HeaderMap::new(), "ExpiredSignature").unwrap();
         assert!(said.advice.contains("clocks"), "{said:?}");
         assert_eq!(explain(fresh, ApiErrorKind::Forbidden, &HeaderMap::new(), "Access denied"), None);
+    }
+
+    #[test]
+    fn what_qdrant_does_not_find_is_no_wrong_path() {
+        let not_found = |url: &str, body: &str| {
+            let url = SafeUrl::parse_node(url).unwrap();
+            let asker = Asker::default();
+            asker.explain(&url, ApiErrorKind::NotFound, &HeaderMap::new(), body, Timestamp::UNIX_EPOCH).is_some()
+        };
+        let words = r#"{"status":{"error":"Not found: Collection `x` doesn't exist!"},"time":0.1}"#;
+        assert!(not_found("http://h/dashboard", "") && not_found("http://h/collections", words));
+        assert!(!not_found("http://h/cluster", words) && !not_found("http://h", ""));
     }
 
     #[test]

@@ -225,6 +225,22 @@ async fn addresses_that_are_nearly_right_are_named() {
     }
 }
 
+/// HTTP/2 does not wait to be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_speaks_first_is_no_broken_connection() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"\0\0\x12\x04\0\0\0\0\0").await;
+            let _ = stream.read(&mut [0; 512]).await;
+        }
+    });
+    let ran = Cli::new(&format!("[instances.a]\nurl = '{url}'\n")).run(&["collections"]).await;
+    assert!(ran.code == 1 && ran.stderr.contains("speaks gRPC") && !ran.stderr.contains("try again"), "{ran:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_is_called_that() {
     let server = Server::sandbox(None, seeded()).await;
