@@ -190,7 +190,7 @@ fn quitting_with_a_running_job_asks_and_cleans_up() {
     pty.wait("Recovery points · events");
     pty.until("its points", |pty| pty.screen().matches("node").count() >= 2);
     pty.keys("2d");
-    pty.wait("to folder");
+    pty.wait("folder or file");
     pty.keys("\r");
     pty.wait("[ Start ]");
     std::thread::sleep(Duration::from_millis(400));
@@ -226,7 +226,7 @@ async fn a_killed_download_is_offered_again_and_goes_on() {
         let mut pty = start();
         pty.until("its points", |pty| pty.screen().matches("node").count() >= 1);
         pty.keys("2d");
-        pty.wait("to folder");
+        pty.wait("folder or file");
         pty.keys("\r");
         pty.wait("[ Start ]");
         std::thread::sleep(Duration::from_millis(400));
