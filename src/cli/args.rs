@@ -44,7 +44,7 @@ pub struct Global {
     /// Say yes to the plan.
     #[arg(long, global = true)]
     pub yes: bool,
-    /// The address whose data may be destroyed or changed; with --yes.
+    /// The address whose data may be destroyed or changed, or the alias that is switched; with --yes.
     #[arg(long, global = true, value_name = "INSTANCE/COLLECTION")]
     pub confirm: Vec<String>,
     /// Limit of all transfers of an instance, in bytes per second, such as 50MB.

@@ -141,6 +141,7 @@ impl Settings {
                 // The one setting that is taken away by a word (1.16.3).
                 "quantization_config" if wanted.is_null() => json!("Disabled"),
                 "strict_mode_config" => strict(&wanted, &there),
+                "optimizer_config" => optimizers(&wanted, &there),
                 _ => diff(&wanted, &there),
             };
             patch.insert(name.to_owned(), value);
@@ -172,6 +173,18 @@ fn strict(wanted: &Value, there: &Value) -> Value {
     let enabled = wanted.get("enabled") == Some(&Value::Bool(true));
     if let Some(map) = value.as_object_mut() {
         map.insert("enabled".into(), Value::Bool(enabled));
+    }
+    value
+}
+
+/// The number of threads has a word for *not set*; nothing else of the optimizers can be unset (1.16.3).
+fn optimizers(wanted: &Value, there: &Value) -> Value {
+    const THREADS: &str = "max_optimization_threads";
+    let mut value = diff(wanted, there);
+    if let Some(map) = value.as_object_mut()
+        && map.get(THREADS) == Some(&Value::Null)
+    {
+        map.insert(THREADS.into(), "auto".into());
     }
     value
 }

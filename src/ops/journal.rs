@@ -187,15 +187,17 @@ impl Journal {
         if done.is_file() { done } else { self.folder.join(name) }
     }
 
-    /// Tries whether records can be written, without leaving one.
+    /// Whether records can be written, as far as rights tell. Makes nothing.
     ///
     /// # Errors
     /// When they cannot: then no operation can start.
     pub fn check(&self) -> Result<(), Problem> {
-        let path = self.folder.join(format!(".check-{:x}", std::process::id()));
-        let tried = std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(&path, b"qsnap"));
-        let _ = std::fs::remove_file(&path);
-        tried.map_err(|error| problem(&self.folder, &error))
+        use rustix::fs::Access;
+        // Of a folder that is not there yet, the one that it would be made in.
+        let there = self.folder.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+        let allowed = rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).map_err(std::io::Error::from);
+        let is_folder = if there.is_dir() { Ok(()) } else { Err(std::io::Error::from(rustix::io::Errno::NOTDIR)) };
+        is_folder.and(allowed).map_err(|error| problem(there, &error))
     }
 
     /// Begins a record. An operation whose journal cannot be written does not start.
@@ -401,6 +403,17 @@ mod tests {
 
     const OPENING: Opening<'_> =
         Opening { operation: "copy", source: "a/x", target: "b/x", command: "", spec: Value::Null, part_of: None };
+
+    #[test]
+    fn whether_records_can_be_written_is_known_without_making_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("a/b");
+        assert_eq!(Journal::new(&state, "ada").check(), Ok(()));
+        assert!(!dir.path().join("a").exists(), "nothing is made by asking");
+        std::fs::write(dir.path().join("a"), "a file").unwrap();
+        let problem = Journal::new(&state, "ada").check().unwrap_err();
+        assert!(problem.on.ends_with("/a") && problem.message.contains("cannot be written"), "{problem:?}");
+    }
 
     #[test]
     fn each_step_is_on_disk_before_it_happens() {

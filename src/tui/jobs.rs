@@ -129,10 +129,12 @@ impl Jobs {
         self.rows.iter().find(later).is_none().then_some(left)
     }
 
-    /// Whether a job downloads what was interrupted.
+    /// Whether a job downloads what was interrupted, to the same place: the folder, or the file itself.
     fn is_of(&self, id: JobId, left: &Interrupted) -> bool {
-        let spec = self.started.get(&id).map(|started| &started.spec);
-        matches!(spec, Some(Spec::Download(spec)) if spec.address == left.spec.address && spec.which == left.spec.which)
+        let Some(Spec::Download(spec)) = self.started.get(&id).map(|started| &started.spec) else { return false };
+        let file = left.file();
+        let same_place = spec.target == file || file.parent() == Some(spec.target.as_path());
+        spec.address == left.spec.address && spec.which == left.spec.which && same_place
     }
 
     /// Interrupted downloads that no job of this process goes on with, and that have no row of a canceled job.

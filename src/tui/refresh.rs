@@ -14,6 +14,9 @@ use std::time::Duration;
 /// An instance whose jobs get no answer is asked this often.
 const PROBE: Duration = Duration::from_secs(5);
 
+/// What was answered just now is not asked again.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// Lists that were asked about the same time are asked again together.
 const TOGETHER: Duration = Duration::from_secs(5);
 
@@ -86,8 +89,10 @@ impl App {
         for state in &mut self.model.instances {
             let in_trouble = concerned.iter().any(|names| names.contains(&state.name));
             let was = self.troubled.contains(&state.name);
-            let due = in_trouble && state.view.answered().is_some_and(|at| at + PROBE <= now);
-            if in_trouble != was || due {
+            // While an answer is awaited, or just came, the next one would say the same.
+            let since = |wait| state.view.answered().is_some_and(|at| at + wait <= now);
+            let begins = in_trouble && !was && since(SETTLED);
+            if begins || (in_trouble && since(PROBE)) || (was && !in_trouble) {
                 asked.push(state.name.clone());
             }
             // Of two instances nobody knows yet which one it is.

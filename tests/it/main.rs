@@ -5,6 +5,7 @@
 mod archive;
 mod assets;
 mod bad_input;
+mod claims;
 mod compare;
 mod conformance;
 mod exchanges;
@@ -26,6 +27,7 @@ mod pair;
 mod proxies;
 mod proxy;
 mod pty;
+mod put_back;
 mod recovery;
 mod scoped;
 mod settings;

@@ -190,7 +190,7 @@ fn quitting_with_a_running_job_asks_and_cleans_up() {
     pty.wait("Recovery points · events");
     pty.until("its points", |pty| pty.screen().matches("node").count() >= 2);
     pty.keys("2d");
-    pty.wait("to folder");
+    pty.wait("folder or file");
     pty.keys("\r");
     pty.wait("[ Start ]");
     std::thread::sleep(Duration::from_millis(400));
@@ -226,7 +226,7 @@ async fn a_killed_download_is_offered_again_and_goes_on() {
         let mut pty = start();
         pty.until("its points", |pty| pty.screen().matches("node").count() >= 1);
         pty.keys("2d");
-        pty.wait("to folder");
+        pty.wait("folder or file");
         pty.keys("\r");
         pty.wait("[ Start ]");
         std::thread::sleep(Duration::from_millis(400));
@@ -332,4 +332,27 @@ fn a_state_folder_that_cannot_be_written_is_said_at_the_start() {
     pty.wait("No operation can start, and no history is kept");
     pty.keys("q");
     assert_eq!(pty.end(), 0);
+}
+
+#[test]
+fn a_cancel_asks_first_and_no_is_marked() {
+    let mut pty = Pty::demo();
+    pty.keys("jj");
+    pty.wait("Recovery points · products");
+    pty.keys("m");
+    pty.wait("to instance");
+    pty.keys("\r");
+    pty.wait("Go on: type");
+    // A key this soon after the page appeared is taken for a slip; the page must have stood a moment.
+    std::thread::sleep(Duration::from_millis(400));
+    pty.keys("\u{1b}[C\r");
+    pty.wait("Type staging/products");
+    pty.keys("staging/products\r");
+    pty.wait("running for");
+    pty.keys("x");
+    pty.wait("Cancel the job?");
+    pty.keys("\r");
+    pty.until("the question is gone", |pty| !pty.screen().contains("Cancel the job?"));
+    pty.wait("verified");
+    pty.keys("q");
 }

@@ -92,7 +92,7 @@ fn offer_rows(app: &App, wizard: &Wizard) -> Vec<Row> {
     let all = wizard.offers.shown(instance, &app.model);
     let heading = match (wizard.offers.ready, all.len()) {
         (false, _) => "reading which names are known …".to_owned(),
-        (true, 0) => "no such name is known from history or proofs".to_owned(),
+        (true, 0) => "history and proofs know no such name: type it".to_owned(),
         (true, n) => format!("{n} known from history and proofs (↓ picks one, typing filters)"),
     };
     let room = usize::from(frame_rows(app)).clamp(1, 6);

@@ -199,6 +199,17 @@ fn a_canceled_download_goes_on_from_its_own_row() {
 }
 
 #[test]
+fn downloads_of_one_snapshot_to_two_places_are_two() {
+    let mut ui = Ui::new(80, 24);
+    canceled_download(&mut ui);
+    let mut other = interrupted("products-7.snapshot");
+    other.spec.target = "/elsewhere/products-7.snapshot".into();
+    ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot"), other.clone()], vec![])));
+    let keys = ui.app.model.jobs.keys();
+    assert_eq!(keys, [JobKey::Job(JobId(1)), JobKey::Interrupted(other.spec.target)]);
+}
+
+#[test]
 fn a_cancel_says_what_it_kept() {
     let mut ui = overwriting(80, 24);
     let words = "canceled; staging/products was not touched; kept: safety snapshot x";
