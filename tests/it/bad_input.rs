@@ -86,7 +86,7 @@ async fn short_outages_are_bridged_and_long_ones_reported() {
     let cli = Cli::for_servers(&[("a", &server)]);
     server.faults().add_all("list:status=503*2").unwrap();
     assert_eq!(cli.run(&["collections", "a"]).await.code, 0);
-    server.faults().add_all("list:status=429*9").unwrap();
+    server.faults().add_all("list:status=503*9").unwrap();
     fails(&cli, &["collections", "a"], 1, &["tried 3 times"]).await;
 }
 
