@@ -67,7 +67,7 @@ impl Content {
             points: None,
             params: params.clone(),
             payload_schema: collection.payload_schema.clone().into_iter().collect(),
-            settings: Settings::of(&collection.config, &collection.payload_schema_raw),
+            settings: Settings::of(&collection.config, &collection.payload_schema_raw).of_snapshot(),
         })
     }
 

@@ -61,8 +61,6 @@ impl PutBack {
         if !self.all {
             changes.patch = serde_json::Value::Null;
             changes.drop.clear();
-            let there = now.indexed();
-            changes.make.retain(|(field, _)| !there.contains(&field.as_str()));
         }
         let mut first: Option<Problem> = None;
         let mut note = |result: Result<(), ApiError>| {

@@ -352,7 +352,7 @@ mod tests {
             std::fs::write(journal.folder().join(name), line(10 + n)).unwrap();
         }
         for _ in 0..2 {
-            assert_eq!(journal.open().iter().map(|past| past.id.clone()).collect::<Vec<_>>(), [open.clone()]);
+            assert_eq!(journal.open().iter().map(|past| past.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&open));
             assert!(journal.safeties().is_named("a/x/s.snapshot"));
         }
         assert_eq!(files(journal.folder()).len(), 2, "what is done lies elsewhere, and is not read for a plan");

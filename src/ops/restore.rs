@@ -242,16 +242,11 @@ fn nothing_beside(asked: Mode, spec: &RestoreSpec) -> Option<Finding> {
 
 /// Settings that an overwrite puts back: all of them where the snapshot is one of this very collection.
 fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> Option<PutBack> {
-    let (recorded, own) = match &known.found {
-        Found::Snapshot(address, located) => (services.proofs.load(located.snapshot.sha256.as_deref()), address == target),
-        Found::File { path, .. } => {
-            let proof = named_like(services, path).map(|(_, proof)| proof);
-            let own = proof.as_ref().is_some_and(|proof| proof.source == target.to_string());
-            (proof, own)
-        }
+    let own = match &known.found {
+        Found::Snapshot(address, _) => address == target,
+        Found::File { path, .. } => named_like(services, path).is_some_and(|(_, proof)| proof.source == target.to_string()),
     };
-    let wanted = known.info.as_ref().map(|info| info.settings.clone()).or(recorded?.settings);
-    wanted.map(|wanted| PutBack { wanted, all: own })
+    known.info.as_ref().map(|info| PutBack { wanted: info.settings.clone(), all: own })
 }
 
 async fn source_node(services: &Services, found: &Found) -> Result<Option<(Arc<Connection>, Arc<dyn QdrantApi>)>, Problem> {

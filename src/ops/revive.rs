@@ -278,7 +278,11 @@ async fn bring_back(
     let origin = Origin::Node { connection: connection.clone(), node, address: address.clone(), snapshot: chosen.clone() };
     let landing = Destination { connection: connection.clone(), node, address: address.clone() };
     let expected = expectation(services, &origin, chosen.sha256.as_deref(), &address, &steps.job.progress).await;
-    let settings = shape.as_ref().map(|shape| shape.settings.clone());
+    let recorded = match &expected {
+        Expected::Recorded(proof) => proof.settings.clone(),
+        _ => None,
+    };
+    let settings = recorded.or(shape.as_ref().map(|shape| shape.settings.clone()));
     let reference = Reference { shape: shape.clone(), settings: settings.clone(), ..Reference::of(expected) };
     let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed, put_back: None };
     let scratch = overwrite::scratch(services, steps, &cargo, &landing).await?;

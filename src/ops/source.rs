@@ -4,6 +4,7 @@ use crate::archive::contents::Collection;
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::collection::CollectionInfo;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::settings::Settings;
 use crate::domain::snapshot::SnapshotScope;
 use crate::domain::text::sanitise;
 use crate::domain::time;
@@ -60,6 +61,8 @@ pub(in crate::ops) struct Known {
     pub content: Content,
     pub findings: Vec<Finding>,
     pub vouched: Vouched,
+    /// Settings that were recorded when it was taken.
+    recorded: Option<Settings>,
 }
 
 impl Known {
@@ -89,6 +92,10 @@ pub(in crate::ops) async fn gather(
     // The snapshot's own shape: the collection may have changed since.
     known.info = known.content.info().or(known.info);
     known.collection = known.content.collection().cloned().map(Box::new);
+    // What the server told when it was taken is more than what the snapshot lists.
+    if let (Some(info), Some(recorded)) = (&mut known.info, known.recorded.take()) {
+        info.settings = recorded;
+    }
     Ok(known)
 }
 
@@ -119,6 +126,7 @@ async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
         content,
         findings: vec![gates::vouched_file(vouched), file_window(services, &path, recorded.as_ref().map(|(_, proof)| proof))],
         vouched,
+        recorded: recorded.and_then(|(_, proof)| proof.settings),
         found: Found::File { path, size: meta.len() },
     })
 }
@@ -208,6 +216,7 @@ async fn snapshot(
         content,
         findings,
         vouched,
+        recorded: proof.and_then(|proof| proof.settings),
         found: Found::Snapshot(address.clone(), located),
     })
 }

@@ -48,7 +48,11 @@ async fn state(server: &Server) -> (Value, Value, BTreeMap<String, Value>) {
 fn changes() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("PUT", "index?wait=true", json!({"field_name": "extra", "field_schema": "keyword"})),
-        ("PUT", "index?wait=true", json!({"field_name": "n", "field_schema": {"type": "integer", "lookup": true, "range": false}})),
+        (
+            "PUT",
+            "index?wait=true",
+            json!({"field_name": "n", "field_schema": {"type": "integer", "lookup": true, "range": false}}),
+        ),
         ("DELETE", "index/city?wait=true", json!({})),
         ("PUT", "index?wait=true", json!({"field_name": "city", "field_schema": "keyword"})),
         ("PUT", "index?wait=true", json!({"field_name": "title", "field_schema": {"type": "text", "tokenizer": "word"}})),
