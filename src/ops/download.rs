@@ -7,7 +7,7 @@ use crate::domain::snapshot::SnapshotScope;
 use crate::domain::text::sanitise;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
-use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
+use crate::ops::flow::{self, Facts, Finding, Level, Plan, Risk, Spec, Step};
 use crate::ops::gates;
 use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::{Located, locate};
@@ -77,7 +77,12 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
     findings.extend(gates::listed_size(snapshot.size, expected.size));
     findings.push(gates::ranges(expected.ranged, connection.instance.transfers.streams));
     findings.extend(file_name(&spec.target, &file));
-    findings.extend(left_findings(&file, &source.shown, &expected));
+    let left = left_findings(&file, &source.shown, &expected);
+    let fetching = match &left {
+        Some(finding) if finding.level == Level::Good => finding.message.clone(),
+        _ => format!("{} to {shown}.part, hashed on the way", size::bytes(snapshot.size)),
+    };
+    findings.extend(left);
     findings.extend(gates::room(disk::free(folder_of(&file)), needed(&file, expected.size)));
     let mut facts = Facts::default();
     facts.text("snapshot", format!("{} of {} bytes", snapshot.name, snapshot.size));
@@ -95,7 +100,7 @@ pub async fn plan(services: &Services, spec: DownloadSpec) -> Result<Plan, Probl
         source: source.shown.clone(),
         target: shown.clone(),
         steps: vec![
-            Step::new("download", format!("{} to {shown}.part, hashed on the way", size::bytes(snapshot.size))),
+            Step::new("download", fetching),
             Step::new("check", "compare size and sha256 with the listing"),
             Step::new("publish", format!("give it its name {shown}")),
         ],
