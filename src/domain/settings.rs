@@ -235,6 +235,11 @@ fn without_nothing(value: &Value) -> Value {
             let nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
             Value::Object(kept.filter(|(_, value)| !nothing(value)).collect())
         }
+        // 1 and 1.0: JSON has one kind of number.
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9e15 => json!(float as i64),
+            _ => value.clone(),
+        },
         other => other.clone(),
     }
 }
@@ -250,8 +255,6 @@ fn walk(path: &str, first: &Value, second: &Value, found: &mut Vec<Difference>) 
                 walk(&below, &of(a), &of(b), found);
             }
         }
-        // 1 and 1.0: JSON has one kind of number.
-        (Value::Number(a), Value::Number(b)) if a.as_f64() == b.as_f64() && a.is_f64() != b.is_f64() => {}
         _ => found.push(Difference { path: path.to_owned(), first: first.clone(), second: second.clone() }),
     }
 }

@@ -164,11 +164,19 @@ pub(in crate::ops) async fn still_there(
     tokio::time::sleep(SAME_SECOND.saturating_sub(begun.elapsed())).await;
     let scope = SnapshotScope::Collection(address.collection.clone());
     let listed = connection.node(node)?.snapshots(&scope).await.map_err(|error| error.into_problem(address.to_string()))?;
-    let same = |known: &SnapshotInfo| known.name == taken.name && known.size == taken.size && known.sha256 == taken.sha256;
-    if listed.iter().any(same) {
-        return Ok(());
-    }
-    let message = "somebody replaced or deleted the snapshot right after it was taken: two of one second have one name";
+    let message = match listed.iter().find(|known| known.name == taken.name) {
+        None => "the snapshot was deleted right after it was taken".to_owned(),
+        // A hash that is not listed says nothing.
+        Some(known) => match (&known.sha256, &taken.sha256) {
+            (Some(now), Some(then)) if now != then => {
+                "another snapshot of the same second replaced it: it has another sha256".to_owned()
+            }
+            _ if known.size != taken.size => {
+                format!("another snapshot of the same second replaced it: it has {} bytes instead of {}", known.size, taken.size)
+            }
+            _ => return Ok(()),
+        },
+    };
     Err(Problem::new(ProblemKind::Failed, message, shown(address, &taken.name))
         .advise("see who takes snapshots of it at the same time, and take another one"))
 }

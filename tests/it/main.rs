@@ -18,6 +18,7 @@ mod inspect;
 mod keyed;
 mod killed;
 mod layers;
+mod limits;
 mod line;
 #[path = "../bench/measure.rs"]
 mod measure;
@@ -31,6 +32,7 @@ mod put_back;
 mod recovery;
 mod scoped;
 mod settings;
+mod shapes;
 mod strict;
 mod support;
 mod tls;
