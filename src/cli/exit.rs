@@ -64,7 +64,13 @@ impl ExitStatus {
         match report.verdict {
             Some(Verdict::Differs(_)) => Self::Difference,
             // Nothing was brought anywhere; else it is some of it that failed.
-            _ if !report.failures.is_empty() && report.parts.is_empty() && report.points.is_none() => Self::Failed,
+            _ if !report.failures.is_empty()
+                && report.parts.is_empty()
+                && report.points.is_none()
+                && report.created.is_empty() =>
+            {
+                Self::Failed
+            }
             _ if !report.failures.is_empty() => Self::Partly,
             _ => Self::Done,
         }

@@ -8,7 +8,7 @@ use crate::cli::args::{Global, GuardArgs, Output};
 use crate::cli::commands::{fail, skipped};
 use crate::cli::exit::ExitStatus;
 use crate::cli::guard::aliases::Aliases;
-use crate::cli::operate::watch;
+use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
 use crate::cli::prompt;
 use crate::cli::signals::Signals;
@@ -27,11 +27,14 @@ use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
 use crate::ops::services::Services;
 use serde_json::json;
+use std::cell::Cell;
 use std::sync::Arc;
 
 struct Guard<'a> {
     services: &'a Arc<Services>,
     signals: Signals,
+    /// The signal that canceled one of its jobs.
+    stopped: Cell<Option<u8>>,
     global: &'a Global,
     printer: Printer,
     address: CollectionAddress,
@@ -43,7 +46,17 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
     let address = CollectionAddress::parse(&args.address)
         .map_err(|why| Problem::new(ProblemKind::Usage, why, "").advise("`qsnap guard --help` shows how it is written"));
     let outcome = match (address, Signals::listen()) {
-        (Ok(address), Ok(signals)) => Guard { services, signals, global, printer, address, args }.all().await,
+        (Ok(address), Ok(signals)) => {
+            let guard = Guard { services, signals, stopped: Cell::new(None), global, printer, address, args };
+            let outcome = guard.all().await;
+            match (outcome, guard.stopped.get()) {
+                (Err(problem), Some(signal)) if problem.kind == ProblemKind::Canceled => {
+                    printer.problem(&problem);
+                    Ok(ExitStatus::Stopped(signal))
+                }
+                (outcome, _) => outcome,
+            }
+        }
         (Err(problem), _) | (_, Err(problem)) => Err(problem),
     };
     outcome.unwrap_or_else(|problem| fail(printer, &problem))
@@ -199,7 +212,11 @@ impl Guard<'_> {
 
     async fn job(&self, plan: Plan, consent: &Consent, signals: &Signals) -> Result<Report, Problem> {
         let handle = flow::start(self.services, plan.approve(consent)?);
-        watch(self.services, self.global, self.printer, handle, signals.clone()).await.result
+        let Watched { result, stopped } = watch(self.services, self.global, self.printer, handle, signals.clone()).await;
+        if let (Err(_), Some(signal)) = (&result, stopped) {
+            self.stopped.set(Some(signal));
+        }
+        result
     }
 
     /// A job after the command: what was heard while that ran was meant for it.

@@ -342,19 +342,29 @@ async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<S
     })
 }
 
+/// How often in a row a server must be found idle, with nothing new, until it is believed that it never began.
+const NEVER_BEGAN: u32 = 8;
+
 /// Deletes the one snapshot that appeared since. Were there two, one would be somebody else's: both stay.
 async fn remove_stray(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<(), Problem> {
+    let mut idle = 0;
     loop {
         // While the server is at it, what is listed already is somebody else's.
-        if let SnapshotScope::Collection(name) = scope
-            && matches!(node.snapshot_activity(name).await, Ok(Some(activity)) if activity.creating > 0)
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            continue;
+        if let SnapshotScope::Collection(name) = scope {
+            match node.snapshot_activity(name).await {
+                Ok(Some(activity)) if activity.creating > 0 => {
+                    idle = 0;
+                    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+                    continue;
+                }
+                Ok(Some(_)) => idle += 1,
+                _ => idle = 0,
+            }
         }
         let listed = node.snapshots(scope).await.unwrap_or_default();
         let new: Vec<&SnapshotInfo> = listed.iter().filter(|snapshot| could_be_ours(snapshot, scope, known)).collect();
         match new.as_slice() {
+            [] if idle >= NEVER_BEGAN => return Ok(()),
             [] => {}
             [ours] => return node.delete_snapshot(scope, &ours.name).await.map_err(|error| error.into_problem("")),
             _ => return Err(Problem::new(ProblemKind::Failed, "several snapshots appeared meanwhile", "")),

@@ -165,6 +165,8 @@ pub(in crate::ops) struct Reader {
     /// What the server allows at once.
     pub allowed: Allowed,
     begin: usize,
+    /// About how many points there are, where the server says so.
+    about: Option<u64>,
     /// Points of a page that fitted last: other ranges begin with it.
     fitted: Arc<AtomicUsize>,
 }
@@ -178,6 +180,7 @@ impl Reader {
             shown: address.to_string(),
             allowed: Allowed::of(&info.settings),
             begin: page_size(info),
+            about: info.points,
             fitted: Arc::default(),
         }
     }
@@ -268,6 +271,10 @@ impl Reader {
     /// # Errors
     /// When none can be had.
     pub(in crate::ops) async fn sample(&self, wanted: usize) -> Result<Vec<Point>, Unread> {
+        if self.about.is_some_and(|points| points <= wanted as u64) {
+            // All of them are the best sample, and nothing is drawn twice.
+            return self.first(wanted).await;
+        }
         let mut pages = Pages::new(wanted, wanted.min(self.allowed.page));
         let mut found: BTreeMap<PointId, Point> = BTreeMap::new();
         let mut rounds = 0;

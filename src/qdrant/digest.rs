@@ -4,7 +4,6 @@ use crate::domain::hex::hex;
 use crate::domain::point::{Point, PointId};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
@@ -52,8 +51,9 @@ impl<'de> Deserialize<'de> for Canonical {
 struct Feed<'a>(&'a mut Canonical);
 
 impl Feed<'_> {
-    fn scalar(self, value: &Value) -> bool {
-        self.0.text.extend_from_slice(value.to_string().as_bytes());
+    fn scalar(self, value: &impl serde::Serialize) -> bool {
+        // Writing to memory cannot fail.
+        let _ = serde_json::to_writer(&mut self.0.text, value);
         false
     }
 }
@@ -80,23 +80,23 @@ impl<'de> Visitor<'de> for Feed<'_> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<bool, E> {
-        Ok(self.scalar(&Value::from(value)))
+        Ok(self.scalar(&value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<bool, E> {
-        Ok(self.scalar(&Value::from(value)))
+        Ok(self.scalar(&value))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<bool, E> {
-        Ok(self.scalar(&Value::from(value)))
+        Ok(self.scalar(&value))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<bool, E> {
-        Ok(self.scalar(&Value::from(value)))
+        Ok(self.scalar(&value))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<bool, E> {
-        Ok(self.scalar(&Value::from(value)))
+        Ok(self.scalar(&value))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for Feed<'_> {
         let out = self.0;
         out.text.push(b'{');
         for (key, value) in entries {
-            out.text.extend_from_slice(Value::from(key).to_string().as_bytes());
+            let _ = serde_json::to_writer(&mut out.text, &key);
             out.text.push(b':');
             out.text.extend_from_slice(&value.text);
             out.text.push(b',');
@@ -133,7 +133,7 @@ impl<'de> Visitor<'de> for Feed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn point(text: &str) -> Point {
         serde_json::from_str::<WirePoint>(text).unwrap().into()

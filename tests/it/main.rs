@@ -8,6 +8,7 @@ mod bad_input;
 mod claims;
 mod compare;
 mod conformance;
+mod dead_node;
 mod exchanges;
 mod fleet;
 mod flows;
@@ -23,6 +24,7 @@ mod line;
 #[path = "../bench/measure.rs"]
 mod measure;
 mod memory;
+mod moments;
 mod nodes;
 mod pair;
 mod proxies;

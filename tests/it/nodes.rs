@@ -9,12 +9,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Three nodes.
-enum Three {
+pub enum Three {
     Sandbox(Sandbox),
     Real(Vec<Process>),
 }
 
-struct Process {
+pub struct Process {
     command: Command,
     child: Child,
     url: String,
@@ -59,12 +59,12 @@ fn free() -> u16 {
 }
 
 impl Three {
-    async fn sandbox() -> Self {
+    pub async fn sandbox() -> Self {
         qsnap::compose::install_crypto();
         Self::Sandbox(Sandbox::start(SandboxOptions { nodes: 3, ..SandboxOptions::default() }, vec![]).await.unwrap())
     }
 
-    async fn real() -> Option<Self> {
+    pub async fn real() -> Option<Self> {
         let binary = real_binary()?;
         let first = free();
         let ports = [first, free(), free()];
@@ -82,19 +82,19 @@ impl Three {
         Some(three)
     }
 
-    fn url(&self, node: usize) -> String {
+    pub fn url(&self, node: usize) -> String {
         match self {
             Self::Sandbox(sandbox) => sandbox.urls()[node].clone(),
             Self::Real(nodes) => nodes[node].url.clone(),
         }
     }
 
-    async fn ask(&self, node: usize, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub async fn ask(&self, node: usize, method: &str, path: &str, body: Value) -> (u16, Value) {
         let answer = request_to(&self.url(node), None, method, path, &body).await;
         (answer.status, answer.body["result"].clone())
     }
 
-    async fn stop(&mut self, node: usize) {
+    pub async fn stop(&mut self, node: usize) {
         match self {
             Self::Sandbox(sandbox) => sandbox.stop_node(node).await,
             Self::Real(nodes) => {
@@ -107,7 +107,7 @@ impl Three {
         assert_eq!(refused, Some(std::io::ErrorKind::ConnectionRefused));
     }
 
-    async fn start(&mut self, node: usize) {
+    pub async fn start(&mut self, node: usize) {
         match self {
             Self::Sandbox(sandbox) => sandbox.start_node(node).unwrap(),
             Self::Real(nodes) => nodes[node].child = nodes[node].command.spawn().unwrap(),
@@ -116,7 +116,7 @@ impl Three {
     }
 
     /// States of all replicas, as a node sees them.
-    async fn states(&self, node: usize, collection: &str) -> Vec<String> {
+    pub async fn states(&self, node: usize, collection: &str) -> Vec<String> {
         let (status, shown) = self.ask(node, "GET", &format!("/collections/{collection}/cluster"), Value::Null).await;
         assert_eq!(status, 200);
         let all = ["local_shards", "remote_shards"].into_iter().flat_map(|key| shown[key].as_array().unwrap());
@@ -129,7 +129,7 @@ impl Three {
         self.ask(node, "POST", &format!("/collections/{collection}/points/count"), json!({"exact": true})).await
     }
 
-    async fn upsert(&self, collection: &str, ids: std::ops::Range<u64>) -> u16 {
+    pub async fn upsert(&self, collection: &str, ids: std::ops::Range<u64>) -> u16 {
         let points: Vec<Value> = ids.map(|id| json!({"id": id, "vector": [id, 2, 3, 4]})).collect();
         self.ask(0, "PUT", &format!("/collections/{collection}/points?wait=true"), json!({"points": points})).await.0
     }

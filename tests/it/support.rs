@@ -69,6 +69,14 @@ impl Server {
         }
     }
 
+    /// Faults, where there are any.
+    pub fn faults_if_any(&self) -> Option<&qsnap::sandbox::faults::Faults> {
+        match self {
+            Self::Sandbox(sandbox, _) => Some(sandbox.faults()),
+            Self::Real(_) => None,
+        }
+    }
+
     /// A raw request, beside the client under test.
     pub async fn raw(&self, method: &str, path: &str, body: Value) -> Value {
         qsnap::compose::install_crypto();

@@ -16,7 +16,7 @@ use std::time::Duration;
 const MAX_ANSWER: usize = 64 << 20;
 
 /// Largest answer with more than one point: a dozen of them may be in flight, and all must fit into the memory budget.
-const MAX_PAGE: usize = 3 << 20;
+const MAX_PAGE: usize = 1 << 20;
 
 /// Largest error body that is read.
 pub(super) const MAX_ERROR: usize = 64 << 10;
@@ -115,7 +115,9 @@ impl HttpNode {
     }
 
     pub(super) async fn read(&self, what: &'static str, mut response: Response, limit: usize) -> ApiResult<Vec<u8>> {
-        let mut body = Vec::new();
+        // As large as it says, within the limit: a vector that grows by doubling holds up to twice that.
+        let told = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = Vec::with_capacity(told.min(limit));
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
