@@ -205,9 +205,12 @@ impl SegmentShape {
             Some(Value::Object(tagged)) => word(tagged.get("type")).unwrap_or_default(),
             _ => String::new(),
         };
-        let dense =
-            config.get("vector_data").ok_or("it has no `vector_data`")?.as_object().ok_or("its `vector_data` is no object")?;
-        let dense = dense.iter().map(|(raw, value)| StoredVector {
+        let dense = match config.get("vector_data") {
+            None => None,
+            Some(Value::Object(dense)) => Some(dense),
+            Some(_) => return Err("its `vector_data` is no object".into()),
+        };
+        let dense = dense.into_iter().flatten().map(|(raw, value)| StoredVector {
             name: name(raw),
             raw: raw.clone(),
             size: value.get("size").and_then(Value::as_u64),
@@ -271,7 +274,7 @@ mod tests {
         ] {
             assert!(Shape::read(&bad).is_err(), "{bad}");
         }
-        for bad in [json!({}), json!({"config": 1}), json!({"config": {}}), json!({"config": {"vector_data": []}})] {
+        for bad in [json!({}), json!({"config": 1}), json!({"config": {"vector_data": []}})] {
             assert!(SegmentShape::read(&bad).is_err(), "{bad}");
         }
     }

@@ -19,6 +19,7 @@ mod line;
 #[path = "../bench/measure.rs"]
 mod measure;
 mod memory;
+mod mutations;
 mod pty;
 mod recovery;
 mod support;

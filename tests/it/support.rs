@@ -136,15 +136,25 @@ fn real_binary() -> Option<PathBuf> {
 impl RealQdrant {
     /// Starts one, or says that there is none.
     pub async fn start(key: Option<&str>) -> Option<Server> {
-        Self::start_as(key, false).await
+        Self::start_as(key, false, None).await
+    }
+
+    /// Starts one that cannot take more than this many KiB of address space: some damage makes a server take all.
+    pub async fn start_bounded(kib: u64) -> Option<Server> {
+        Self::start_as(None, false, Some(kib)).await
     }
 
     /// A cluster of one: shard keys can be made there.
     pub async fn start_cluster() -> Option<Server> {
-        Self::start_as(None, true).await
+        Self::start_as(None, true, None).await
     }
 
-    async fn start_as(key: Option<&str>, cluster: bool) -> Option<Server> {
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    async fn start_as(key: Option<&str>, cluster: bool, kib: Option<u64>) -> Option<Server> {
         let Some(binary) = real_binary() else {
             say("skipped: no qdrant");
             return None;
@@ -152,7 +162,14 @@ impl RealQdrant {
         let home = tempfile::tempdir().unwrap();
         let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (http, grpc) = (free(), free());
-        let mut command = Command::new(binary);
+        let mut command = match kib {
+            None => Command::new(binary),
+            Some(kib) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "ulimit -v \"$1\" && exec \"$2\"", "sh"]).arg(kib.to_string()).arg(binary);
+                shell
+            }
+        };
         command
             .current_dir(home.path())
             .env("QDRANT__SERVICE__HOST", "127.0.0.1")
