@@ -55,8 +55,10 @@ pub enum Fact {
     PostingLists,
     /// Lists that have a sound header.
     SoundPostingLists,
-    /// Size of `inverted_index.dat`.
-    PostingBytes,
+    /// A list is wrong: 1 where a server builds the index anew, 2 where it does not notice.
+    UnsoundPostingLists,
+    /// The sparse index is of a version that is built anew.
+    OtherVersion,
     /// End of the last range of point ids.
     RangeEnd,
     /// Size of the file of these ids.

@@ -241,9 +241,12 @@ impl Format {
             Self::Flags => number(head, &[Fact::Flags, Fact::SecondFlags], facts),
             Self::Indexed => payload_schema::indexed(head),
             Self::IndexDocument(kind) => documents::of_index(kind, head),
-            Self::SparseDocument(kind) => documents::of_sparse(kind, head),
+            Self::SparseDocument(kind) => documents::of_sparse(kind, head, facts),
             Self::PostingConfig => documents::posting_config(head, facts),
-            Self::PostingLists => tables::posting_lists(head, size, facts),
+            Self::PostingLists => {
+                tables::posting_lists(head, size, facts);
+                Ok(())
+            }
             Self::HashTable => tables::hash_table(head, size),
             Self::PointValues => tables::point_values(head, size),
             Self::TextPostings => tables::text_postings(head, size),

@@ -11,7 +11,7 @@ const SPARSE_STORAGES: &[&str] = &["on_disk", "mmap"];
 const VECTOR_INDEXES: &[&str] = &["plain", "hnsw"];
 const SPARSE_INDEXES: &[&str] = &["MutableRam", "ImmutableRam", "Mmap"];
 const PAYLOAD_STORAGES: &[&str] = &["in_memory", "on_disk", "mmap", "in_ram_mmap"];
-const DATATYPES: &[&str] = &["float32", "float16", "uint8"];
+const DATATYPES: &[&str] = &["float32", "float16", "uint8", "turbo4"];
 const QUANTIZATIONS: &[&str] = &["scalar", "product", "binary", "turbo"];
 const REPLICA_STATES: &[&str] = &[
     "Active",

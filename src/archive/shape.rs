@@ -68,6 +68,8 @@ pub struct StoredVector {
     pub size: Option<u64>,
     /// Distance, in the server's word.
     pub distance: Option<String>,
+    /// Type of its elements, in the server's word, where it is said.
+    pub datatype: Option<String>,
     /// Storage type, in the server's word.
     pub storage: String,
     /// Index type, in the server's word.
@@ -215,6 +217,7 @@ impl SegmentShape {
             raw: raw.clone(),
             size: value.get("size").and_then(Value::as_u64),
             distance: word(value.get("distance")),
+            datatype: word(value.get("datatype")),
             storage: kind(value.get("storage_type")),
             index: kind(value.get("index")),
             quantization: quantization(value),
@@ -225,6 +228,7 @@ impl SegmentShape {
             raw: raw.clone(),
             size: None,
             distance: None,
+            datatype: None,
             storage: kind(value.get("storage_type")),
             index: value.get("index").and_then(|index| word(index.get("index_type"))).unwrap_or_default(),
             quantization: None,

@@ -342,7 +342,6 @@ fn nonsense_in_small_files_is_damage() {
         ("city-map/tracker.dat", "", "\u{1}\0\0\0\u{1}\0\0\0\u{9}\0\0\0\0\0\0\0\u{4}\0\0\0"),
         ("payload_index/config.json", "\"mutability\"", "\"mutabilitx\""),
         ("payload_index.json", "keyword", "keyworc"),
-        ("wal/first-index", "", "{"),
         ("config.json", "flush_interval_sec", "flush_interval_see"),
         ("mutable_id_tracker.mappings", "", "\u{1}\0\0\0\0\0\0\0\0\u{7f}\u{7f}\u{7f}\u{7f}"),
         ("mutable_id_tracker.mappings", "", "\u{9}\0\0\0\0\0\0\0\0\0\0\0\0"),

@@ -91,6 +91,8 @@ enum Datatype {
     Float32,
     Float16,
     Uint8,
+    /// Of 1.19.
+    Turbo4,
 }
 
 #[derive(Deserialize)]

@@ -55,6 +55,9 @@ struct Pages {
     region_size_blocks: u64,
     #[serde(default)]
     compression: Option<Compression>,
+    /// Of 1.19: a storage that is only appended to has other numbers.
+    #[serde(default)]
+    mode: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +72,9 @@ enum Compression {
 /// What is wrong with it.
 pub fn pages(text: &[u8], of_payloads: bool, facts: &mut Facts) -> Checked {
     let config: Pages = needed(text)?;
+    if config.mode.is_some_and(|mode| mode != "mutable") {
+        return Ok(());
+    }
     if config.compression.is_none() && !of_payloads {
         return Err(Wrong::damage("it does not say whether its values are compressed"));
     }
@@ -146,6 +152,9 @@ pub fn of_index(kind: OfIndex, text: &[u8]) -> Checked {
     }
 }
 
+/// The version of a sparse index that is loaded: any other is built anew.
+const SPARSE_VERSION: &[u8] = b"0.2.0";
+
 /// Documents of a sparse index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OfSparse {
@@ -191,10 +200,14 @@ struct Dimensions {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn of_sparse(kind: OfSparse, text: &[u8]) -> Checked {
+pub fn of_sparse(kind: OfSparse, text: &[u8], facts: &mut Facts) -> Checked {
     match kind {
-        OfSparse::Version if !is_version(text) => Err(Wrong::mendable("it is no version")),
-        OfSparse::Version => Ok(()),
+        OfSparse::Version => {
+            if text != SPARSE_VERSION {
+                facts.insert(Fact::OtherVersion, 1);
+            }
+            if is_version(text) { Ok(()) } else { Err(Wrong::mendable("it is no version")) }
+        }
         OfSparse::Config => mendable::<SparseConfig>(text).map(drop),
         OfSparse::Dimensions => mendable::<Dimensions>(text).map(drop),
     }

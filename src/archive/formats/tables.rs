@@ -95,36 +95,31 @@ const LISTS: [u64; 2] = [24, 32];
 /// Bytes of a chunk of a list whose weights take one byte each.
 const SMALLEST_CHUNK: u64 = 136;
 
-/// Checks the headers of the lists of an `inverted_index.dat`. The first one says where they end.
-///
-/// # Errors
-/// What is wrong with them.
-pub fn posting_lists(head: &[u8], size: u64, facts: &mut Facts) -> Checked {
-    if size == 0 {
-        facts.insert(Fact::SoundPostingLists, 0);
-        return Ok(());
-    }
+/// Notes whether the headers of the lists of an `inverted_index.dat` are right. The first one says where they end.
+pub fn posting_lists(head: &[u8], size: u64, facts: &mut Facts) {
     // Which of the two it is stands in another file.
     let [plain, scaled] = LISTS.map(|header| lists_of(head, size, header));
-    let lists = match (plain, scaled) {
-        (Ok(lists), _) | (_, Ok(lists)) => lists,
-        (Err(plain), Err(scaled)) => return Err(if scaled.severity > plain.severity { scaled } else { plain }),
+    match (plain, scaled) {
+        (Ok(lists), _) | (_, Ok(lists)) => facts.insert(Fact::SoundPostingLists, lists),
+        (Err(plain), Err(scaled)) => facts.insert(Fact::UnsoundPostingLists, plain.max(scaled)),
     };
-    facts.insert(Fact::SoundPostingLists, lists);
-    Ok(())
 }
 
+/// A server notices that the index is wrong, and builds it anew; or it does not.
+const NOTICED: u64 = 1;
+const UNNOTICED: u64 = 2;
+
 /// How many lists there are, if their headers have so many bytes.
-fn lists_of(head: &[u8], size: u64, header: u64) -> Result<u64, Wrong> {
+fn lists_of(head: &[u8], size: u64, header: u64) -> Result<u64, u64> {
     let mut headers = head.chunks_exact(header as usize).map(|bytes| {
         let mut reader = Reader(bytes);
         let (start, _last_id) = (reader.u64().unwrap_or_default(), reader.u32());
         (start, u64::from(reader.u32().unwrap_or_default()), u64::from(reader.u32().unwrap_or_default()))
     });
-    let Some(mut list) = headers.next() else { return Err(Wrong::mendable("it is too short")) };
+    let Some(mut list) = headers.next() else { return Err(NOTICED) };
     let lists = list.0 / header;
     if list.0 % header != 0 || list.0 > size {
-        return Err(Wrong::misleading("its first list is not where it should be"));
+        return Err(UNNOTICED);
     }
     for n in 0..lists {
         let (start, ids, chunks) = list;
@@ -139,10 +134,10 @@ fn lists_of(head: &[u8], size: u64, header: u64) -> Result<u64, Wrong> {
         };
         let least = u128::from(start) + u128::from(ids) + u128::from(chunks) * u128::from(SMALLEST_CHUNK);
         if end > size || least > u128::from(end) {
-            return Err(Wrong::misleading(format!("list {n} is outside of it")));
+            return Err(UNNOTICED);
         }
         if chunks == 0 && (end - start - ids) % 8 != 0 {
-            return Err(Wrong::mendable(format!("list {n} has no whole number of entries")));
+            return Err(NOTICED);
         }
     }
     Ok(lists)
@@ -151,11 +146,19 @@ fn lists_of(head: &[u8], size: u64, header: u64) -> Result<u64, Wrong> {
 /// What does not fit among the files of an index.
 pub fn consistent(facts: &Facts) -> Option<(&'static str, Wrong)> {
     let fact = |fact| facts.get(&fact).copied();
-    if let (Some(said), Some(there)) = (fact(Fact::PostingLists), fact(Fact::SoundPostingLists))
-        && said != there
-    {
-        let what = format!("it counts {said} lists, and `inverted_index.dat` has {there}");
-        return Some(("inverted_index_config.json", Wrong::misleading(what)));
+    if fact(Fact::OtherVersion).is_none() {
+        let what = "a list is not where it should be";
+        match fact(Fact::UnsoundPostingLists) {
+            Some(NOTICED) => return Some(("inverted_index.dat", Wrong::mendable(what))),
+            Some(_) => return Some(("inverted_index.dat", Wrong::misleading(what))),
+            None => {}
+        }
+        if let (Some(said), Some(there)) = (fact(Fact::PostingLists), fact(Fact::SoundPostingLists))
+            && said != there
+        {
+            let what = format!("it counts {said} lists, and `inverted_index.dat` has {there}");
+            return Some(("inverted_index_config.json", Wrong::misleading(what)));
+        }
     }
     if let (Some(end), Some(bytes)) = (fact(Fact::RangeEnd), fact(Fact::RangeBytes))
         && end > bytes / 4
@@ -190,9 +193,10 @@ mod tests {
         };
         let judge = |first: Vec<u8>, second: Vec<u8>| {
             let mut facts = Facts::new();
-            posting_lists(&[first, second].concat(), 128, &mut facts).map(|()| facts[&Fact::SoundPostingLists])
+            posting_lists(&[first, second].concat(), 128, &mut facts);
+            consistent(&facts)
         };
-        assert_eq!(judge(list(48, 0, 0), list(88, 0, 0)), Ok(2));
+        assert_eq!(judge(list(48, 0, 0), list(88, 0, 0)), None);
         for (first, second) in [
             (list(49, 0, 0), list(88, 0, 0)),
             (list(48, 0, 0), list(1 << 40, 0, 0)),
@@ -200,7 +204,10 @@ mod tests {
             (list(48, 0, 1), list(88, 0, 0)),
             (list(48, 0, 0), list(89, 0, 0)),
         ] {
-            assert!(judge(first, second).is_err());
+            assert!(judge(first, second).is_some());
         }
+        let mut old = Facts::from([(Fact::OtherVersion, 1)]);
+        posting_lists(&list(49, 0, 0), 128, &mut old);
+        assert_eq!(consistent(&old), None, "another version is built anew");
     }
 }

@@ -45,3 +45,17 @@ pub fn index(text: &[u8]) -> Checked {
 pub fn segment(head: &[u8]) -> Checked {
     if head.is_empty() || head.starts_with(MAGIC) { Ok(()) } else { Err(Wrong::damage("it does not begin as a log does")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_begins_as_a_log() {
+        assert!(is_index("0/wal/first-index") && is_segment("wal/open-1") && is_segment("wal/closed-7") && !is_segment("wal"));
+        assert!(index(br#"{"ack_index":0}"#).is_ok());
+        assert!(index(b"{").is_err() && index(br#"{"ack_indey":0}"#).is_err());
+        assert!(segment(b"wal\0").is_ok() && segment(b"").is_ok());
+        assert!(segment(b"wam\0").is_err() && segment(b"wal\x01").is_err());
+    }
+}

@@ -163,7 +163,9 @@ pub(super) fn judge(segment: &mut Segment) {
         let is_of = |vector: &&StoredVector| {
             folder.strip_prefix(storage(vector, "vector_storage").as_str()).is_some_and(|rest| matches!(rest, "" | "/vectors"))
         };
-        vectors().find(is_of).and_then(|vector| vector.size)
+        // Elements of other types are packed in ways that are not known here.
+        let plain = |vector: &&StoredVector| matches!(vector.datatype.as_deref(), None | Some("float32" | "float16" | "uint8"));
+        vectors().find(is_of).filter(plain).and_then(|vector| vector.size)
     };
     for (file, wrong) in segment.companions.inconsistent(dim) {
         flaw(segment, &file, wrong);
