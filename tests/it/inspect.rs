@@ -98,6 +98,8 @@ async fn damaged_files_are_refused_before_anything_is_sent() {
         let ran = cli.run(&over).await;
         assert_eq!(ran.code, 7, "{name}: {ran:?}");
         assert!(ran.stderr.contains(words), "{name}: {ran:?}");
+        let ran = cli.run(&["snapshots", "upload", file.as_str(), "--to", "a/new", "--yes"]).await;
+        assert!(ran.code == 7 && ran.stderr.contains(words), "{name}: {ran:?}");
         assert_eq!(server.count("x").await, 200);
         let looked = cli.run(&["inspect", &file]).await;
         let expected = if matches!(name, "partial" | "full" | "shard") { 0 } else { 4 };

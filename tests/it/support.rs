@@ -117,7 +117,7 @@ pub struct RealQdrant {
     child: Child,
     url: String,
     key: Option<String>,
-    _home: TempDir,
+    home: TempDir,
 }
 
 /// Writes past the test harness's capture, so that a skipped test is seen.
@@ -149,6 +149,11 @@ impl RealQdrant {
         Self::start_as(None, true, None).await
     }
 
+    /// Removes the files that were uploaded for a collection: a server keeps them when the collection goes.
+    pub fn forget(&self, name: &str) {
+        let _ = std::fs::remove_dir_all(self.home.path().join("snapshots").join(name));
+    }
+
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|ended| ended.is_none())
@@ -159,7 +164,12 @@ impl RealQdrant {
             say("skipped: no qdrant");
             return None;
         };
-        let home = tempfile::tempdir().unwrap();
+        // One that is bounded restores hundreds of snapshots: in memory, where that can be, no disk is waited for.
+        let memory = Path::new("/dev/shm");
+        let home = match kib {
+            Some(_) if memory.is_dir() => tempfile::tempdir_in(memory).unwrap(),
+            _ => tempfile::tempdir().unwrap(),
+        };
         let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (http, grpc) = (free(), free());
         let mut command = match kib {
@@ -192,7 +202,7 @@ impl RealQdrant {
         }
         let child = command.spawn().unwrap();
         let url = format!("http://127.0.0.1:{http}");
-        let real = Self { child, url, key: key.map(str::to_owned), _home: home };
+        let real = Self { child, url, key: key.map(str::to_owned), home };
         qsnap::compose::install_crypto();
         let client = reqwest::Client::new();
         wait_until("a real qdrant is ready", Duration::from_secs(60), async || {
