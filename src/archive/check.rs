@@ -3,22 +3,11 @@
 //! vector or payload storage is accepted with `true`, and the points, vectors or payloads are gone).
 
 use crate::archive::contents::{Collection, Contents, Kind, Scope, Segment, Shard};
+pub use crate::archive::damage::Severity;
 use crate::archive::layout::Purpose;
 use crate::archive::shape::{SegmentShape, Shape};
 use serde::Serialize;
-
-/// How bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(usize)]
-pub enum Severity {
-    /// It restores, with something to know.
-    Look,
-    /// Whether it restores could not be judged.
-    Doubt,
-    /// It does not restore, or not whole.
-    Damage,
-}
+use std::collections::BTreeSet;
 
 /// What a flaw is about, for those who treat it in their own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,6 +71,10 @@ pub fn check(contents: &Contents) -> Check {
     if contents.kind == Kind::Partial {
         let advice = "it restores only on top of the state it was made against: it is no recovery point of its own";
         rules.look("", "it holds changed files only", advice);
+    }
+    if contents.behind > 0 {
+        let what = format!("{} follow the end of the archive", crate::domain::size::bytes(contents.behind));
+        rules.look("", what, "a server ignores them; the file is not as the server wrote it");
     }
     for (index, collection) in contents.collections.iter().enumerate() {
         let within = match contents.kind {
@@ -177,8 +170,11 @@ impl Rules {
             let within = shard.id.map_or_else(|| within.to_owned(), |id| format!("{within}{id}/"));
             self.shard(contents, collection, shard, &within, cut);
         }
-        if collection.shards.values().flat_map(|shard| shard.segments.values()).any(Segment::has_rocks) {
-            let advice = "1.18 and newer lose its points or refuse it: restore on 1.16 or 1.17, snapshot again, restore that";
+        if let (Some(shape), false) = (&collection.shape, cut) {
+            self.unnamed(shape, collection, within);
+        }
+        if collection.shards.values().flat_map(|shard| shard.segments.values()).any(Segment::needs_rocks) {
+            let advice = "1.18 and newer lose its points or refuse it, and so do the Linux release binaries of 1.16.2, 1.16.3 and 1.17.0: restore it on 1.16.1, snapshot again, restore that";
             let what = "its segments hold RocksDB data of 1.15 or older".to_owned();
             self.about(Topic::RocksDb, within, what, advice);
         }
@@ -199,6 +195,9 @@ impl Rules {
         if shape.custom_sharding && !collection.has_keys {
             self.damage(format!("{within}shard_key_mapping.json"), "it is not there, and the shards are named by keys", "");
         }
+        if collection.keys_unreadable {
+            self.keys_unreadable(shape.custom_sharding, within);
+        }
         for id in &named {
             if !collection.shards.contains_key(&Some(*id)) {
                 let what = format!("shard {id} is not there, and the configuration names it");
@@ -213,6 +212,35 @@ impl Rules {
         if stubs > 0 {
             let what = format!("{stubs} of {} shards are stubs: other nodes held them", collection.shards.len());
             self.about(Topic::Stubs, within, what, "the snapshots of the other nodes have the rest: restore those too");
+        }
+    }
+
+    /// Vectors of segments that the configuration does not name.
+    fn unnamed(&mut self, shape: &Shape, collection: &Collection, within: &str) {
+        let known = |name: &String| {
+            shape.vectors.iter().any(|vector| vector.name == *name)
+                || shape.sparse_vectors.iter().any(|vector| vector.name == *name)
+        };
+        let segments = collection.shards.values().flat_map(|shard| shard.segments.values());
+        let vectors = segments.filter_map(|segment| segment.shape.as_ref()).flat_map(|shape| &shape.vectors);
+        let unnamed: BTreeSet<&String> = vectors.map(|vector| &vector.name).filter(|name| !known(name)).collect();
+        for name in unnamed {
+            let name = if name.is_empty() { "the unnamed vector".to_owned() } else { format!("vector {name}") };
+            let (entry, what) = (format!("{within}config.json"), format!("it lacks {name}, which a segment has"));
+            // One vector may have been deleted (1.18); that all were is not likely.
+            match shape.vectors.is_empty() && shape.sparse_vectors.is_empty() {
+                true => self.damage(entry, what, "no server restores this"),
+                false => self.add(Severity::Doubt, entry, None, what, "a server may refuse it"),
+            }
+        }
+    }
+
+    /// Shard keys that cannot be read: a server looks at them only where there are some (1.16.3).
+    fn keys_unreadable(&mut self, needed: bool, within: &str) {
+        let (entry, what) = (format!("{within}shard_key_mapping.json"), "the shard keys cannot be read");
+        match needed {
+            true => self.damage(entry, what, "no server restores this"),
+            false => self.look(entry, what, "a server does not need them: the shards have no keys"),
         }
     }
 
@@ -272,8 +300,9 @@ impl Rules {
         if partial {
             return;
         }
-        for (file, what, advice) in &segment.flaws {
-            self.in_segment(&place, file, what, advice);
+        for flaw in &segment.flaws {
+            let entry = format!("{}{}", place.inside, flaw.file);
+            self.add(flaw.severity, entry, Some(place.offset), flaw.what.clone(), &flaw.advice);
         }
         self.id_tracker(segment, &place);
         self.storages(segment, &place);
@@ -288,6 +317,19 @@ impl Rules {
 
     fn id_tracker(&mut self, segment: &Segment, place: &Place) {
         if segment.has_rocks() || segment.is_empty() {
+            return;
+        }
+        if !segment.has_mappings && !segment.has_versions {
+            // A server that is killed before it writes them leaves the same, and has the points in its log (1.16.3): the
+            // files do not tell the two apart.
+            self.add(
+                Severity::Doubt,
+                format!("{}mutable_id_tracker.mappings", place.inside),
+                Some(place.offset),
+                "there are neither id mappings nor point versions, though there are vectors or payloads".to_owned(),
+                "a server that was killed leaves it so, and loses nothing; if the files were taken away, its points are lost without a \
+                 word: count them after the restore",
+            );
             return;
         }
         if !segment.has_mappings {
@@ -320,8 +362,7 @@ impl Rules {
         let named = |name: &str| if name.is_empty() { "the vector".to_owned() } else { format!("vector {name}") };
         for vector in &config.vectors {
             let Some(stored) = shape.vectors.iter().find(|stored| stored.name == vector.name && stored.size.is_some()) else {
-                let what = format!("{} of the configuration is not in this segment", named(&vector.name));
-                self.look(format!("{}segment.json", place.inside), what, "the segment and the configuration do not agree");
+                self.lacks(place, &named(&vector.name));
                 continue;
             };
             if stored.size != Some(vector.size) {
@@ -338,10 +379,17 @@ impl Rules {
         }
         for vector in &config.sparse_vectors {
             if !shape.vectors.iter().any(|stored| stored.name == vector.name && stored.size.is_none()) {
-                let what = format!("sparse vector {} of the configuration is not in this segment", vector.name);
-                self.look(format!("{}segment.json", place.inside), what, "the segment and the configuration do not agree");
+                self.lacks(place, &format!("sparse vector {}", vector.name));
             }
         }
+    }
+}
+
+impl Rules {
+    /// A segment without a vector of the configuration: 1.16.3 refuses it. Newer servers can add vectors.
+    fn lacks(&mut self, place: &Place, vector: &str) {
+        let (entry, what) = (format!("{}segment.json", place.inside), format!("{vector} of the configuration is not in it"));
+        self.add(Severity::Doubt, entry, Some(place.offset), what, "a server may refuse it");
     }
 }
 

@@ -3,14 +3,20 @@
 //! `page_0.dat`, `tracker.dat`, `bitmask.dat`, `gaps.dat` or `config.json` of the payload an upload costs the live
 //! collection; without `chunk_0.mmap` or `status.dat` of a vector storage it is accepted, and reading fails).
 
+use crate::archive::damage::Severity;
+use crate::archive::facts::{Fact, Facts};
+use crate::archive::formats::{DESTROYS, Format, Wrong, pointers, quantized, tables};
 use crate::archive::layout::{self, Purpose};
 use std::collections::BTreeMap;
 
 /// Folders that are remembered for one segment. One with a hundred vectors and a hundred indexes has a thousand.
 const MAX_FOLDERS: usize = 4_000;
 
+/// What a folder takes in memory beside its name, with a dozen facts.
+const FOLDER: usize = 640;
+
 /// One file of a storage, as a bit.
-type Files = u16;
+type Files = u32;
 
 const CONFIG: Files = 1;
 const STATUS: Files = 1 << 1;
@@ -20,9 +26,16 @@ const PAGE: Files = 1 << 4;
 const BITMASK: Files = 1 << 5;
 const GAPS: Files = 1 << 6;
 const FLAGS: Files = 1 << 7;
+const GRAPH: Files = 1 << 8;
+const LINKS: Files = 1 << 9;
+const HNSW: Files = 1 << 10;
+const QUANTIZED_CONFIG: Files = 1 << 11;
+const QUANTIZED_META: Files = 1 << 12;
+const IDS: Files = 1 << 13;
+const DELETED_IDS: Files = 1 << 14;
 
 /// Names of the bits, for what is said.
-const NAMES: [(Files, &str); 8] = [
+const NAMES: [(Files, &str); 15] = [
     (CONFIG, "config.json"),
     (STATUS, "status.dat"),
     (CHUNK, "chunk_0.mmap"),
@@ -31,10 +44,23 @@ const NAMES: [(Files, &str); 8] = [
     (BITMASK, "bitmask.dat"),
     (GAPS, "gaps.dat"),
     (FLAGS, "flags_a.dat"),
+    (GRAPH, "graph.bin"),
+    (LINKS, "links_compressed.bin"),
+    (HNSW, "hnsw_config.json"),
+    (QUANTIZED_CONFIG, "quantized.config.json"),
+    (QUANTIZED_META, "quantized.meta.json"),
+    (IDS, "id_tracker.mappings"),
+    (DELETED_IDS, "id_tracker.deleted"),
 ];
 
 /// A page storage, which payloads, sparse vectors and payload indexes use.
 const PAGES: Files = CONFIG | TRACKER | PAGE | BITMASK | GAPS;
+
+/// Most flags that a server makes room for, whatever their file holds: a gigabyte.
+const MAX_FLAGS: u64 = 1 << 33;
+
+/// Largest element of a chunk: an offset of a multivector has twelve bytes.
+const MAX_ELEMENT: u64 = 16;
 
 /// What is known of the files of one segment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,18 +68,15 @@ pub struct Companions {
     folders: BTreeMap<String, Folder>,
     /// A folder came that there was no room for: then nothing is said.
     overflow: bool,
+    /// About what it takes in memory, in bytes.
+    room: usize,
 }
 
 /// What is known of one folder.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Folder {
     files: Files,
-    /// How many items it says that it has.
-    items: Option<u64>,
-    /// Bytes of its flags: a bit each.
-    flags: u64,
-    /// How many flags it says that it has, and in which of its two files.
-    flagged: Option<(u64, u64)>,
+    facts: Facts,
 }
 
 /// A file that is missing beside others.
@@ -74,62 +97,92 @@ fn bit(name: &str) -> Files {
         "gaps.dat" => GAPS,
         "chunk_0.mmap" => CHUNK,
         "page_0.dat" => PAGE,
+        "graph.bin" => GRAPH,
+        "links.bin" | "links_compressed.bin" | "links_comp_vec.bin" => LINKS,
+        "hnsw_config.json" => HNSW,
+        "quantized.config.json" => QUANTIZED_CONFIG,
+        "quantized.meta.json" => QUANTIZED_META,
+        "id_tracker.mappings" => IDS,
+        "id_tracker.deleted" => DELETED_IDS,
         _ if name.starts_with("flags_") => FLAGS,
         _ => 0,
     }
 }
 
+/// What the size of a file tells.
+fn size_of(name: &str) -> Option<Fact> {
+    Some(match name {
+        "flags_a.dat" => Fact::FlagBytes,
+        "flags_b.dat" => Fact::SecondFlagBytes,
+        "bitmask.dat" => Fact::BitmaskBytes,
+        "gaps.dat" => Fact::GapBytes,
+        "quantized.data" => Fact::QuantizedBytes,
+        "points_map_ids.bin" => Fact::RangeBytes,
+        _ if name.starts_with("page_") => Fact::PageBytes,
+        _ => return None,
+    })
+}
+
+fn concerns(file: &str) -> bool {
+    !matches!(layout::purpose(file), Purpose::RocksDb | Purpose::Wal | Purpose::Meta | Purpose::Other)
+}
+
 impl Companions {
     /// Notes a file of a segment. `stored` are its bytes in the archive: an empty file is none.
     pub fn add(&mut self, file: &str, size: u64) {
-        let concerns = matches!(layout::purpose(file), Purpose::Vectors | Purpose::Payload | Purpose::PayloadIndex);
-        let Some((folder, name)) = file.rsplit_once('/').filter(|_| concerns) else { return };
-        let bit = if size == 0 { 0 } else { bit(name) };
-        if bit == 0 {
+        let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let (bit, fact) = (bit(name), size_of(name));
+        if size == 0 || !concerns(file) || (bit == 0 && fact.is_none()) {
             return;
         }
+        let Some(known) = self.folder(folder) else { return };
+        known.files |= bit;
+        if let Some(fact) = fact {
+            let largest = known.facts.entry(fact).or_default();
+            *largest = size.max(*largest);
+        }
+        if name.starts_with("page_") {
+            *known.facts.entry(Fact::Pages).or_default() += 1;
+        }
+    }
+
+    fn folder(&mut self, folder: &str) -> Option<&mut Folder> {
         if !self.folders.contains_key(folder) && self.folders.len() >= MAX_FOLDERS {
             self.overflow = true;
-            return;
+            return None;
         }
-        let known = self.folders.entry(folder.to_owned()).or_default();
-        known.files |= bit;
-        if bit == FLAGS {
-            known.flags = known.flags.max(size);
+        if !self.folders.contains_key(folder) {
+            self.room += FOLDER + folder.len();
+            self.folders.insert(folder.to_owned(), Folder::default());
         }
+        self.folders.get_mut(folder)
     }
 
-    /// Notes how many flags a folder says that it has, and in which of its two files.
-    pub fn flagged(&mut self, file: &str, count: u64, of: u64) {
-        if let Some((folder, _)) = file.rsplit_once('/')
-            && let Some(known) = self.folders.get_mut(folder)
-        {
-            known.flagged = Some((count, of));
-        }
-    }
-
-    /// Files that say more flags than there are. A server that loads one takes memory without end, or refuses what it has
-    /// begun to restore (measured on 1.16.3: one bit of a `status.dat`).
-    pub fn impossible(&self) -> Vec<String> {
-        let wrong = |folder: &Folder| {
-            let held = folder.flags.saturating_mul(8);
-            folder.flagged.is_some_and(|(count, of)| of > 1 || (folder.files & FLAGS != 0 && count > held))
-        };
-        self.folders.iter().filter(|(_, folder)| wrong(folder)).map(|(folder, _)| format!("{folder}/status.dat")).collect()
-    }
-
-    /// Notes how many items a storage says that it has.
-    pub fn counted(&mut self, file: &str, items: u64) {
-        if let Some((folder, _)) = file.rsplit_once('/')
-            && let Some(known) = self.folders.get_mut(folder)
-        {
-            known.items = Some(items);
+    /// Checks a file of `size` bytes that begins with `head`, and notes what it tells.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&mut self, file: &str, format: Format, head: &[u8], size: u64) -> Result<(), Wrong> {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match self.folder(folder) {
+            Some(known) => format.check(head, size, &mut known.facts),
+            None => Ok(()),
         }
     }
 
     /// About what it takes in memory, in bytes.
     pub fn room(&self) -> usize {
-        self.folders.keys().map(|folder| 128 + folder.len()).sum()
+        self.room
+    }
+
+    /// Whether no file was noted.
+    pub fn is_empty(&self) -> bool {
+        self.folders.is_empty() && !self.overflow
+    }
+
+    /// Whether there is a graph in this folder.
+    pub fn has_graph(&self, folder: &str) -> bool {
+        self.overflow || self.folders.get(folder).is_some_and(|folder| folder.files & (GRAPH | LINKS) != 0)
     }
 
     /// What is missing.
@@ -137,8 +190,56 @@ impl Companions {
         if self.overflow {
             return Vec::new();
         }
-        self.folders.iter().flat_map(|(folder, known)| missing_in(folder, known.files, known.items)).collect()
+        let items = |folder: &Folder| folder.facts.get(&Fact::Items).copied();
+        self.folders.iter().flat_map(|(folder, known)| missing_in(folder, known.files, items(known))).collect()
     }
+
+    /// What does not fit together. `dim` tells the dimensions of the vectors that a folder is of.
+    pub fn inconsistent(&self, dim: impl Fn(&str) -> Option<u64>) -> Vec<(String, Wrong)> {
+        let judge = |(folder, known): (&String, &Folder)| {
+            let facts = &known.facts;
+            let found = pointers::consistent(facts)
+                .or_else(|| flags(facts))
+                .or_else(|| chunks(facts, dim(folder).filter(|_| folder.ends_with("/vectors"))))
+                .or_else(|| quantized::consistent(facts, dim(folder)))
+                .or_else(|| tables::consistent(facts));
+            found.map(|(name, wrong)| (format!("{folder}/{name}"), wrong))
+        };
+        self.folders.iter().filter_map(judge).collect()
+    }
+}
+
+/// Flags: a server that is told of more than there are makes room for all of them (1.16.3: one bit of a `status.dat`
+/// takes all of its memory).
+fn flags(facts: &Facts) -> Option<(&'static str, Wrong)> {
+    let fact = |fact| facts.get(&fact).copied();
+    let (count, second) = (fact(Fact::Flags)?, fact(Fact::SecondFlags)?);
+    if second != 0 && fact(Fact::SecondFlagBytes).is_none() {
+        return Some(("status.dat", Wrong::damage("it says that the flags are in a file that is not there")));
+    }
+    let held = fact(Fact::FlagBytes).max(fact(Fact::SecondFlagBytes))?.saturating_mul(8);
+    if count <= held {
+        return None;
+    }
+    let what = "it counts more than its file of flags can hold";
+    if count > MAX_FLAGS {
+        return Some(("status.dat", Wrong::endless(what)));
+    }
+    let advice = "a server takes the flags that are missing for unset";
+    Some(("status.dat", Wrong { severity: Severity::Doubt, what: what.into(), advice }))
+}
+
+/// Chunks: a configuration that can be read is believed.
+fn chunks(facts: &Facts, of_vectors: Option<u64>) -> Option<(&'static str, Wrong)> {
+    let fact = |fact| facts.get(&fact).copied();
+    let (size, vectors, dim) = (fact(Fact::ChunkSize)?, fact(Fact::ChunkVectors)?, fact(Fact::ChunkDim)?);
+    let elements = vectors.checked_mul(dim).filter(|elements| *elements > 0);
+    let fits = elements.is_some_and(|elements| size % elements == 0 && size / elements <= MAX_ELEMENT);
+    if !fits {
+        return Some(("config.json", Wrong::damage("its numbers do not fit each other")));
+    }
+    let other = of_vectors.filter(|of_vectors| *of_vectors != dim)?;
+    Some(("config.json", Wrong::damage(format!("it is for vectors of {dim} dimensions, and `segment.json` says {other}"))))
 }
 
 fn missing_in(folder: &str, files: Files, items: Option<u64>) -> Vec<Missing> {
@@ -148,20 +249,28 @@ fn missing_in(folder: &str, files: Files, items: Option<u64>) -> Vec<Missing> {
     } else if matches!(last, "vectors" | "offsets") && files & (CONFIG | STATUS | CHUNK) != 0 {
         // An empty storage has no chunk yet (1.16.3).
         if items == Some(0) { CONFIG | STATUS } else { CONFIG | STATUS | CHUNK }
+    } else if files & (GRAPH | LINKS | HNSW) != 0 {
+        GRAPH | LINKS
+    } else if files & QUANTIZED_CONFIG != 0 {
+        QUANTIZED_META
+    } else if files & IDS != 0 {
+        DELETED_IDS
     } else if files & FLAGS != 0 {
         STATUS
-    } else if matches!(last, "deleted" | "has_values" | "is_null") && files & STATUS != 0 {
+    } else if matches!(last, "deleted" | "has_values" | "is_null" | "trues" | "falses") && files & STATUS != 0 {
         FLAGS
     } else {
         0
     };
-    let why = if folder.starts_with("payload_storage") || files & (TRACKER | PAGE) != 0 {
-        "a server fails to load the segment and has then already removed the live data"
+    let loaded = TRACKER | PAGE | GRAPH | LINKS | HNSW | QUANTIZED_CONFIG | IDS;
+    let why = if folder.starts_with("payload_storage") || files & loaded != 0 {
+        DESTROYS
     } else {
         "a server accepts this, and reading its points fails"
     };
     let absent = NAMES.iter().filter(|(bit, _)| needed & bit != 0 && files & bit == 0);
-    absent.map(|(_, name)| Missing { file: format!("{folder}/{name}"), why }).collect()
+    let path = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    absent.map(|(_, name)| Missing { file: path(name), why }).collect()
 }
 
 #[cfg(test)]
@@ -190,24 +299,34 @@ mod tests {
         assert_eq!(missing(&vectors), ["vector_storage/vectors/chunk_0.mmap"]);
         let mut empty = Companions::default();
         vectors.iter().for_each(|file| empty.add(file, 1));
-        empty.counted(vectors[1], 0);
+        empty.check(vectors[1], Format::Items, &[0; 8], 8).unwrap();
         assert!(empty.missing().is_empty(), "no vectors, no chunk");
+        assert_eq!(missing(&["vector_index-a/graph.bin"]), ["vector_index-a/links_compressed.bin"]);
+        assert_eq!(missing(&["vector_index/links.bin"]), ["vector_index/graph.bin"]);
+        assert_eq!(missing(&["vector_storage/quantized.config.json"]), ["vector_storage/quantized.meta.json"]);
+        assert_eq!(missing(&["id_tracker.mappings"]), ["id_tracker.deleted"]);
         assert_eq!(missing(&["vector_storage/deleted/flags_a.dat"]), ["vector_storage/deleted/status.dat"]);
         assert!(missing(&["vector_storage/matrix.dat", "payload_index/config.json", "vector_index/config.json"]).is_empty());
     }
 
     #[test]
     fn flags_that_cannot_be_there_are_told() {
-        let wrong = |count, of| {
+        let wrong = |count: u64, second: u64, others: &[&str]| {
             let mut companions = Companions::default();
-            companions.add("vector_storage/deleted/status.dat", 16);
-            companions.flagged("vector_storage/deleted/status.dat", count, of);
-            companions.add("vector_storage/deleted/flags_a.dat", 1 << 20);
-            companions.impossible()
+            let file = "vector_storage/deleted/status.dat";
+            companions.add(file, 16);
+            companions.check(file, Format::Flags, &[count.to_le_bytes(), second.to_le_bytes()].concat(), 16).unwrap();
+            others.iter().for_each(|name| companions.add(&format!("vector_storage/deleted/{name}"), 1 << 20));
+            let found = companions.inconsistent(|_| None);
+            found.into_iter().map(|(file, wrong)| (file, wrong.severity)).next()
         };
-        assert!(wrong(50, 0).is_empty() && wrong(8 << 20, 1).is_empty());
-        assert_eq!(wrong((8 << 20) + 1, 0), ["vector_storage/deleted/status.dat"]);
-        assert_eq!(wrong(50, 2).len(), 1);
+        let file = "vector_storage/deleted/status.dat".to_owned();
+        assert_eq!(wrong(50, 0, &["flags_a.dat"]), None);
+        assert_eq!(wrong(8 << 20, 1, &["flags_a.dat", "flags_b.dat"]), None);
+        // 1.16.3 makes the file longer, as long as it has the memory.
+        assert_eq!(wrong((8 << 20) + 1, 0, &["flags_a.dat"]), Some((file.clone(), Severity::Doubt)));
+        assert_eq!(wrong(1 << 52, 0, &["flags_a.dat"]), Some((file.clone(), Severity::Damage)));
+        assert_eq!(wrong(50, 1, &["flags_a.dat"]), Some((file, Severity::Damage)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a snapshot told about itself.
 
 use crate::archive::companions::Companions;
-use crate::archive::damage::Damage;
+use crate::archive::damage::{Damage, Severity};
 use crate::archive::layout::Purpose;
 use crate::archive::shape::{SegmentShape, Shape};
 use crate::archive::tree::Tree;
@@ -74,6 +74,19 @@ fn values<K, V: Serialize, S: serde::Serializer>(map: &BTreeMap<K, V>, serialize
     serializer.collect_seq(map.values())
 }
 
+/// Something that is wrong with a file of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SegmentFlaw {
+    /// How bad.
+    pub severity: Severity,
+    /// Path within the segment.
+    pub file: String,
+    /// What.
+    pub what: String,
+    /// What follows from it.
+    pub advice: String,
+}
+
 /// A segment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Segment {
@@ -109,8 +122,8 @@ pub struct Segment {
     pub versions: Option<u64>,
     /// Its archive is damaged so that nothing behind that could be read.
     pub broken_off: bool,
-    /// Files that are wrong or missing: path within the segment, what, and what follows from it.
-    pub flaws: Vec<(String, String, String)>,
+    /// Files that are wrong or missing.
+    pub flaws: Vec<SegmentFlaw>,
     /// Which files of its storages were seen, while it is read.
     #[serde(skip)]
     pub companions: Companions,
@@ -120,6 +133,15 @@ impl Segment {
     /// Whether RocksDB holds its ids, and perhaps its vectors and payloads.
     pub fn has_rocks(&self) -> bool {
         self.has_rocks_dump
+    }
+
+    /// Whether a server needs RocksDB to read it: it has a dump, or storages of a kind that only RocksDB keeps.
+    pub fn needs_rocks(&self) -> bool {
+        let kept_there = |shape: &Arc<SegmentShape>| {
+            matches!(shape.payload.as_str(), "in_memory" | "on_disk")
+                || shape.vectors.iter().any(|vector| matches!(vector.storage.as_str(), "Memory" | "on_disk"))
+        };
+        self.has_rocks_dump || self.shape.as_ref().is_some_and(kept_there)
     }
 
     /// Whether nothing was ever put into it: it has no id tracker then.
@@ -214,6 +236,8 @@ pub struct Collection {
     pub keys_as_map: bool,
     /// `shard_key_mapping.json` is there.
     pub has_keys: bool,
+    /// `shard_key_mapping.json` cannot be read.
+    pub keys_unreadable: bool,
     /// `payload_index.json` is there.
     pub has_payload_index: bool,
     /// `version.info` is there.
@@ -272,6 +296,8 @@ pub struct Contents {
     pub aliases: BTreeMap<String, String>,
     /// Where it is damaged, in the order of the file.
     pub damage: Vec<Damage>,
+    /// Bytes that follow its end and are no padding.
+    pub behind: u64,
     /// Entries by folder.
     #[serde(skip)]
     pub tree: Tree,

@@ -1,7 +1,20 @@
-//! Why an archive cannot be read to its end.
+//! What is wrong with an archive, and how bad that is.
 
 use serde::Serialize;
 use std::io;
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(usize)]
+pub enum Severity {
+    /// It restores, with something to know.
+    Look,
+    /// Whether it restores could not be judged.
+    Doubt,
+    /// It does not restore, or not whole.
+    Damage,
+}
 
 /// The first place where an archive is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -11,7 +11,7 @@ const SPARSE_STORAGES: &[&str] = &["on_disk", "mmap"];
 const VECTOR_INDEXES: &[&str] = &["plain", "hnsw"];
 const SPARSE_INDEXES: &[&str] = &["MutableRam", "ImmutableRam", "Mmap"];
 const PAYLOAD_STORAGES: &[&str] = &["in_memory", "on_disk", "mmap", "in_ram_mmap"];
-const DATATYPES: &[&str] = &["float32", "float16", "uint8"];
+const DATATYPES: &[&str] = &["float32", "float16", "uint8", "turbo4"];
 const QUANTIZATIONS: &[&str] = &["scalar", "product", "binary", "turbo"];
 const REPLICA_STATES: &[&str] = &[
     "Active",
@@ -197,13 +197,6 @@ pub fn replica_state(state: &Value) -> Vec<String> {
     problems.0
 }
 
-/// Whether a `version.info` is one: `0.6.0`.
-pub fn is_version(text: &[u8]) -> bool {
-    let text = std::str::from_utf8(text).unwrap_or_default().trim();
-    let parts: Vec<&str> = text.split('.').collect();
-    parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,11 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_states() {
-        assert!(is_version(b"0.6.0") && is_version(b"0.4.2\n"));
-        for bad in [&b""[..], b"zzzzz", b"0.6", b"0.6.x", b"\xff"] {
-            assert!(!is_version(bad));
-        }
+    fn states_and_collections() {
         assert!(replica_state(&json!({"is_local": true, "this_peer_id": 1, "peers": {"1": "Active"}})).is_empty());
         for bad in [
             json!(null),

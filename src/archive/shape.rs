@@ -68,6 +68,8 @@ pub struct StoredVector {
     pub size: Option<u64>,
     /// Distance, in the server's word.
     pub distance: Option<String>,
+    /// Type of its elements, in the server's word, where it is said.
+    pub datatype: Option<String>,
     /// Storage type, in the server's word.
     pub storage: String,
     /// Index type, in the server's word.
@@ -205,13 +207,17 @@ impl SegmentShape {
             Some(Value::Object(tagged)) => word(tagged.get("type")).unwrap_or_default(),
             _ => String::new(),
         };
-        let dense =
-            config.get("vector_data").ok_or("it has no `vector_data`")?.as_object().ok_or("its `vector_data` is no object")?;
-        let dense = dense.iter().map(|(raw, value)| StoredVector {
+        let dense = match config.get("vector_data") {
+            None => None,
+            Some(Value::Object(dense)) => Some(dense),
+            Some(_) => return Err("its `vector_data` is no object".into()),
+        };
+        let dense = dense.into_iter().flatten().map(|(raw, value)| StoredVector {
             name: name(raw),
             raw: raw.clone(),
             size: value.get("size").and_then(Value::as_u64),
             distance: word(value.get("distance")),
+            datatype: word(value.get("datatype")),
             storage: kind(value.get("storage_type")),
             index: kind(value.get("index")),
             quantization: quantization(value),
@@ -222,6 +228,7 @@ impl SegmentShape {
             raw: raw.clone(),
             size: None,
             distance: None,
+            datatype: None,
             storage: kind(value.get("storage_type")),
             index: value.get("index").and_then(|index| word(index.get("index_type"))).unwrap_or_default(),
             quantization: None,
@@ -271,7 +278,7 @@ mod tests {
         ] {
             assert!(Shape::read(&bad).is_err(), "{bad}");
         }
-        for bad in [json!({}), json!({"config": 1}), json!({"config": {}}), json!({"config": {"vector_data": []}})] {
+        for bad in [json!({}), json!({"config": 1}), json!({"config": {"vector_data": []}})] {
             assert!(SegmentShape::read(&bad).is_err(), "{bad}");
         }
     }

@@ -3,6 +3,7 @@
 use crate::archive::bytes::{Bytes, Expanded, Limited, fill};
 use crate::archive::damage::{Damage, Stop, Walked};
 use crate::archive::header::{self, BLOCK, EntryKind};
+use crate::archive::strange;
 use crate::domain::size::bytes as size_words;
 use crate::domain::text::{one_line, sanitise};
 
@@ -89,23 +90,12 @@ impl<'a> Walk<'a> {
         Stop::Damage(Damage { entry, offset: self.base.saturating_add(at), what, limit: true })
     }
 
-    fn block(&mut self) -> Walked<Option<[u8; BLOCK as usize]>> {
+    /// The next block, or the bytes that there are when they are fewer.
+    fn block(&mut self) -> Walked<Result<[u8; BLOCK as usize], Vec<u8>>> {
         let mut block = [0; BLOCK as usize];
         let n = fill(self.bytes, &mut block)?;
         self.at = self.at.saturating_add(n as u64);
-        Ok((n == block.len()).then_some(block))
-    }
-
-    /// What the first bytes are when they are no tar.
-    fn not_a_tar(block: &[u8]) -> &'static str {
-        match block {
-            [0x1f, 0x8b, ..] => "this is a gzip file: unpack it first (gunzip)",
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => "this is a zstd file: unpack it first (unzstd)",
-            [b'P', b'K', ..] => "this is a zip file",
-            [b'<', ..] => "this is an HTML or XML page: a proxy or a bucket answered instead of the server",
-            [b'{', ..] => "this is JSON: a server's answer was stored instead of a snapshot",
-            _ => "this is no tar archive",
-        }
+        Ok(if n == block.len() { Ok(block) } else { Err(block[..n].to_vec()) })
     }
 
     /// Entries so far, over all nested archives.
@@ -130,17 +120,16 @@ impl<'a> Walk<'a> {
         let (mut long_name, mut long_size) = (None, None);
         loop {
             let start = self.at;
-            let Some(block) = self.block()? else {
-                if !self.needs_end && self.at == start && start > 0 && long_name.is_none() && long_size.is_none() {
-                    self.ended = true;
-                    return Ok(None);
+            let block = match self.block()? {
+                Ok(block) => block,
+                Err(rest) => {
+                    let between = rest.is_empty() && long_name.is_none() && long_size.is_none();
+                    if !self.needs_end && between && start > 0 {
+                        self.ended = true;
+                        return Ok(None);
+                    }
+                    return Err(self.damage("", start, self.cut(start, &rest)));
                 }
-                let what = match (self.at, self.at == start) {
-                    (0, _) => "it is empty".to_owned(),
-                    (_, true) => format!("it is cut: no end blocks follow {}", self.last_entry()),
-                    (..) => format!("it is cut in the header that follows {}", self.last_entry()),
-                };
-                return Err(self.damage("", start, what));
             };
             if block.iter().all(|byte| *byte == 0) {
                 return self.end(start).map(|()| None);
@@ -148,7 +137,7 @@ impl<'a> Walk<'a> {
             let decoded = header::decode(&block).map_err(|what| {
                 let first = start == 0 && self.last.is_empty();
                 let what = match first && !block.starts_with(b"./") && what.contains("no tar header") {
-                    true => Self::not_a_tar(&block).to_owned(),
+                    true => strange::words(&block, true).unwrap_or_else(|| "this is no tar archive".into()),
                     false if self.last.is_empty() => what,
                     false => format!("after {}: {what}", self.last_entry()),
                 };
@@ -194,6 +183,18 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What is said of an archive that ends where a header should be: after `rest` of one.
+    fn cut(&self, start: u64, rest: &[u8]) -> String {
+        match (start, rest.is_empty()) {
+            (0, true) => "it is empty".to_owned(),
+            (0, false) if self.last.is_empty() => {
+                strange::words(rest, false).unwrap_or_else(|| "it is cut in its first header".into())
+            }
+            (_, true) => format!("it is cut: no end blocks follow {}", self.last_entry()),
+            (_, false) => format!("it is cut in the header that follows {}", self.last_entry()),
+        }
+    }
+
     fn last_entry(&self) -> String {
         if self.last.is_empty() { "its beginning".into() } else { sanitise(&format!("{}{}", self.within, self.last)) }
     }
@@ -201,12 +202,12 @@ impl<'a> Walk<'a> {
     /// Two blocks of zeros end an archive; what Qdrant pads behind them does not matter.
     fn end(&mut self, start: u64) -> Walked<()> {
         match self.block()? {
-            Some(block) if block.iter().all(|byte| *byte == 0) => {
+            Ok(block) if block.iter().all(|byte| *byte == 0) => {
                 self.ended = true;
                 Ok(())
             }
-            Some(_) => Err(self.damage("", start, format!("after {} a single block of zeros stands in it", self.last_entry()))),
-            None => Err(self.damage("", start, format!("it is cut in its end blocks, which follow {}", self.last_entry()))),
+            Ok(_) => Err(self.damage("", start, format!("after {} a single block of zeros stands in it", self.last_entry()))),
+            Err(_) => Err(self.damage("", start, format!("it is cut in its end blocks, which follow {}", self.last_entry()))),
         }
     }
 
@@ -243,7 +244,7 @@ impl<'a> Walk<'a> {
             if spans.len() > MAX_SPANS {
                 return Err(self.damage(&entry.path, start, format!("it has more than {MAX_SPANS} sparse parts")));
             }
-            let Some(block) = self.block()? else {
+            let Ok(block) = self.block()? else {
                 return Err(self.damage(&entry.path, start, "it is cut in its list of sparse parts"));
             };
             more = header::decode_spans(&block, &mut spans).map_err(|what| self.damage(&entry.path, start, what))?;
@@ -280,6 +281,17 @@ impl<'a> Walk<'a> {
         }
         content.truncate(n);
         Ok(content)
+    }
+
+    /// The beginning of the body of the entry that came last, `most` bytes of it, or fewer where it is shorter or cut.
+    ///
+    /// # Errors
+    /// [`Stop`]
+    pub fn head(&mut self, entry: &Entry, most: u64) -> Walked<Vec<u8>> {
+        let mut head = vec![0; entry.size.min(most) as usize];
+        let n = self.inside(entry, |bytes, _, _| Ok(fill(bytes, &mut head)?))?;
+        head.truncate(n);
+        Ok(head)
     }
 
     /// Lends the body of the entry that came last, holes filled in, with the counters and the offset where it

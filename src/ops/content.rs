@@ -13,6 +13,7 @@ use crate::ops::flow::Finding;
 use crate::ops::inspect::{self, Depth, InspectSpec, Inspected};
 use crate::ops::restore::RestoreSource;
 use crate::ops::services::Services;
+use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,14 @@ pub async fn read(services: &Services, point: &RestoreSource) -> Content {
         Ok(Ok(inspected)) => Content::Read(Box::new(inspected)),
         Ok(Err(problem)) => Content::Unread(problem),
         Err(_) => Content::TooLong,
+    }
+}
+
+/// Whether a local file has an end, although it does not end as a tar does: junk may follow, which a server ignores.
+pub async fn has_end(services: &Services, path: &Path) -> bool {
+    match read(services, &RestoreSource::File(path.to_owned())).await {
+        Content::Read(inspected) => inspected.check.as_ref().is_some_and(|check| check.damaged == 0),
+        Content::Unread(_) | Content::TooLong => false,
     }
 }
 
@@ -151,21 +160,31 @@ fn flaw_words(flaw: &Flaw) -> String {
     if flaw.entry.is_empty() { format!("{}{at}", flaw.what) } else { format!("{}: {}{at}", flaw.entry, flaw.what) }
 }
 
-/// 1.18 and newer lose the points of segments that RocksDB holds, or refuse them.
 fn rocks(inspected: &Inspected, target: Option<ServerVersion>) -> Option<Finding> {
     let collections = inspected.contents.collections.iter();
     let mut segments = collections.flat_map(|collection| collection.shards.values()).flat_map(|shard| shard.segments.values());
-    segments.any(Segment::has_rocks).then(|| {
-        let words = "its segments hold RocksDB data of 1.15 or older";
-        match target {
-            Some(version) if !version.at_least(1, 18) => Finding::good("format", format!("{words}, which {version} still reads")),
-            _ => Finding::block(
-                "format",
-                format!("{words}: 1.18 and newer lose its points or refuse it"),
-                "restore it on 1.16 or 1.17, take a snapshot there, and restore that",
+    segments.any(Segment::needs_rocks).then(|| rocks_on(target))
+}
+
+/// 1.18 and newer lose the points of segments that RocksDB holds, or refuse them. In 1.16 and 1.17 it depends on how the
+/// server was built, which it does not tell: some Linux release binaries came without RocksDB.
+fn rocks_on(target: Option<ServerVersion>) -> Finding {
+    let words = "its segments hold RocksDB data of 1.15 or older";
+    match target {
+        Some(version) if !version.at_least(1, 16) => Finding::good("format", format!("{words}, which {version} reads")),
+        Some(version) if !version.at_least(1, 18) => Finding::look(
+            "format",
+            format!(
+                "{words}, and {version} may not be able to read it: the release binaries of 1.16.2, 1.16.3 and 1.17.0 cannot"
             ),
-        }
-    })
+            "restore it to a new name first: that shows whether this server can",
+        ),
+        _ => Finding::block(
+            "format",
+            format!("{words}: 1.18 and newer lose its points or refuse it"),
+            "restore it on 1.16.1 or another server that reads RocksDB, take a snapshot there, and restore that",
+        ),
+    }
 }
 
 /// A server that is older than what wrote the snapshot.
@@ -178,4 +197,25 @@ fn newer(inspected: &Inspected, target: Option<ServerVersion>) -> Option<Finding
             "upgrade the target first; an older server may destroy what is there before it notices",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::flow::Level;
+
+    #[test]
+    fn rocksdb_data_is_read_by_some_servers_only() {
+        for (version, level) in [
+            (Some("1.15.5"), Level::Good),
+            (Some("1.16.1"), Level::Look),
+            (Some("1.16.3"), Level::Look),
+            (Some("1.17.1"), Level::Look),
+            (Some("1.18.0"), Level::Block),
+            (None, Level::Block),
+        ] {
+            let finding = rocks_on(version.and_then(ServerVersion::parse));
+            assert_eq!(finding.level, level, "{version:?}: {finding:?}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobContext;
 use crate::ops::beside::beside;
 use crate::ops::bring::{self, Cargo, bring_fresh, expectation, with_source};
+use crate::ops::content;
 use crate::ops::deliver::{Delivered, Destination, Origin, Route, unwatched};
 use crate::ops::first_route::{End, first_route};
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
@@ -415,6 +416,7 @@ async fn open(services: &Services, resolved: &Resolved, steps: &mut Steps<'_>) -
             job.progress.phase("hash", Some(*size));
             let hashing = async {
                 let (size, sha256, ended) = hash_file(path, &job.progress).await?;
+                let ended = ended || content::has_end(services, path).await;
                 let vouched = judge_file(services, path, &sha256, ended)?;
                 Ok((size, sha256, vouched))
             };

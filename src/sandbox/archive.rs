@@ -52,6 +52,12 @@ impl Vectors {
         Self { dense, sparse: sparse.collect() }
     }
 
+    /// Dimensions of the vectors of a folder; 1 for sparse ones.
+    fn dim(&self, folder: &str) -> u64 {
+        let name = folder.strip_prefix("vector_storage-").unwrap_or_default();
+        self.dense.get(name).and_then(|vector| vector["size"].as_u64()).unwrap_or(1)
+    }
+
     /// Folders of their storages; the first takes the filler.
     fn folders(&self) -> Vec<String> {
         let folder = |name: &String| if name.is_empty() { "vector_storage".to_owned() } else { format!("vector_storage-{name}") };
@@ -167,7 +173,9 @@ fn write_shard(
             header.set_size(0);
             tar.append_data(&mut header, format!("{prefix}wal/"), std::io::empty())?;
         }
-        append(tar, &format!("{prefix}wal/open-1"), &[0; 4096])?;
+        let mut log = [0; 4096];
+        log[..3].copy_from_slice(b"wal");
+        append(tar, &format!("{prefix}wal/open-1"), &log)?;
     }
     append(tar, &format!("{prefix}replica_state.json"), shard.replica_state.to_string().as_bytes())?;
     append(tar, &format!("{prefix}shard_config.json"), br#"{"type":"ReplicaSet"}"#)
@@ -194,8 +202,16 @@ fn segment_files(shard: &ShardPicture, replica: &Replica) -> Vec<(String, Vec<u8
     let segment = json!({"initial_version": null, "version": replica.version,
         "config": {"vector_data": shard.vectors.dense, "sparse_vector_data": shard.vectors.sparse,
             "payload_storage_type": {"type": "mmap"}}});
-    let mut files: Vec<(String, Vec<u8>)> =
-        shard.vectors.folders().into_iter().map(|folder| (format!("{folder}/vectors/config.json"), b"{}".to_vec())).collect();
+    let mut files: Vec<(String, Vec<u8>)> = shard
+        .vectors
+        .folders()
+        .into_iter()
+        .map(|folder| {
+            let dim = shard.vectors.dim(&folder);
+            let config = json!({"chunk_size_bytes": 4096 * dim, "chunk_size_vectors": 1024, "dim": dim});
+            (format!("{folder}/vectors/config.json"), config.to_string().into_bytes())
+        })
+        .collect();
     // How many vectors there are in the chunks, of which only the first storage has one, and only with filler.
     let first = shard.vectors.folders().into_iter().next();
     files.extend(shard.vectors.folders().into_iter().map(|folder| {
@@ -205,12 +221,18 @@ fn segment_files(shard: &ShardPicture, replica: &Replica) -> Vec<(String, Vec<u8
     }));
     files.extend([
         ("payload_storage/points.ndjson".into(), lines),
-        ("mutable_id_tracker.mappings".into(), vec![0; replica.points.len() * 13]),
+        ("mutable_id_tracker.mappings".into(), mappings(replica.points.len())),
         ("mutable_id_tracker.versions".into(), vec![0; replica.points.len() * 8]),
         ("segment.json".into(), segment.to_string().into_bytes()),
         ("version.info".into(), b"0.6.0".to_vec()),
     ]);
     files
+}
+
+/// An insertion for each point, in the form of 1.16.3.
+fn mappings(points: usize) -> Vec<u8> {
+    let insertion = |n: u32| [&[1][..], &u64::from(n).to_le_bytes(), &n.to_le_bytes()].concat();
+    (0..points as u32).flat_map(insertion).collect()
 }
 
 fn append_segment(

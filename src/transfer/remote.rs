@@ -171,17 +171,31 @@ pub struct Through {
     progress: Progress,
     hasher: Sha256,
     came: u64,
+    /// The end came: a stream must not be asked again.
+    ended: bool,
 }
 
 impl Through {
     /// Must be made within a runtime, and read outside of its tasks.
     pub fn new(body: Body, progress: Progress, stop: CancellationToken) -> Self {
-        Self { body, chunk: Bytes::new(), runtime: Handle::current(), stop, progress, hasher: Sha256::new(), came: 0 }
+        Self {
+            body,
+            chunk: Bytes::new(),
+            runtime: Handle::current(),
+            stop,
+            progress,
+            hasher: Sha256::new(),
+            came: 0,
+            ended: false,
+        }
     }
 
     /// Has the next bytes at hand, or says that there are none.
     fn next(&mut self) -> io::Result<bool> {
         while self.chunk.is_empty() {
+            if self.ended {
+                return Ok(false);
+            }
             let work = async {
                 tokio::select! {
                     () = self.stop.cancelled() => Some(Err(io::Error::other("stopped"))),
@@ -194,7 +208,7 @@ impl Through {
                     self.hasher.update(&self.chunk);
                     self.came += self.chunk.len() as u64;
                 }
-                None => return Ok(false),
+                None => self.ended = true,
             }
         }
         Ok(true)

@@ -134,10 +134,12 @@ pub fn edited(bytes: &[u8], edit: &Edit<'_>, within: &str) -> Vec<u8> {
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().display().to_string();
+        let size = entry.size();
         let mut content = Vec::new();
-        std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
-        // Holes stay out of the copies: what is in them does not matter here.
-        content.truncate(100_000.max(if path.ends_with(".tar") { usize::MAX } else { 0 }));
+        // What is far behind is zeros: it stays a hole.
+        let most = if path.ends_with(".tar") { u64::MAX } else { 100_000 };
+        std::io::Read::read_to_end(&mut std::io::Read::take(&mut entry, most), &mut content).unwrap();
+        let kept = content.len();
         let full = format!("{within}{path}");
         if path.ends_with(".tar") {
             content = edited(&content, edit, &format!("{full}/"));
@@ -146,6 +148,15 @@ pub fn edited(bytes: &[u8], edit: &Edit<'_>, within: &str) -> Vec<u8> {
             let mut header = tar::Header::new_gnu();
             header.set_mode(0o644);
             header.set_size(content.len() as u64);
+            if size > most && content.len() == kept {
+                header.set_entry_type(tar::EntryType::GNUSparse);
+                let gnu = header.as_gnu_mut().unwrap();
+                gnu.sparse[0].set_offset(0);
+                gnu.sparse[0].set_length(kept as u64);
+                gnu.sparse[1].set_offset(size);
+                gnu.sparse[1].set_length(0);
+                gnu.set_real_size(size);
+            }
             out.append_data(&mut header, path.strip_prefix(within).unwrap_or(&path), content.as_slice()).unwrap();
         }
     }
@@ -261,23 +272,57 @@ fn a_flood_of_remarks_hides_no_damage() {
     assert!(found.flaws.iter().any(|flaw| flaw.entry.ends_with("segment.json")), "{:?}", found.flaws.first());
 }
 
+/// Other words in the files whose path ends so, or all of them others.
+fn swapped<'a>(ending: &'a str, from: &'a str, to: &'a str) -> impl Fn(&str, Vec<u8>) -> Vec<(String, Vec<u8>)> + 'a {
+    move |path, content| {
+        let content = match (path.ends_with(ending), from) {
+            (true, "") => to.as_bytes().to_vec(),
+            (true, _) => String::from_utf8(content).unwrap().replace(from, to).into_bytes(),
+            (false, _) => content,
+        };
+        vec![(path.to_owned(), content)]
+    }
+}
+
+/// The same snapshot with the ids of its points in a dump of RocksDB.
+pub fn with_rocks(bytes: &[u8]) -> Vec<u8> {
+    edited(
+        bytes,
+        &|path, content| {
+            let path =
+                path.replace("mutable_id_tracker.mappings", "db_backup/1").replace("mutable_id_tracker.versions", "db_backup/2");
+            vec![(path, content)]
+        },
+        "",
+    )
+}
+
+/// What follows the end of an archive is ignored by a server (1.16.3), and is no damage.
+#[test]
+fn what_follows_the_end_is_told_and_no_damage() {
+    let plain = fixture("plain.snapshot");
+    for junk in [vec![b'x'; 100], vec![b'x'; 512], vec![7; 1 << 20], plain.clone()] {
+        let found = judge(&[plain.clone(), junk].concat());
+        assert!(found.whole && found.flaws.len() == 1, "{found:#?}");
+        assert!(found.flaws[0].what.contains("follow the end of the archive"), "{found:#?}");
+    }
+    assert!(judge(&[plain, vec![0; 99_999]].concat()).flaws.is_empty(), "zeros are padding");
+}
+
+/// What a server makes again is no damage (1.16.3): it restores the same points.
+#[test]
+fn what_a_server_makes_again_is_no_damage() {
+    let plain = fixture("plain.snapshot");
+    for (ending, to) in [("vector_storage/vectors/config.json", "{"), ("shard_key_mapping.json", "_]")] {
+        let found = judge(&edited(&plain, &swapped(ending, "", to), ""));
+        assert!(found.whole && found.flaws.len() == 1 && found.flaws[0].entry.ends_with(ending), "{ending}: {found:#?}");
+    }
+}
+
 #[test]
 fn nonsense_in_small_files_is_damage() {
     let plain = fixture("plain.snapshot");
-    let swap = |ending: &'static str, from: &'static str, to: &'static str| {
-        edited(
-            &plain,
-            &|path, content| {
-                let content = match (path.ends_with(ending), from) {
-                    (true, "") => to.as_bytes().to_vec(),
-                    (true, _) => String::from_utf8(content).unwrap().replace(from, to).into_bytes(),
-                    (false, _) => content,
-                };
-                vec![(path.to_owned(), content)]
-            },
-            "",
-        )
-    };
+    let swap = |ending: &'static str, from: &'static str, to: &'static str| edited(&plain, &swapped(ending, from, to), "");
     for (ending, from, to) in [
         ("replica_state.json", "", "null"),
         ("replica_state.json", "Active", "Bogus"),
@@ -291,6 +336,15 @@ fn nonsense_in_small_files_is_damage() {
         ("mutable_id_tracker.versions", "", ""),
         ("mutable_id_tracker.versions", "", "1234567"),
         ("vectors/chunk_0.mmap", "", ""),
+        ("vectors/config.json", "\"dim\":4", "\"dim\":5"),
+        ("city-map/config.json", "block_size_bytes", "block_sise_bytes"),
+        ("city-map/config.json", "\"block_size_bytes\":16", "\"block_size_bytes\":17"),
+        ("city-map/tracker.dat", "", "\u{1}\0\0\0\u{1}\0\0\0\u{9}\0\0\0\0\0\0\0\u{4}\0\0\0"),
+        ("payload_index/config.json", "\"mutability\"", "\"mutabilitx\""),
+        ("payload_index.json", "keyword", "keyworc"),
+        ("config.json", "flush_interval_sec", "flush_interval_see"),
+        ("mutable_id_tracker.mappings", "", "\u{1}\0\0\0\0\0\0\0\0\u{7f}\u{7f}\u{7f}\u{7f}"),
+        ("mutable_id_tracker.mappings", "", "\u{9}\0\0\0\0\0\0\0\0\0\0\0\0"),
     ] {
         let found = judge(&swap(ending, from, to));
         assert!(!found.whole && found.damaged > 0, "{ending} {to}: {}", found.verdict);
@@ -440,11 +494,18 @@ fn names_that_lead_elsewhere_and_doubles_are_damage() {
 fn other_files_are_told_apart() {
     for (bytes, what) in [
         (&b""[..], "empty"),
-        (&[0x1f, 0x8b, 8, 0][..], "cut in the header"),
+        (&[0x1f, 0x8b, 8, 0][..], "gzip"),
+        (&b"Must provide an API key or an Authorization bearer token"[..], "\u{2018}Must provide an API key"),
+        (&b"{\"status\":{\"error\":\"Not found\"}}"[..], "JSON: a server's answer"),
+        (&b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"[..], "git lfs pull"),
+        (&b"<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>"[..], "NoSuchKey"),
+        (&[0x28, 0xb5, 0x2f, 0xfd, 4, 0][..], "zstd"),
+        (&b"0/segments/4de064cd"[..], "cut in its first header"),
         (&[&[0x1f, 0x8b, 8, 0][..], &[7; 600]].concat()[..], "gzip"),
         (&[&b"<html><h1>502 Bad Gateway"[..], &[b' '; 600]].concat()[..], "HTML"),
         (&[&b"{\"status\":"[..], &[b' '; 600]].concat()[..], "JSON"),
-        (&[b'x'; 2000][..], "no tar archive"),
+        (&[b'x'; 2000][..], "a text"),
+        (&[0xff; 2000][..], "no tar archive"),
         (&[0; 1024][..], "nothing in it is of a Qdrant snapshot"),
     ] {
         let found = judge(bytes);
@@ -485,17 +546,12 @@ fn layouts_of_old_versions_are_read() {
     assert!(check(&contents).whole, "{:#?}", check(&contents));
     assert_eq!(bounds(&contents).at_most.unwrap().version, (1, 11));
     // Segments of 1.15 and older hold RocksDB.
-    let rocks = edited(
-        &plain,
-        &|path, content| {
-            let path =
-                path.replace("mutable_id_tracker.mappings", "db_backup/1").replace("mutable_id_tracker.versions", "db_backup/2");
-            vec![(path, content)]
-        },
-        "",
-    );
-    let found = judge(&rocks);
-    assert!(found.whole && found.flaws.iter().any(|flaw| flaw.what.contains("RocksDB")), "{found:#?}");
+    let rocks = with_rocks(&plain);
+    let tells = |bytes: &[u8]| judge(bytes).flaws.iter().any(|flaw| flaw.what.contains("RocksDB"));
+    assert!(judge(&rocks).whole && tells(&rocks), "{:#?}", judge(&rocks));
+    // So do segments whose storages are of a kind that RocksDB keeps, whatever became of its dump.
+    let kept = edited(&plain, &swapped("segment.json", "InRamChunkedMmap", "Memory"), "");
+    assert!(tells(&kept) && !tells(&plain), "{:#?}", judge(&kept));
 }
 
 #[test]

@@ -90,6 +90,7 @@ async fn damaged_files_are_refused_before_anything_is_sent() {
         ("full", fixture("full-storage.snapshot"), "it is a full snapshot"),
         ("shard", fixture("plain-shard.snapshot"), "it is a shard snapshot"),
         ("html", b"<html>502 Bad Gateway</html>".repeat(60), "HTML"),
+        ("text", b"Must provide an API key".to_vec(), "Must provide an API key"),
     ] {
         let file = format!("./{name}.snapshot");
         std::fs::write(cli.path(&file), bytes).unwrap();
@@ -97,6 +98,8 @@ async fn damaged_files_are_refused_before_anything_is_sent() {
         let ran = cli.run(&over).await;
         assert_eq!(ran.code, 7, "{name}: {ran:?}");
         assert!(ran.stderr.contains(words), "{name}: {ran:?}");
+        let ran = cli.run(&["snapshots", "upload", file.as_str(), "--to", "a/new", "--yes"]).await;
+        assert!(ran.code == 7 && ran.stderr.contains(words), "{name}: {ran:?}");
         assert_eq!(server.count("x").await, 200);
         let looked = cli.run(&["inspect", &file]).await;
         let expected = if matches!(name, "partial" | "full" | "shard") { 0 } else { 4 };
@@ -129,6 +132,35 @@ async fn snapshots_of_a_real_server_are_whole() {
     for same in ["kind", "collections", "check", "entries", "size"] {
         assert_eq!(ranged[same], found[same], "{same}: by ranges as read through");
     }
+}
+
+/// A server stops at the end of an archive: what follows it is no reason to refuse it, for a check or for a restore.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_the_end_is_restored_as_a_server_restores_it() {
+    let Some(server) = RealQdrant::start(None).await else { return };
+    server.fill("x", 50).await;
+    server.raw("POST", "/collections/x/snapshots", json!({})).await;
+    let link = format!("{}/collections/x/snapshots/{}", server.url(), server.snapshots("x").await[0]);
+    let mut bytes = reqwest::get(link).await.unwrap().bytes().await.unwrap().to_vec();
+    bytes.extend([b'x'; 777]);
+    let cli = Cli::for_servers(&[("a", &server)]);
+    std::fs::write(cli.path("junk.snapshot"), bytes).unwrap();
+    let looked = cli.run(&["inspect", "./junk.snapshot", "--check"]).await;
+    assert!(looked.code == 0 && looked.stdout.contains("777 B follow the end"), "{looked:?}");
+    let ran = cli.run(&["restore", "./junk.snapshot", "--to", "a/y", "--yes"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(server.count("y").await, 50);
+}
+
+/// 1.16.3 does not tell whether it was built with RocksDB.
+#[tokio::test(flavor = "multi_thread")]
+async fn rocksdb_data_is_not_promised_to_be_read() {
+    let Some(server) = RealQdrant::start(None).await else { return };
+    let cli = Cli::for_servers(&[("a", &server)]);
+    let rocks = crate::archive::with_rocks(&fixture("plain.snapshot"));
+    std::fs::write(cli.path("rocks.snapshot"), rocks).unwrap();
+    let plan = cli.run(&["restore", "./rocks.snapshot", "--to", "a/x", "--dry-run"]).await;
+    assert!(plan.code == 0 && plan.stdout.contains("may not be able to read it"), "{plan:?}");
 }
 
 /// Archives that are made to hurt: each must get its verdict in little memory and little time.

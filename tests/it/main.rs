@@ -25,6 +25,7 @@ mod line;
 mod measure;
 mod memory;
 mod moments;
+mod mutations;
 mod nodes;
 mod pair;
 mod proxies;

@@ -126,7 +126,7 @@ pub struct RealQdrant {
     child: Child,
     url: String,
     key: Option<String>,
-    _home: TempDir,
+    home: TempDir,
 }
 
 /// Writes past the test harness's capture, so that a skipped test is seen.
@@ -146,28 +146,55 @@ pub fn real_binary() -> Option<PathBuf> {
 impl RealQdrant {
     /// Starts one, or says that there is none.
     pub async fn start(key: Option<&str>) -> Option<Server> {
-        Self::start_as(key, false, &[]).await
+        Self::start_as(key, false, &[], None).await
     }
 
     /// The same with settings, as environment variables of the server.
     pub async fn start_with(key: Option<&str>, settings: &[(&str, &str)]) -> Option<Server> {
-        Self::start_as(key, false, settings).await
+        Self::start_as(key, false, settings, None).await
+    }
+
+    /// Starts one that cannot take more than this many KiB of address space: some damage makes a server take all.
+    pub async fn start_bounded(kib: u64) -> Option<Server> {
+        Self::start_as(None, false, &[], Some(kib)).await
     }
 
     /// A cluster of one: shard keys can be made there.
     pub async fn start_cluster() -> Option<Server> {
-        Self::start_as(None, true, &[]).await
+        Self::start_as(None, true, &[], None).await
     }
 
-    async fn start_as(key: Option<&str>, cluster: bool, settings: &[(&str, &str)]) -> Option<Server> {
+    /// Removes the files that were uploaded for a collection: a server keeps them when the collection goes.
+    pub fn forget(&self, name: &str) {
+        let _ = std::fs::remove_dir_all(self.home.path().join("snapshots").join(name));
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    async fn start_as(key: Option<&str>, cluster: bool, settings: &[(&str, &str)], kib: Option<u64>) -> Option<Server> {
         let Some(binary) = real_binary() else {
             say("skipped: no qdrant");
             return None;
         };
-        let home = tempfile::tempdir().unwrap();
+        // One that is bounded restores hundreds of snapshots: in memory, where that can be, no disk is waited for.
+        let memory = Path::new("/dev/shm");
+        let home = match kib {
+            Some(_) if memory.is_dir() => tempfile::tempdir_in(memory).unwrap(),
+            _ => tempfile::tempdir().unwrap(),
+        };
         let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let (http, grpc) = (free(), free());
-        let mut command = Command::new(binary);
+        let mut command = match kib {
+            None => Command::new(binary),
+            Some(kib) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "ulimit -v \"$1\" && exec \"$2\"", "sh"]).arg(kib.to_string()).arg(binary);
+                shell
+            }
+        };
         command
             .current_dir(home.path())
             .env("QDRANT__SERVICE__HOST", "127.0.0.1")
@@ -191,7 +218,7 @@ impl RealQdrant {
         }
         let child = command.spawn().unwrap();
         let url = format!("http://127.0.0.1:{http}");
-        let real = Self { child, url, key: key.map(str::to_owned), _home: home };
+        let real = Self { child, url, key: key.map(str::to_owned), home };
         qsnap::compose::install_crypto();
         let client = reqwest::Client::new();
         wait_until("a real qdrant is ready", Duration::from_secs(60), async || {
