@@ -101,7 +101,7 @@ pub async fn plan(services: &Services, spec: CopySpec) -> Result<Plan, Problem> 
     findings.extend(source_findings(&from, &info));
     findings.extend(to.copy_findings(overwrites, &info));
     let limited = services.limited(&[&source.instance, &target.instance]);
-    let (route, why) = first_route(spec.route, Some(from.end()), to.end(), limited);
+    let (route, why) = first_route(spec.route, Some(from.end().with_collection(&source.collection)), to.end(), limited);
     if route == Route::Url && from.connection.access.api_key.is_some() && source.instance != target.instance {
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
     }

@@ -275,7 +275,7 @@ pub(in crate::ops) async fn deliver(
             let limited = services.limited(&[&address.instance, &destination.address.instance]);
             let (route, reason) = first_route(
                 asked,
-                Some(End::of(connection, source.url())),
+                Some(End::of(connection, source.url()).with_snapshot(&snapshot.name)),
                 End::of(&destination.connection, destination.node()?.url()),
                 limited,
             );

@@ -1,5 +1,6 @@
 //! Which route the bytes take first, and why. Pure.
 
+use crate::domain::ids::{CollectionName, SnapshotName};
 use crate::domain::instance::Instance;
 use crate::domain::secret::SafeUrl;
 use crate::ops::deliver::Route;
@@ -11,18 +12,43 @@ pub(in crate::ops) struct End<'a> {
     instance: &'a Instance,
     url: &'a SafeUrl,
     reachable_as: Option<&'a SafeUrl>,
+    /// Bytes in the name of the snapshot that is fetched.
+    name: usize,
 }
+
+/// Longest name of a snapshot that a server can fetch: it keeps the download under that name and 16 bytes more, and a file's
+/// name has at most 255 (1.16.3).
+const LONGEST_FETCHED: usize = 239;
+
+/// What a server puts behind a collection's name: peer, time, ending; at most.
+const NAME_OF_SNAPSHOT: usize = 50;
 
 impl<'a> End<'a> {
     /// The node of this address.
     pub(in crate::ops) fn of(connection: &'a Connection, url: &'a SafeUrl) -> Self {
         let index = connection.nodes.iter().position(|node| node.url() == url);
         let reachable_as = index.and_then(|index| connection.instance.reachable_as(index));
-        Self { instance: &connection.instance, url, reachable_as }
+        Self { instance: &connection.instance, url, reachable_as, name: 0 }
+    }
+
+    /// The same, where this snapshot comes from it.
+    pub(in crate::ops) fn with_snapshot(self, name: &SnapshotName) -> Self {
+        Self { name: name.raw().len(), ..self }
+    }
+
+    /// The same, where a snapshot of this collection will come from it.
+    pub(in crate::ops) fn with_collection(self, name: &CollectionName) -> Self {
+        Self { name: name.raw().len() + NAME_OF_SNAPSHOT, ..self }
     }
 
     /// Why another server should not be told to fetch from here, unless it is asked for.
     fn out_of_reach(&self, target: &Self) -> Option<String> {
+        if self.name > LONGEST_FETCHED {
+            let bytes = self.name;
+            return Some(format!(
+                "the snapshot's name has {bytes} bytes: a server cannot fetch one with more than {LONGEST_FETCHED}"
+            ));
+        }
         if self.reachable_as.is_some() {
             return None;
         }
@@ -70,8 +96,8 @@ mod tests {
     fn auto(source: &Instance, from: &str, reachable_as: Option<&str>, target: &Instance, to: &str) -> (Route, String) {
         let parse = |text: &str| SafeUrl::parse_node(text).unwrap();
         let (from, to, reachable_as) = (parse(from), parse(to), reachable_as.map(parse));
-        let source = End { instance: source, url: &from, reachable_as: reachable_as.as_ref() };
-        let target = End { instance: target, url: &to, reachable_as: None };
+        let source = End { instance: source, url: &from, reachable_as: reachable_as.as_ref(), name: 0 };
+        let target = End { instance: target, url: &to, reachable_as: None, name: 0 };
         first_route(Route::Auto, Some(source), target, false)
     }
 

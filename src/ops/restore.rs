@@ -153,7 +153,12 @@ pub async fn plan(services: &Services, spec: RestoreSpec) -> Result<Plan, Proble
         Found::Snapshot(address, _) => services.limited(&[&address.instance, &spec.target.instance]),
         Found::File { .. } => false,
     };
-    let source_end = source_node.as_ref().map(|(connection, node)| End::of(connection, node.url()));
+    let source_end = match (&source_node, &known.found) {
+        (Some((connection, node)), Found::Snapshot(_, located)) => {
+            Some(End::of(connection, node.url()).with_snapshot(&located.snapshot.name))
+        }
+        _ => None,
+    };
     let (route, why) = first_route(spec.route, source_end, target.end(), limited);
     findings.extend(server::fetching(route));
     findings.push(server::disk(known.size, route, overwrite::extra(overwrites, spec.skips)));

@@ -1,13 +1,13 @@
 //! Settling an operation that did not end well: go on with it, bring the old data back, or remove what it left.
 
 mod findings;
+mod finished;
 
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
 use crate::jobs::limits::Resource;
 use crate::ops::beside::is_scratch;
-use crate::ops::create::shown;
 use crate::ops::deliver::Destination;
 use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
 use crate::ops::follow;
@@ -17,11 +17,11 @@ use crate::ops::journal::{Made, TakenUp, Thing};
 use crate::ops::overwrite::{self, Earlier, RolledBack, Safety, roll_back};
 use crate::ops::placement::{self, is_silence};
 use crate::ops::report::{Report, Verdict};
-use crate::ops::resolve::{locate, snapshots};
+use crate::ops::resolve::locate;
 use crate::ops::restore::RestoreSource;
-use crate::ops::safeties::taken_by;
 use crate::ops::services::Services;
 use crate::ops::settle::findings::{clean_up_finding, done_so_far, going_on_findings, impossible, roll_back_findings};
+use crate::ops::settle::finished::finished;
 use crate::ops::source::scope;
 use crate::ops::steps::Steps;
 use crate::ops::{content, copy, restore};
@@ -226,42 +226,6 @@ fn steps_of(way: Way, past: &Past, finished: Option<&Thing>, again: Option<&Plan
 
 fn removals(past: &Past) -> Vec<Step> {
     past.leftovers().into_iter().map(|thing| Step::new("remove", format!("{} {}", thing.kind.words(), thing.thing))).collect()
-}
-
-/// The snapshot that was being taken when the operation broke off, if the server finished it. Were there several new ones,
-/// nobody could tell which is ours: they stay, and are named.
-async fn finished(services: &Services, past: &Past, findings: &mut Vec<Finding>) -> Result<Option<Thing>, Problem> {
-    let Some(taking) = &past.taking else { return Ok(None) };
-    let Ok(address) = CollectionAddress::parse(&taking.collection) else { return Ok(None) };
-    let connection = services.connection(&address.instance).await?;
-    let (listed, problems) = snapshots(&connection, &address).await;
-    if let Some(problem) = problems.into_iter().next() {
-        return Err(problem);
-    }
-    let new =
-        listed.iter().map(|located| &located.snapshot.name).filter(|name| !taking.known.iter().any(|known| known == name.raw()));
-    let ours = taken_by(taking, &address, listed.iter().map(|located| &located.snapshot.name));
-    Ok(match ours {
-        None => {
-            findings.push(Finding::good("left behind", format!("the {} was never finished", taking.kind.words())));
-            None
-        }
-        Some(name) if new.count() == 1 => {
-            let thing = Thing { kind: taking.kind, thing: shown(&address, name) };
-            let words = format!("{} {}: the server finished it after the operation broke off", thing.kind.words(), thing.thing);
-            findings.push(Finding::look("left behind", words, "clean-up removes it; the collection itself is not touched"));
-            Some(thing)
-        }
-        Some(name) => {
-            let words = format!(
-                "{} may be the {} of this operation; others appeared since, too",
-                shown(&address, name),
-                taking.kind.words()
-            );
-            findings.push(Finding::look("left behind", words, "it is left alone: look at it, and delete it by hand"));
-            None
-        }
-    })
 }
 
 /// The plan of the operation itself, once more.

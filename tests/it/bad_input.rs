@@ -428,3 +428,31 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     }
     found
 }
+
+/// P14: a server cannot take a snapshot of a collection with a very long name; that is said before it is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_too_long_for_a_snapshot_is_refused_with_its_length() {
+    let mut servers = vec![Server::sandbox(None, vec![]).await];
+    servers.extend(RealQdrant::start(None).await);
+    for server in &servers {
+        let cli = Cli::for_servers(&[("a", server)]);
+        let (longest, too_long) = ("n".repeat(195), format!("{}ab", "日".repeat(66)));
+        for (name, works) in [(&longest, true), (&too_long, false)] {
+            let path = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC).to_string();
+            server.raw("PUT", &format!("/collections/{path}"), json!({"vectors": {"size": 2, "distance": "Dot"}})).await;
+            let point = json!({"points": [{"id": 1, "vector": [1, 2]}]});
+            server.raw("PUT", &format!("/collections/{path}/points?wait=true"), point).await;
+            let address = format!("a/{path}");
+            let ran = cli.run(&["snapshots", "create", &address]).await;
+            assert_eq!(ran.code, if works { 0 } else { 7 }, "{ran:?}");
+            assert!(works || ran.stderr.contains("its name has 200 bytes"), "{ran:?}");
+            if works {
+                // Names of our own beside it are not longer than it can be.
+                let point = format!("{address}@latest");
+                let over = ["restore", &point, "--to", &address, "--mode", "in-place", "--yes", "--confirm", &address];
+                let restored = cli.run(&over).await;
+                assert_eq!(restored.code, 0, "{restored:?}");
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! A key for one collection: the sandbox's against a JWT of a real server.
 
 use crate::pair::{Pair, request};
+use crate::support::Cli;
 use qsnap::sandbox::SandboxOptions;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -84,5 +85,33 @@ async fn a_key_for_one_collection_reaches_no_other() {
         for server in pair.servers() {
             assert_eq!(request(server, Some(&token), "GET", path, &Value::Null).await.body["result"], expected, "{path}");
         }
+    }
+}
+
+/// H4: who may write to a collection may not restore it. Guard says so before the command runs, and a restore before a byte
+/// moves.
+#[tokio::test(flavor = "multi_thread")]
+async fn guard_does_not_run_what_it_could_not_roll_back() {
+    let token = jwt(&json!({"access": [{"collection": "alpha", "access": "rw"}]}));
+    let options = SandboxOptions {
+        api_key: Some(KEY.into()),
+        collection_key: Some((token.clone(), "alpha".into())),
+        ..SandboxOptions::default()
+    };
+    let pair = Pair::with(options, &[("QDRANT__SERVICE__JWT_RBAC", "true")]).await;
+    pair.fill("alpha").await;
+    for server in std::iter::once(&pair.sandbox).chain(&pair.real) {
+        let cli = Cli::new(&format!("[instances.a]\nurl = '{}'\napi-key = '{token}'\n", server.url()));
+        let guarded = cli.run(&["guard", "a/alpha", "--yes", "--confirm", "a/alpha", "--", "touch", "ran"]).await;
+        assert!(guarded.code == 7 && !cli.path("ran").exists(), "{guarded:?}");
+        assert!(
+            guarded.stderr.contains("it could not be rolled back") && guarded.stderr.contains("manage rights"),
+            "{guarded:?}"
+        );
+        let over = ["restore", "a/alpha@latest", "--to", "a/alpha", "--mode", "in-place", "--yes", "--confirm", "a/alpha"];
+        let refused = cli.run(&over).await;
+        assert!(refused.code == 7 && !refused.stderr.contains("scratch"), "nothing was made: {refused:?}");
+        let history = cli.run(&["history", "--output", "json"]).await.json();
+        assert!(history["items"].as_array().unwrap().iter().all(|past| past["open"] == false), "{history}");
     }
 }
