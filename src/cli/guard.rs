@@ -64,7 +64,8 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
 
 impl Guard<'_> {
     async fn all(&self) -> Result<ExitStatus, Problem> {
-        let plan = flow::plan(self.services, Spec::Create(CreateSpec { address: self.address.clone() })).await?;
+        let plan =
+            self.unless_stopped(flow::plan(self.services, Spec::Create(CreateSpec { address: self.address.clone() }))).await?;
         if self.global.dry_run {
             self.printer.text(&prompt::plan_text(&plan, self.global.verbose));
             self.printer.text(&format!("then: run {:?}; when it fails, restore that snapshot in place", self.args.command[0]));
@@ -83,16 +84,20 @@ impl Guard<'_> {
             _ => return Err(Problem::new(ProblemKind::Failed, "the snapshot has no address", snapshot)),
         };
         // What would keep the rollback from working must be known before anything runs.
-        let rollback = flow::plan(self.services, self.rollback(&name)).await?;
+        let kept = |problem: Problem| {
+            let advice = format!("nothing was run; the snapshot {snapshot} is kept; {}", problem.advice);
+            problem.advise(advice)
+        };
+        let rollback = self.unless_stopped(flow::plan(self.services, self.rollback(&name))).await.map_err(kept)?;
         if let Some(finding) = rollback.blocked().first() {
             return Err(Problem::new(
                 ProblemKind::Refused,
                 format!("it could not be rolled back: {}", finding.message),
                 snapshot,
             )
-            .advise(format!("nothing was run; {}", finding.advice)));
+            .advise(format!("nothing was run; the snapshot is kept; {}", finding.advice)));
         }
-        let aliases = Aliases::before(self.services, &self.address).await?;
+        let aliases = self.unless_stopped(Aliases::before(self.services, &self.address)).await.map_err(kept)?;
         // One that came before the command is meant for guard: nothing is run any more.
         if let Some(signal) = self.signals.heard() {
             self.say(&format!("stopped by a signal; nothing was run; the snapshot is kept: {snapshot}"));
@@ -123,6 +128,18 @@ impl Guard<'_> {
             Err(problem) => guarded.failed(&problem.message),
         }
         self.settle_aliases(rolled, &aliases, &consent).await
+    }
+
+    /// Reads what is needed before the command is run; a signal ends it at once.
+    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        let mut signals = self.signals.clone();
+        tokio::select! {
+            done = work => done,
+            signal = signals.next() => {
+                self.stopped.set(Some(signal));
+                Err(Problem::new(ProblemKind::Canceled, "stopped by a signal", self.address.to_string()).advise("nothing was run"))
+            }
+        }
     }
 
     /// Whether the check, if there is one, failed: why, and with which code.

@@ -61,7 +61,7 @@ const OF_THE_MACHINE: &str = "wal_config";
 impl Settings {
     /// From a configuration and its payload indexes, each a schema with `data_type` and `params` or a bare type.
     pub fn of<'a>(config: &Value, indexes: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Self {
-        let mut config = without_nothing(config);
+        let mut config = of_collection(config);
         if let Some(strict) = config.get_mut("strict_mode_config").and_then(Value::as_object_mut)
             && strict.get("enabled") != Some(&Value::Bool(true))
         {
@@ -69,7 +69,10 @@ impl Settings {
             strict.remove("enabled");
         }
         let indexes = indexes.into_iter().map(|(field, schema)| (field.clone(), index(schema))).collect();
-        Self { config: without_nothing(&config), indexes, more_indexes: false }
+        if let Some(map) = config.as_object_mut() {
+            map.retain(|_, value| !is_nothing(value));
+        }
+        Self { config, indexes, more_indexes: false }
     }
 
     /// The same, from the files of a snapshot: there may be more indexes.
@@ -226,14 +229,46 @@ fn short_index(schema: &Value) -> Value {
     }
 }
 
-/// Without absent values, empty objects, and keys that are no settings.
+/// A collection's configuration without what is no setting. Metadata is the user's, and any key may be in it; so may any
+/// name be that of a vector.
+fn of_collection(config: &Value) -> Value {
+    let part = |(key, value): (&String, &Value)| {
+        let value = match key.as_str() {
+            "metadata" => value.clone(),
+            "params" => parameters(value),
+            _ => without_nothing(value),
+        };
+        (key.clone(), value)
+    };
+    let settings = config.as_object().into_iter().flatten().filter(|(key, _)| !NO_SETTINGS.contains(&key.as_str()));
+    Value::Object(settings.map(part).filter(|(_, value)| !is_nothing(value)).collect())
+}
+
+fn parameters(params: &Value) -> Value {
+    let part = |(key, value): (&String, &Value)| {
+        let value = match (key.as_str(), value) {
+            // A vector with nothing set is a vector.
+            ("sparse_vectors", Value::Object(vectors)) => {
+                Value::Object(vectors.iter().map(|(name, vector)| (name.clone(), without_nothing(vector))).collect())
+            }
+            _ => without_nothing(value),
+        };
+        (key.clone(), value)
+    };
+    let settings = params.as_object().into_iter().flatten().filter(|(key, _)| !NO_SETTINGS.contains(&key.as_str()));
+    Value::Object(settings.map(part).filter(|(_, value)| !is_nothing(value)).collect())
+}
+
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+}
+
+/// Without absent values and empty objects.
 fn without_nothing(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| !NO_SETTINGS.contains(&key.as_str()));
-            let kept = kept.map(|(key, value)| (key.clone(), without_nothing(value)));
-            let nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
-            Value::Object(kept.filter(|(_, value)| !nothing(value)).collect())
+            let kept = map.iter().map(|(key, value)| (key.clone(), without_nothing(value)));
+            Value::Object(kept.filter(|(_, value)| !is_nothing(value)).collect())
         }
         // 1 and 1.0: JSON has one kind of number.
         Value::Number(number) => match number.as_f64() {
@@ -289,6 +324,18 @@ mod tests {
         );
         assert_eq!(words(&file, &live), Vec::<String>::new());
         assert!(file.changes_from(&live).patch.is_null() && file.changes_from(&live).drop.is_empty());
+    }
+
+    #[test]
+    fn metadata_and_names_may_look_like_what_is_no_setting() {
+        let of = |config: Value| settings(config, &[]);
+        let first =
+            of(json!({"metadata": {"uuid": 1, "a": null}, "params": {"sparse_vectors": {"s": {}, "uuid": {"modifier": "idf"}}}}));
+        let second = of(json!({"metadata": {"uuid": 2}, "params": {"sparse_vectors": {"s": {"modifier": "idf"}, "uuid": {}}}}));
+        let found: Vec<String> = first.differences_beside_shape(&second).iter().map(|one| one.path.clone()).collect();
+        assert_eq!(found, ["metadata.uuid", "params.sparse_vectors.s.modifier", "params.sparse_vectors.uuid.modifier"]);
+        let same = of(json!({"params": {"sparse_vectors": {"s": {"index": {"on_disk": null}}}}}));
+        assert_eq!(words(&same, &of(json!({"params": {"sparse_vectors": {"s": {}}}}))), Vec::<String>::new());
     }
 
     #[test]

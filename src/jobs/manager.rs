@@ -9,6 +9,7 @@ use crate::jobs::limits::{Limits, Resource};
 use crate::jobs::progress::{self, Progress, Sample};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -173,6 +174,7 @@ pub struct JobContext {
     resumable: Arc<Mutex<Option<String>>>,
     record: Arc<OnceLock<String>>,
     cancel: CancellationToken,
+    held: Arc<Mutex<Vec<Box<dyn Any + Send>>>>,
 }
 
 /// Whether cancel or the work was first: one lock decides, so that a cancel never tears a section apart.
@@ -203,6 +205,7 @@ impl JobContext {
             next_cleanup: Arc::default(),
             resumable: Arc::default(),
             record: Arc::default(),
+            held: Arc::default(),
             cancel,
         }
     }
@@ -232,6 +235,15 @@ impl JobContext {
         let id = self.next_cleanup.fetch_add(1, Ordering::Relaxed);
         self.list().push(Cleanup { id, label, work: Box::pin(work) });
         CleanupId(id)
+    }
+
+    /// Keeps something until the cleanups are over, and drops it then.
+    pub fn hold(&self, thing: Box<dyn Any + Send>) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
+    }
+
+    fn release(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Takes a cleanup back: its thing is gone, or is wanted now.
@@ -460,6 +472,7 @@ impl JobManager {
             }
             Err(mut problem) => {
                 let left = context.clean_up(&skip_cleanup).await;
+                context.release();
                 if !left.is_empty() {
                     problem.message = format!("{}; left behind: {}", problem.message, left.join(", "));
                 }

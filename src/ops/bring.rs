@@ -21,7 +21,6 @@ use crate::ops::steps::Steps;
 use crate::ops::unread::is_damage;
 use crate::ops::verify::{Expected, Reference, Verification, verify};
 use crate::qdrant::api::QdrantApi;
-use crate::qdrant::error::ApiErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -144,7 +143,7 @@ async fn bring_onto(
             };
             match removed {
                 Ok(()) => steps.gone(&uploaded),
-                Err(error) if error.kind == ApiErrorKind::NotFound => steps.gone(&uploaded),
+                Err(error) if error.is_absence() => steps.gone(&uploaded),
                 Err(_) => {}
             }
             return Err(Broken { problem: after_failure(destination, problem).await, touched });

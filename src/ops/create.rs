@@ -224,6 +224,7 @@ pub(in crate::ops) async fn take(
     let job = steps.job;
     // One at a time, whichever process asks: two of one second would have one name.
     let claim = services.journal.wait_for_claim(&format!("snapshot of {address} on node {node_index}"), &job.progress).await;
+    let claim = Arc::new(claim);
     // A collection that cannot be sampled can still be snapshotted: then nothing is recorded, and the report says why.
     let sampling = async { proof::before(connection, address, &job.progress).await.map_err(Unread::problem) };
     let before = steps.run("sample", "", sampling).await;
@@ -241,7 +242,13 @@ pub(in crate::ops) async fn take(
             let stray = job.on_failure(format!("a snapshot of {address} that the server may still be taking"), {
                 let (node, scope, known, ledger, source) =
                     (node.clone(), scope.clone(), known.clone(), ledger.clone(), source.clone());
-                async move { remove_stray(node.as_ref(), &scope, &known).await.inspect(|()| ledger.not_taken(&source)) }
+                // Held until it is over: the snapshot of whoever comes next must not be taken for ours.
+                let claim = claim.clone();
+                async move {
+                    let removed = remove_stray(node.as_ref(), &scope, &known).await;
+                    drop(claim);
+                    removed.inspect(|()| ledger.not_taken(&source))
+                }
             });
             let followed = follow(node.as_ref(), name, &job.progress, node.create_snapshot(&scope)).await;
             let taken = match followed {
@@ -281,17 +288,31 @@ pub(in crate::ops) async fn take(
     if let Some(kind) = kind {
         steps.adopt(kind, &shown(address, &taken.name));
     }
+    let proof = record(services, steps, (connection, address), &taken, before).await;
+    let (connection, address) = (connection.clone(), address.clone());
+    Ok(Taken { snapshot: taken, proof, begun, cleanup, connection, node: node_index, address })
+}
+
+/// Keeps what was read before, and after, a snapshot that was taken. It is good without its proof; whoever restores it is
+/// told that nothing was recorded.
+async fn record(
+    services: &Services,
+    steps: &mut Steps<'_>,
+    (connection, address): (&Arc<Connection>, &CollectionAddress),
+    taken: &SnapshotInfo,
+    before: Result<proof::Before, Problem>,
+) -> Option<Proof> {
     let taken_at = taken.taken_at.unwrap_or_else(|| services.clock.now());
+    let progress = steps.job.progress.clone();
     let recorded = steps.run("record", "", async {
-        let mut proof = proof::after(connection, taken_at, before?, &job.progress).await.map_err(Unread::problem)?;
+        let mut proof = proof::after(connection, taken_at, before?, &progress).await.map_err(Unread::problem)?;
         proof.snapshot = Some(taken.name.raw().to_owned());
         if let Some(sha256) = &taken.sha256 {
             services.proofs.save(sha256, &proof)?;
         }
         Ok(proof)
     });
-    // The snapshot is good without its proof; whoever restores it is told that nothing was recorded.
-    let proof = match recorded.await {
+    match recorded.await {
         Ok(proof) => Some(proof),
         Err(problem) => {
             steps.note(format!(
@@ -301,9 +322,7 @@ pub(in crate::ops) async fn take(
             ));
             None
         }
-    };
-    let (connection, address) = (connection.clone(), address.clone());
-    Ok(Taken { snapshot: taken, proof, begun, cleanup, connection, node: node_index, address })
+    }
 }
 
 /// Two snapshots taken within one second share a name, and the later replaces the earlier (1.18.3): one

@@ -126,10 +126,10 @@ fn touches(error: &ApiError) -> Touched {
         ApiErrorKind::Unreachable
         | ApiErrorKind::Unauthorized
         | ApiErrorKind::Forbidden
-        | ApiErrorKind::NotFound
         | ApiErrorKind::Conflict
         | ApiErrorKind::Rejected
         | ApiErrorKind::RateLimited => Touched::No,
+        ApiErrorKind::NotFound if error.by_qdrant => Touched::No,
         ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished | ApiErrorKind::Timeout => Touched::Unknown,
         _ => Touched::Maybe,
     }
@@ -224,7 +224,7 @@ pub(in crate::ops) async fn as_meant(destination: &Destination, meant: Meant, pr
         };
         match asked {
             Ok(there) => break there,
-            Err(error) if error.kind == ApiErrorKind::NotFound => break Meant::Nothing,
+            Err(error) if error.is_absence() => break Meant::Nothing,
             Err(error) => {
                 let Some(wait) = backoff.next_wait(&error) else {
                     let problem = error.into_problem(&shown);
@@ -451,7 +451,7 @@ async fn upload(
 /// file cannot be reached; then there is nothing that could be done.
 async fn remove_upload(node: Arc<dyn QdrantApi>, scope: SnapshotScope, name: SnapshotName) -> Result<(), Problem> {
     match node.delete_snapshot(&scope, &name).await {
-        Err(error) if error.kind != ApiErrorKind::NotFound => Err(error.into_problem("")),
+        Err(error) if !error.is_absence() => Err(error.into_problem("")),
         _ => Ok(()),
     }
 }

@@ -65,6 +65,8 @@ async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &P
         Ok(Some(activity)) if activity.creating > 0 => progress.note("the server is taking the snapshot"),
         Ok(Some(activity)) if activity.recovering > 0 => progress.note("the server is restoring"),
         Ok(_) => {}
+        // A key that may not ask that is no trouble.
+        Err(error) if error.refuses() => {}
         Err(error) => progress.note(&format!("the server does not answer telemetry: {}", error.message)),
     }
 }
@@ -97,6 +99,10 @@ async fn until_idle(node: &dyn QdrantApi, name: &CollectionName, lost: &ApiError
             Ok(Some(_)) => return Ok(()),
             // Servers before 1.16 have no counters: nothing tells when they are done.
             Ok(None) => return Err(lost.clone()),
+            // It answers, and may not be asked that: nothing tells when it is done.
+            Err(error) if error.refuses() && (error.by_qdrant || error.kind != ApiErrorKind::NotFound) => {
+                return Err(lost.clone());
+            }
             Err(_) => absent += POLL,
         }
         tokio::time::sleep(POLL).await;

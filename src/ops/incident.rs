@@ -225,6 +225,7 @@ mod tests {
             inside: None,
             made_good: false,
             taking: None,
+            gap: false,
         }
     }
 

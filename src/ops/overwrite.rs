@@ -26,7 +26,7 @@ use crate::ops::services::Services;
 use crate::ops::source::{Vouched, scope};
 use crate::ops::steps::{Ledger, Steps};
 use crate::ops::unread::Unread;
-use crate::ops::verify::{Expected, Reference, Verification, points_move, verify};
+use crate::ops::verify::{Expected, Reference, Verification, points_move, verify, with_all_nodes};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -180,10 +180,12 @@ async fn secure(
     };
     let settings = match read.await {
         Ok(settings) => Some(settings),
-        Err(Unread::Broken(_)) if unreadable => return Ok(None),
-        Err(Unread::Broken(problem)) => return Err(problem),
-        // That it cannot be counted is no reason not to save it.
-        Err(Unread::Unknown(_)) => None,
+        Err(why) => match with_all_nodes(connection, why).await {
+            Unread::Broken(_) if unreadable => return Ok(None),
+            Unread::Broken(problem) => return Err(problem),
+            // That it cannot be counted is no reason not to save it.
+            Unread::Unknown(_) => None,
+        },
     };
     let step = (SAFETY, Some(Made::Safety));
     let taken = create::take(services, steps, (connection, *node, address), step).await?;
@@ -305,7 +307,8 @@ async fn settle_verdict(
                 verification.verdict = beside_proof(own, found.data_verdict, vouched);
             }
             // Not being able to compare is no difference.
-            Err(problem) if work.deep => {
+            // What differs already differs whether more could be compared or not.
+            Err(problem) if work.deep && !matches!(verification.verdict, Verdict::Differs(_)) => {
                 verification.verdict = Verdict::CouldNotCheck(format!("the points could not be compared: {problem}"));
             }
             Err(_) => {}
@@ -363,8 +366,12 @@ async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, 
             let (reader, info) = Reader::open(connection, address).await?;
             reader.count(info.points, &progress).await
         };
+        let read = match read.await {
+            Err(why) => Err(with_all_nodes(connection, why).await),
+            read => read,
+        };
         let unknown = |words: String| Looked { verdict: Verdict::CouldNotCheck(words), worse: false };
-        match (read.await, safety.and_then(|safety| safety.proof.clone())) {
+        match (read, safety.and_then(|safety| safety.proof.clone())) {
             (Err(Unread::Broken(_)), _) if work.unreadable && refused => unknown("it cannot be read, as before".into()),
             (Err(Unread::Broken(_)), _) => Looked { verdict: Verdict::Differs("it cannot be read".into()), worse: true },
             (Err(Unread::Unknown(problem)), _) => unknown(problem.message),
@@ -435,6 +442,9 @@ pub(in crate::ops) async fn roll_back(
         Ok(finished) => finished.verification.verdict,
         Err(Broken { problem, touched: Touched::Unknown }) => {
             Verdict::CouldNotCheck(format!("nobody knows how it ended: {problem}; {}", problem.advice))
+        }
+        Err(Broken { problem, touched }) if touched.nothing() => {
+            Verdict::CouldNotCheck(format!("the rollback did not begin: {problem}; {}", problem.advice))
         }
         Err(Broken { problem, .. }) => Verdict::Differs(format!("the rollback failed: {problem}; {}", problem.advice)),
     };

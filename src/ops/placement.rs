@@ -3,10 +3,11 @@
 //! the collection's shards.
 
 use crate::domain::address::CollectionAddress;
-use crate::domain::ids::ShardId;
+use crate::domain::ids::{PeerId, ShardId};
 use crate::domain::problem::Problem;
 use crate::ops::flow::Finding;
 use crate::ops::services::Connection;
+use crate::qdrant::api::ClusterInfo;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use std::collections::BTreeSet;
 
@@ -27,6 +28,18 @@ pub(in crate::ops) async fn silent(connection: &Connection) -> Vec<Option<ApiErr
     let asked = connection.nodes.iter().map(|node| node.collections());
     let answers = futures_util::future::join_all(asked).await;
     answers.into_iter().map(|answer| answer.err().filter(is_silence)).collect()
+}
+
+/// Whether a node of the cluster does not answer, or may not: one that is not configured cannot be asked.
+pub(in crate::ops) async fn node_is_missing(connection: &Connection) -> bool {
+    let asked = connection.nodes.iter().map(|node| node.cluster());
+    let answers = futures_util::future::join_all(asked).await;
+    let answering: BTreeSet<PeerId> = answers.iter().filter_map(|answer| answer.as_ref().ok()?.peer).collect();
+    let of = |answer: &Result<ClusterInfo, ApiError>| match answer {
+        Ok(cluster) => cluster.peers.iter().any(|peer| !answering.contains(peer)),
+        Err(error) => is_silence(error),
+    };
+    answers.iter().any(of)
 }
 
 /// What a list says of a node that does not answer.

@@ -7,13 +7,23 @@ use crate::domain::problem::Problem;
 use crate::domain::settings::{Difference, Settings};
 use crate::ops::flow::Finding;
 use crate::ops::services::Connection;
-use crate::qdrant::error::ApiError;
+use crate::qdrant::error::{ApiError, ApiErrorKind};
+use std::time::Duration;
 
 /// The step.
 pub(in crate::ops) const SETTINGS: &str = "settings";
 
 /// Differences that a plan lists one by one.
 const LISTED: usize = 4;
+
+/// How long a server may take for one payload index. It goes on by itself; a job that cannot be canceled must not wait for
+/// ever.
+const INDEXING: Duration = Duration::from_secs(15 * 60);
+
+async fn in_time(work: impl Future<Output = Result<(), ApiError>>) -> Result<(), ApiError> {
+    let late = || ApiError::new(ApiErrorKind::Timeout, "wait for a payload index", "", "the server still works on it");
+    tokio::time::timeout(INDEXING, work).await.unwrap_or_else(|_| Err(late()))
+}
 
 /// What to put back.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,10 +83,10 @@ impl PutBack {
             note(whole.update_collection(name, &changes.patch).await);
         }
         for field in &changes.drop {
-            note(whole.delete_payload_index(name, field).await);
+            note(in_time(whole.delete_payload_index(name, field)).await);
         }
         for (field, schema) in &changes.make {
-            note(whole.create_payload_index(name, field, schema).await);
+            note(in_time(whole.create_payload_index(name, field, schema)).await);
         }
         first.map_or(Ok(()), Err)
     }

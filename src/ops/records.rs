@@ -136,7 +136,11 @@ impl Journal {
             let needs = past.part_of.as_deref().or(past.takes_up.as_deref());
             needs.is_some_and(|other| there.contains(other) && records.all.iter().any(|past| past.id == other && !settled(past)))
         };
-        let marks = |past: &Past| past.made.iter().any(|thing| thing.kind == Made::Safety);
+        // One that a server was still taking when its client died is one, too.
+        let marks = |past: &Past| {
+            let taking = past.taking.as_ref().is_some_and(|taking| taking.kind == Made::Safety);
+            taking || past.made.iter().any(|thing| thing.kind == Made::Safety)
+        };
         let movable: Vec<&Past> = records
             .all
             .iter()
@@ -222,9 +226,9 @@ impl Journal {
     }
 }
 
-/// Whether nothing of it has to be decided or waited for.
+/// Whether nothing of it has to be decided or waited for. What failed and left nothing is over, too.
 fn settled(past: &Past) -> bool {
-    past.state != State::Running && !past.is_open() && (past.is_done() || past.settled.is_some())
+    past.state != State::Running && !past.is_open()
 }
 
 fn unknown(id: &str, why: &str) -> Problem {
@@ -344,7 +348,7 @@ mod tests {
             format!(
                 "{}\n{}\n",
                 json!({"event": "begin", "at": at(second).to_string(), "operation": "create", "target": "a/y"}),
-                json!({"event": "end", "at": at(second).to_string(), "result": "done"})
+                json!({"event": "end", "at": at(second).to_string(), "result": if second % 2 == 0 { "done" } else { "failed" }})
             )
         };
         for n in 0..2_500 {
@@ -401,6 +405,43 @@ mod tests {
         // Killed before its first line was whole.
         std::fs::write(&path, b"{\"event\":\"begin\",\"at\":\"20").unwrap();
         assert!(journal.unreadable().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_damaged_leaves_it_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "");
+        let record = begin(&journal, 0, "a/x");
+        record.handed_over(at(1)).unwrap();
+        record.end(at(2), "failed", Value::Null).unwrap();
+        let path = journal.folder().join(format!("{}.ndjson", record.id()));
+        drop(record);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let gone = "\0".repeat(lines[1].len());
+        std::fs::write(&path, [lines[0], &gone, lines[2], ""].join("\n")).unwrap();
+        let open = journal.open();
+        assert!(open.len() == 1 && open[0].outcome().contains("damaged"), "{open:?}");
+        // What a kill leaves is no damage.
+        std::fs::write(&path, [lines[0], lines[2], "{\"event\":\"en"].join("\n")).unwrap();
+        assert!(journal.open().is_empty());
+    }
+
+    #[test]
+    fn a_safety_snapshot_that_was_being_taken_is_remembered_when_it_is_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "");
+        let record = begin(&journal, 0, "a/x");
+        record.taking(at(0), Made::Safety, "a/x", &[]).unwrap();
+        let id = record.id();
+        drop(record);
+        journal.settle(at(1), &id, "cleaned up", "by").unwrap();
+        let name = crate::domain::ids::SnapshotName::new("x-1-2026-11-22-02-00-00.snapshot");
+        let address = crate::domain::address::CollectionAddress::parse("a/x").unwrap();
+        for _ in 0..2 {
+            assert!(journal.open().is_empty());
+            assert_eq!(journal.safeties().among(&address, [&name].into_iter()).len(), 1);
+        }
     }
 
     #[cfg(unix)]

@@ -82,7 +82,7 @@ impl Allowed {
         (minutes > MINUTES).then(|| {
             format!(
                 "the server allows {reads} reads a minute of {} points: {} points would take {minutes} minutes",
-                self.page,
+                self.page.min(MOST),
                 exact(points)
             )
         })

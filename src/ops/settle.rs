@@ -25,7 +25,6 @@ use crate::ops::settle::finished::finished;
 use crate::ops::source::scope;
 use crate::ops::steps::Steps;
 use crate::ops::{content, copy, restore};
-use crate::qdrant::error::ApiErrorKind;
 
 /// How.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +70,6 @@ pub struct SettleSpec {
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct Resolved {
     past: Past,
-    /// The snapshot that a server finished after the operation broke off.
-    finished: Option<Thing>,
     /// The plan that goes on with it.
     again: Option<Box<Plan>>,
     target: Option<CollectionAddress>,
@@ -170,7 +167,7 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
         command: format!("{command}{consent}"),
         facts,
         needs: again.as_ref().map_or_else(|| vec![Resource::Exclusive(past.target.clone())], |plan| plan.needs.clone()),
-        resolved: flow::Resolved::Settle(Box::new(Resolved { past, finished, again, target })),
+        resolved: flow::Resolved::Settle(Box::new(Resolved { past, again, target })),
         spec: Spec::Settle(spec),
     })
 }
@@ -267,7 +264,7 @@ pub(in crate::ops) async fn execute(
     let Spec::Settle(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan settles nothing", ""));
     };
-    let Resolved { past, finished, again, target } = resolved;
+    let Resolved { past, again, target } = resolved;
     // Nobody else settles it meanwhile; and whoever did so before this began is seen now.
     let _held = services.journal.hold(&past.id)?;
     if let Some(how) = services.journal.find(&past.id)?.settled {
@@ -275,10 +272,14 @@ pub(in crate::ops) async fn execute(
             .advise("nothing was done; `qsnap history` shows what became of it"));
     }
     wait(services, &past, target.as_ref(), steps).await?;
+    // The server may have finished it only now, while it was waited for.
+    let finished = finished(services, &past, &mut Vec::new()).await?;
+    let finished = finished.filter(|thing| spec.way == Way::CleanUp || thing.kind != Made::Safety);
     let settle = |how: &str, steps: &Steps<'_>| services.journal.settle(services.clock.now(), &past.id, how, &steps.id());
     match (spec.way, again) {
         (Way::Continue, Some(shown)) => {
             let earlier = earlier(services, &past).await?;
+            remove_finished(services, finished.as_ref(), steps).await?;
             take_up(&past, steps)?;
             settle(spec.way.past(), steps)?;
             remove(services, &past, steps).await?;
@@ -298,15 +299,19 @@ pub(in crate::ops) async fn execute(
             Ok(report)
         }
         _ => {
-            if let Some(thing) = &finished {
-                let job = steps.job;
-                job.commit(steps.run("remove", &thing.thing, remove_thing(services, thing))).await?;
-            }
+            remove_finished(services, finished.as_ref(), steps).await?;
             remove(services, &past, steps).await?;
             settle(spec.way.past(), steps)?;
             Ok(Report::of(plan))
         }
     }
+}
+
+/// Removes what the server finished after the operation broke off.
+async fn remove_finished(services: &Services, finished: Option<&Thing>, steps: &mut Steps<'_>) -> Result<(), Problem> {
+    let Some(thing) = finished else { return Ok(()) };
+    let job = steps.job;
+    job.commit(steps.run("remove", &thing.thing, remove_thing(services, thing))).await
 }
 
 /// The way back of data that may be between. Only one that is known to be gone is gone: the plan said so.
@@ -385,6 +390,9 @@ async fn wait(
     let made = past.leftovers().into_iter().filter(|thing| matches!(thing.kind, Made::Scratch | Made::Collection));
     let mut addresses: Vec<CollectionAddress> = made.filter_map(|thing| CollectionAddress::parse(&thing.thing).ok()).collect();
     addresses.extend(target.cloned());
+    // A snapshot of the source may still be being taken, too.
+    let taking = past.taking.as_ref().and_then(|taking| CollectionAddress::parse(&taking.collection).ok());
+    addresses.extend(taking.filter(|taking| !addresses.contains(taking)));
     let job = steps.job;
     let waiting = async {
         for address in &addresses {
@@ -428,7 +436,7 @@ async fn remove_thing(services: &Services, thing: &Thing) -> Result<(), Problem>
             let scope = scope(&address);
             for node in &connection.nodes {
                 match node.delete_snapshot(&scope, &name).await {
-                    Err(error) if error.kind != ApiErrorKind::NotFound => return Err(error.into_problem(&thing.thing)),
+                    Err(error) if !error.is_absence() => return Err(error.into_problem(&thing.thing)),
                     _ => {}
                 }
             }

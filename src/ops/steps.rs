@@ -84,6 +84,7 @@ impl Drop for Steps<'_> {
     /// A canceled operation ends in the journal too; only a killed process leaves it open.
     fn drop(&mut self) {
         if !self.ended {
+            self.claim_until_over();
             let report = json!({"steps": self.done});
             let result = if std::thread::panicking() { "crashed" } else { "canceled" };
             let _ = self.ledger.record.end(self.services.clock.now(), result, report);
@@ -266,6 +267,13 @@ impl<'a> Steps<'a> {
         self.notes.push(words.into());
     }
 
+    /// Cleanups come after the steps: until they are over nobody else may begin.
+    fn claim_until_over(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            self.job.hold(Box::new(claim));
+        }
+    }
+
     /// For cleanups.
     pub fn ledger(&self) -> Ledger {
         self.ledger.clone()
@@ -309,6 +317,7 @@ impl<'a> Steps<'a> {
                 Ok(report)
             }
             Err(problem) => {
+                self.claim_until_over();
                 let result = if problem.kind == ProblemKind::Canceled { "canceled" } else { "failed" };
                 let seconds = rounded(self.started);
                 let report = json!({"problem": problem, "steps": self.done, "left_behind": left, "seconds": seconds});

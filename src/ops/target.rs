@@ -109,7 +109,7 @@ async fn may_restore(connection: &Connection, address: &CollectionAddress) -> Ri
     match connection.whole().update_collection(&beside, &serde_json::json!({})).await {
         Ok(()) => Right::Granted,
         Err(error) => match error.kind {
-            ApiErrorKind::NotFound => Right::Granted,
+            ApiErrorKind::NotFound if error.by_qdrant => Right::Granted,
             ApiErrorKind::Forbidden | ApiErrorKind::Unauthorized => Right::Denied(error.message),
             _ => Right::Unknown(error.message),
         },

@@ -30,11 +30,12 @@ impl Unread {
 }
 
 /// Whether a server says by this error that it cannot read its own data. A 500 of Qdrant itself does (1.16.3: `Service
-/// internal error`), and a collection that should be there and is not; 503 and 429 pass, other refusals are about the question.
+/// internal error`), and a collection that should be there and is not; 503 and 429 pass, other refusals are about the question,
+/// and a proxy that answers 404 or 500 in its own words says nothing of the data.
 pub(in crate::ops) fn is_damage(error: &ApiError) -> bool {
     match error.kind {
-        ApiErrorKind::Server => error.status == Some(500),
-        ApiErrorKind::NotFound => true,
+        ApiErrorKind::Server => error.status == Some(500) && error.by_qdrant,
+        ApiErrorKind::NotFound => error.by_qdrant,
         _ => false,
     }
 }
@@ -48,6 +49,7 @@ mod tests {
         let error = |kind, status| {
             let mut error = ApiError::new(kind, "read points", "http://h", "words");
             error.status = status;
+            error.by_qdrant = true;
             error
         };
         for (kind, status, damage) in [
@@ -64,6 +66,8 @@ mod tests {
             (ApiErrorKind::TooLarge, None, false),
         ] {
             assert_eq!(is_damage(&error(kind, status)), damage, "{kind:?} {status:?}");
+            let elsewhere = ApiError { by_qdrant: false, ..error(kind, status) };
+            assert!(!is_damage(&elsewhere), "a proxy said so: {kind:?} {status:?}");
         }
     }
 }

@@ -4,12 +4,13 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::collection::{CollectionCluster, CollectionInfo, CollectionStatus};
 use crate::domain::ids::PeerId;
 use crate::domain::point::PointId;
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::settings::Settings;
 use crate::domain::size::exact;
 use crate::domain::time;
 use crate::jobs::progress::Progress;
 use crate::ops::compare;
-use crate::ops::placement::is_silence;
+use crate::ops::placement::{self, is_silence};
 use crate::ops::proof::Proof;
 use crate::ops::report::{PointCounts, SampleCounts, Verdict};
 use crate::ops::scan::Reader;
@@ -106,12 +107,14 @@ pub struct Found {
     pub shape: Vec<String>,
     /// What is not as it must be, of configuration and payload indexes.
     pub settings: Vec<String>,
-    /// Digests of the sample's points.
-    pub digests: BTreeMap<PointId, String>,
+    /// Digests of the sample's points; `None` when they were not read.
+    pub digests: Option<BTreeMap<PointId, String>>,
     /// What should have been read and was not, and why: nothing follows from it.
     pub unread: Vec<String>,
     /// Nodes that did not answer.
     pub silent: Vec<String>,
+    /// Dead replicas on nodes that are not configured.
+    pub unasked: Vec<String>,
 }
 
 /// Verifies a collection on all nodes of its instance that answer.
@@ -125,7 +128,18 @@ pub async fn verify(
     progress.note("counting and comparing the sample");
     match gather(connection, address, reference, progress).await {
         Ok(found) => judge(&reference.expected, &found),
-        Err(why) => Verification::unread(why),
+        Err(why) => Verification::unread(with_all_nodes(connection, why).await),
+    }
+}
+
+/// What a server cannot read while a node of its cluster is missing may lie on that node: nothing follows from it.
+pub(in crate::ops) async fn with_all_nodes(connection: &Connection, why: Unread) -> Unread {
+    match why {
+        Unread::Broken(problem) if problem.kind != ProblemKind::NotFound && placement::node_is_missing(connection).await => {
+            let message = format!("{}; a node of its cluster does not answer, which may have it", problem.message);
+            Unread::Unknown(Problem { message, ..problem })
+        }
+        why => why,
     }
 }
 
@@ -206,7 +220,7 @@ async fn gather(
         Expected::Recorded(proof) | Expected::LiveSource(proof) => {
             let ids: Vec<PointId> = proof.samples.iter().map(|(id, _)| id.clone()).collect();
             match reader.digests(&ids).await {
-                Ok(digests) => found.digests = digests,
+                Ok(digests) => found.digests = Some(digests),
                 Err(Unread::Unknown(problem)) => found.unread.push(format!("the sample could not be read: {}", problem.message)),
                 Err(broken) => return Err(broken),
             }
@@ -218,8 +232,10 @@ async fn gather(
         match reader.read_all(counted, fields, progress).await {
             // Somebody may write; that fewer can be read than are counted is for the next look to say.
             Ok(_) => {}
-            Err(Unread::Broken(problem)) => found.doubts.push(format!("its points cannot be read: {}", problem.message)),
-            Err(Unread::Unknown(problem)) => found.unread.push(format!("not every point could be read: {}", problem.message)),
+            Err(why) => match with_all_nodes(connection, why).await {
+                Unread::Broken(problem) => found.doubts.push(format!("its points cannot be read: {}", problem.message)),
+                Unread::Unknown(problem) => found.unread.push(format!("not every point could be read: {}", problem.message)),
+            },
         }
     }
     Ok(found)
@@ -233,15 +249,23 @@ async fn ask_nodes(connection: &Connection, address: &CollectionAddress, exact: 
     found.unread.extend(views.refused.iter().map(|why| format!("the state of its shards is not known: {why}")));
     for (index, cluster) in &views.clusters {
         let node = &connection.nodes[*index];
-        let (dead, moving): (Vec<String>, Vec<String>) =
-            views.unhealthy(cluster).into_iter().partition(|text| text.ends_with(" Dead"));
-        found.doubts.extend(dead);
+        let is_dead = |text: &String| text.ends_with(" Dead");
+        let moving: Vec<String> = views.unhealthy(cluster).into_iter().filter(|text| !is_dead(text)).collect();
+        let asked = |peer: PeerId| views.clusters.iter().any(|(_, cluster)| cluster.peer == peer);
+        found.doubts.extend(cluster.unhealthy_where(asked).into_iter().filter(is_dead));
+        if views.silent.is_empty() {
+            // It may be down since long ago: a restore that it slept through is no worse for that.
+            let unasked = cluster.unhealthy_where(|peer| !asked(peer));
+            found.unasked.extend(unasked.into_iter().filter(is_dead));
+        }
         found.unsettled.extend(moving);
         // One node was asked already, as the whole.
         if several && exact {
             match node.count(&address.collection).await {
                 Ok(count) => found.counts.push(count),
-                Err(error) if is_damage(&error) => found.doubts.push(format!("{} cannot count: {}", node.url(), error.message)),
+                Err(error) if is_damage(&error) && views.silent.is_empty() => {
+                    found.doubts.push(format!("{} cannot count: {}", node.url(), error.message))
+                }
                 Err(error) => found.unread.push(format!("{} was not counted: {}", node.url(), error.message)),
             }
         }
@@ -272,8 +296,8 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
     };
     let points = PointCounts { expected: proof.map(|proof| proof.points_max), found: count };
     // A sample that was not read says nothing.
-    let sampled = proof.filter(|proof| !found.digests.is_empty() || (found.unread.is_empty() && !proof.samples.is_empty()));
-    let samples = sampled.map(|proof| compare(&proof.samples, &found.digests));
+    let sampled = proof.filter(|proof| !proof.samples.is_empty()).zip(found.digests.as_ref());
+    let samples = sampled.map(|(proof, digests)| compare(&proof.samples, digests));
     let uneven = found.counts.iter().any(|other| *other != count);
     let (structure, data) = data_differences(found, count, proof, samples);
     let mut differences = [&structure[..], &data[..], &found.settings[..]].concat();
@@ -315,7 +339,7 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
         samples,
         unrecorded,
         damaged: damaged && differs,
-        structural: differs && (!structure.is_empty() || (uneven && found.unsettled.is_empty())),
+        structural: differs && !structure.is_empty(),
     }
 }
 
@@ -335,10 +359,14 @@ fn matching(expected: &Expected, count: u64, samples: Option<SampleCounts>) -> S
 }
 
 fn silence(found: &Found) -> String {
-    if found.silent.is_empty() {
-        return String::new();
+    let mut words = String::new();
+    if !found.silent.is_empty() {
+        words.push_str(&format!("; not asked, because they do not answer: {}", found.silent.join(", ")));
     }
-    format!("; not asked, because they do not answer: {}", found.silent.join(", "))
+    if !found.unasked.is_empty() {
+        words.push_str(&format!("; on nodes that are not configured, and were not asked: {}", found.unasked.join(", ")));
+    }
+    words
 }
 
 /// What is wrong with the data: of its structure, which nobody's writes explain, and of its points.
@@ -403,7 +431,7 @@ mod tests {
         Found {
             counts: vec![11],
             payload_schema: vec![("city".into(), "keyword".into()), ("more".into(), "integer".into())],
-            digests: [(PointId::Number(1), "a".to_owned()), (PointId::Number(2), "b".to_owned())].into(),
+            digests: Some([(PointId::Number(1), "a".to_owned()), (PointId::Number(2), "b".to_owned())].into()),
             ..Found::default()
         }
     }
@@ -423,7 +451,7 @@ mod tests {
             |f| f.doubts.push("shard 0 Dead".into()),
             |f| f.settings.push("hnsw_config.m: 16 and 24".into()),
             |f| f.shape.push("1 and 2 shards".into()),
-            |f| f.digests.insert(PointId::Number(1), "other".into()).map(drop).unwrap_or_default(),
+            |f| f.digests.as_mut().unwrap().insert(PointId::Number(1), "other".into()).map(drop).unwrap_or_default(),
         ];
         for damage in damage {
             let mut damaged = found();
@@ -431,7 +459,7 @@ mod tests {
             assert_eq!(word(&recorded, &damaged), "differs", "{damaged:?}");
         }
         let mut lost = found();
-        lost.digests.remove(&PointId::Number(2));
+        lost.digests.as_mut().unwrap().remove(&PointId::Number(2));
         let verification = judge(&recorded, &lost);
         assert_eq!(verification.samples, Some(SampleCounts { same: 1, changed: 0, missing: 1 }));
         assert_eq!(verification.verdict.word(), "differs");
@@ -449,10 +477,32 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_that_is_gone_differs_whatever_else_was_not_read() {
+        let gone = Found { digests: Some(BTreeMap::new()), unread: vec!["the state of its shards".into()], ..found() };
+        let judged = judge(&Expected::Recorded(proof()), &gone);
+        assert!(matches!(&judged.verdict, Verdict::Differs(why) if why.contains("2 are missing")), "{judged:?}");
+        assert!(judged.damaged && !judged.structural, "somebody may delete: it is looked at once more");
+    }
+
+    #[test]
+    fn uneven_counts_may_come_from_somebody_who_writes() {
+        let judged = judge(&Expected::Recorded(proof()), &Found { counts: vec![11, 12], ..found() });
+        assert!(judged.damaged && !judged.structural, "{judged:?}");
+    }
+
+    #[test]
+    fn a_dead_replica_on_a_node_that_is_not_configured_is_told_and_no_damage() {
+        let judged = judge(&Expected::Recorded(proof()), &Found { unasked: vec!["shard 0 Dead".into()], ..found() });
+        assert!(
+            matches!(&judged.verdict, Verdict::Matches(words) if words.contains("not configured") && words.contains("shard 0 Dead"))
+        );
+    }
+
+    #[test]
     fn what_was_not_read_is_no_difference() {
         let recorded = Expected::Recorded(proof());
         let mut limited = found();
-        limited.digests.clear();
+        limited.digests = None;
         limited.unread.push("the sample could not be read: rate limit".into());
         let verification = judge(&recorded, &limited);
         assert_eq!((verification.verdict.word(), verification.damaged), ("could_not_check", false), "{verification:?}");

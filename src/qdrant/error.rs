@@ -64,6 +64,8 @@ pub struct ApiError {
     pub advice: Option<String>,
     /// It stays so however often the call is repeated: a wrong address, an unknown certificate.
     pub lasting: bool,
+    /// Qdrant itself says so, in the form of its answers. A proxy has its own 404 and 500, and knows nothing of the data.
+    pub by_qdrant: bool,
 }
 
 impl ApiError {
@@ -79,7 +81,13 @@ impl ApiError {
             retry_after: None,
             advice: None,
             lasting: false,
+            by_qdrant: false,
         }
+    }
+
+    /// Whether Qdrant says that what was asked for is not there.
+    pub fn is_absence(&self) -> bool {
+        self.kind == ApiErrorKind::NotFound && self.by_qdrant
     }
 
     /// Whether it is an answer of the 4xx kind, but for "too many requests".

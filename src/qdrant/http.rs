@@ -143,7 +143,7 @@ impl InstanceApi for HttpNode {
             Err(error) if error.kind == ApiErrorKind::NotFound => {
                 return match self.collection(name).await {
                     Ok(_) => Ok(true),
-                    Err(error) if error.kind == ApiErrorKind::NotFound => Ok(false),
+                    Err(error) if error.is_absence() => Ok(false),
                     Err(error) => Err(error),
                 };
             }
@@ -170,7 +170,7 @@ impl InstanceApi for HttpNode {
     }
 
     async fn update_collection(&self, name: &CollectionName, body: &Value) -> ApiResult<()> {
-        let request = self.transfers.patch(self.path(&["collections", name.raw()])).json(body);
+        let request = self.calls.patch(self.path(&["collections", name.raw()])).json(body);
         self.change("change the collection's settings", request).await.map(drop)
     }
 

@@ -37,6 +37,12 @@ pub fn error_text(body: &str) -> String {
     one_line(words.unwrap_or(body), 400)
 }
 
+/// Whether a body has the form in which Qdrant says what is wrong.
+pub fn is_error(body: &str) -> bool {
+    let parsed: Option<Envelope> = serde_json::from_str(body).ok();
+    parsed.is_some_and(|envelope| envelope.status.get("error").is_some_and(Value::is_string))
+}
+
 /// Whether a body is a web page, as proxies send it.
 pub fn looks_like_html(body: &str) -> bool {
     let start = body.trim_start().get(..14).unwrap_or(body.trim_start()).to_ascii_lowercase();

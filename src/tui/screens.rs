@@ -286,6 +286,7 @@ fn broken_off() -> Past {
         part_of: None,
         inside: None,
         taking: None,
+        gap: false,
         made_good: false,
     }
 }

@@ -25,7 +25,10 @@ pub(super) async fn finished(services: &Services, past: &Past, findings: &mut Ve
     let ours = taken_by(taking, &address, listed.iter().map(|located| &located.snapshot.name));
     Ok(match ours {
         None => {
-            findings.push(Finding::good("left behind", format!("the {} was never finished", taking.kind.words())));
+            findings.push(Finding::good(
+                "left behind",
+                format!("the {} is not finished; it is looked for once more", taking.kind.words()),
+            ));
             None
         }
         Some(name) if new.count() == 1 => {

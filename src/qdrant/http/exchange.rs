@@ -105,6 +105,7 @@ impl HttpNode {
         let mut error = ApiError::new(kind, what, &self.url, message);
         error.status = Some(status.as_u16());
         error.retry_after = retry_after;
+        error.by_qdrant = wire::is_error(&body);
         match self.asker.explain(&self.url, kind, &headers, &body, SystemClock.now()) {
             Some((kind, said)) => {
                 error.kind = kind;
