@@ -146,7 +146,7 @@ pub struct Comparison {
 impl Comparison {
     /// What was compared and found, as label and text.
     pub fn findings(&self) -> Vec<(&'static str, String)> {
-        let read = if self.deep { "every point" } else { "a random sample of both" };
+        let read = if self.deep { "every point" } else { "a sample of both" };
         let mut found: Vec<(&'static str, String)> =
             self.shape.iter().map(|difference| ("shape", crate::domain::text::one_line(difference, 300))).collect();
         found.extend(self.settings.iter().map(|difference| ("settings", crate::domain::text::one_line(difference, 300))));

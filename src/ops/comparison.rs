@@ -94,7 +94,7 @@ async fn count(services: &Services, address: &CollectionAddress) -> Result<u64, 
     }
 }
 
-/// Does it.
+/// Compares the two.
 pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
     let Spec::Compare(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a comparison", ""));

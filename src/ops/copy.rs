@@ -244,7 +244,7 @@ fn steps_of(spec: &CopySpec, (route, why): (Route, &str), over: Option<Skips>, a
     steps
 }
 
-/// Does it.
+/// Copies the collection, and verifies the copy.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

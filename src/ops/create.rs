@@ -94,7 +94,7 @@ pub async fn plan(services: &Services, spec: CreateSpec) -> Result<Plan, Problem
     })
 }
 
-/// Does it.
+/// Takes the snapshots.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

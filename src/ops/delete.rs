@@ -91,7 +91,7 @@ pub async fn plan(services: &Services, spec: DeleteSpec) -> Result<Plan, Problem
     })
 }
 
-/// Does it.
+/// Deletes the recovery points.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

@@ -56,7 +56,7 @@ pub async fn plan(_: &Services, spec: DiscardSpec) -> Result<Plan, Problem> {
     })
 }
 
-/// Does it.
+/// Removes the unfinished download.
 pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
     let Spec::Discard(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan is not a discard", ""));

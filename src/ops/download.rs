@@ -220,7 +220,7 @@ pub(in crate::ops) fn quoted(path: &str) -> String {
     if !path.is_empty() && path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
-/// Does it.
+/// Downloads the snapshot, and verifies what was written.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

@@ -81,7 +81,7 @@ pub async fn plan(services: &Services, spec: DropSpec) -> Result<Plan, Problem> 
     })
 }
 
-/// Does it.
+/// Deletes the collection.
 pub(in crate::ops) async fn execute(services: &Services, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
     let Spec::Drop(spec) = &plan.spec else {
         return Err(Problem::new(ProblemKind::Failed, "the plan deletes no collection", ""));

@@ -258,7 +258,7 @@ fn command(spec: &FleetSpec, typed: bool) -> String {
     format!("qsnap copy {sources} {}{flags}{consent}", spec.to)
 }
 
-/// Does it. The consent to the whole, which names what it replaces, is the consent to each.
+/// Copies one collection after the other. The consent to the whole, which names what it replaces, is the consent to each.
 pub(in crate::ops) async fn execute(
     services: &Arc<Services>,
     plan: &Plan,

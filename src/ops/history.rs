@@ -129,7 +129,7 @@ pub struct Past {
     /// Live data may be neither old nor new: the last word of what was handed over, and what was proven since.
     pub between: bool,
     /// It was between, and what a later operation brought there is proven.
-    pub made_good: bool,
+    pub repaired: bool,
     /// The server was given the data: it may have made or replaced its target. With what both were before.
     pub handed: Handed,
     /// How another operation settled it.
@@ -333,7 +333,7 @@ pub(in crate::ops) fn fold(id: &str, text: &str, running: bool) -> Folded {
                     report: Value::Null,
                     spec: serde_json::from_value(spec).ok(),
                     between: false,
-                    made_good: false,
+                    repaired: false,
                     handed: Handed::default(),
                     settled: None,
                     takes_up: None,
@@ -356,7 +356,7 @@ impl Past {
     /// What a later operation made good is neither between nor a leftover of this one any more. `later` tells whether one
     /// brought something to a target after this, and proved it.
     pub(in crate::ops) fn superseded(&mut self, later: impl Fn(&str) -> bool) {
-        self.made_good = self.is_between() && later(&self.target);
+        self.repaired = self.is_between() && later(&self.target);
         self.between &= !later(&self.target);
         if self.made.iter().any(|made| made.kind == Made::Collection && later(&made.thing)) {
             self.handed.over = false;

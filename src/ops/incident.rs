@@ -223,7 +223,7 @@ mod tests {
             parts: vec![],
             part_of: None,
             inside: None,
-            made_good: false,
+            repaired: false,
             taking: None,
             gap: false,
         }

@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The folder of records that are done, in that of all.
+pub(in crate::ops) const DONE: &str = "done";
+
 /// What kind of thing an operation made: it decides what becomes of it when the operation breaks off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -167,7 +170,7 @@ impl Journal {
 
     /// Where records lie of operations that are over and done.
     pub fn done_folder(&self) -> PathBuf {
-        self.folder.join("done")
+        self.folder.join(DONE)
     }
 
     /// Where it is written who works on what.

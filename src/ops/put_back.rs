@@ -59,7 +59,7 @@ impl PutBack {
         })
     }
 
-    /// Does it.
+    /// Puts settings and indexes back.
     ///
     /// # Errors
     /// The first call that the server refused; what comes after it is tried all the same.

@@ -7,7 +7,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::{one_line, sanitise};
 use crate::ops::guarded;
 use crate::ops::history::{BRINGING, Past, State, fold};
-use crate::ops::journal::{Journal, Made};
+use crate::ops::journal::{DONE, Journal, Made};
 use crate::ops::parts;
 use crate::ops::safeties::Safeties;
 use jiff::Timestamp;
@@ -241,6 +241,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "ndjson")).collect()
 }
 
+/// Where a record lies once it is done.
+fn done_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    path.parent().unwrap_or(path).join(DONE).join(name)
+}
+
 /// Reads them, and tells each what the others say of it.
 fn together(mut paths: Vec<PathBuf>, read: impl Fn(&Path) -> Result<Option<Past>, Unreadable>) -> Records {
     // Names begin with the time. One may be moved while they are listed: it is the same one.
@@ -248,7 +254,12 @@ fn together(mut paths: Vec<PathBuf>, read: impl Fn(&Path) -> Result<Option<Past>
     paths.dedup_by(|a, b| a.file_name() == b.file_name());
     let mut records = Records::default();
     for path in paths {
-        match read(&path) {
+        let found = match read(&path) {
+            // Another process moved it meanwhile: it is done.
+            Ok(None) if !path.exists() => read(&done_path(&path)),
+            found => found,
+        };
+        match found {
             Ok(past) => records.all.extend(past),
             Err(record) => records.unreadable.push(record),
         }
@@ -380,7 +391,7 @@ mod tests {
         drop(later);
         for _ in 0..2 {
             let open = journal.open();
-            assert!(open.len() == 1 && open[0].made_good, "{open:?}");
+            assert!(open.len() == 1 && open[0].repaired, "{open:?}");
         }
     }
 

@@ -331,7 +331,7 @@ fn steps_of(spec: &RestoreSpec, known: &Known, (route, why): (Route, &str), over
     steps
 }
 
-/// Does it.
+/// Restores, and verifies what was restored.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

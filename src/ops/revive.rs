@@ -222,7 +222,7 @@ async fn remove_empty(connection: &Connection, address: &CollectionAddress, ledg
     Ok(())
 }
 
-/// Does it.
+/// Restores the collection from its own snapshot.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

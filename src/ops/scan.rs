@@ -75,7 +75,7 @@ impl Allowed {
     }
 
     /// Why reading `points` points page by page would take too long.
-    fn too_long(self, points: u64) -> Option<String> {
+    pub(in crate::ops) fn too_long(self, points: u64) -> Option<String> {
         let pages = points / self.page.min(MOST) as u64;
         let reads = self.per_minute?;
         let minutes = pages / reads;

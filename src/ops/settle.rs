@@ -81,7 +81,7 @@ pub fn ways(past: &Past) -> Vec<Way> {
     if past.is_between() && past.safety().is_some() {
         ways.push(Way::RollBack);
     }
-    if past.spec.is_some() && !past.is_done() && !past.is_proven() && !past.made_good {
+    if past.spec.is_some() && !past.is_done() && !past.is_proven() && !past.repaired {
         ways.push(Way::Continue);
     }
     // What a guarded command did may be what was wanted.
@@ -254,7 +254,7 @@ async fn safety_of(services: &Services, past: &Past) -> Result<Option<Safety>, P
     Ok(Some(Safety { node: located.node, snapshot: located.snapshot, proof, settings }))
 }
 
-/// Does it.
+/// Settles the operation.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

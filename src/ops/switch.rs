@@ -119,7 +119,7 @@ pub async fn plan(services: &Services, spec: SwitchSpec) -> Result<Plan, Problem
     })
 }
 
-/// Does it.
+/// Points the alias at the collection.
 pub(in crate::ops) async fn execute(
     services: &Services,
     plan: &Plan,

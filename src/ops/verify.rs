@@ -111,6 +111,8 @@ pub struct Found {
     pub digests: Option<BTreeMap<PointId, String>>,
     /// What should have been read and was not, and why: nothing follows from it.
     pub unread: Vec<String>,
+    /// Why not every point was read, where the server's limits would have made that last for hours.
+    pub limited: Option<String>,
     /// Nodes that did not answer.
     pub silent: Vec<String>,
     /// Dead replicas on nodes that are not configured.
@@ -227,7 +229,9 @@ async fn gather(
         }
         Expected::Nothing => {}
     }
-    if reference.read_all || *expected == Expected::Nothing {
+    let whole = reference.read_all || *expected == Expected::Nothing;
+    found.limited = reader.allowed.too_long(counted).filter(|_| whole);
+    if whole && found.limited.is_none() {
         let fields = if counted <= READ_WHOLE { Fields::All } else { Fields::Ids };
         match reader.read_all(counted, fields, progress).await {
             // Somebody may write; that fewer can be read than are counted is for the next look to say.
@@ -318,6 +322,9 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
         _ if !found.unread.is_empty() => {
             Verdict::CouldNotCheck(format!("{} points found; {}", exact(count), found.unread.join("; ")))
         }
+        Expected::Nothing if found.limited.is_some() => {
+            Verdict::CouldNotCheck(format!("{} points found, and not all of them were read{}", exact(count), silence(found)))
+        }
         Expected::Nothing => Verdict::CouldNotCheck(format!(
             "{} points found, and all can be read; but nothing was recorded when the snapshot was taken",
             exact(count)
@@ -331,7 +338,8 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
     let unrecorded = matches!(verdict, Verdict::CouldNotCheck(_))
         && !matches!(expected, Expected::Recorded(_))
         && found.unsettled.is_empty()
-        && found.unread.is_empty();
+        && found.unread.is_empty()
+        && found.limited.is_none();
     let differs = matches!(verdict, Verdict::Differs(_));
     Verification {
         verdict,
@@ -365,6 +373,9 @@ fn silence(found: &Found) -> String {
     }
     if !found.unasked.is_empty() {
         words.push_str(&format!("; on nodes that are not configured, and were not asked: {}", found.unasked.join(", ")));
+    }
+    if let Some(why) = &found.limited {
+        words.push_str(&format!("; not every point was read: {why}"));
     }
     words
 }

@@ -42,6 +42,9 @@ impl App {
             Verb::Report => self.write_report(),
             Verb::Tree => self.read_on(Depth::Headers),
             Verb::Through => self.read_on(Depth::Bytes),
+            Verb::Delete if self.marked.iter().any(|(of, _)| *of != self.marked[0].0) => {
+                self.say("the marked recovery points are of several collections: mark those of one, Esc unmarks", true);
+            }
             _ => {
                 if let Some(kind) = self.kind_for(verb) {
                     self.open_wizard(kind);

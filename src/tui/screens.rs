@@ -287,7 +287,7 @@ fn broken_off() -> Past {
         inside: None,
         taking: None,
         gap: false,
-        made_good: false,
+        repaired: false,
     }
 }
 

@@ -63,8 +63,8 @@ fn plain_fields(kind: &Kind, model: &Model) -> Vec<Field> {
         }
         Kind::Fleet(from, _) => vec![
             proposals::target(model, Some(from), true),
-            Field::text("put before", ""),
-            Field::text("put behind", ""),
+            Field::text("prefix", ""),
+            Field::text("suffix", ""),
             Field::choice(
                 "aliases",
                 words(&[("leave", "make none on the target"), ("carry", "make them too, where their names are free")]),
@@ -190,8 +190,8 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings
             collections: names.clone(),
             to: InstanceName::new(value("to instance"))?,
             names: NameMap {
-                prefix: value("put before").trim().to_owned(),
-                suffix: value("put behind").trim().to_owned(),
+                prefix: value("prefix").trim().to_owned(),
+                suffix: value("suffix").trim().to_owned(),
                 ..NameMap::default()
             },
             route: Route::Auto,

@@ -28,7 +28,7 @@ pub(super) fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)
             let advice = format!("`qsnap history show {id}` names the records of its parts, and the commands of those not begun");
             Some(("its parts are settled each by itself", advice))
         }
-        Way::Continue if past.made_good => {
+        Way::Continue if past.repaired => {
             Some(("something that was restored there later is proven: going on would overwrite that", instead))
         }
         Way::Continue => done_already(past)
@@ -79,7 +79,7 @@ pub(super) fn done_so_far(past: &Past) -> Finding {
         Finding::look("state", message, advice)
     } else if past.is_between() {
         Finding::look("state", message, format!("{} may be neither what it was nor what it should be", past.target))
-    } else if past.made_good {
+    } else if past.repaired {
         Finding::look("state", message, "something that was restored there later is proven")
     } else if past.has_overwritten() && !past.is_done() && !past.is_proven() {
         Finding::look("state", message, format!("{} was overwritten, and is not proven", past.target))
