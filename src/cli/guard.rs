@@ -68,11 +68,25 @@ impl Guard<'_> {
             self.unless_stopped(flow::plan(self.services, Spec::Create(CreateSpec { address: self.address.clone() }))).await?;
         if self.global.dry_run {
             self.printer.text(&prompt::plan_text(&plan, self.global.verbose));
-            self.printer.text(&format!("then: run {:?}; when it fails, restore that snapshot in place", self.args.command[0]));
+            self.printer.text(&format!(
+                "then: run {:?}; when it fails, restore that snapshot in place\nneeds:{}",
+                self.args.command[0],
+                flow::consent_flags(true, &self.address)
+            ));
             return Ok(ExitStatus::Done);
         }
         // Consent comes first: when the command has failed nobody may be there to give it.
         let consent = self.consent()?;
+        drop(self.services.journal.claim(&self.address.to_string())?);
+        for open in self.services.journal.open().into_iter().filter(|past| past.target == self.address.to_string()) {
+            self.say(&format!(
+                "{} of {} is open since {}: `qsnap history show {}` tells what may be half done",
+                open.operation,
+                open.target,
+                crate::domain::time::second(open.at),
+                open.id
+            ));
+        }
         let taken = self.job(plan, &Consent::Yes, &self.signals).await?;
         let [snapshot] = &taken.created[..] else {
             return Err(Problem::new(ProblemKind::Refused, "its shards are on several nodes", self.address.to_string())
@@ -83,6 +97,7 @@ impl Guard<'_> {
             Ok(Address::Snapshot(_, Which::Named(name))) => name,
             _ => return Err(Problem::new(ProblemKind::Failed, "the snapshot has no address", snapshot)),
         };
+        self.provable(&name, snapshot)?;
         // What would keep the rollback from working must be known before anything runs.
         let kept = |problem: Problem| {
             let advice = format!("nothing was run; the snapshot {snapshot} is kept; {}", problem.advice);
@@ -128,6 +143,22 @@ impl Guard<'_> {
             Err(problem) => guarded.failed(&problem.message),
         }
         self.settle_aliases(rolled, &aliases, &consent).await
+    }
+
+    /// A snapshot whose whole sample changed while it was taken cannot be proven, and a rollback wants a proof.
+    fn provable(&self, name: &SnapshotName, snapshot: &str) -> Result<(), Problem> {
+        let known = self.services.proofs.of_source(&self.address.to_string());
+        let proof = known.iter().find(|proof| proof.snapshot.as_deref() == Some(name.raw()));
+        let moving = proof.is_some_and(|proof| proof.samples.is_empty() && proof.points_max > 0);
+        if !moving || skipped(&self.args.skip).proof {
+            return Ok(());
+        }
+        Err(Problem::new(
+            ProblemKind::Refused,
+            "it could not be rolled back: every sampled point changed while the snapshot was taken",
+            snapshot,
+        )
+        .advise("nothing was run; the snapshot is kept; try again when less is written, or give --skip proof"))
     }
 
     /// Reads what is needed before the command is run; a signal ends it at once.
@@ -332,7 +363,9 @@ impl Guard<'_> {
     ) -> Result<ExitStatus, Problem> {
         self.say(&format!("{why}; rolling {} back", self.address));
         let rolling = async {
-            let plan = self.way_back(guarded, name, consent).await?;
+            let mut plan = self.way_back(guarded, name, consent).await?;
+            // Consent was given to whatever the command, or anybody else, leaves there.
+            plan.whatever_is_written();
             self.later_job(plan, consent).await
         };
         let report = match rolling.await {

@@ -55,6 +55,9 @@ const NO_SETTINGS: [&str; 3] = ["uuid", "read_fan_out_factor", "read_fan_out_del
 /// Settings that belong to the cluster that a collection is on.
 const OF_THE_CLUSTER: [&str; 2] = ["params.replication_factor", "params.write_consistency_factor"];
 
+/// Limits for those who ask.
+const STRICT_MODE: &str = "strict_mode_config";
+
 /// Settings of the machine: nothing that can be changed, and nothing that data depends on.
 const OF_THE_MACHINE: &str = "wal_config";
 
@@ -85,7 +88,11 @@ impl Settings {
     pub fn differences(&self, other: &Self) -> Vec<Difference> {
         let mut found = Vec::new();
         walk("", &self.config, &other.config, &mut found);
-        found.retain(|difference| !difference.path.starts_with(OF_THE_MACHINE));
+        // Limits that are switched off on both sides limit nothing, and cannot be taken away again (1.16.3).
+        let strict = self.strict_mode().1 || other.strict_mode().1;
+        found.retain(|difference| {
+            !difference.path.starts_with(OF_THE_MACHINE) && (strict || !difference.path.starts_with(STRICT_MODE))
+        });
         let fields: BTreeSet<&String> = self.indexes.keys().chain(other.indexes.keys()).collect();
         for field in fields {
             let (first, second) = (self.indexes.get(field), other.indexes.get(field));

@@ -210,6 +210,7 @@ pub async fn compare(services: &Services, spec: &CompareSpec, progress: &Progres
         let (from_a, from_b) = tokio::try_join!(sample(&first.reader, &second.reader), sample(&second.reader, &first.reader))?;
         (both_ways(from_a.0, from_b.0), from_a.1 + from_b.1)
     };
+    let points_read = points.same + points.changed.count + points.only_in_first.count + points.only_in_second.count;
     let verdict = judge(&[&shape[..], &settings[..]].concat(), counts, &points, spec.deep);
     let data_verdict = judge(&shape, counts, &points, spec.deep);
     Ok(Comparison {
@@ -220,7 +221,7 @@ pub async fn compare(services: &Services, spec: &CompareSpec, progress: &Progres
         settings,
         counts,
         points,
-        not_compared: not_compared(vague),
+        not_compared: not_compared(vague, !spec.deep && points_read < counts.first.max(counts.second)),
         seconds: begun.elapsed().as_secs_f64(),
         verdict,
         data_verdict,
@@ -228,8 +229,11 @@ pub async fn compare(services: &Services, spec: &CompareSpec, progress: &Progres
 }
 
 /// What a comparison cannot see, or does not look at.
-fn not_compared(vague: u64) -> Vec<String> {
+fn not_compared(vague: u64, sampled: bool) -> Vec<String> {
     let mut list = vec!["aliases, replication, WAL, state of indexing".to_owned()];
+    if sampled {
+        list.push("points beyond the sample; --deep reads every one".to_owned());
+    }
     if vague > 0 {
         list.push(format!(
             "infinite numbers: {} points have a number in a vector that JSON cannot say, so that +inf and -inf look the same",

@@ -11,6 +11,7 @@ use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
 use crate::jobs::manager::{CleanupId, JobContext};
 use crate::jobs::progress::Progress;
+use crate::ops::beside::is_scratch;
 use crate::ops::first_route::{End, first_route};
 use crate::ops::follow::{Followed, follow};
 use crate::ops::services::{Connection, Services};
@@ -205,9 +206,17 @@ fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination)
         if sealed {
             handover.over.store(true, Ordering::SeqCst);
             handover.ledger.handed_over();
+            nothing_is_kept(&job, &destination);
             job.progress.phase("the server is restoring", None);
         }
         Ok(sealed)
+    }
+}
+
+/// From here on a cancel does not leave live data as it was. What is restored to a scratch name leaves it.
+fn nothing_is_kept(job: &JobContext, destination: &Destination) {
+    if !is_scratch(&destination.address.collection) {
+        job.resumable(None);
     }
 }
 
@@ -220,7 +229,7 @@ pub(in crate::ops) async fn as_meant(destination: &Destination, meant: Meant, pr
         let asked = match meant {
             Meant::Anything => return Ok(()),
             Meant::Nothing => node.exists(name).await.map(|exists| if exists { Meant::Anything } else { Meant::Nothing }),
-            Meant::Empty => node.count(name).await.map(|points| if points > 0 { Meant::Anything } else { Meant::Empty }),
+            Meant::Empty => node.is_empty(name).await.map(|empty| if empty { Meant::Empty } else { Meant::Anything }),
         };
         match asked {
             Ok(there) => break there,
@@ -355,6 +364,7 @@ async fn by_url(
         std::future::pending::<()>().await;
     }
     ledger.handed_over();
+    nothing_is_kept(job, destination);
     match follow(target.as_ref(), name, &job.progress, call).await? {
         Followed::Answered(()) => Ok(false),
         Followed::MustLook => something_restored(destination).await.map(|()| true).map_err(|problem| {

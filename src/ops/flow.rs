@@ -143,6 +143,8 @@ pub struct Facts(BTreeMap<&'static str, Fact>);
 enum Fact {
     Text(String),
     Points(u64),
+    /// However many.
+    AnyPoints,
 }
 
 impl Facts {
@@ -157,6 +159,13 @@ impl Facts {
         self.0.insert(name, Fact::Points(value));
     }
 
+    /// Points may come and go: what is there is replaced in any case.
+    pub fn any_points(&mut self) {
+        for fact in self.0.values_mut().filter(|fact| matches!(fact, Fact::Points(_))) {
+            *fact = Fact::AnyPoints;
+        }
+    }
+
     /// What is different now, in words.
     pub fn drift(&self, now: &Self) -> Vec<String> {
         let mut changes = Vec::new();
@@ -164,6 +173,7 @@ impl Facts {
             match (before, now.0.get(name)) {
                 (Fact::Text(a), Some(Fact::Text(b))) if a == b => {}
                 (Fact::Points(a), Some(Fact::Points(b))) if close(*a, *b) => {}
+                (Fact::AnyPoints, Some(Fact::Points(_) | Fact::AnyPoints)) => {}
                 (Fact::Text(a), Some(Fact::Text(b))) => changes.push(format!("{name}: was {a}, is {b}")),
                 (Fact::Points(a), Some(Fact::Points(b))) => changes.push(format!("{name}: was {a}, is {b}")),
                 _ => changes.push(format!("{name} cannot be told any more")),
@@ -239,6 +249,11 @@ pub struct Approved {
 }
 
 impl Plan {
+    /// However many points are there by then: whoever consented meant that.
+    pub fn whatever_is_written(&mut self) {
+        self.facts.any_points();
+    }
+
     /// What consent is needed.
     ///
     /// Destruction always needs the typed address; on a protected instance whatever changes data does.

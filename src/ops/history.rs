@@ -120,8 +120,6 @@ pub struct Past {
     pub made: Vec<Thing>,
     /// A snapshot that was being taken when nothing more was written.
     pub taking: Option<Taking>,
-    /// Lines of it are damaged: what they said is not known.
-    pub gap: bool,
     /// What was reported at its end.
     pub report: Value,
     /// What was asked for.
@@ -202,7 +200,7 @@ impl Past {
             return false;
         }
         let broken_off = self.state == State::BrokenOff && (self.spec.is_some() || self.not_begun() > 0);
-        broken_off || self.gap || self.is_between() || self.taking.is_some() || !self.leftovers().is_empty()
+        broken_off || self.is_between() || self.taking.is_some() || !self.leftovers().is_empty()
     }
 
     /// Parts of it that never began.
@@ -220,7 +218,6 @@ impl Past {
             }
             (None, State::BrokenOff) => format!("broken off{step}"),
             (None, State::Running) => format!("running{step}"),
-            (None, state) if self.gap => format!("{}, a part of its record is damaged", state.word()),
             (None, State::Ended(result)) if !self.leftovers().is_empty() => {
                 format!("{result}, {} left behind", self.leftovers().len())
             }
@@ -301,15 +298,16 @@ pub(in crate::ops) struct Folded {
     pub past: Option<Past>,
     /// Safety snapshots that are named, also where the beginning cannot be read.
     pub safeties: Vec<String>,
+    /// Lines of it are damaged: what they said is not known.
+    pub damaged: bool,
 }
 
 /// Folds the lines of a record, one after the other.
 pub(in crate::ops) fn fold(id: &str, text: &str, running: bool) -> Folded {
-    let mut folded = Folded { past: None, safeties: Vec::new() };
-    let mut gap = false;
+    let mut folded = Folded { past: None, safeties: Vec::new(), damaged: false };
     for line in text.lines() {
         // A killed process may have left half a line. What is no line of ours at all took the place of one.
-        gap |= line.contains('\0') || !(line.is_empty() || line.starts_with('{'));
+        folded.damaged |= line.contains('\0') || !(line.is_empty() || line.starts_with('{'));
         let Ok(Line { at, event }) = serde_json::from_str(line) else { continue };
         if let Event::Made { kind: Made::Safety, thing } = &event {
             folded.safeties.push(sanitise(thing));
@@ -329,7 +327,6 @@ pub(in crate::ops) fn fold(id: &str, text: &str, running: bool) -> Folded {
                     steps: Vec::new(),
                     made: Vec::new(),
                     taking: None,
-                    gap: false,
                     report: Value::Null,
                     spec: serde_json::from_value(spec).ok(),
                     between: false,
@@ -345,9 +342,6 @@ pub(in crate::ops) fn fold(id: &str, text: &str, running: bool) -> Folded {
             (Some(past), event) => past.take(at, event),
             (None, _) => {}
         }
-    }
-    if let Some(past) = &mut folded.past {
-        past.gap = gap;
     }
     folded
 }
@@ -411,7 +405,7 @@ impl Past {
                 self.takes_up = Some(detail.clone());
                 self.steps.push(PastStep { name: "takes up".into(), detail, at: Some(at), result: Some("ok".into()) });
             }
-            Event::Taking(taking) => self.taking = Some(taking.sanitised()),
+            Event::Taking(taking) => self.taking = Some(Taking { at: Some(at), ..taking.sanitised() }),
             Event::NotTaken { collection } => {
                 if self.taking.as_ref().is_some_and(|taking| taking.collection == sanitise(&collection)) {
                     self.taking = None;

@@ -225,7 +225,6 @@ mod tests {
             inside: None,
             repaired: false,
             taking: None,
-            gap: false,
         }
     }
 

@@ -107,6 +107,9 @@ pub struct Taking {
     /// Snapshots that were there before, by name as the server spells it.
     #[serde(default)]
     pub known: Vec<String>,
+    /// When it was asked for; `None` in what was not read from a record.
+    #[serde(skip)]
+    pub at: Option<Timestamp>,
 }
 
 impl Taking {

@@ -3,7 +3,7 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::text::one_line;
 use crate::ops::drop::DropSpec;
-use crate::ops::flow::Spec;
+use crate::ops::flow::{Spec, consent_flags};
 use crate::ops::report::{Next, Verdict};
 use crate::ops::restore::{Mode, RestoreSpec};
 use crate::ops::switch::SwitchSpec;
@@ -13,7 +13,7 @@ pub fn switch(alias: &str, to: &CollectionAddress, from: &str) -> Next {
     let spec = SwitchSpec::new(alias, to);
     Next {
         words: format!("switch the alias {} from {from} to {}, in one step", one_line(alias, 60), to.collection),
-        command: format!("{} --yes", spec.command()),
+        command: format!("{}{}", spec.command(), consent_flags(true, &format!("{}/{alias}", to.instance))),
         spec: Spec::Switch(spec),
     }
 }
@@ -62,7 +62,7 @@ mod tests {
             next.into_iter().map(|next| next.command).collect::<Vec<_>>()
         };
         let good = words(Verdict::Matches(String::new()));
-        assert_eq!(good[0], "qsnap alias a/shop products-restored --yes");
+        assert_eq!(good[0], "qsnap alias a/shop products-restored --yes --confirm 'a/shop'");
         assert_eq!(good[1], "qsnap drop a/products-restored --yes --confirm 'a/products-restored'");
         assert_eq!(words(Verdict::Differs(String::new())), [good[1].clone()]);
     }

@@ -3,7 +3,9 @@
 //! Records that are open, run, or mark a safety snapshot lie in the journal's folder, however many others there are; what is
 //! done moves to `done/`, so that planning never reads it and nothing that matters is forgotten.
 
+use crate::domain::address::{Address, Which};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::snapshot::time_in_name;
 use crate::domain::text::{one_line, sanitise};
 use crate::ops::guarded;
 use crate::ops::history::{BRINGING, Past, State, fold};
@@ -241,6 +243,25 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "ndjson")).collect()
 }
 
+/// What a later operation brought to a target, and proved.
+struct Brought {
+    at: Timestamp,
+    inside: Option<String>,
+    source: String,
+    /// When the target was saved, if it is a snapshot of the target itself.
+    saved: Option<Timestamp>,
+}
+
+impl Brought {
+    fn by(past: &Past) -> Self {
+        let saved = match Address::parse(&past.source) {
+            Ok(Address::Snapshot(address, Which::Named(name))) if address.to_string() == past.target => time_in_name(&name),
+            _ => None,
+        };
+        Self { at: past.at, inside: past.inside.clone(), source: past.source.clone(), saved }
+    }
+}
+
 /// Where a record lies once it is done.
 fn done_path(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default();
@@ -270,19 +291,24 @@ fn together(mut paths: Vec<PathBuf>, read: impl Fn(&Path) -> Result<Option<Past>
     for past in all.iter_mut().filter(|past| past.settled.is_none()) {
         past.settled = taken.get(&past.id).map(|by| format!("taken up by {by}"));
     }
-    let mut good: HashMap<String, Vec<(Timestamp, Option<String>)>> = HashMap::new();
+    let mut good: HashMap<String, Vec<Brought>> = HashMap::new();
     for past in all.iter() {
         if BRINGING.contains(&past.operation.as_str()) && past.state == State::Ended("matches".to_owned()) {
-            good.entry(past.target.clone()).or_default().push((past.at, past.inside.clone()));
+            good.entry(past.target.clone()).or_default().push(Brought::by(past));
         }
     }
     for past in all.iter_mut() {
         // What ran in a guarded command is no later than its end, whatever came after it there.
-        let own = past.safety().map(|thing| thing.thing.clone()).filter(|_| past.operation == guarded::GUARD);
+        let safety = past.safety().map(|thing| thing.thing.clone());
+        let own = safety.clone().filter(|_| past.operation == guarded::GUARD);
         let at = past.at;
         past.superseded(|target| {
-            let within = |inside: &Option<String>| own.is_some() && *inside == own;
-            good.get(target).is_some_and(|list| list.iter().any(|(when, inside)| *when > at && !within(inside)))
+            let within = |brought: &Brought| own.is_some() && brought.inside == own;
+            // What was saved after this began may be what this left.
+            let before =
+                |brought: &Brought| brought.saved.is_none_or(|saved| saved < at) || Some(&brought.source) == safety.as_ref();
+            let repairs = |brought: &Brought| brought.at > at && !within(brought) && before(brought);
+            good.get(target).is_some_and(|list| list.iter().any(repairs))
         });
     }
     parts::attach(all);
@@ -320,6 +346,7 @@ fn read_record(path: &Path) -> Result<Option<Past>, Unreadable> {
     let text = String::from_utf8_lossy(&bytes);
     let folded = fold(&id, &text, running);
     match folded.past {
+        Some(_) if folded.damaged => Err(unreadable("a part of it is damaged".into(), folded.safeties)),
         Some(past) => Ok(Some(past)),
         // Killed while its first line was written: nothing was begun.
         None if text.starts_with('{') && !text.contains('\n') => Ok(None),
@@ -419,7 +446,27 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_damaged_leaves_it_open() {
+    fn what_was_saved_after_a_break_repairs_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::new(dir.path(), "");
+        let broken = begin(&journal, 0, "a/x");
+        broken.made(at(0), Made::Safety, "a/x/x-1-2025-11-22-03-00-01.snapshot").unwrap();
+        broken.step_begins(at(1), "restore", "").unwrap();
+        broken.handed_over(at(2)).unwrap();
+        drop(broken);
+        let restored = |second: i64, source: &str| {
+            let opening =
+                Opening { operation: "restore", source, target: "a/x", command: "qsnap …", spec: Value::Null, part_of: None };
+            journal.begin(at(second), &opening).unwrap().end(at(second), "matches", Value::Null).unwrap();
+        };
+        restored(20, "a/x/x-1-2025-11-22-03-00-10.snapshot");
+        assert!(journal.open()[0].is_between(), "half of it was saved, and brought back");
+        restored(30, "a/x/x-1-2025-11-22-03-00-01.snapshot");
+        assert!(journal.open().is_empty(), "its own way back");
+    }
+
+    #[test]
+    fn a_line_that_is_damaged_makes_it_unreadable() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path(), "");
         let record = begin(&journal, 0, "a/x");
@@ -431,11 +478,11 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         let gone = "\0".repeat(lines[1].len());
         std::fs::write(&path, [lines[0], &gone, lines[2], ""].join("\n")).unwrap();
-        let open = journal.open();
-        assert!(open.len() == 1 && open[0].outcome().contains("damaged"), "{open:?}");
+        assert!(journal.open().is_empty() && journal.unreadable().len() == 1);
+        assert!(journal.all_safeties().is_err(), "it may have named one");
         // What a kill leaves is no damage.
         std::fs::write(&path, [lines[0], lines[2], "{\"event\":\"en"].join("\n")).unwrap();
-        assert!(journal.open().is_empty());
+        assert!(journal.unreadable().is_empty());
     }
 
     #[test]
@@ -447,7 +494,7 @@ mod tests {
         let id = record.id();
         drop(record);
         journal.settle(at(1), &id, "cleaned up", "by").unwrap();
-        let name = crate::domain::ids::SnapshotName::new("x-1-2026-11-22-02-00-00.snapshot");
+        let name = crate::domain::ids::SnapshotName::new("x-1-2025-11-22-03-00-01.snapshot");
         let address = crate::domain::address::CollectionAddress::parse("a/x").unwrap();
         for _ in 0..2 {
             assert!(journal.open().is_empty());

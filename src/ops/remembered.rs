@@ -20,6 +20,10 @@ pub struct Remembered {
 pub fn collections(services: &Services) -> Vec<Remembered> {
     let mut last: BTreeMap<CollectionAddress, Timestamp> = BTreeMap::new();
     let mut note = |text: &str, at: Timestamp| {
+        // Addresses have no space; words about one do, such as `a/x (deleted)`.
+        if text.contains(' ') {
+            return;
+        }
         let address = match Address::parse(text) {
             Ok(Address::Collection(address) | Address::Snapshot(address, _)) => address,
             _ => return,

@@ -210,7 +210,7 @@ async fn remove_empty(connection: &Connection, address: &CollectionAddress, ledg
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(&shown);
     match node.exists(&address.collection).await.map_err(problem)? {
         false => {}
-        true if node.count(&address.collection).await.map_err(problem)? == 0 => {
+        true if node.is_empty(&address.collection).await.map_err(problem)? => {
             node.delete_collection(&address.collection).await.map_err(problem)?;
         }
         true => {

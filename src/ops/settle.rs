@@ -149,7 +149,8 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     let mut facts = Facts::default();
     facts.text("state of the operation", past.outcome());
     // After a killed process the server may still be at it: its points move by themselves, and mean nothing.
-    if risk == Risk::Destroys && past.state != State::BrokenOff {
+    // Those that a roll-back replaces are on record already: somebody who writes must not keep the old data from coming back.
+    if risk == Risk::Destroys && past.state != State::BrokenOff && spec.way != Way::RollBack {
         facts.points("points there now", now.unwrap_or(0));
     }
     let (command, typed) = (format!("qsnap history {} {}", spec.way.word(), spec.id), risk == Risk::Destroys);
@@ -461,7 +462,7 @@ async fn remove_collection(services: &Services, kind: Made, address: &Collection
     if aliases.iter().any(|alias| alias.collection == address.collection) {
         return refuse("an alias points at it: somebody uses it", "switch the alias first, or leave the collection as it is");
     }
-    if kind == Made::Empty && node.count(&address.collection).await.map_err(problem)? > 0 {
+    if kind == Made::Empty && !node.is_empty(&address.collection).await.map_err(problem)? {
         return refuse("somebody put data into the empty collection", "it is left as it is; it is not qsnap's any more");
     }
     if kind == Made::Scratch && is_scratch(&address.collection) {

@@ -143,6 +143,10 @@ pub trait InstanceApi: Send + Sync {
     async fn delete_collection(&self, name: &CollectionName) -> ApiResult<bool>;
     /// Exact number of points. Strict mode can refuse it (`search_allow_exact: false`, 1.13 and newer).
     async fn count(&self, name: &CollectionName) -> ApiResult<u64>;
+    /// Whether it has no point. One is read, because a server may refuse to count (`search_allow_exact`).
+    async fn is_empty(&self, name: &CollectionName) -> ApiResult<bool> {
+        self.scroll(name, None, 1, Fields::Ids).await.map(|page| page.points.is_empty())
+    }
     /// Points in id order, from `offset` on.
     async fn scroll(
         &self,

@@ -28,8 +28,11 @@ pub fn consequences(row: &JobRow, download: bool) -> Vec<String> {
         return vec!["Its parts are canceled, and each removes what it made. What is finished stays.".to_owned()];
     }
     if now.waits {
-        let words = "The server is at work and cannot be stopped. qsnap waits for the result, which then counts.";
-        return vec![words.to_owned()];
+        let words = match &now.keeps {
+            Some(kept) => format!("The server is at work and cannot be stopped. The job is canceled when it is done: {kept}."),
+            None => "The server is at work and cannot be stopped. qsnap waits for the result, which then counts.".to_owned(),
+        };
+        return vec![words];
     }
     let mut lines = vec!["The work stops now.".to_owned()];
     match download {

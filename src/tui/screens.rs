@@ -286,7 +286,6 @@ fn broken_off() -> Past {
         part_of: None,
         inside: None,
         taking: None,
-        gap: false,
         repaired: false,
     }
 }

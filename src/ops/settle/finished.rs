@@ -1,6 +1,7 @@
 //! The snapshot that was being taken when an operation broke off: a server that is asked goes on when its client dies.
 
 use crate::domain::address::CollectionAddress;
+use crate::domain::ids::SnapshotName;
 use crate::domain::problem::Problem;
 use crate::ops::create::shown;
 use crate::ops::flow::Finding;
@@ -9,9 +10,15 @@ use crate::ops::journal::Thing;
 use crate::ops::resolve::snapshots;
 use crate::ops::safeties::taken_by;
 use crate::ops::services::Services;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
-/// The snapshot that was being taken when the operation broke off, if the server finished it. Were there several new ones,
-/// nobody could tell which is ours: they stay, and are named.
+/// A server names a snapshot by the second in which it was asked. One that is further from that is somebody else's, or its
+/// clock is wrong: then nobody can tell.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+
+/// The snapshot that was being taken when the operation broke off, if the server finished it. Only one that can be nobody
+/// else's: others that appeared since are recovery points, stay, and are named.
 pub(super) async fn finished(services: &Services, past: &Past, findings: &mut Vec<Finding>) -> Result<Option<Thing>, Problem> {
     let Some(taking) = &past.taking else { return Ok(None) };
     let Ok(address) = CollectionAddress::parse(&taking.collection) else { return Ok(None) };
@@ -20,31 +27,27 @@ pub(super) async fn finished(services: &Services, past: &Past, findings: &mut Ve
     if let Some(problem) = problems.into_iter().next() {
         return Err(problem);
     }
-    let new =
-        listed.iter().map(|located| &located.snapshot.name).filter(|name| !taking.known.iter().any(|known| known == name.raw()));
-    let ours = taken_by(taking, &address, listed.iter().map(|located| &located.snapshot.name));
-    Ok(match ours {
-        None => {
-            findings.push(Finding::good(
-                "left behind",
-                format!("the {} is not finished; it is looked for once more", taking.kind.words()),
-            ));
-            None
-        }
-        Some(name) if new.count() == 1 => {
-            let thing = Thing { kind: taking.kind, thing: shown(&address, name) };
-            let words = format!("{} {}: the server finished it after the operation broke off", thing.kind.words(), thing.thing);
-            findings.push(Finding::look("left behind", words, "clean-up removes it; the collection itself is not touched"));
-            Some(thing)
-        }
-        Some(name) => {
-            let words = format!(
-                "{} may be the {} of this operation; others appeared since, too",
-                shown(&address, name),
-                taking.kind.words()
-            );
-            findings.push(Finding::look("left behind", words, "it is left alone: look at it, and delete it by hand"));
-            None
-        }
-    })
+    // What is recorded was finished by somebody who lived on.
+    let recorded: BTreeSet<String> =
+        services.proofs.of_source(&taking.collection).into_iter().filter_map(|proof| proof.snapshot).collect();
+    let names = listed.iter().map(|located| &located.snapshot.name);
+    let own: Vec<&SnapshotName> = taken_by(taking, &address, names.clone(), SAME_MOMENT)
+        .into_iter()
+        .filter(|name| !recorded.contains(name.raw()))
+        .collect();
+    if let [name] = own[..] {
+        let thing = Thing { kind: taking.kind, thing: shown(&address, name) };
+        let words = format!("{} {}: the server finished it after the operation broke off", thing.kind.words(), thing.thing);
+        findings.push(Finding::look("left behind", words, "clean-up removes it; the collection itself is not touched"));
+        return Ok(Some(thing));
+    }
+    let new: Vec<String> =
+        names.filter(|name| !taking.known.iter().any(|known| known == name.raw())).map(|name| shown(&address, name)).collect();
+    findings.push(if new.is_empty() {
+        Finding::good("left behind", format!("the {} is not finished; it is looked for once more", taking.kind.words()))
+    } else {
+        let words = format!("the {} may be among those that appeared since: {}", taking.kind.words(), new.join(", "));
+        Finding::look("left behind", words, "they are left alone: look at them, and delete by hand what nobody wants")
+    });
+    Ok(None)
 }

@@ -102,22 +102,25 @@ fn jobs_summary(app: &App) -> String {
     }
 }
 
-/// The instances with what the header says of each. Versions give way first, then the protection of all but the shown one,
-/// then that one's; that something is wrong stays.
+/// The instances with what the header says of each. Versions give way first, then what is wrong with those that
+/// are not shown, then their protection; that something is wrong stays, by its sign, and so does the protection of the shown one.
 fn header_entries(app: &App, room: usize) -> Vec<(&InstanceState, (&'static str, Role, String))> {
     let current = app.model.current;
-    let entries = |version: bool, protection: &dyn Fn(usize) -> bool| {
+    let shown = |index: usize| index == current;
+    let entries = |version: bool, protection: &dyn Fn(usize) -> bool, trouble: &dyn Fn(usize) -> bool| {
         let each = app.model.instances.iter().enumerate();
-        each.map(|(index, state)| (state, instance_words(state, version, protection(index)))).collect::<Vec<_>>()
+        each.map(|(index, state)| (state, instance_words(state, version, protection(index), trouble(index)))).collect::<Vec<_>>()
     };
     let fits = |entries: &Vec<(&InstanceState, (&str, Role, String))>| {
         entries.iter().map(|(state, (_, _, words))| width(state.name.as_str()) + width(words) + 3).sum::<usize>() <= room
     };
-    let candidates = [entries(true, &|_| true), entries(false, &|_| true), entries(false, &|index| index == current)];
-    candidates.into_iter().find(fits).unwrap_or_else(|| entries(false, &|_| false))
+    let all = |_: usize| true;
+    let candidates =
+        [entries(true, &all, &all), entries(false, &all, &all), entries(false, &all, &shown), entries(false, &shown, &shown)];
+    candidates.into_iter().find(fits).unwrap_or_else(|| entries(false, &shown, &|_| false))
 }
 
-fn instance_words(state: &InstanceState, version: bool, protection: bool) -> (&'static str, Role, String) {
+fn instance_words(state: &InstanceState, version: bool, protection: bool, trouble: bool) -> (&'static str, Role, String) {
     let mark = match state.protection {
         Protection::Protected if protection => " protected",
         Protection::ReadOnly if protection => " read-only",
@@ -129,7 +132,7 @@ fn instance_words(state: &InstanceState, version: bool, protection: bool) -> (&'
             ProblemKind::NotAllowed => " key refused",
             _ => " problem",
         };
-        return ("✗", Role::Danger, words.into());
+        return ("✗", Role::Danger, if trouble { words } else { "" }.into());
     }
     match state.view.value() {
         Some(_) if state.retrying => ("!", Role::Look, " retrying".into()),

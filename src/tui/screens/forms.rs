@@ -104,7 +104,7 @@ fn protection_is_seen_in_every_window() {
         assert!(screen.contains("protected"), "{columns}x{rows}\n{screen}");
     }
     let screen = with_jobs(60, 20).screen();
-    assert!(screen.contains("lab unreachable") && screen.contains("prod-eu (protected)"), "{screen}");
+    assert!(screen.contains("✗lab") && screen.contains("prod-eu protected"), "{screen}");
     let screen = Ui::new(80, 24).keys("2r").keys("left").screen();
     assert!(screen.contains("← prod-eu →  protected"), "{screen}");
 }
