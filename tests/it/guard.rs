@@ -1,7 +1,12 @@
 //! `qsnap guard`, on a sandbox and on a real server.
 
 use crate::support::{Cli, QSNAP, RealQdrant, Server, wait_until};
+use qsnap::sandbox::SandboxOptions;
 use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn one(real: bool) -> Option<Server> {
     if real { RealQdrant::start(None).await } else { Some(Server::sandbox(None, vec![]).await) }
@@ -194,4 +199,94 @@ async fn a_command_is_guarded_on_a_real_server() {
 
 fn alias(alias: &str, collection: &str) -> Value {
     json!({"actions": [{"create_alias": {"alias_name": alias, "collection_name": collection}}]})
+}
+
+/// A server that sets limits for every collection refuses to count also the empty one that a revive makes.
+async fn deleted_under_strict_mode(server: Server) {
+    let cli = Cli::for_servers(&[("a", &server)]);
+    server.fill("live", 60).await;
+    let delete = format!("curl -sf -X DELETE {}/collections/live; exit 9", server.url());
+    let guarded = ["guard", "a/live", "--yes", "--confirm", "a/live", "--", "bash", "-c", &delete];
+    let ran = cli.run(&guarded).await;
+    assert_eq!(ran.code, 9, "{ran:?}");
+    let listed = cli.run(&["collections", "a", "--output", "json"]).await.json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
+    assert!(ran.stderr.contains("rolled back; verified"), "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_collection_comes_back_under_strict_mode() {
+    let strict = json!({"enabled": true, "max_query_limit": 20, "search_allow_exact": false});
+    let options = SandboxOptions { strict_mode: Some(strict), ..SandboxOptions::default() };
+    deleted_under_strict_mode(Server::with(options, vec![]).await).await;
+    const SETTINGS: [(&str, &str); 3] = [
+        ("QDRANT__STORAGE__COLLECTION__STRICT_MODE__ENABLED", "true"),
+        ("QDRANT__STORAGE__COLLECTION__STRICT_MODE__MAX_QUERY_LIMIT", "20"),
+        ("QDRANT__STORAGE__COLLECTION__STRICT_MODE__SEARCH_ALLOW_EXACT", "false"),
+    ];
+    if let Some(server) = RealQdrant::start_with(None, &SETTINGS).await {
+        deleted_under_strict_mode(server).await;
+    }
+}
+
+/// A guard that is killed leaves half of the data; the next one saves that, and its rollback brings it back.
+async fn tried_again_after_a_kill(server: Server) {
+    let cli = Cli::for_servers(&[("a", &server)]);
+    server.fill("live", 60).await;
+    let half = format!(
+        "curl -sf -X POST '{}/collections/live/points/delete?wait=true' -H 'content-type: application/json' -d '{{\"points\": [1,2,3,4,5]}}'; sleep 20",
+        server.url()
+    );
+    let mut command = cli.command(&["guard", "a/live", "--yes", "--confirm", "a/live", "--", "bash", "-c", &half]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("half of it is done", PATIENCE, async || server.count("live").await == 55).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let list = cli.run(&["history", "--output", "json"]).await.json();
+    let id = list["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!((list["items"][0]["operation"].as_str(), list["items"][0]["open"].as_bool()), (Some("guard"), Some(true)));
+    let again = cli.run(&["guard", "a/live", "--yes", "--confirm", "a/live", "--", "false"]).await;
+    assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.stderr.contains(&format!("qsnap history show {id}")), "it is said that one is open: {again:?}");
+    let back = cli.run(&["history", "roll-back", &id, "--yes", "--confirm", "a/live"]).await;
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(server.count("live").await, 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_guard_stays_open_whatever_the_next_one_brings_back() {
+    tried_again_after_a_kill(Server::sandbox(None, vec![]).await).await;
+    if let Some(server) = RealQdrant::start(None).await {
+        tried_again_after_a_kill(server).await;
+    }
+}
+
+/// Killed while a safety snapshot is taken that the server never finishes; what somebody takes later is a recovery point.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recovery_point_that_was_taken_after_a_kill_stays() {
+    let server = Server::sandbox(None, vec![]).await;
+    let cli = Cli::for_servers(&[("a", &server)]);
+    server.fill("live", 60).await;
+    assert_eq!(cli.run(&["snapshots", "create", "a/live"]).await.code, 0);
+    server.faults().add_all("create:delay=60s").unwrap();
+    let mut command =
+        cli.command(&["restore", "a/live@latest", "--to", "a/live", "--mode", "in-place", "--yes", "--confirm", "a/live"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let asked = async || {
+        let texts = cli.records().into_iter().filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.into_iter().any(|text| text.contains("\"kind\":\"safety\""))
+    };
+    wait_until("the safety snapshot is asked for", PATIENCE, asked).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    server.faults().clear();
+    assert_eq!(cli.run(&["snapshots", "create", "a/live"]).await.code, 0);
+    let before = server.snapshots("live").await;
+    assert_eq!(before.len(), 2);
+    let list = cli.run(&["history", "--output", "json"]).await.json();
+    let open = list["items"].as_array().unwrap().iter().find(|past| past["open"] == true).unwrap();
+    let id = open["id"].as_str().unwrap();
+    let cleaned = cli.run(&["history", "clean-up", id, "--yes", "--confirm", "a/live"]).await;
+    assert_eq!(cleaned.code, 0, "{cleaned:?}");
+    assert_eq!(server.snapshots("live").await, before, "both are recovery points of somebody who asked for them");
 }
