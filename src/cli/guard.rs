@@ -89,8 +89,9 @@ impl Guard<'_> {
         }
         let taken = self.job(plan, &Consent::Yes, &self.signals).await?;
         let [snapshot] = &taken.created[..] else {
-            return Err(Problem::new(ProblemKind::Refused, "its shards are on several nodes", self.address.to_string())
-                .advise("guard needs a collection that one node holds; nothing was run"));
+            return Err(Problem::new(ProblemKind::Refused, "its shards are on several nodes", self.address.to_string()).advise(
+                format!("guard needs a collection that one node holds; nothing was run; kept: {}", taken.created.join(", ")),
+            ));
         };
         self.say(&format!("snapshot {snapshot}"));
         let name = match Address::parse(snapshot) {

@@ -38,6 +38,14 @@ pub struct Holder {
 }
 
 impl Claim {
+    /// Whoever is started from now on holds it, too: it is not given up before the last of them is gone, however this process
+    /// ends.
+    pub(in crate::ops) fn inherit(&self) {
+        if let Some(file) = &self.0 {
+            let _ = rustix::io::fcntl_setfd(file, rustix::io::FdFlags::empty());
+        }
+    }
+
     /// Writes who has it.
     pub(in crate::ops) fn name(&self, holder: &Holder) {
         let Some(mut file) = self.0.as_ref() else { return };
@@ -101,6 +109,11 @@ impl Journal {
         };
         Err(Problem::new(ProblemKind::Refused, words, target)
             .advise("nothing was done; wait for it: two at a time on one collection get into each other's way"))
+    }
+
+    /// Whether anybody has it.
+    pub(in crate::ops) fn is_claimed(&self, target: &str) -> bool {
+        matches!(self.try_claim(target), Ok(Tried::Taken(_)))
     }
 
     /// Waits until nobody else has this claim. `None` where it cannot be had: then it protects from nothing.

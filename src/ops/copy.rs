@@ -166,6 +166,7 @@ fn source_findings(from: &Target, info: &crate::domain::collection::CollectionIn
         Err(why) => findings.push(gates::not_checked("shards", why)),
     }
     findings.push(from.idle_finding());
+    findings.extend(gates::snapshot_name(&from.address.collection));
     if from.connection.instance.protection == Protection::ReadOnly {
         findings.push(Finding::block(
             "protection",

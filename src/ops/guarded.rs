@@ -17,11 +17,21 @@ pub(in crate::ops) const ALIASES: &str = "aliases before";
 /// Its step: the command has the collection.
 pub(in crate::ops) const COMMAND: &str = "guarded command";
 
+fn command_of(target: &str) -> String {
+    format!("command of guard of {target}")
+}
+
+/// Whether something that a guarded command started is still alive.
+pub(in crate::ops) fn command_lives(services: &Services, target: &str) -> bool {
+    services.journal.is_claimed(&command_of(target))
+}
+
 /// A command that is about to run, or runs.
 pub struct Guarded<'a> {
     services: &'a Services,
     record: Record,
     _claim: Claim,
+    _command: Option<Claim>,
 }
 
 impl<'a> Guarded<'a> {
@@ -41,6 +51,9 @@ impl<'a> Guarded<'a> {
             Problem { on: target.clone(), ..problem }
                 .advise("nothing was run: a rollback of one would take the work of the other away")
         })?;
+        // The command outlives a guard that is killed.
+        let command = services.journal.claim(&command_of(&target)).ok();
+        command.iter().for_each(Claim::inherit);
         let opening =
             Opening { operation: GUARD, source: snapshot, target: &target, command: "", spec: Value::Null, part_of: None };
         let now = services.clock.now();
@@ -53,7 +66,7 @@ impl<'a> Guarded<'a> {
         record.step_begins(now, COMMAND, program)?;
         record.handed_over(now)?;
         claim.name(&Holder { operation: GUARD.into(), id: record.id(), who: services.journal.operator().to_owned() });
-        Ok(Self { services, record, _claim: claim })
+        Ok(Self { services, record, _claim: claim, _command: command })
     }
 
     /// Notes one more snapshot that is no recovery point: of what a rollback replaces.

@@ -9,7 +9,7 @@ use crate::domain::size::exact;
 use crate::jobs::limits::Resource;
 use crate::ops::beside::is_scratch;
 use crate::ops::deliver::Destination;
-use crate::ops::flow::{self, Facts, Finding, Plan, Risk, Spec, Step};
+use crate::ops::flow::{self, Facts, Plan, Risk, Spec, Step};
 use crate::ops::follow;
 use crate::ops::guarded::GUARD;
 use crate::ops::history::{Past, PastSpec, State};
@@ -20,7 +20,9 @@ use crate::ops::report::{Report, Verdict};
 use crate::ops::resolve::locate;
 use crate::ops::restore::RestoreSource;
 use crate::ops::services::Services;
-use crate::ops::settle::findings::{clean_up_finding, done_so_far, going_on_findings, impossible, roll_back_findings};
+use crate::ops::settle::findings::{
+    clean_up_finding, command_finding, done_so_far, going_on_findings, impossible, left_behind, roll_back_findings,
+};
 use crate::ops::settle::finished::finished;
 use crate::ops::source::scope;
 use crate::ops::steps::Steps;
@@ -108,13 +110,8 @@ pub async fn plan(services: &Services, spec: SettleSpec) -> Result<Plan, Problem
     }
     let target = CollectionAddress::parse(&past.target).ok();
     let mut findings = vec![done_so_far(&past)];
-    findings.extend(past.leftovers().into_iter().map(|thing| {
-        Finding::look(
-            "left behind",
-            format!("{} {}", thing.kind.words(), thing.thing),
-            "it is removed, unless it is needed for this",
-        )
-    }));
+    findings.extend(left_behind(&past));
+    findings.extend(command_finding(services, &past));
     let finished = finished(services, &past, &mut findings).await?;
     let again = match spec.way {
         Way::Continue => {

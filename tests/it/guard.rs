@@ -248,6 +248,8 @@ async fn tried_again_after_a_kill(server: Server) {
     let again = cli.run(&["guard", "a/live", "--yes", "--confirm", "a/live", "--", "false"]).await;
     assert_eq!(again.code, 1, "{again:?}");
     assert!(again.stderr.contains(&format!("qsnap history show {id}")), "it is said that one is open: {again:?}");
+    let plan = cli.run(&["history", "roll-back", &id, "--dry-run"]).await;
+    assert!(plan.stdout.contains("still runs"), "the command outlives its guard: {plan:?}");
     let back = cli.run(&["history", "roll-back", &id, "--yes", "--confirm", "a/live"]).await;
     assert_eq!(back.code, 0, "{back:?}");
     assert_eq!(server.count("live").await, 60);

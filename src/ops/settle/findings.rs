@@ -4,9 +4,9 @@ use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::time;
 use crate::ops::deliver::Route;
 use crate::ops::flow::{Finding, Level, Plan};
-use crate::ops::guarded::{self, GUARD};
+use crate::ops::guarded::{self, GUARD, command_lives};
 use crate::ops::history::Past;
-use crate::ops::journal::Made;
+use crate::ops::journal::{Made, Thing};
 use crate::ops::resolve::{NameUse, name_use};
 use crate::ops::restore::{self, Mode, RestoreSource, RestoreSpec};
 use crate::ops::revive::ReviveSpec;
@@ -195,5 +195,22 @@ pub(super) fn clean_up_finding(past: &Past) -> Option<Finding> {
             format!("{} may be half overwritten: that comes first", past.target),
             format!("`qsnap history roll-back {}` {words}", past.id),
         )
+    })
+}
+
+/// What the operation left, one by one.
+pub(super) fn left_behind(past: &Past) -> Vec<Finding> {
+    let finding = |thing: &Thing| {
+        let words = format!("{} {}", thing.kind.words(), thing.thing);
+        Finding::look("left behind", words, "it is removed, unless it is needed for this")
+    };
+    past.leftovers().into_iter().map(finding).collect()
+}
+
+/// A guard that is killed leaves its command running.
+pub(super) fn command_finding(services: &Services, past: &Past) -> Option<Finding> {
+    (past.operation == GUARD && command_lives(services, &past.target)).then(|| {
+        let words = "the guarded command, or something that it started, still runs";
+        Finding::look("command", words, "stop it first: what it does later is not undone")
     })
 }
