@@ -159,8 +159,8 @@ fn suspend_gives_the_terminal_back_and_resume_takes_it_again() {
     pty.assert_restored();
 }
 
-#[test]
-fn a_paste_with_a_newline_confirms_nothing() {
+/// A migration over what is there, as far as the question for the address.
+fn asked_for_the_address() -> Pty {
     let mut pty = Pty::demo();
     pty.keys("jj");
     pty.wait("Recovery points · products");
@@ -172,6 +172,12 @@ fn a_paste_with_a_newline_confirms_nothing() {
     std::thread::sleep(Duration::from_millis(400));
     pty.keys("\u{1b}[C\r");
     pty.wait("Type staging/products");
+    pty
+}
+
+#[test]
+fn a_paste_with_a_newline_confirms_nothing() {
+    let mut pty = asked_for_the_address();
     pty.keys("\u{1b}[200~staging/products\n\u{1b}[201~");
     pty.wait("staging/products ");
     pty.until("the pasted text, and no job", |pty| pty.screen().contains("nothing runs"));
@@ -336,17 +342,7 @@ fn a_state_folder_that_cannot_be_written_is_said_at_the_start() {
 
 #[test]
 fn a_cancel_asks_first_and_no_is_marked() {
-    let mut pty = Pty::demo();
-    pty.keys("jj");
-    pty.wait("Recovery points · products");
-    pty.keys("m");
-    pty.wait("to instance");
-    pty.keys("\r");
-    pty.wait("Go on: type");
-    // A key this soon after the page appeared is taken for a slip; the page must have stood a moment.
-    std::thread::sleep(Duration::from_millis(400));
-    pty.keys("\u{1b}[C\r");
-    pty.wait("Type staging/products");
+    let mut pty = asked_for_the_address();
     pty.keys("staging/products\r");
     pty.wait("running for");
     pty.keys("x");

@@ -30,8 +30,8 @@ fn base64url(bytes: &[u8]) -> String {
     bytes.chunks(3).map(letters).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_for_one_collection_reaches_no_other() {
+/// Both servers, and a key that may write to `alpha` only.
+async fn pair_with_a_key_for_alpha() -> (Pair, String) {
     let token = jwt(&json!({"access": [{"collection": "alpha", "access": "rw"}]}));
     let options = SandboxOptions {
         api_key: Some(KEY.into()),
@@ -39,6 +39,12 @@ async fn a_key_for_one_collection_reaches_no_other() {
         ..SandboxOptions::default()
     };
     let pair = Pair::with(options, &[("QDRANT__SERVICE__JWT_RBAC", "true")]).await;
+    (pair, token)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_one_collection_reaches_no_other() {
+    let (pair, token) = pair_with_a_key_for_alpha().await;
     for name in ["alpha", "beta"] {
         pair.fill(name).await;
         let action = json!({"create_alias": {"collection_name": name, "alias_name": format!("{name}-live")}});
@@ -92,13 +98,7 @@ async fn a_key_for_one_collection_reaches_no_other() {
 /// moves.
 #[tokio::test(flavor = "multi_thread")]
 async fn guard_does_not_run_what_it_could_not_roll_back() {
-    let token = jwt(&json!({"access": [{"collection": "alpha", "access": "rw"}]}));
-    let options = SandboxOptions {
-        api_key: Some(KEY.into()),
-        collection_key: Some((token.clone(), "alpha".into())),
-        ..SandboxOptions::default()
-    };
-    let pair = Pair::with(options, &[("QDRANT__SERVICE__JWT_RBAC", "true")]).await;
+    let (pair, token) = pair_with_a_key_for_alpha().await;
     pair.fill("alpha").await;
     for server in std::iter::once(&pair.sandbox).chain(&pair.real) {
         let cli = Cli::new(&format!("[instances.a]\nurl = '{}'\napi-key = '{token}'\n", server.url()));
