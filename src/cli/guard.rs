@@ -148,9 +148,8 @@ impl Guard<'_> {
 
     /// A snapshot whose whole sample changed while it was taken cannot be proven, and a rollback wants a proof.
     fn provable(&self, name: &SnapshotName, snapshot: &str) -> Result<(), Problem> {
-        let known = self.services.proofs.of_source(&self.address.to_string());
-        let proof = known.iter().find(|proof| proof.snapshot.as_deref() == Some(name.raw()));
-        let moving = proof.is_some_and(|proof| proof.samples.is_empty() && proof.points_max > 0);
+        let proof = self.services.proofs.by_name(name.raw());
+        let moving = proof.is_some_and(|(_, proof)| proof.samples.is_empty() && proof.points_max > 0);
         if !moving || skipped(&self.args.skip).proof {
             return Ok(());
         }

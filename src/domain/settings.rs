@@ -64,18 +64,8 @@ const OF_THE_MACHINE: &str = "wal_config";
 impl Settings {
     /// From a configuration and its payload indexes, each a schema with `data_type` and `params` or a bare type.
     pub fn of<'a>(config: &Value, indexes: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Self {
-        let mut config = of_collection(config);
-        if let Some(strict) = config.get_mut("strict_mode_config").and_then(Value::as_object_mut)
-            && strict.get("enabled") != Some(&Value::Bool(true))
-        {
-            // Switched off and never switched on are the same.
-            strict.remove("enabled");
-        }
         let indexes = indexes.into_iter().map(|(field, schema)| (field.clone(), index(schema))).collect();
-        if let Some(map) = config.as_object_mut() {
-            map.retain(|_, value| !is_nothing(value));
-        }
-        Self { config, indexes, more_indexes: false }
+        Self { config: of_collection(config), indexes, more_indexes: false }
     }
 
     /// The same, from the files of a snapshot: there may be more indexes.
@@ -239,31 +229,40 @@ fn short_index(schema: &Value) -> Value {
 /// A collection's configuration without what is no setting. Metadata is the user's, and any key may be in it; so may any
 /// name be that of a vector.
 fn of_collection(config: &Value) -> Value {
-    let part = |(key, value): (&String, &Value)| {
-        let value = match key.as_str() {
-            "metadata" => value.clone(),
-            "params" => parameters(value),
-            _ => without_nothing(value),
-        };
-        (key.clone(), value)
-    };
-    let settings = config.as_object().into_iter().flatten().filter(|(key, _)| !NO_SETTINGS.contains(&key.as_str()));
-    Value::Object(settings.map(part).filter(|(_, value)| !is_nothing(value)).collect())
+    settings_of(config, |key, value| match key {
+        "metadata" => value.clone(),
+        "params" => settings_of(value, parameter),
+        STRICT_MODE => limits(value),
+        _ => without_nothing(value),
+    })
 }
 
-fn parameters(params: &Value) -> Value {
-    let part = |(key, value): (&String, &Value)| {
-        let value = match (key.as_str(), value) {
-            // A vector with nothing set is a vector.
-            ("sparse_vectors", Value::Object(vectors)) => {
-                Value::Object(vectors.iter().map(|(name, vector)| (name.clone(), without_nothing(vector))).collect())
-            }
-            _ => without_nothing(value),
-        };
-        (key.clone(), value)
-    };
-    let settings = params.as_object().into_iter().flatten().filter(|(key, _)| !NO_SETTINGS.contains(&key.as_str()));
-    Value::Object(settings.map(part).filter(|(_, value)| !is_nothing(value)).collect())
+fn parameter(key: &str, value: &Value) -> Value {
+    match (key, value) {
+        // A vector with nothing set is a vector.
+        ("sparse_vectors", Value::Object(vectors)) => {
+            Value::Object(vectors.iter().map(|(name, vector)| (name.clone(), without_nothing(vector))).collect())
+        }
+        _ => without_nothing(value),
+    }
+}
+
+/// Switched off and never switched on are the same.
+fn limits(value: &Value) -> Value {
+    let mut limits = without_nothing(value);
+    if let Some(map) = limits.as_object_mut()
+        && map.get("enabled") != Some(&Value::Bool(true))
+    {
+        map.remove("enabled");
+    }
+    limits
+}
+
+/// The settings of one object, each as `read` gives it, without those that are nothing then.
+fn settings_of(object: &Value, read: impl Fn(&str, &Value) -> Value) -> Value {
+    let settings = object.as_object().into_iter().flatten().filter(|(key, _)| !NO_SETTINGS.contains(&key.as_str()));
+    let read = settings.map(|(key, value)| (key.clone(), read(key, value)));
+    Value::Object(read.filter(|(_, value)| !is_nothing(value)).collect())
 }
 
 fn is_nothing(value: &Value) -> bool {

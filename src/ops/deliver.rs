@@ -205,16 +205,17 @@ fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination)
         let sealed = job.seal();
         if sealed {
             handover.over.store(true, Ordering::SeqCst);
-            handover.ledger.handed_over();
-            nothing_is_kept(&job, &destination);
+            hand_over(&job, &handover.ledger, &destination);
             job.progress.phase("the server is restoring", None);
         }
         Ok(sealed)
     }
 }
 
-/// From here on a cancel does not leave live data as it was. What is restored to a scratch name leaves it.
-fn nothing_is_kept(job: &JobContext, destination: &Destination) {
+/// Notes that the server has it: from here on a cancel does not leave live data as it was. What is restored to a scratch name
+/// leaves it.
+fn hand_over(job: &JobContext, ledger: &Ledger, destination: &Destination) {
+    ledger.handed_over();
     if !is_scratch(&destination.address.collection) {
         job.resumable(None);
     }
@@ -363,8 +364,7 @@ async fn by_url(
         // A cancel came first: this task is about to be dropped here.
         std::future::pending::<()>().await;
     }
-    ledger.handed_over();
-    nothing_is_kept(job, destination);
+    hand_over(job, ledger, destination);
     match follow(target.as_ref(), name, &job.progress, call).await? {
         Followed::Answered(()) => Ok(false),
         Followed::MustLook => something_restored(destination).await.map(|()| true).map_err(|problem| {

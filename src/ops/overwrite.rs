@@ -12,6 +12,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::settings::Settings;
 use crate::domain::size::exact;
 use crate::domain::snapshot::SnapshotInfo;
+use crate::jobs::progress::Progress;
 use crate::ops::beside::scratch_name;
 use crate::ops::bring::{self, Cargo, Finished, bring, bring_fresh};
 use crate::ops::compare::{CompareSpec, Comparison, compare};
@@ -164,6 +165,20 @@ pub(in crate::ops) async fn overwrite(
     }
 }
 
+/// The settings of what is there, and how many points it has.
+async fn read(destination: &Destination, progress: &Progress) -> Result<(Settings, u64), Unread> {
+    let Destination { connection, address, .. } = destination;
+    let read = async {
+        let (reader, info) = Reader::open(connection, address).await?;
+        let points = reader.count(info.points, progress).await?;
+        Ok((info.settings, points))
+    };
+    match read.await {
+        Err(why) => Err(with_all_nodes(connection, why).await),
+        read => read,
+    }
+}
+
 /// Takes the safety snapshot. Only what the plan found unreadable, and the server itself still says it cannot read, has
 /// nothing to save.
 async fn secure(
@@ -173,19 +188,12 @@ async fn secure(
     unreadable: bool,
 ) -> Result<Option<Safety>, Problem> {
     let Destination { connection, node, address } = destination;
-    let read = async {
-        let (reader, info) = Reader::open(connection, address).await?;
-        reader.count(info.points, &steps.job.progress).await?;
-        Ok(info.settings)
-    };
-    let settings = match read.await {
-        Ok(settings) => Some(settings),
-        Err(why) => match with_all_nodes(connection, why).await {
-            Unread::Broken(_) if unreadable => return Ok(None),
-            Unread::Broken(problem) => return Err(problem),
-            // That it cannot be counted is no reason not to save it.
-            Unread::Unknown(_) => None,
-        },
+    let settings = match read(destination, &steps.job.progress).await {
+        Ok((settings, _)) => Some(settings),
+        Err(Unread::Broken(_)) if unreadable => return Ok(None),
+        Err(Unread::Broken(problem)) => return Err(problem),
+        // That it cannot be counted is no reason not to save it.
+        Err(Unread::Unknown(_)) => None,
     };
     let step = (SAFETY, Some(Made::Safety));
     let taken = create::take(services, steps, (connection, *node, address), step).await?;
@@ -362,20 +370,12 @@ async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, 
     let refused = broken.touched.nothing() && !work.earlier.between;
     let progress = steps.job.progress.clone();
     let looking = async {
-        let read = async {
-            let (reader, info) = Reader::open(connection, address).await?;
-            reader.count(info.points, &progress).await
-        };
-        let read = match read.await {
-            Err(why) => Err(with_all_nodes(connection, why).await),
-            read => read,
-        };
         let unknown = |words: String| Looked { verdict: Verdict::CouldNotCheck(words), worse: false };
-        match (read, safety.and_then(|safety| safety.proof.clone())) {
+        match (read(work.destination, &progress).await, safety.and_then(|safety| safety.proof.clone())) {
             (Err(Unread::Broken(_)), _) if work.unreadable && refused => unknown("it cannot be read, as before".into()),
             (Err(Unread::Broken(_)), _) => Looked { verdict: Verdict::Differs("it cannot be read".into()), worse: true },
             (Err(Unread::Unknown(problem)), _) => unknown(problem.message),
-            (Ok(points), None) if refused => {
+            (Ok((_, points)), None) if refused => {
                 let words = format!("the server refused before it touched its {} points", exact(points));
                 Looked { verdict: Verdict::Matches(words), worse: false }
             }

@@ -3,11 +3,12 @@
 //! the collection's shards.
 
 use crate::domain::address::CollectionAddress;
+use crate::domain::collection::CollectionCluster;
 use crate::domain::ids::{PeerId, ShardId};
 use crate::domain::problem::Problem;
 use crate::ops::flow::Finding;
 use crate::ops::services::Connection;
-use crate::qdrant::api::ClusterInfo;
+use crate::qdrant::api::{ApiResult, ClusterInfo};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use std::collections::BTreeSet;
 
@@ -35,7 +36,7 @@ pub(in crate::ops) async fn node_is_missing(connection: &Connection) -> bool {
     let asked = connection.nodes.iter().map(|node| node.cluster());
     let answers = futures_util::future::join_all(asked).await;
     let answering: BTreeSet<PeerId> = answers.iter().filter_map(|answer| answer.as_ref().ok()?.peer).collect();
-    let of = |answer: &Result<ClusterInfo, ApiError>| match answer {
+    let of = |answer: &ApiResult<ClusterInfo>| match answer {
         Ok(cluster) => cluster.peers.iter().any(|peer| !answering.contains(peer)),
         Err(error) => is_silence(error),
     };
@@ -59,14 +60,19 @@ pub(in crate::ops) async fn any(connection: &Connection) -> usize {
     connection.preferred()
 }
 
+/// What each node says of a collection's shards, asked all at once.
+pub(in crate::ops) async fn clusters(connection: &Connection, address: &CollectionAddress) -> Vec<ApiResult<CollectionCluster>> {
+    let asked = connection.nodes.iter().map(|node| node.collection_cluster(&address.collection));
+    futures_util::future::join_all(asked).await
+}
+
 /// The node to take a snapshot on, or to restore to: the live one that holds most of the collection's shards. For a
 /// collection that does not exist any live one.
 pub(in crate::ops) async fn holder(connection: &Connection, address: &CollectionAddress) -> usize {
     if connection.nodes.len() == 1 {
         return 0;
     }
-    let asked = connection.nodes.iter().map(|node| node.collection_cluster(&address.collection));
-    let answers = futures_util::future::join_all(asked).await;
+    let answers = clusters(connection, address).await;
     let held = answers.iter().enumerate().filter_map(|(index, answer)| {
         let cluster = answer.as_ref().ok()?;
         let local = cluster.replicas.iter().filter(|replica| replica.peer.is_none() && replica.state == "Active").count();
@@ -96,8 +102,7 @@ pub(in crate::ops) struct Held {
 /// # Errors
 /// When one refuses, or none answers.
 pub(in crate::ops) async fn held(connection: &Connection, address: &CollectionAddress) -> Result<Held, ApiError> {
-    let asked = connection.nodes.iter().map(|node| node.collection_cluster(&address.collection));
-    let answers = futures_util::future::join_all(asked).await;
+    let answers = clusters(connection, address).await;
     let mut held = Held::default();
     let mut lacking: Option<BTreeSet<ShardId>> = None;
     let mut silence: Option<ApiError> = None;

@@ -87,6 +87,15 @@ struct Records {
     unreadable: Vec<Unreadable>,
 }
 
+impl Records {
+    fn safeties(self) -> Safeties {
+        let mut safeties = Safeties::default();
+        self.all.iter().for_each(|past| safeties.add(past));
+        self.unreadable.into_iter().flat_map(|record| record.safeties).for_each(|name| safeties.add_named(name));
+        safeties
+    }
+}
+
 impl Journal {
     /// Whether the records can be read: where there are none yet, nothing was done; where they cannot be read, nobody knows.
     ///
@@ -131,12 +140,13 @@ impl Journal {
 
     /// Moves what is over and done, marks nothing, and is needed by no other record that stays.
     fn move_done(&self, records: &Records) {
-        let open: BTreeSet<&str> = records.all.iter().filter(|past| !settled(past)).map(|past| past.target.as_str()).collect();
-        let there: BTreeSet<&str> = records.all.iter().map(|past| past.id.as_str()).collect();
+        let unsettled = || records.all.iter().filter(|past| !settled(past));
+        let open: BTreeSet<&str> = unsettled().map(|past| past.target.as_str()).collect();
+        let needed: BTreeSet<&str> = unsettled().map(|past| past.id.as_str()).collect();
         // A whole keeps its parts, and what was taken up the one that took it up.
         let tied = |past: &Past| {
             let needs = past.part_of.as_deref().or(past.takes_up.as_deref());
-            needs.is_some_and(|other| there.contains(other) && records.all.iter().any(|past| past.id == other && !settled(past)))
+            needs.is_some_and(|other| needed.contains(other))
         };
         // One that a server was still taking when its client died is one, too.
         let marks = |past: &Past| {
@@ -167,13 +177,7 @@ impl Journal {
 
     /// Which snapshots are safety snapshots: of what was there before an overwrite, and seldom what anybody wants back.
     pub(in crate::ops) fn safeties(&self) -> Safeties {
-        let Records { all, unreadable } = self.glance();
-        let mut safeties = Safeties::default();
-        for past in &all {
-            safeties.add(past);
-        }
-        unreadable.into_iter().flat_map(|record| record.safeties).for_each(|name| safeties.add_named(name));
-        safeties
+        self.glance().safeties()
     }
 
     /// The same, for whoever chooses by them: what cannot be read may name one.
@@ -182,12 +186,13 @@ impl Journal {
     /// When a record, or their folder, cannot be read.
     pub(in crate::ops) fn all_safeties(&self) -> Result<Safeties, Problem> {
         self.readable()?;
-        if let Some(record) = self.unreadable().first() {
+        let records = self.glance();
+        if let Some(record) = records.unreadable.first() {
             let message = format!("which snapshots are safety snapshots is not known: {}", record.words());
             return Err(Problem::new(ProblemKind::Failed, message, &record.path)
                 .advise("name the snapshot that you mean; or mend that record, give the right to read it, or move it away"));
         }
-        Ok(self.safeties())
+        Ok(records.safeties())
     }
 
     /// Operations that somebody has to decide about, the newest first.

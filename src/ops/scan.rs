@@ -385,9 +385,6 @@ impl Reader {
     /// # Errors
     /// As [`Reader::read_to_end`].
     pub(in crate::ops) async fn read_all(&self, points: u64, fields: Fields, progress: &Progress) -> Result<u64, Unread> {
-        if let Some(why) = self.allowed.too_long(points) {
-            return Err(self.unknown(why));
-        }
         progress.counting("reading every point", Some(points), Unit::Points);
         self.read_to_end(fields, Some(progress)).await
     }

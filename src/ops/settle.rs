@@ -270,14 +270,11 @@ pub(in crate::ops) async fn execute(
             .advise("nothing was done; `qsnap history` shows what became of it"));
     }
     wait(services, &past, target.as_ref(), steps).await?;
-    // The server may have finished it only now, while it was waited for.
-    let finished = finished(services, &past, &mut Vec::new()).await?;
-    let finished = finished.filter(|thing| spec.way == Way::CleanUp || thing.kind != Made::Safety);
     let settle = |how: &str, steps: &Steps<'_>| services.journal.settle(services.clock.now(), &past.id, how, &steps.id());
     match (spec.way, again) {
         (Way::Continue, Some(shown)) => {
             let earlier = earlier(services, &past).await?;
-            remove_finished(services, finished.as_ref(), steps).await?;
+            remove_finished(services, &past, spec.way, steps).await?;
             take_up(&past, steps)?;
             settle(spec.way.past(), steps)?;
             remove(services, &past, steps).await?;
@@ -297,7 +294,7 @@ pub(in crate::ops) async fn execute(
             Ok(report)
         }
         _ => {
-            remove_finished(services, finished.as_ref(), steps).await?;
+            remove_finished(services, &past, spec.way, steps).await?;
             remove(services, &past, steps).await?;
             settle(spec.way.past(), steps)?;
             Ok(Report::of(plan))
@@ -305,11 +302,13 @@ pub(in crate::ops) async fn execute(
     }
 }
 
-/// Removes what the server finished after the operation broke off.
-async fn remove_finished(services: &Services, finished: Option<&Thing>, steps: &mut Steps<'_>) -> Result<(), Problem> {
-    let Some(thing) = finished else { return Ok(()) };
+/// Removes what the server finished after the operation broke off: perhaps only now, while it was waited for. A safety
+/// snapshot stays as long as the operation goes on.
+async fn remove_finished(services: &Services, past: &Past, way: Way, steps: &mut Steps<'_>) -> Result<(), Problem> {
+    let finished = finished(services, past, &mut Vec::new()).await?;
+    let Some(thing) = finished.filter(|thing| way == Way::CleanUp || thing.kind != Made::Safety) else { return Ok(()) };
     let job = steps.job;
-    job.commit(steps.run("remove", &thing.thing, remove_thing(services, thing))).await
+    job.commit(steps.run("remove", &thing.thing, remove_thing(services, &thing))).await
 }
 
 /// The way back of data that may be between. Only one that is known to be gone is gone: the plan said so.

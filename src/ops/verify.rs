@@ -154,9 +154,8 @@ struct Views {
 
 impl Views {
     async fn ask(connection: &Connection, address: &CollectionAddress) -> Self {
-        let asked = connection.nodes.iter().map(|node| node.collection_cluster(&address.collection));
         let mut views = Self { clusters: Vec::new(), silent: Vec::new(), refused: Vec::new() };
-        for (index, answer) in futures_util::future::join_all(asked).await.into_iter().enumerate() {
+        for (index, answer) in placement::clusters(connection, address).await.into_iter().enumerate() {
             match answer {
                 Ok(cluster) => views.clusters.push((index, cluster)),
                 Err(error) if is_silence(&error) && connection.nodes.len() > 1 => views.silent.push(index),

@@ -5,11 +5,12 @@ use crate::sandbox::collections::body_of;
 use crate::sandbox::filter::Filter;
 use crate::sandbox::snapshots::Params;
 use crate::sandbox::strict::{Read, Strict};
-use crate::sandbox::world::{Node, PointKey, Shard, StoredPoint, mix};
+use crate::sandbox::world::{Cluster, Node, PointKey, Shard, StoredPoint, mix};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// Points that a page has when the request does not say.
 const PAGE: usize = 10;
@@ -26,6 +27,18 @@ fn cost(filter: Option<&Filter>) -> u64 {
     1 + filter.map_or(0, Filter::total)
 }
 
+/// Strict mode first, then the price in tokens: what is refused costs nothing.
+fn admit(
+    cluster: &mut Cluster,
+    (name, params): (&str, &HashMap<String, String>),
+    read: &Read<'_>,
+    (key, tokens): (Option<&Value>, u64),
+) -> Result<(), Refusal> {
+    let collection = cluster.collection_mut(name)?;
+    Strict::of(collection).read(params, read)?;
+    collection.pay_for_reading(key, tokens)
+}
+
 /// `POST /collections/{c}/points/count`
 pub async fn count(
     State(node): State<Node>,
@@ -36,9 +49,12 @@ pub async fn count(
     let request: CountRequest = body_of(&body)?;
     let (filter, key) = (request.filter.as_ref(), request.shard_key.as_ref());
     let mut cluster = node.world.cluster();
-    let collection = cluster.collection_mut(&name)?;
-    Strict::of(collection).read(&params, &Read { limit: None, exact: request.exact.unwrap_or(true), filter })?;
-    collection.pay_for_reading(key, cost(filter))?;
+    admit(
+        &mut cluster,
+        (&name, &params),
+        &Read { limit: None, exact: request.exact.unwrap_or(true), filter },
+        (key, cost(filter)),
+    )?;
     let shards = cluster.collection(&name)?.readable(key, &cluster.stopped)?;
     let count: usize = match filter {
         None => shards.iter().map(|(_, points)| points.len()).sum(),
@@ -114,9 +130,7 @@ pub async fn scroll(
     let (filter, key) = (request.filter.as_ref(), request.shard_key.as_ref());
     let limit = request.page("scroll_request")?;
     let mut cluster = node.world.cluster();
-    let collection = cluster.collection_mut(&name)?;
-    Strict::of(collection).read(&params, &Read { limit: Some(limit as u64), exact: false, filter })?;
-    collection.pay_for_reading(key, cost(filter))?;
+    admit(&mut cluster, (&name, &params), &Read { limit: Some(limit as u64), exact: false, filter }, (key, cost(filter)))?;
     let shards = cluster.collection(&name)?.readable(key, &cluster.stopped)?;
     let mut page: Vec<Held<'_>> = Vec::new();
     for (shard, points) in shards {
@@ -145,9 +159,7 @@ pub async fn retrieve(
     let request: ReadRequest = body_of(&body)?;
     let key = request.shard_key.as_ref();
     let mut cluster = node.world.cluster();
-    let collection = cluster.collection_mut(&name)?;
-    Strict::of(collection).read(&params, &Read::default())?;
-    collection.pay_for_reading(key, request.ids.len() as u64)?;
+    admit(&mut cluster, (&name, &params), &Read::default(), (key, request.ids.len() as u64))?;
     let shards = cluster.collection(&name)?.readable(key, &cluster.stopped)?;
     let find = |key: &PointKey| {
         shards.iter().find_map(|(shard, points)| points.get_key_value(key).map(|(key, point)| (*shard, key, point)))
@@ -167,9 +179,12 @@ pub async fn query(
     let (filter, key) = (request.filter.as_ref(), request.shard_key.as_ref());
     let limit = request.page("internal")?;
     let mut cluster = node.world.cluster();
-    let collection = cluster.collection_mut(&name)?;
-    Strict::of(collection).read(&params, &Read { limit: Some(limit as u64), exact: request.params.exact, filter })?;
-    collection.pay_for_reading(key, cost(filter))?;
+    admit(
+        &mut cluster,
+        (&name, &params),
+        &Read { limit: Some(limit as u64), exact: request.params.exact, filter },
+        (key, cost(filter)),
+    )?;
     cluster.counter += 1;
     let seed = cluster.counter;
     let shards = cluster.collection(&name)?.readable(key, &cluster.stopped)?;

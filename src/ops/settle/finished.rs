@@ -11,7 +11,6 @@ use crate::ops::resolve::snapshots;
 use crate::ops::safeties::taken_by;
 use crate::ops::services::Services;
 use jiff::SignedDuration;
-use std::collections::BTreeSet;
 
 /// A server names a snapshot by the second in which it was asked. One that is further from that is somebody else's, or its
 /// clock is wrong: then nobody can tell.
@@ -28,13 +27,10 @@ pub(super) async fn finished(services: &Services, past: &Past, findings: &mut Ve
         return Err(problem);
     }
     // What is recorded was finished by somebody who lived on.
-    let recorded: BTreeSet<String> =
-        services.proofs.of_source(&taking.collection).into_iter().filter_map(|proof| proof.snapshot).collect();
+    let recorded = |name: &SnapshotName| services.proofs.by_name(name.raw()).is_some();
     let names = listed.iter().map(|located| &located.snapshot.name);
-    let own: Vec<&SnapshotName> = taken_by(taking, &address, names.clone(), SAME_MOMENT)
-        .into_iter()
-        .filter(|name| !recorded.contains(name.raw()))
-        .collect();
+    let own: Vec<&SnapshotName> =
+        taken_by(taking, &address, names.clone(), SAME_MOMENT).into_iter().filter(|name| !recorded(name)).collect();
     if let [name] = own[..] {
         let thing = Thing { kind: taking.kind, thing: shown(&address, name) };
         let words = format!("{} {}: the server finished it after the operation broke off", thing.kind.words(), thing.thing);
