@@ -12,5 +12,6 @@ pub mod operate;
 pub mod printer;
 pub mod prompt;
 pub mod reporter;
+mod requests;
 pub mod signals;
 pub mod usage;

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod address;
 pub mod collection;
+pub mod given_names;
 pub mod hex;
 pub mod ids;
 pub mod instance;
@@ -13,6 +14,7 @@ pub mod point;
 pub mod problem;
 pub mod secret;
 pub mod settings;
+pub mod shape;
 pub mod size;
 pub mod snapshot;
 pub mod text;

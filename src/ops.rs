@@ -1,50 +1,22 @@
 //! L3: what a user can do. Every operation is plan → approve → execute → verify; both front ends call it.
+//!
+//! Rooms, each using those above it only (`tests/it/layers.rs` has the table):
+//!
+//! * [`request`]: what is asked for, and its command line. [`report`]: what came of it.
+//! * [`journal`]: what is kept on disk about operations. [`services`]: what they need from outside. [`steps`]: running them.
+//! * [`plan`]: what would happen, and what agrees to it. [`engine`]: from an approved plan to a running job.
+//! * [`gates`]: pure rules. [`survey`]: what is known, by reading. [`proof`]: whether data is right.
+//! * [`recovery`]: what restoring verbs are made of. [`verbs`]: one file a verb; start here to add one.
 
-mod beside;
-pub mod bring;
-pub mod claim;
-pub mod compare;
-mod comparison;
-pub mod content;
-pub mod copy;
-pub mod create;
-pub mod delete;
-pub mod deliver;
-pub mod discard;
-pub mod download;
-pub mod drop;
-mod first_route;
-pub mod fleet;
-pub mod flow;
-pub mod follow;
+pub mod engine;
 pub mod gates;
-pub mod guarded;
-pub mod history;
-pub mod incident;
-pub mod inspect;
-pub mod interrupted;
 pub mod journal;
-pub mod list;
-pub mod next;
-pub mod overwrite;
-pub mod parts;
-mod placement;
+pub mod plan;
 pub mod proof;
-mod put_back;
-pub mod records;
-pub mod remembered;
+pub mod recovery;
 pub mod report;
-pub mod resolve;
-pub mod restore;
-pub mod revive;
-mod safeties;
-mod scan;
+pub mod request;
 pub mod services;
-pub mod settle;
-pub mod shard_keys;
-pub mod source;
 pub mod steps;
-pub mod switch;
-pub mod target;
-mod unread;
-pub mod verify;
+pub mod survey;
+pub mod verbs;

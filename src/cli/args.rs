@@ -103,6 +103,9 @@ pub enum Command {
     Drop {
         /// INSTANCE/COLLECTION.
         address: String,
+        /// Also while aliases point at it: they go with it.
+        #[arg(long)]
+        with_aliases: bool,
     },
     /// Find and bring back a deleted collection whose snapshots are still on its node.
     Revive(ReviveArgs),
@@ -215,6 +218,9 @@ pub struct RestoreArgs {
     /// Where it goes: to a free name, beside what is there, or over it.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: ModeArg,
+    /// Name of the collection of a side-by-side restore; without it one is made up.
+    #[arg(long, value_name = "NAME")]
+    pub beside: Option<String>,
     /// How the bytes go.
     #[arg(long, value_enum, default_value = "auto")]
     pub route: RouteArg,
@@ -272,6 +278,9 @@ pub struct AliasArgs {
     pub alias: String,
     /// The collection it is to point at, on the same instance.
     pub collection: String,
+    /// Only while the alias points at nothing.
+    #[arg(long)]
+    pub if_free: bool,
 }
 
 /// Bring back a deleted collection.

@@ -1,7 +1,8 @@
 //! Exit codes: a contract.
 
 use crate::domain::problem::ProblemKind;
-use crate::ops::report::{Report, Verdict};
+use crate::ops::report::Report;
+use crate::ops::report::verdict::Verdict;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,27 +5,34 @@ mod aliases;
 mod command;
 
 use crate::cli::args::{Global, GuardArgs, Output};
-use crate::cli::commands::{fail, skipped};
+use crate::cli::commands::fail;
 use crate::cli::exit::ExitStatus;
 use crate::cli::guard::aliases::Aliases;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
 use crate::cli::prompt;
+use crate::cli::requests::skipped;
 use crate::cli::signals::Signals;
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::ops::create::CreateSpec;
-use crate::ops::delete::DeleteSpec;
-use crate::ops::deliver::Route;
-use crate::ops::drop::DropSpec;
-use crate::ops::flow::{self, Consent, Plan, Spec};
-use crate::ops::guarded::Guarded;
-use crate::ops::report::{Report, Verdict};
-use crate::ops::resolve::{self, NameUse, name_use};
-use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
-use crate::ops::revive::ReviveSpec;
+use crate::ops::plan::Plan;
+use crate::ops::plan::consent::Consent;
+use crate::ops::report::Report;
+use crate::ops::report::verdict::Verdict;
+use crate::ops::request::Request;
+use crate::ops::request::collections::DropRequest;
+use crate::ops::request::collections::ReviveRequest;
+use crate::ops::request::command::consent_flags;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
+use crate::ops::request::snapshots::CreateRequest;
+use crate::ops::request::snapshots::DeleteRequest;
 use crate::ops::services::Services;
+use crate::ops::survey::locate::{self, NameUse, name_use};
+use crate::ops::verbs::guarded::Guarded;
+use crate::ops::{engine, verbs};
 use serde_json::json;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -64,14 +71,15 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
 
 impl Guard<'_> {
     async fn all(&self) -> Result<ExitStatus, Problem> {
-        let plan =
-            self.unless_stopped(flow::plan(self.services, Spec::Create(CreateSpec { address: self.address.clone() }))).await?;
+        let plan = self
+            .unless_stopped(verbs::plan(self.services, Request::Create(CreateRequest { address: self.address.clone() })))
+            .await?;
         if self.global.dry_run {
             self.printer.text(&prompt::plan_text(&plan, self.global.verbose));
             self.printer.text(&format!(
                 "then: run {:?}; when it fails, restore that snapshot in place\nneeds:{}",
                 self.args.command[0],
-                flow::consent_flags(true, &self.address)
+                consent_flags(true, &self.address)
             ));
             return Ok(ExitStatus::Done);
         }
@@ -104,7 +112,7 @@ impl Guard<'_> {
             let advice = format!("nothing was run; the snapshot {snapshot} is kept; {}", problem.advice);
             problem.advise(advice)
         };
-        let rollback = self.unless_stopped(flow::plan(self.services, self.rollback(&name))).await.map_err(kept)?;
+        let rollback = self.unless_stopped(verbs::plan(self.services, self.rollback(&name))).await.map_err(kept)?;
         if let Some(finding) = rollback.blocked().first() {
             return Err(Problem::new(
                 ProblemKind::Refused,
@@ -192,8 +200,8 @@ impl Guard<'_> {
     ) -> Result<ExitStatus, Problem> {
         if let Ok(ExitStatus::Command(_)) = rolled {
             // When they cannot be listed, that is what is missing.
-            for spec in aliases.free().await.unwrap_or_default() {
-                let made = match flow::plan(self.services, spec).await {
+            for request in aliases.free().await.unwrap_or_default() {
+                let made = match verbs::plan(self.services, request).await {
                     Ok(plan) => self.later_job(plan, consent).await,
                     Err(problem) => Err(problem),
                 };
@@ -252,14 +260,14 @@ impl Guard<'_> {
             .advise(format!("nothing was run; give --yes --confirm '{expected}'")))
     }
 
-    fn rollback(&self, name: &SnapshotName) -> Spec {
-        let source = RestoreSource::Snapshot(self.address.clone(), Which::Named(name.clone()));
-        let spec = RestoreSpec::new(source, self.address.clone(), Mode::InPlace, Route::Auto);
-        Spec::Restore(RestoreSpec { skips: skipped(&self.args.skip), ..spec })
+    fn rollback(&self, name: &SnapshotName) -> Request {
+        let source = RecoveryPoint::Snapshot(self.address.clone(), Which::Named(name.clone()));
+        let request = RestoreRequest::new(source, self.address.clone(), Mode::InPlace, Route::Auto);
+        Request::Restore(RestoreRequest { skips: skipped(&self.args.skip), ..request })
     }
 
     async fn job(&self, plan: Plan, consent: &Consent, signals: &Signals) -> Result<Report, Problem> {
-        let handle = flow::start(self.services, plan.approve(consent)?);
+        let handle = engine::start(self.services, plan.approve(consent)?);
         let Watched { result, stopped } = watch(self.services, self.global, self.printer, handle, signals.clone()).await;
         if let (Err(_), Some(signal)) = (&result, stopped) {
             self.stopped.set(Some(signal));
@@ -291,7 +299,7 @@ impl Guard<'_> {
             let message = "the command ended well, but the collection is gone";
             return Err(Problem::new(ProblemKind::Failed, message, self.address.to_string()).advise(format!(
                 "its snapshots are on the node's disk: while nothing has its name, `{}` brings it back",
-                ReviveSpec::from(&self.address, name).consented()
+                Request::Revive(ReviveRequest::from(&self.address, name)).consented()
             )));
         }
         self.written(guarded.settled("done"));
@@ -306,8 +314,8 @@ impl Guard<'_> {
             self.say(&format!("the command succeeded; the snapshot is kept: {snapshot}"));
             return Ok(ExitStatus::Done);
         }
-        let spec = Spec::Delete(DeleteSpec { address: self.address.clone(), names: vec![name.clone()] });
-        let plan = flow::plan(self.services, spec).await?;
+        let request = Request::Delete(DeleteRequest { address: self.address.clone(), names: vec![name.clone()] });
+        let plan = verbs::plan(self.services, request).await?;
         self.later_job(plan, &Consent::Typed(self.address.to_string())).await?;
         self.say("the command succeeded; the snapshot is deleted");
         Ok(ExitStatus::Done)
@@ -316,11 +324,11 @@ impl Guard<'_> {
     /// What brings the snapshot back, whatever the command left in its place.
     async fn way_back(&self, guarded: &Guarded<'_>, name: &SnapshotName, consent: &Consent) -> Result<Plan, Problem> {
         let address = &self.address;
-        let revive = || ReviveSpec::from(address, name);
+        let revive = || Request::Revive(ReviveRequest::from(address, name));
         let connection = self.services.connection(&address.instance).await?;
         match name_use(&connection, address).await? {
             // The command deleted it: its snapshot is still on the node's disk.
-            NameUse::Free => return flow::plan(self.services, Spec::Revive(revive())).await,
+            NameUse::Free => return verbs::plan(self.services, revive()).await,
             NameUse::Alias(real) => {
                 let message = format!("the command deleted it and made its name an alias of {real}");
                 return Err(Problem::new(ProblemKind::Refused, message, address.to_string())
@@ -328,27 +336,28 @@ impl Guard<'_> {
             }
             NameUse::Collection => {}
         }
-        let over = flow::plan(self.services, self.rollback(name)).await?;
+        let over = verbs::plan(self.services, self.rollback(name)).await?;
         if over.other_shape().is_none() {
             return Ok(over);
         }
         // The command made it anew with another shape: nothing can be restored over that.
         if !skipped(&self.args.skip).safety {
-            let plan = flow::plan(self.services, Spec::Create(CreateSpec { address: address.clone() })).await?;
+            let plan = verbs::plan(self.services, Request::Create(CreateRequest { address: address.clone() })).await?;
             for snapshot in self.later_job(plan, consent).await?.created {
                 guarded.replaced(&snapshot);
                 self.say(&format!("kept: {snapshot} (what the command made in its place)"));
             }
         }
-        let plan = flow::plan(self.services, Spec::Drop(DropSpec { address: address.clone(), with_aliases: true })).await?;
+        let plan =
+            verbs::plan(self.services, Request::Drop(DropRequest { address: address.clone(), with_aliases: true })).await?;
         self.later_job(plan, consent).await?;
-        flow::plan(self.services, Spec::Revive(revive())).await
+        verbs::plan(self.services, revive()).await
     }
 
     /// Whether the way back is still there; `None` where that cannot be told.
     async fn snapshot_is_there(&self, name: &SnapshotName) -> Option<bool> {
         let connection = self.services.connection(&self.address.instance).await.ok()?;
-        let (listed, problems) = resolve::snapshots(&connection, &self.address).await;
+        let (listed, problems) = locate::snapshots(&connection, &self.address).await;
         let there = listed.iter().any(|located| located.snapshot.name == *name);
         (there || problems.is_empty()).then_some(there)
     }
@@ -373,7 +382,7 @@ impl Guard<'_> {
             Err(problem) => {
                 let back = match self.services.connection(&self.address.instance).await {
                     Ok(connection) if matches!(name_use(&connection, &self.address).await, Ok(NameUse::Free)) => {
-                        let revive = ReviveSpec::from(&self.address, name).consented();
+                        let revive = Request::Revive(ReviveRequest::from(&self.address, name)).consented();
                         format!("; {} does not exist now: `{revive}` brings it back", self.address)
                     }
                     _ => String::new(),

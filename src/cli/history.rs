@@ -1,36 +1,23 @@
 //! `qsnap history`: what was done, what is open, and a report of each operation.
 
-use crate::cli::args::{Global, HistoryCommand, Output};
+use crate::cli::args::Output;
 use crate::cli::commands::fail;
 use crate::cli::exit::ExitStatus;
-use crate::cli::operate;
 use crate::cli::printer::Printer;
 use crate::domain::time;
-use crate::ops::flow::Spec;
-use crate::ops::history::Past;
-use crate::ops::incident;
+use crate::ops::journal::incident;
+use crate::ops::journal::past::Past;
+use crate::ops::journal::ways::ways;
+use crate::ops::request::settle::Way;
 use crate::ops::services::Services;
-use crate::ops::settle::{SettleSpec, Way, ways};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
-/// Runs it.
-pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, command: Option<HistoryCommand>) -> ExitStatus {
+/// Lists what was done.
+pub fn list(services: &Services, printer: Printer) -> ExitStatus {
     if let Err(problem) = services.journal.readable() {
         return fail(printer, &problem);
     }
-    let (id, way) = match command {
-        None => return list(services, printer),
-        Some(HistoryCommand::Show { id, markdown }) => return show(services, printer, &id, markdown),
-        Some(HistoryCommand::Continue { id }) => (id, Way::Continue),
-        Some(HistoryCommand::RollBack { id }) => (id, Way::RollBack),
-        Some(HistoryCommand::CleanUp { id }) => (id, Way::CleanUp),
-    };
-    operate::operate(services, global, printer, vec![Ok(Spec::Settle(SettleSpec { id, way }))]).await
-}
-
-fn list(services: &Services, printer: Printer) -> ExitStatus {
     let all = services.journal.read();
     let unreadable = services.journal.unreadable();
     let status = match (unreadable.is_empty(), all.is_empty()) {
@@ -85,8 +72,9 @@ fn row(past: &Past) -> Value {
         "settled": past.settled, "left_behind": past.leftovers()})
 }
 
-fn show(services: &Services, printer: Printer, id: &str, markdown: bool) -> ExitStatus {
-    let past = match services.journal.find(id) {
+/// Tells everything about one operation.
+pub fn show(services: &Services, printer: Printer, id: &str, markdown: bool) -> ExitStatus {
+    let past = match services.journal.readable().and_then(|()| services.journal.find(id)) {
         Ok(past) => past,
         Err(problem) => return fail(printer, &problem),
     };

@@ -13,8 +13,10 @@ use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
 use crate::domain::size;
-use crate::ops::inspect::{self, Depth, InspectSpec, Inspected, Point};
+use crate::ops::request::inspect::{Depth, InspectRequest};
+use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::services::Services;
+use crate::ops::survey::inspect::{self, Inspected};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -35,7 +37,7 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
         };
         // A comparison of what both ends tell is worth little.
         let depth = if args.diff.is_some() { wanted.max(Depth::Headers) } else { wanted };
-        match one(services, global, printer, InspectSpec { point, depth }).await {
+        match one(services, global, printer, InspectRequest { point, depth }).await {
             Ok(inspected) => found.push(inspected),
             Err(status) => return status,
         }
@@ -54,22 +56,24 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
     if found.iter().any(Inspected::damaged) { ExitStatus::Difference } else { ExitStatus::Done }
 }
 
-fn point(services: &Services, text: &str) -> Result<Point, Problem> {
+fn point(services: &Services, text: &str) -> Result<RecoveryPoint, Problem> {
     let usage = |why: String| Problem::new(ProblemKind::Usage, why, "").advise("`qsnap inspect --help` shows how it is written");
     if text == "-" {
-        return Ok(Point::Stdin);
+        return Ok(RecoveryPoint::Stdin);
     }
     if text.starts_with("http://") || text.starts_with("https://") {
         let url = url::Url::parse(text).map_err(|error| usage(format!("the link cannot be read: {error}")))?;
-        return Ok(Point::Link(SafeUrl::new(url)));
+        return Ok(RecoveryPoint::Link(SafeUrl::new(url)));
     }
     // A path such as `backups/x/y.snapshot` looks like an address: it is one if there is such an instance.
     let is_file = Path::new(text).is_file();
     let known = |name: &InstanceName| services.instance(name).is_ok();
     match Address::parse(text) {
-        Ok(Address::File(path)) => Ok(Point::File(path)),
-        Ok(Address::Snapshot(address, which)) if !is_file || known(&address.instance) => Ok(Point::Snapshot(address, which)),
-        _ if is_file => Ok(Point::File(text.into())),
+        Ok(Address::File(path)) => Ok(RecoveryPoint::File(path)),
+        Ok(Address::Snapshot(address, which)) if !is_file || known(&address.instance) => {
+            Ok(RecoveryPoint::Snapshot(address, which))
+        }
+        _ if is_file => Ok(RecoveryPoint::File(text.into())),
         Ok(other) => Err(usage(format!(
             "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a file or a link"
         ))),
@@ -77,10 +81,15 @@ fn point(services: &Services, text: &str) -> Result<Point, Problem> {
     }
 }
 
-async fn one(services: &Arc<Services>, global: &Global, printer: Printer, spec: InspectSpec) -> Result<Inspected, ExitStatus> {
-    let title = format!("inspect {}", spec.point);
+async fn one(
+    services: &Arc<Services>,
+    global: &Global,
+    printer: Printer,
+    request: InspectRequest,
+) -> Result<Inspected, ExitStatus> {
+    let title = format!("inspect {}", request.point);
     let shared = services.clone();
-    let work = move |job| async move { inspect::inspect(&shared, &spec, &job).await };
+    let work = move |job| async move { inspect::inspect(&shared, &request, &job).await };
     let handle = services.jobs.spawn(title, Vec::new(), work);
     let signals = Signals::listen().map_err(|problem| crate::cli::commands::fail(printer, &problem))?;
     match watch(services, global, printer, handle, signals).await {

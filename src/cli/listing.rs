@@ -7,8 +7,8 @@ use crate::domain::address::{Address, CollectionAddress};
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::{size, time};
-use crate::ops::list::{self, CollectionView, InstanceView, ProofState, RecoveryPoint};
 use crate::ops::services::Services;
+use crate::ops::survey::listing::{self, CollectionView, InstanceView, ProofState, RecoveryPointView};
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ pub async fn instances(services: &Services, printer: Printer) -> ExitStatus {
 pub async fn checked_instances(services: &Services, printer: Printer, warnings: Option<Vec<String>>) -> ExitStatus {
     let mut gathered = Gathered::new(vec!["INSTANCE", "VERSION", "PROTECTION", "STATE", "NODES"]);
     gathered.warnings = warnings;
-    let asked = services.instances().iter().map(|instance| list::instance(services, &instance.name));
+    let asked = services.instances().iter().map(|instance| listing::instance(services, &instance.name));
     let (mut working, mut failing) = (0, Vec::new());
     for view in futures_util::future::join_all(asked).await.into_iter().flatten() {
         let InstanceView { name, nodes, silent, notes, version, protection, problem } = view;
@@ -128,7 +128,7 @@ pub async fn collections(services: &Services, printer: Printer, only: Option<Ins
         None => services.instances().iter().map(|instance| instance.name.clone()).collect(),
     };
     let mut gathered = Gathered::new(vec!["COLLECTION", "POINTS", "STATUS", "NEWEST", "RECOVERY POINTS", "ALIASES"]);
-    let asked = names.iter().map(|name| list::collections(services, name));
+    let asked = names.iter().map(|name| listing::collections(services, name));
     let answers = futures_util::future::join_all(asked).await;
     let now = services.clock.now();
     for (name, answer) in names.iter().zip(answers) {
@@ -186,7 +186,7 @@ pub async fn snapshots(services: &Services, printer: Printer, addresses: &[Strin
             }
         };
         for address in asked {
-            match list::recovery_points(services, &address).await {
+            match listing::recovery_points(services, &address).await {
                 Ok(listing) => {
                     gathered.rows.extend(listing.items.iter().map(snapshot_row));
                     gathered.items.extend(listing.items.iter().map(snapshot_item));
@@ -215,12 +215,12 @@ async fn collections_of(services: &Services, text: &str) -> Result<Vec<Collectio
     }
 }
 
-fn point_address(point: &RecoveryPoint) -> String {
+fn point_address(point: &RecoveryPointView) -> String {
     let which = crate::domain::address::Which::Named(point.snapshot.name.clone());
     Address::Snapshot(point.address.clone(), which).to_string()
 }
 
-fn snapshot_row(point: &RecoveryPoint) -> Vec<String> {
+fn snapshot_row(point: &RecoveryPointView) -> Vec<String> {
     let proof = match point.proof {
         _ if point.safety => "safety".to_owned(),
         ProofState::None => "-".to_owned(),
@@ -231,7 +231,7 @@ fn snapshot_row(point: &RecoveryPoint) -> Vec<String> {
     vec![point_address(point), taken, size::bytes(point.snapshot.size), proof, point.node_url.clone()]
 }
 
-fn snapshot_item(point: &RecoveryPoint) -> Value {
+fn snapshot_item(point: &RecoveryPointView) -> Value {
     let proven_at = match point.proof {
         ProofState::Proven(at) => Some(at.to_string()),
         _ => None,

@@ -9,9 +9,12 @@ use crate::cli::reporter::{Reporter, TICK};
 use crate::cli::signals::Signals;
 use crate::domain::problem::Problem;
 use crate::jobs::manager::{JobHandle, JobId};
-use crate::ops::flow::{self, Consent, Need, Plan, Spec};
+use crate::ops::plan::Plan;
+use crate::ops::plan::consent::{Consent, Need};
 use crate::ops::report::Report;
+use crate::ops::request::Request;
 use crate::ops::services::Services;
+use crate::ops::{engine, verbs};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -26,7 +29,7 @@ pub async fn operate(
     services: &Arc<Services>,
     global: &Global,
     printer: Printer,
-    specs: Vec<Result<Spec, Problem>>,
+    specs: Vec<Result<Request, Problem>>,
 ) -> ExitStatus {
     let single = specs.len() == 1;
     let signals = match Signals::listen() {
@@ -34,14 +37,14 @@ pub async fn operate(
         Err(problem) => return fail(printer, &problem),
     };
     let (mut items, mut errors, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
-    for spec in specs {
+    for request in specs {
         // One that came between two of them, or while one ended: the rest is not begun.
         if let Some(signal) = signals.heard() {
             statuses.push(ExitStatus::Stopped(signal));
             break;
         }
-        let outcome = match spec {
-            Ok(spec) => one(services, global, printer, spec, signals.clone()).await,
+        let outcome = match request {
+            Ok(request) => one(services, global, printer, request, signals.clone()).await,
             Err(problem) => Err(problem),
         };
         match outcome {
@@ -88,8 +91,8 @@ fn show_plan(global: &Global, printer: Printer, plan: &Plan) -> Value {
         Need::Yes => json!({"blocked": false, "yes": true, "confirm": null}),
         Need::Typed(address) => json!({"blocked": false, "yes": true, "confirm": address}),
     };
-    json!({"version": 1, "plan": {"operation": plan.operation, "source": plan.source, "target": plan.target, "risk": plan.risk,
-        "consequence": plan.consequence, "needs": needs, "command": plan.command, "steps": plan.steps, "findings": plan.findings}})
+    json!({"version": 1, "plan": {"operation": plan.operation(), "source": plan.source, "target": plan.target, "risk": plan.risk,
+        "consequence": plan.consequence, "needs": needs, "command": plan.command(), "steps": plan.steps, "findings": plan.findings}})
 }
 
 fn show_report(global: &Global, printer: Printer, report: &Report) -> Value {
@@ -108,11 +111,11 @@ async fn one(
     services: &Arc<Services>,
     global: &Global,
     printer: Printer,
-    spec: Spec,
+    request: Request,
     mut signals: Signals,
 ) -> Result<Ended, Problem> {
     let plan = tokio::select! {
-        plan = flow::plan(services, spec) => plan?,
+        plan = verbs::plan(services, request) => plan?,
         signal = signals.next() => return Ok(Ended::Stopped(signal)),
     };
     if global.dry_run {
@@ -128,7 +131,7 @@ async fn one(
         signal = signals.next() => return Ok(Ended::Stopped(signal)),
     };
     let approved = plan.approve(&consent)?;
-    let handle = flow::start(services, approved);
+    let handle = engine::start(services, approved);
     let Watched { result, stopped } = watch(services, global, printer, handle, signals).await;
     match (result, stopped) {
         (Err(problem), Some(signal)) => {

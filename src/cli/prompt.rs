@@ -2,7 +2,9 @@
 
 use crate::cli::args::{Global, Output};
 use crate::cli::printer::Printer;
-use crate::ops::flow::{Consent, Finding, Level, Need, Plan, checks_passed};
+use crate::ops::plan::Plan;
+use crate::ops::plan::consent::{Consent, Need};
+use crate::ops::plan::finding::{Finding, Level, checks_passed};
 use std::io::{IsTerminal, Write};
 
 /// Gathers consent for a plan: from flags, else by asking when a person is there.
@@ -96,9 +98,9 @@ fn finding_lines(finding: &Finding) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::flow::Risk;
-    use crate::ops::flow::Step;
-    use crate::ops::flow::tests::plan_of;
+    use crate::ops::plan::Risk;
+    use crate::ops::plan::Step;
+    use crate::ops::plan::tests::plan_of;
 
     #[test]
     fn a_plan_begins_with_what_matters_and_counts_the_rest() {

@@ -20,6 +20,11 @@ pub struct CollectionAddress {
 }
 
 impl CollectionAddress {
+    /// Address of one of its snapshots, as it is typed.
+    pub fn snapshot(&self, name: &SnapshotName) -> String {
+        format!("{self}/{}", encode(name.raw()))
+    }
+
     /// Joins the two.
     pub fn new(instance: InstanceName, collection: CollectionName) -> Self {
         Self { instance, collection }

@@ -76,6 +76,11 @@ fn split_time(name: &str) -> Option<(&str, Timestamp)> {
     Some((before, time.to_zoned(TimeZone::UTC).ok()?.timestamp()))
 }
 
+/// The moment in a local file's name, for lists.
+pub fn taken_at_of_file(path: &std::path::Path) -> Option<jiff::Timestamp> {
+    time_in_name(&SnapshotName::new(path.file_name()?.to_str()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,18 +2,19 @@
 
 pub mod loss;
 pub mod server;
+pub(in crate::ops) mod shard_keys;
+pub mod vouched;
 
 pub use server::Right;
 
 use crate::archive::contents::ShardKey;
 use crate::domain::collection::CollectionInfo;
 use crate::domain::ids::{CollectionName, ShardId};
+use crate::domain::shape;
 use crate::domain::size::{bytes, exact};
 use crate::domain::version::{ServerVersion, VersionStep, version_step};
-use crate::ops::compare;
-use crate::ops::flow::{Finding, Level};
-use crate::ops::shard_keys;
-use crate::ops::source::Vouched;
+use crate::ops::gates::vouched::Vouched;
+use crate::ops::plan::finding::{Finding, Level};
 use crate::qdrant::api::SnapshotActivity;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -164,7 +165,7 @@ pub fn shape(source: Option<&CollectionInfo>, target: &CollectionInfo) -> Findin
             "the server refuses a snapshot of another shape before it touches anything",
         );
     };
-    let differences = compare::shape_differences(source, target);
+    let differences = shape::shape_differences(source, target);
     if !differences.is_empty() {
         let words = differences.join("; ");
         let (vectors, theirs) = (source.vectors_in_words(), target.vectors_in_words());
@@ -373,7 +374,7 @@ pub fn name(problem: Option<String>) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::domain::collection::CollectionStatus;
-    use crate::ops::flow::Level;
+    use crate::ops::plan::finding::Level;
     use serde_json::json;
 
     fn info(size: u64, shards: u64) -> CollectionInfo {

@@ -1,54 +1,17 @@
-//! What an operation did, and what verification found. Serialised, this is the JSON contract.
+//! What an operation did, and what verification found. Serialised, a [`Report`] is the JSON contract. [`verdict`] has the
+//! judgement, [`comparison`] what a comparison found, [`offer`] what can be done next. No verb is known here.
+
+pub mod comparison;
+pub mod offer;
+pub mod verdict;
 
 use crate::domain::problem::Problem;
-use crate::domain::size;
+use crate::domain::size::{self, exact};
 use crate::jobs::manager::JobOutput;
-use crate::ops::compare::Comparison;
-use crate::ops::flow::{Plan, Spec};
+use crate::ops::report::comparison::Comparison;
+use crate::ops::report::offer::Offer;
+use crate::ops::report::verdict::Verdict;
 use serde::Serialize;
-
-/// What verification found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// All that was compared is the same; the text says what was compared.
-    Matches(String),
-    /// Something differs.
-    Differs(String),
-    /// Nothing could be proven, and why.
-    CouldNotCheck(String),
-}
-
-impl Verdict {
-    /// The word on the screen and in JSON.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Matches(_) => "matches",
-            Self::Differs(_) => "differs",
-            Self::CouldNotCheck(_) => "could_not_check",
-        }
-    }
-
-    /// The explanation.
-    pub fn reason(&self) -> &str {
-        match self {
-            Self::Matches(reason) | Self::Differs(reason) | Self::CouldNotCheck(reason) => reason,
-        }
-    }
-
-    /// As the journal keeps it: the word, then the explanation.
-    pub fn record(&self) -> String {
-        format!("{}: {}", self.word(), self.reason())
-    }
-
-    /// As one sentence.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::Matches(reason) => format!("verified: {reason}"),
-            Self::Differs(reason) => format!("DIFFERS: {reason}"),
-            Self::CouldNotCheck(reason) => format!("not verified: {reason}"),
-        }
-    }
-}
 
 /// Numbers of points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,15 +44,13 @@ pub struct StepRecord {
     pub result: String,
 }
 
-/// What can be done after an operation, to choose from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Next {
-    /// In words, such as `switch the alias shop to it`.
-    pub words: String,
-    /// The same on the command line.
-    pub command: String,
-    /// What it would do.
-    pub spec: Spec,
+/// What a number of bytes counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BytesAre {
+    /// What was moved over a line.
+    Moved,
+    /// What a server keeps now.
+    Kept,
 }
 
 /// A finished operation.
@@ -117,6 +78,10 @@ pub struct Report {
     pub samples: Option<SampleCounts>,
     /// The rollback that became necessary, and what its own verification found.
     pub rollback: Option<Verdict>,
+    /// What `bytes` are.
+    pub bytes_are: BytesAre,
+    /// What is in `created` was there before: it was only looked for.
+    pub only_found: bool,
     /// Bytes that moved now: of a download that was taken up again, the rest.
     pub bytes: u64,
     /// How long all of it took.
@@ -130,7 +95,7 @@ pub struct Report {
     /// What else has to be known: what was not recorded, not seen, or could not be put back.
     pub notes: Vec<String>,
     /// What can be done next.
-    pub next: Vec<Next>,
+    pub next: Vec<Offer>,
     /// Of an operation on several collections: each one that came to an end.
     pub parts: Vec<Report>,
     /// And each one that failed.
@@ -163,7 +128,7 @@ impl Serialize for Report {
         map.serialize_entry("created", &self.created)?;
         map.serialize_entry("left_behind", &self.left_behind)?;
         map.serialize_entry("notes", &self.notes)?;
-        map.serialize_entry("next", &self.next.iter().map(|next| &next.command).collect::<Vec<_>>())?;
+        map.serialize_entry("next", &self.next.iter().map(Offer::command).collect::<Vec<_>>())?;
         if !self.parts.is_empty() || !self.failures.is_empty() {
             map.serialize_entry("items", &self.parts)?;
             map.serialize_entry("errors", &self.failures)?;
@@ -176,13 +141,13 @@ impl Serialize for Report {
 }
 
 impl Report {
-    /// The report of an operation that did what its plan says; the rest is filled in.
-    pub fn of(plan: &Plan) -> Self {
+    /// An empty report; the rest is filled in.
+    pub fn new(operation: &'static str, source: &str, target: &str) -> Self {
         Self {
             id: String::new(),
-            operation: plan.operation,
-            source: plan.source.clone(),
-            target: plan.target.clone(),
+            operation,
+            source: source.to_owned(),
+            target: target.to_owned(),
             route: None,
             route_reason: None,
             mode: None,
@@ -190,6 +155,8 @@ impl Report {
             points: None,
             samples: None,
             rollback: None,
+            bytes_are: BytesAre::Moved,
+            only_found: false,
             bytes: 0,
             seconds: 0.0,
             steps: Vec::new(),
@@ -216,7 +183,7 @@ impl Report {
         if let Some(verdict) = &self.verdict {
             lines.push(verdict.sentence());
         }
-        lines.extend(crate::ops::fleet::part_lines(self));
+        lines.extend(part_lines(self));
         if let Some(rollback) = &self.rollback {
             lines.push(format!("rolled back; the collection as it was before: {}", rollback.sentence()));
         }
@@ -234,7 +201,7 @@ impl Report {
         } else if let Some(route) = self.route {
             lines.push(format!("route: {route}"));
         }
-        if self.bytes > 0 && self.operation == "create" {
+        if self.bytes > 0 && self.bytes_are == BytesAre::Kept {
             lines.push(format!("size: {}", size::bytes(self.bytes)));
         } else if self.bytes > 0 {
             let rate = if self.seconds > 0.0 { self.bytes as f64 / self.seconds } else { 0.0 };
@@ -245,7 +212,7 @@ impl Report {
         let (kept, left): (Vec<&String>, Vec<&String>) = self.left_behind.iter().partition(safety);
         lines.extend(kept.into_iter().map(|thing| format!("kept: safety snapshot {thing}")));
         // Looking for old snapshots finds them; it makes nothing.
-        let made = if self.operation == "revive" && self.verdict.is_none() { "found" } else { "made" };
+        let made = if self.only_found { "found" } else { "made" };
         lines.extend(self.created.iter().filter(|thing| !safety(thing)).map(|thing| format!("{made}: {thing}")));
         lines.extend(left.into_iter().map(|thing| format!("left behind: {thing}")));
         lines.extend(self.notes.iter().map(|note| format!("note: {note}")));
@@ -253,7 +220,7 @@ impl Report {
             lines.push("what you can do now:".to_owned());
             for next in &self.next {
                 lines.push(format!("  {}", next.words));
-                lines.push(format!("    {}", next.command));
+                lines.push(format!("    {}", next.command()));
             }
         }
         lines
@@ -269,4 +236,15 @@ impl JobOutput for Report {
         };
         (words, good)
     }
+}
+
+/// One line for each part of a report.
+pub fn part_lines(report: &Report) -> Vec<String> {
+    let part = |part: &Report| {
+        let points = part.points.map_or_else(|| "?".to_owned(), |points| exact(points.found));
+        let verdict = part.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
+        format!("{} → {}: {points} points, {:.1} s, {verdict}", part.source, part.target, part.seconds)
+    };
+    let failure = |problem: &Problem| format!("FAILED {problem}; {}", problem.advice);
+    report.parts.iter().map(part).chain(report.failures.iter().map(failure)).collect()
 }

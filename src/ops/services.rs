@@ -7,9 +7,9 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::Clock;
 use crate::jobs::limits::Resource;
 use crate::jobs::manager::JobManager;
-use crate::ops::interrupted::InterruptedStore;
 use crate::ops::journal::Journal;
-use crate::ops::proof::ProofStore;
+use crate::ops::journal::downloads::InterruptedStore;
+use crate::ops::journal::proofs::ProofStore;
 use crate::qdrant::any_node::AnyNode;
 use crate::qdrant::api::{InstanceApi, QdrantApi};
 use crate::transfer::source::Line;
@@ -37,7 +37,7 @@ impl Connection {
     }
 
     /// The instance as a whole: any live node answers. Which node a thing is on or goes to is for
-    /// [`crate::ops::placement`] to say.
+    /// [`crate::ops::survey::placement`] to say.
     pub fn whole(&self) -> &dyn InstanceApi {
         &self.whole
     }

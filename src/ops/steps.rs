@@ -5,13 +5,14 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::Clock;
 use crate::jobs::manager::JobContext;
 use crate::jobs::progress;
-use crate::ops::claim::{Claim, Holder};
-use crate::ops::flow::{Plan, Spec};
-use crate::ops::journal::{Journal, Made, Opening, Record, TakenUp};
-use crate::ops::parts::Part;
-use crate::ops::report::{Report, StepRecord, Verdict};
+use crate::ops::journal::claim::{Claim, Holder};
+use crate::ops::journal::event::Part;
+use crate::ops::journal::event::{Made, TakenUp};
+use crate::ops::journal::record::{Opening, Record};
+use crate::ops::report::verdict::Verdict;
+use crate::ops::report::{Report, StepRecord};
 use crate::ops::services::Services;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -97,33 +98,13 @@ impl<'a> Steps<'a> {
     ///
     /// # Errors
     /// When somebody else works on the target, or the journal cannot be written: then nothing is started.
-    pub fn begin(
-        services: &'a Services,
-        job: &'a JobContext,
-        plan: &Plan,
-        (claims, part_of): (bool, Option<&str>),
-    ) -> Result<Self, Problem> {
-        // A path that is no text cannot be kept: such an operation can be cleaned up, but not continued.
-        let keep = |name: &str, spec: serde_json::Result<Value>| spec.map_or(Value::Null, |spec| json!({name: spec}));
-        let spec = match &plan.spec {
-            Spec::Restore(spec) => keep("restore", serde_json::to_value(spec)),
-            Spec::Copy(spec) => keep("copy", serde_json::to_value(spec)),
-            _ => Value::Null,
-        };
-        let opening = Opening {
-            operation: plan.operation,
-            source: &plan.source,
-            target: &plan.target,
-            command: &plan.command,
-            spec,
-            part_of,
-        };
+    pub fn begin(services: &'a Services, job: &'a JobContext, opening: &Opening, claims: bool) -> Result<Self, Problem> {
         // One step: whoever has the claim works on the target, and nobody else begins.
-        let claim = claims.then(|| services.journal.claim(&plan.target)).transpose()?;
-        let record = services.journal.begin(services.clock.now(), &opening)?;
+        let claim = claims.then(|| services.journal.claim(&opening.target)).transpose()?;
+        let record = services.journal.begin(services.clock.now(), opening)?;
         job.recorded_as(record.id());
         if let Some(claim) = &claim {
-            let (operation, who) = (plan.operation.to_owned(), services.journal.operator().to_owned());
+            let (operation, who) = (opening.operation.to_owned(), services.journal.operator().to_owned());
             claim.name(&Holder { operation, id: record.id(), who });
         }
         let mut steps = Self::with(services, job, record);
@@ -133,7 +114,7 @@ impl<'a> Steps<'a> {
 
     /// Begins without a journal, for what only reads.
     pub fn unrecorded(services: &'a Services, job: &'a JobContext) -> Self {
-        let mut steps = Self::with(services, job, Journal::nowhere());
+        let mut steps = Self::with(services, job, Record::nowhere());
         steps.journal_failed = true;
         steps
     }

@@ -90,6 +90,17 @@ impl ApiError {
         self.kind == ApiErrorKind::NotFound && self.by_qdrant
     }
 
+    /// Whether a server says by this error that it cannot read its own data. A 500 of Qdrant itself does (1.16.3: `Service
+    /// internal error`), and a collection that should be there and is not; 503 and 429 pass, other refusals are about the
+    /// question, and a proxy that answers 404 or 500 in its own words says nothing of the data.
+    pub fn is_damage(&self) -> bool {
+        match self.kind {
+            ApiErrorKind::Server => self.status == Some(500) && self.by_qdrant,
+            ApiErrorKind::NotFound => self.by_qdrant,
+            _ => false,
+        }
+    }
+
     /// Whether it is an answer of the 4xx kind, but for "too many requests".
     pub fn refuses(&self) -> bool {
         self.status.is_some_and(|status| (400..500).contains(&status) && status != 429)
@@ -226,5 +237,32 @@ mod tests {
         let mut error = ApiError::new(ApiErrorKind::Proxy, "upload", "http://h", "413");
         error.status = Some(413);
         assert!(!error.is_temporary());
+    }
+
+    #[test]
+    fn only_what_a_server_says_of_its_own_data_is_damage() {
+        let error = |kind, status| {
+            let mut error = ApiError::new(kind, "read points", "http://h", "words");
+            error.status = status;
+            error.by_qdrant = true;
+            error
+        };
+        for (kind, status, damage) in [
+            (ApiErrorKind::Server, Some(500), true),
+            (ApiErrorKind::NotFound, Some(404), true),
+            (ApiErrorKind::Server, Some(503), false),
+            (ApiErrorKind::Rejected, Some(400), false),
+            (ApiErrorKind::RateLimited, Some(429), false),
+            (ApiErrorKind::Forbidden, Some(403), false),
+            (ApiErrorKind::Timeout, None, false),
+            (ApiErrorKind::Cut, None, false),
+            (ApiErrorKind::Unreachable, None, false),
+            (ApiErrorKind::Proxy, Some(500), false),
+            (ApiErrorKind::TooLarge, None, false),
+        ] {
+            assert_eq!(error(kind, status).is_damage(), damage, "{kind:?} {status:?}");
+            let elsewhere = ApiError { by_qdrant: false, ..error(kind, status) };
+            assert!(!elsewhere.is_damage(), "a proxy said so: {kind:?} {status:?}");
+        }
     }
 }

@@ -137,8 +137,8 @@ impl App {
             (Err(problem), Some(started)) if stale && watched => {
                 self.layers.retain(|layer| !matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
                 let ticket = self.model.ticket();
-                let kind = crate::tui::specs::kind_of(&started.spec);
-                let (wizard, effect) = Wizard::again(kind, &self.model, started.spec.clone(), problem.message.clone(), ticket);
+                let kind = crate::tui::specs::kind_of(&started.request);
+                let (wizard, effect) = Wizard::again(kind, &self.model, started.request.clone(), problem.message.clone(), ticket);
                 self.layers.push(Layer::Wizard(Box::new(wizard)));
                 self.effects.push(effect);
             }

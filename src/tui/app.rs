@@ -388,9 +388,9 @@ impl App {
 
     fn enter_job(&mut self) {
         let left = self.job().and_then(|id| self.model.jobs.resumes(id)).or_else(|| self.interrupted());
-        let spec = left.map(|left| left.spec.clone());
-        match (self.job_key(), spec) {
-            (_, Some(spec)) => self.open_wizard(Kind::Resume(spec)),
+        let request = left.map(|left| left.request.clone());
+        match (self.job_key(), request) {
+            (_, Some(request)) => self.open_wizard(Kind::Resume(request)),
             (Some(JobKey::Job(id)), _) => self.layers.push(Layer::Job { id, scroll: 0 }),
             (Some(JobKey::Folded), _) => self.model.jobs.unfolded = !self.model.jobs.unfolded,
             _ => self.say("there is no job yet", false),

@@ -1,7 +1,7 @@
 //! The question before a job is canceled. It says what a cancel does at this moment, and begins with no.
 
 use crate::jobs::manager::{JobId, JobRow, JobState};
-use crate::ops::flow::Spec;
+use crate::ops::request::Request;
 use crate::tui::action::{Action, View};
 use crate::tui::app::App;
 use crate::tui::effect::Effect;
@@ -56,12 +56,12 @@ impl App {
     }
 
     fn cancel_costs_nothing(&self, row: &JobRow) -> bool {
-        let spec = self.model.jobs.started.get(&row.id).map(|started| &started.spec);
-        match (&row.state, spec) {
+        let request = self.model.jobs.started.get(&row.id).map(|started| &started.request);
+        match (&row.state, request) {
             (JobState::Queued(_), _) => true,
             (JobState::Canceling, _) => false,
-            (_, Some(Spec::Download(_))) => row.on_cancel.keeps.is_some(),
-            (_, Some(Spec::Compare(_) | Spec::Discard(_))) => true,
+            (_, Some(Request::Download(_))) => row.on_cancel.keeps.is_some(),
+            (_, Some(Request::Compare(_) | Request::Discard(_))) => true,
             _ => false,
         }
     }

@@ -1,11 +1,12 @@
 //! A list to choose one thing from, with words above it: what can be done after an operation, what becomes of one that
 //! broke off, what was done here.
 
-use crate::ops::flow::Spec;
-use crate::ops::history::Past;
-use crate::ops::incident;
+use crate::ops::journal::incident;
+use crate::ops::journal::past::Past;
+use crate::ops::journal::ways::ways;
 use crate::ops::report::Report;
-use crate::ops::settle::{SettleSpec, Way, ways};
+use crate::ops::request::Request;
+use crate::ops::request::settle::{SettleRequest, Way};
 use crate::tui::action::{Action, Motion, View};
 use crate::tui::event::Ticket;
 use crate::tui::wizard::Kind;
@@ -63,11 +64,8 @@ impl Chooser {
         if report.next.is_empty() {
             return None;
         }
-        let mut choices: Vec<Choice> = report
-            .next
-            .iter()
-            .map(|next| Choice::new(next.words.clone(), next.command.clone(), plan(next.spec.clone())))
-            .collect();
+        let mut choices: Vec<Choice> =
+            report.next.iter().map(|next| Choice::new(next.words.clone(), next.command(), plan(next.request.clone()))).collect();
         choices.insert(0, Choice::new("leave everything as it is", "", Then::Close));
         let verdict = report.verdict.as_ref().map(|verdict| verdict.sentence());
         let mut intro = vec![format!("{} → {}", report.source, report.target)];
@@ -85,7 +83,7 @@ impl Chooser {
             Way::RollBack => ("roll back", "bring back what was there before, and verify that"),
             Way::CleanUp => ("clean up", "remove what it left behind; recovery points stay"),
         };
-        let settle = |way: Way| plan(Spec::Settle(SettleSpec { id: past.id.clone(), way }));
+        let settle = |way: Way| plan(Request::Settle(SettleRequest { id: past.id.clone(), way }));
         let mut choices: Vec<Choice> =
             ways(past).into_iter().map(|way| Choice::new(words(way).0, words(way).1, settle(way))).collect();
         choices.push(Choice::new("show all that is known", "steps with their times, and what is still there", report(past)));
@@ -132,8 +130,8 @@ fn report(past: &Past) -> Then {
     Then::Report(format!("{} of {}", past.operation, past.target), incident::lines(past), past.id.clone())
 }
 
-fn plan(spec: Spec) -> Then {
-    Then::Plan(Box::new(Kind::Chosen(Box::new(spec))))
+fn plan(request: Request) -> Then {
+    Then::Plan(Box::new(Kind::Chosen(Box::new(request))))
 }
 
 /// A position in a list after a motion.

@@ -1,12 +1,12 @@
 //! Carries out effects and sends back what came of them. The only place of the UI that spawns.
 
 use crate::jobs::manager::JobId;
-use crate::ops::flow;
-use crate::ops::incident;
-use crate::ops::inspect;
-use crate::ops::list;
-use crate::ops::remembered;
+use crate::ops::journal::incident;
 use crate::ops::services::Services;
+use crate::ops::survey::inspect;
+use crate::ops::survey::listing;
+use crate::ops::survey::remembered;
+use crate::ops::{engine, verbs};
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event};
 use std::path::Path;
@@ -34,29 +34,29 @@ impl Driver {
         let services = self.services.clone();
         match effect {
             Effect::Instance(ticket, name) => self.answer(async move {
-                let result = list::instance(&services, &name).await;
+                let result = listing::instance(&services, &name).await;
                 Event::Data(ticket, Data::Instance(name, Box::new(result)))
             }),
             Effect::Collections(ticket, name) => self.answer(async move {
-                let result = list::collections(&services, &name).await;
+                let result = listing::collections(&services, &name).await;
                 Event::Data(ticket, Data::Collections(name, result))
             }),
             Effect::Points(ticket, address) => self.answer(async move {
-                let result = list::recovery_points(&services, &address).await;
+                let result = listing::recovery_points(&services, &address).await;
                 Event::Data(ticket, Data::Points(address, result))
             }),
-            Effect::Plan(ticket, spec) => self.answer(async move {
-                let result = flow::plan(&services, *spec).await;
+            Effect::Plan(ticket, request) => self.answer(async move {
+                let result = verbs::plan(&services, *request).await;
                 Event::Data(ticket, Data::Plan(Box::new(result)))
             }),
-            Effect::Inspect(ticket, spec, progress, stop) => self.answer(async move {
-                let result = inspect::look(&services, &spec, &progress, &stop).await;
+            Effect::Inspect(ticket, request, progress, stop) => self.answer(async move {
+                let result = inspect::look(&services, &request, &progress, &stop).await;
                 Event::Data(ticket, Data::Inspected(Box::new(result)))
             }),
             Effect::Start(ticket, plan, consent) => {
                 let events = self.events.clone();
                 self.answer(async move {
-                    let started = plan.approve(&consent).map(|approved| flow::start(&services, approved));
+                    let started = plan.approve(&consent).map(|approved| engine::start(&services, approved));
                     let result = started.map(|handle| {
                         let id = handle.id;
                         report_when_done(id, handle, events);

@@ -4,8 +4,10 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::ids::InstanceName;
 use crate::jobs::manager::JobId;
 use crate::jobs::progress::Progress;
-use crate::ops::flow::{Consent, Plan, Spec};
-use crate::ops::inspect::InspectSpec;
+use crate::ops::plan::Plan;
+use crate::ops::plan::consent::Consent;
+use crate::ops::request::Request;
+use crate::ops::request::inspect::InspectRequest;
 use crate::tui::event::Ticket;
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +21,9 @@ pub enum Effect {
     /// List a collection's recovery points.
     Points(Ticket, CollectionAddress),
     /// Compute a plan.
-    Plan(Ticket, Box<Spec>),
+    Plan(Ticket, Box<Request>),
     /// Look into a recovery point, counting progress, until it is stopped.
-    Inspect(Ticket, Box<InspectSpec>, Progress, CancellationToken),
+    Inspect(Ticket, Box<InspectRequest>, Progress, CancellationToken),
     /// Approve and start a plan. A refusal comes back as data.
     Start(Ticket, Box<Plan>, Consent),
     /// Cancel a job.

@@ -4,13 +4,13 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::jobs::manager::{JobId, JobRow};
-use crate::ops::flow::Plan;
-use crate::ops::history::Past;
-use crate::ops::inspect::Inspected;
-use crate::ops::interrupted::Interrupted;
-use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
-use crate::ops::remembered::Remembered;
+use crate::ops::journal::downloads::Interrupted;
+use crate::ops::journal::past::Past;
+use crate::ops::plan::Plan;
 use crate::ops::report::Report;
+use crate::ops::survey::inspect::Inspected;
+use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, RecoveryPointView};
+use crate::ops::survey::remembered::Remembered;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub enum Data {
     /// To `Effect::Collections`.
     Collections(InstanceName, Result<Listing<CollectionView>, Problem>),
     /// To `Effect::Points`.
-    Points(CollectionAddress, Result<Listing<RecoveryPoint>, Problem>),
+    Points(CollectionAddress, Result<Listing<RecoveryPointView>, Problem>),
     /// To `Effect::Plan`.
     Plan(Box<Result<Plan, Problem>>),
     /// To `Effect::Inspect`.

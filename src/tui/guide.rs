@@ -10,10 +10,11 @@ use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::{InstanceName, SnapshotName};
 use crate::domain::instance::Protection;
 use crate::domain::{size, time};
-use crate::ops::deliver::Route;
-use crate::ops::flow::Spec;
-use crate::ops::list::{CollectionView, ProofState, RecoveryPoint};
-use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use crate::ops::request::Request;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
+use crate::ops::survey::listing::{CollectionView, ProofState, RecoveryPointView};
 use crate::tui::action::{Action, View};
 use crate::tui::choice::{Choice, Chooser, Then, moved};
 use crate::tui::model::{Loadable, Model};
@@ -144,11 +145,11 @@ impl Guide {
         self.collection.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
-    fn listing<'m>(&self, model: &'m Model) -> Option<&'m Loadable<crate::ops::list::Listing<RecoveryPoint>>> {
+    fn listing<'m>(&self, model: &'m Model) -> Option<&'m Loadable<crate::ops::survey::listing::Listing<RecoveryPointView>>> {
         model.points(self.collection.as_ref()?)
     }
 
-    fn points<'m>(&self, model: &'m Model) -> &'m [RecoveryPoint] {
+    fn points<'m>(&self, model: &'m Model) -> &'m [RecoveryPointView] {
         self.listing(model).and_then(Loadable::value).map_or(&[], |listing| &listing.items)
     }
 
@@ -186,7 +187,7 @@ impl Guide {
     }
 
     fn point_lines(&self, model: &Model) -> Vec<Line> {
-        let line = |point: &RecoveryPoint| {
+        let line = |point: &RecoveryPointView| {
             let taken = point.snapshot.taken_at;
             let when = taken.map_or_else(|| point.snapshot.name.to_string(), |at| format!("{} UTC", time::second(at)));
             let ago = taken.map(|at| format!("{}, ", time::ago(model.now.wall, at))).unwrap_or_default();
@@ -209,10 +210,10 @@ impl Guide {
 
     fn where_lines(&self, model: &Model) -> Vec<Line> {
         let (Some(collection), Some(point)) = (&self.collection, &self.point) else { return Vec::new() };
-        let source = RestoreSource::Snapshot(collection.clone(), Which::Named(point.clone()));
+        let source = RecoveryPoint::Snapshot(collection.clone(), Which::Named(point.clone()));
         let go = |target: CollectionAddress, mode: Mode| {
-            let spec = RestoreSpec::new(source.clone(), target, mode, Route::Auto);
-            Answer::Go(Box::new(Kind::Chosen(Box::new(Spec::Restore(spec)))))
+            let request = RestoreRequest::new(source.clone(), target, mode, Route::Auto);
+            Answer::Go(Box::new(Kind::Chosen(Box::new(Request::Restore(request)))))
         };
         let mut lines = vec![Line {
             label: format!("beside it, under a new name on {}", collection.instance),

@@ -7,7 +7,9 @@ use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::Problem;
 use crate::jobs::progress::{Progress, Sample};
-use crate::ops::inspect::{self, Depth, InspectSpec, Inspected};
+use crate::ops::request::inspect::{Depth, InspectRequest};
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::survey::inspect::Inspected;
 use crate::tui::action::{Action, Motion, View};
 use crate::tui::effect::Effect;
 use crate::tui::event::Ticket;
@@ -109,12 +111,12 @@ impl Inspector {
         for looked in &mut self.looked {
             let stop = CancellationToken::new();
             let progress = Progress::default();
-            let spec = InspectSpec {
-                point: inspect::Point::Snapshot(looked.point.0.clone(), Which::Named(looked.point.1.clone())),
+            let request = InspectRequest {
+                point: RecoveryPoint::Snapshot(looked.point.0.clone(), Which::Named(looked.point.1.clone())),
                 depth,
             };
             let ticket = ticket();
-            effects.push(Effect::Inspect(ticket, Box::new(spec), progress.clone(), stop.clone()));
+            effects.push(Effect::Inspect(ticket, Box::new(request), progress.clone(), stop.clone()));
             looked.problem = None;
             let sample = progress.sample();
             // An older reading ends here: its guard is dropped.

@@ -5,10 +5,10 @@ use crate::domain::problem::Problem;
 use crate::domain::size::Unit;
 use crate::domain::time;
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
-use crate::ops::flow::Spec;
-use crate::ops::history::Past;
-use crate::ops::interrupted::Interrupted;
+use crate::ops::journal::downloads::Interrupted;
+use crate::ops::journal::past::Past;
 use crate::ops::report::Report;
+use crate::ops::request::Request;
 use crate::transfer::meter::{Meter, Reading};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 pub struct Started {
     /// What was asked for, to plan it again when the plan was stale.
-    pub spec: Spec,
+    pub request: Request,
     /// Whose lists change.
     pub touches: Vec<InstanceName>,
 }
@@ -96,7 +96,7 @@ impl Jobs {
         };
         let mut keys = jobs(&|row| !row.is_finished());
         keys.extend(jobs(&|row| row.is_finished() && self.resumes(row.id).is_some()));
-        keys.extend(self.interrupted().map(|left| JobKey::Interrupted(left.spec.target.clone())));
+        keys.extend(self.interrupted().map(|left| JobKey::Interrupted(left.request.target.clone())));
         keys.extend(self.open.iter().map(|past| JobKey::Open(past.id.clone())));
         let over = jobs(&|row| row.is_finished() && self.resumes(row.id).is_none());
         // One row more is no longer than the row that would stand for it.
@@ -131,10 +131,10 @@ impl Jobs {
 
     /// Whether a job downloads what was interrupted, to the same place: the folder, or the file itself.
     fn is_of(&self, id: JobId, left: &Interrupted) -> bool {
-        let Some(Spec::Download(spec)) = self.started.get(&id).map(|started| &started.spec) else { return false };
+        let Some(Request::Download(request)) = self.started.get(&id).map(|started| &started.request) else { return false };
         let file = left.file();
-        let same_place = spec.target == file || file.parent() == Some(spec.target.as_path());
-        spec.address == left.spec.address && spec.which == left.spec.which && same_place
+        let same_place = request.target == file || file.parent() == Some(request.target.as_path());
+        request.address == left.request.address && request.which == left.request.which && same_place
     }
 
     /// Interrupted downloads that no job of this process goes on with, and that have no row of a canceled job.
@@ -147,10 +147,10 @@ impl Jobs {
 
     /// Instances whose rate limit holds for a job.
     pub fn moves(&self, id: JobId) -> Vec<InstanceName> {
-        match self.started.get(&id).map(|started| &started.spec) {
-            Some(Spec::Download(spec)) => vec![spec.address.instance.clone()],
-            Some(spec @ (Spec::Restore(_) | Spec::Copy(_))) => {
-                let mut names = touched(spec);
+        match self.started.get(&id).map(|started| &started.request) {
+            Some(Request::Download(request)) => vec![request.address.instance.clone()],
+            Some(request @ (Request::Restore(_) | Request::Copy(_))) => {
+                let mut names = touched(request);
                 names.dedup();
                 names
             }
@@ -225,22 +225,22 @@ fn running_text(row: &JobRow, reading: &Reading) -> String {
 }
 
 /// Names of the instances that an operation reads or changes.
-pub fn touched(spec: &Spec) -> Vec<InstanceName> {
-    use crate::ops::restore::RestoreSource;
-    match spec {
-        Spec::Create(spec) => vec![spec.address.instance.clone()],
-        Spec::Download(_) | Spec::Discard(_) | Spec::Compare(_) => vec![],
-        Spec::Delete(spec) => vec![spec.address.instance.clone()],
-        Spec::Restore(spec) => match &spec.source {
-            RestoreSource::Snapshot(address, _) => vec![address.instance.clone(), spec.target.instance.clone()],
-            RestoreSource::File(_) => vec![spec.target.instance.clone()],
+pub fn touched(request: &Request) -> Vec<InstanceName> {
+    use crate::ops::request::recovery_point::RecoveryPoint;
+    match request {
+        Request::Create(request) => vec![request.address.instance.clone()],
+        Request::Download(_) | Request::Discard(_) | Request::Compare(_) => vec![],
+        Request::Delete(request) => vec![request.address.instance.clone()],
+        Request::Restore(request) => match &request.source {
+            RecoveryPoint::Snapshot(address, _) => vec![address.instance.clone(), request.target.instance.clone()],
+            _ => vec![request.target.instance.clone()],
         },
-        Spec::Copy(spec) => vec![spec.source.instance.clone(), spec.target.instance.clone()],
-        Spec::Fleet(spec) => vec![spec.from.clone(), spec.to.clone()],
-        Spec::Switch(spec) => vec![spec.to.instance.clone()],
-        Spec::Drop(spec) => vec![spec.address.instance.clone()],
-        Spec::Revive(spec) => vec![spec.address.instance.clone()],
+        Request::Copy(request) => vec![request.source.instance.clone(), request.target.instance.clone()],
+        Request::Fleet(request) => vec![request.from.clone(), request.to.clone()],
+        Request::Switch(request) => vec![request.to.instance.clone()],
+        Request::Drop(request) => vec![request.address.instance.clone()],
+        Request::Revive(request) => vec![request.address.instance.clone()],
         // Which instances it concerns stands in the journal only.
-        Spec::Settle(_) => vec![],
+        Request::Settle(_) => vec![],
     }
 }

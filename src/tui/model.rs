@@ -4,7 +4,7 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::{Instance, Protection};
 use crate::domain::problem::Problem;
-use crate::ops::list::{CollectionView, InstanceView, Listing, RecoveryPoint};
+use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, RecoveryPointView};
 use crate::tui::event::{Now, Ticket};
 use crate::tui::jobs::Jobs;
 use crate::tui::surroundings::Surroundings;
@@ -137,7 +137,7 @@ pub struct InstanceState {
     /// A job that moves bytes from or to it alone gets no answer now.
     pub retrying: bool,
     /// Recovery points by collection.
-    pub points: BTreeMap<CollectionName, Loadable<Listing<RecoveryPoint>>>,
+    pub points: BTreeMap<CollectionName, Loadable<Listing<RecoveryPointView>>>,
 }
 
 /// Everything the panes show.
@@ -200,7 +200,7 @@ impl Model {
     }
 
     /// Recovery points of a collection.
-    pub fn points(&self, address: &CollectionAddress) -> Option<&Loadable<Listing<RecoveryPoint>>> {
+    pub fn points(&self, address: &CollectionAddress) -> Option<&Loadable<Listing<RecoveryPointView>>> {
         let state = self.instances.iter().find(|state| state.name == address.instance)?;
         state.points.get(&address.collection)
     }

@@ -1,7 +1,7 @@
 //! Names to pick from below a form's text field. What is typed filters them; typing a name of one's own stays possible.
 
 use crate::domain::address::encode;
-use crate::ops::remembered::Remembered;
+use crate::ops::survey::remembered::Remembered;
 use crate::tui::action::Motion;
 use crate::tui::choice::moved;
 use crate::tui::event::Ticket;

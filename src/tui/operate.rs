@@ -3,8 +3,8 @@
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::CollectionName;
 use crate::domain::size;
-use crate::ops::inspect::Depth;
-use crate::ops::list::RecoveryPoint;
+use crate::ops::request::inspect::Depth;
+use crate::ops::survey::listing::RecoveryPointView;
 use crate::tui::action::Verb;
 use crate::tui::app::App;
 use crate::tui::choice::{Chooser, Then};
@@ -27,10 +27,12 @@ impl App {
             Verb::Cancel => self.cancel(),
             Verb::DismissAll => self.dismiss_all(),
             Verb::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => self.dismiss_all(),
-            Verb::Dismiss => match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.spec.target.clone()) {
-                Some(file) => self.open_wizard(Kind::Discard(file)),
-                None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
-            },
+            Verb::Dismiss => {
+                match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.request.target.clone()) {
+                    Some(file) => self.open_wizard(Kind::Discard(file)),
+                    None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
+                }
+            }
             Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
             Verb::Details => self.details(),
             Verb::Inspect => self.inspect(),
@@ -54,7 +56,7 @@ impl App {
     }
 
     /// What was replaced by an overwrite is newest right after it, and not what is meant.
-    fn newest_point(&self) -> Option<&RecoveryPoint> {
+    fn newest_point(&self) -> Option<&RecoveryPointView> {
         let points = self.visible_points();
         points.iter().find(|point| !point.safety).or(points.first()).copied()
     }

@@ -92,9 +92,9 @@ impl App {
                 // An error of another job may lie over the wizard by now: it stays.
                 let at = self.layers.iter().rposition(|layer| matches!(layer, Layer::Wizard(_)));
                 if let Some(Layer::Wizard(wizard)) = at.map(|at| self.layers.remove(at))
-                    && let Some(spec) = wizard.spec()
+                    && let Some(request) = wizard.request()
                 {
-                    let started = Started { spec: spec.clone(), touches: touched(spec) };
+                    let started = Started { request: request.clone(), touches: touched(request) };
                     self.model.jobs.started.insert(id, started);
                 }
                 let at = at.unwrap_or(self.layers.len()).min(self.layers.len());

@@ -44,7 +44,7 @@ fn name(kind: &Kind, fields: &[Field], model: &Model) -> Option<String> {
 fn free_name(model: &Model, instance: &str, collection: &CollectionName, what: &str) -> String {
     let state = model.instances.iter().find(|state| state.name.as_str() == instance);
     let known = state.and_then(|state| state.collections.value());
-    let has = |view: &crate::ops::list::CollectionView, name: &str| {
+    let has = |view: &crate::ops::survey::listing::CollectionView, name: &str| {
         view.address.collection.raw() == name || view.aliases.iter().any(|alias| alias == name)
     };
     let taken = |name: &str| known.is_some_and(|listing| listing.items.iter().any(|view| has(view, name)));

@@ -12,17 +12,21 @@ use crate::domain::ids::SnapshotName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::JobId;
-use crate::ops::compare::CompareSpec;
-use crate::ops::deliver::Route;
-use crate::ops::download::DownloadSpec;
-use crate::ops::flow::{Consent, Finding, Risk, Spec};
-use crate::ops::history::{Past, PastSpec, PastStep, State};
-use crate::ops::interrupted::Interrupted;
-use crate::ops::journal::{Made, Thing};
-use crate::ops::next;
-use crate::ops::report::Verdict;
-use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
-use crate::ops::settle::{SettleSpec, Way};
+use crate::ops::journal::downloads::Interrupted;
+use crate::ops::journal::event::{Made, Thing};
+use crate::ops::journal::past::{Past, PastStep, Repeatable, State};
+use crate::ops::plan::Risk;
+use crate::ops::plan::consent::Consent;
+use crate::ops::plan::finding::Finding;
+use crate::ops::report::offer;
+use crate::ops::report::verdict::Verdict;
+use crate::ops::request::Request;
+use crate::ops::request::collections::CompareRequest;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
+use crate::ops::request::settle::{SettleRequest, Way};
+use crate::ops::request::snapshots::DownloadRequest;
 use crate::tui::Banner;
 use crate::tui::app::App;
 use crate::tui::effect::Effect;
@@ -145,21 +149,21 @@ fn jobs_in_detail_and_the_question_before_leaving() {
 }
 
 fn interrupted(name: &str) -> Interrupted {
-    let spec = DownloadSpec {
+    let request = DownloadRequest {
         address: CollectionAddress::parse("prod-eu/products").unwrap(),
         which: Which::Named(SnapshotName::new(name)),
         target: format!("/backups/{name}").into(),
         overwrite: false,
     };
-    Interrupted { spec, size: 18_000_000_000, done: 7_900_000_000 }
+    Interrupted { request, size: 18_000_000_000, done: 7_900_000_000 }
 }
 
 #[test]
 fn transfers_in_trouble_say_what_and_interrupted_ones_ask() {
-    let download = || Spec::Download(DownloadSpec { which: Which::Latest, ..interrupted("other.snapshot").spec });
+    let download = || Request::Download(DownloadRequest { which: Which::Latest, ..interrupted("other.snapshot").request });
     for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
         let mut ui = with_jobs(columns, rows);
-        ui.app.model.jobs.started.insert(JobId(3), Started { spec: download(), touches: vec![] });
+        ui.app.model.jobs.started.insert(JobId(3), Started { request: download(), touches: vec![] });
         ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")], vec![])));
         let mut rows = jobs(31_600_000_000);
         rows[2].sample.note = "retry 2, in 4s: connection reset by peer".into();
@@ -175,10 +179,10 @@ fn transfers_in_trouble_say_what_and_interrupted_ones_ask() {
     ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")], vec![])));
     ui.keys("3 enter");
     let asked = ui.effects.iter().find_map(|effect| match effect {
-        Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+        Effect::Plan(_, request) => Some(request.as_ref().clone()),
         _ => None,
     });
-    assert_eq!(asked, Some(Spec::Download(interrupted("products-7.snapshot").spec)), "Enter plans the same download");
+    assert_eq!(asked, Some(Request::Download(interrupted("products-7.snapshot").request)), "Enter plans the same download");
 }
 
 #[test]
@@ -255,7 +259,7 @@ fn broken_off() -> Past {
     };
     let thing = |kind, thing: &str| Thing { kind, thing: thing.into() };
     let target = CollectionAddress::parse("staging/products").unwrap();
-    let source = RestoreSource::File("/backups/products-7.snapshot".into());
+    let source = RecoveryPoint::File("/backups/products-7.snapshot".into());
     Past {
         id: "20261122T025500120Z-3fa-0".into(),
         at,
@@ -277,10 +281,10 @@ fn broken_off() -> Past {
             thing(Made::Scratch, "staging/products-qsnap-proof-20261122T025503Z"),
         ],
         report: serde_json::Value::Null,
-        spec: Some(PastSpec::Restore(RestoreSpec::new(source, target, Mode::InPlace, Route::Auto))),
+        request: Some(Repeatable::Restore(RestoreRequest::new(source, target, Mode::InPlace, Route::Auto))),
         between: true,
         settled: None,
-        handed: crate::ops::history::Handed::default(),
+        handed: crate::ops::journal::past::Handed::default(),
         takes_up: None,
         parts: vec![],
         part_of: None,
@@ -331,12 +335,12 @@ fn the_guide_ends_in_the_plan_that_was_chosen() {
     let mut ui = Ui::new(80, 24);
     ui.keys("D enter enter down enter").keys("down enter");
     let asked = ui.effects.iter().find_map(|effect| match effect {
-        Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+        Effect::Plan(_, request) => Some(request.as_ref().clone()),
         _ => None,
     });
-    let Some(Spec::Restore(spec)) = asked else { panic!("{asked:?}") };
-    assert_eq!((spec.mode, spec.target.to_string()), (Mode::InPlace, "prod-eu/products".into()));
-    assert!(matches!(&spec.source, RestoreSource::Snapshot(_, Which::Named(name)) if name.raw().contains("02-00-00")));
+    let Some(Request::Restore(request)) = asked else { panic!("{asked:?}") };
+    assert_eq!((request.mode, request.target.to_string()), (Mode::InPlace, "prod-eu/products".into()));
+    assert!(matches!(&request.source, RecoveryPoint::Snapshot(_, Which::Named(name)) if name.raw().contains("02-00-00")));
     // Out of the plan one comes back to the guide.
     ui.keys("esc");
     assert!(ui.screen().contains("Where should the data go?"));
@@ -353,11 +357,11 @@ fn what_broke_off_is_decided_about() {
         assert_named(&mut ui, &format!("open_choices_{name}"));
         ui.keys("enter");
         let asked = ui.effects.iter().find_map(|effect| match effect {
-            Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+            Effect::Plan(_, request) => Some(request.as_ref().clone()),
             _ => None,
         });
-        let settle = SettleSpec { id: broken_off().id, way: Way::RollBack };
-        assert_eq!(asked, Some(Spec::Settle(settle)), "the safest comes first");
+        let settle = SettleRequest { id: broken_off().id, way: Way::RollBack };
+        assert_eq!(asked, Some(Request::Settle(settle)), "the safest comes first");
     });
     let mut ui = Ui::new(80, 24);
     ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![], vec![broken_off()])));
@@ -384,7 +388,7 @@ fn a_side_by_side_restore_ends_in_a_choice() {
         done.mode = Some("side-by-side");
         done.target = to.to_string();
         done.verdict = Some(Verdict::Matches("4 200 000 points and 100 samples equal what was recorded".into()));
-        done.next = vec![next::switch("shop", &to, "products"), next::delete(&to)];
+        done.next = vec![offer::switch("shop", &to, "products"), offer::delete(&to)];
         ui.send(Event::Finished(JobId(3), Box::new(Ok(done))));
         ui.keys("3 enter");
         assert_named(&mut ui, &format!("job_next_{name}"));
@@ -393,7 +397,8 @@ fn a_side_by_side_restore_ends_in_a_choice() {
         ui.keys("enter");
         assert!(matches!(ui.app.layers.last(), Some(Layer::Job { .. })), "the first choice leaves everything as it is");
         ui.keys("enter down enter");
-        let asked = ui.effects.iter().any(|effect| matches!(effect, Effect::Plan(_, spec) if matches!(**spec, Spec::Switch(_))));
+        let asked =
+            ui.effects.iter().any(|effect| matches!(effect, Effect::Plan(_, request) if matches!(**request, Request::Switch(_))));
         assert!(asked);
         ui.keys("esc esc w");
         assert!(ui.effects.iter().any(|effect| matches!(effect, Effect::WriteReport(_, id) if id.starts_with("2026"))));
@@ -417,13 +422,13 @@ fn the_report_of_a_failed_job_is_its_own() {
 fn collections_are_compared() {
     let asked = |ui: &Ui| {
         ui.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+            Effect::Plan(_, request) => Some(request.as_ref().clone()),
             _ => None,
         })
     };
     let compare = |first: &str, second: &str, deep: bool| {
         let address = |text: &str| CollectionAddress::parse(text).unwrap();
-        Some(Spec::Compare(CompareSpec { first: address(first), second: address(second), deep }))
+        Some(Request::Compare(CompareRequest { first: address(first), second: address(second), deep }))
     };
     let mut ui = Ui::new(80, 24);
     ui.keys("c");
@@ -456,11 +461,11 @@ fn marked_collections_migrate_together() {
     assert_screen!(ui, "fleet_form_80x24");
     ui.keys("enter");
     let asked = ui.effects.iter().find_map(|effect| match effect {
-        Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+        Effect::Plan(_, request) => Some(request.as_ref().clone()),
         _ => None,
     });
-    let Some(Spec::Fleet(spec)) = asked else { panic!("{asked:?}") };
-    assert_eq!((spec.collections.len(), spec.to.as_str()), (2, "staging"));
+    let Some(Request::Fleet(request)) = asked else { panic!("{asked:?}") };
+    assert_eq!((request.collections.len(), request.to.as_str()), (2, "staging"));
     ui.keys("esc esc esc");
     assert!(ui.app.marked_collections.is_empty());
     ui.keys("space right");

@@ -4,9 +4,9 @@ use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::time;
 use crate::jobs::manager::{JobId, JobRow};
-use crate::ops::history::Past;
-use crate::ops::interrupted::Interrupted;
-use crate::ops::list::{CollectionView, RecoveryPoint};
+use crate::ops::journal::downloads::Interrupted;
+use crate::ops::journal::past::Past;
+use crate::ops::survey::listing::{CollectionView, RecoveryPointView};
 use crate::tui::action::Verb;
 use crate::tui::app::App;
 use crate::tui::jobs::JobKey;
@@ -35,11 +35,11 @@ impl App {
     }
 
     /// Recovery points of the selected collection that pass the filter.
-    pub fn visible_points(&self) -> Vec<&RecoveryPoint> {
+    pub fn visible_points(&self) -> Vec<&RecoveryPointView> {
         let Some(view) = self.collection() else { return Vec::new() };
         let listing = self.model.points(&view.address).and_then(Loadable::value);
         let all = listing.map_or(&[][..], |listing| &listing.items);
-        let shown = |point: &&RecoveryPoint| {
+        let shown = |point: &&RecoveryPointView| {
             let taken = point.snapshot.taken_at.map(time::second).unwrap_or_default();
             self.points.passes(&[&point.snapshot.name.to_string(), &taken])
         };
@@ -47,7 +47,7 @@ impl App {
     }
 
     /// The selected recovery point.
-    pub fn point(&self) -> Option<&RecoveryPoint> {
+    pub fn point(&self) -> Option<&RecoveryPointView> {
         let visible = self.visible_points();
         let keys = point_keys(&visible);
         visible.get(self.points.position(&keys)?).copied()
@@ -75,7 +75,7 @@ impl App {
     /// The selected interrupted download.
     pub fn interrupted(&self) -> Option<&Interrupted> {
         let Some(JobKey::Interrupted(file)) = self.job_key() else { return None };
-        self.model.jobs.interrupted.iter().find(|left| left.spec.target == file)
+        self.model.jobs.interrupted.iter().find(|left| left.request.target == file)
     }
 
     /// Why an operation is not possible now.
@@ -178,6 +178,6 @@ pub(super) fn collection_keys(views: &[&CollectionView]) -> Vec<CollectionName> 
 }
 
 /// Identities of recovery points.
-pub(super) fn point_keys(points: &[&RecoveryPoint]) -> Vec<PointKey> {
+pub(super) fn point_keys(points: &[&RecoveryPointView]) -> Vec<PointKey> {
     points.iter().map(|point| (point.node, point.snapshot.name.clone())).collect()
 }

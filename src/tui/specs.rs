@@ -2,18 +2,19 @@
 
 use crate::domain::address::{Address, CollectionAddress, Which, encode};
 use crate::domain::ids::InstanceName;
-use crate::ops::compare::CompareSpec;
-use crate::ops::copy::CopySpec;
-use crate::ops::create::CreateSpec;
-use crate::ops::delete::DeleteSpec;
-use crate::ops::deliver::Route;
-use crate::ops::discard::DiscardSpec;
-use crate::ops::download::DownloadSpec;
-use crate::ops::fleet::{FleetSpec, NameMap};
-use crate::ops::flow::Spec;
-use crate::ops::overwrite::Skips;
-use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
-use crate::ops::revive::ReviveSpec;
+use crate::ops::request::Request;
+use crate::ops::request::collections::CompareRequest;
+use crate::ops::request::collections::ReviveRequest;
+use crate::ops::request::copy::CopyRequest;
+use crate::ops::request::copy::{FleetRequest, NameMap};
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
+use crate::ops::request::skips::Skips;
+use crate::ops::request::snapshots::CreateRequest;
+use crate::ops::request::snapshots::DeleteRequest;
+use crate::ops::request::snapshots::DiscardRequest;
+use crate::ops::request::snapshots::DownloadRequest;
 use crate::tui::form::{self, Field};
 use crate::tui::model::{InstanceState, Model};
 use crate::tui::proposals;
@@ -133,7 +134,7 @@ fn mode_field() -> Field {
 ///
 /// # Errors
 /// What is wrong with them, in words.
-pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings) -> Result<Spec, String> {
+pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings) -> Result<Request, String> {
     let value = |label: &str| fields.iter().find(|field| field.label() == label).map_or("", Field::value);
     let address_on = |label: &str| {
         let name = value("collection").trim();
@@ -155,14 +156,14 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings
         _ => Route::Auto,
     };
     Ok(match kind {
-        Kind::Snapshot(address) => Spec::Create(CreateSpec { address: address.clone() }),
-        Kind::Delete(address, names) => Spec::Delete(DeleteSpec { address: address.clone(), names: names.clone() }),
+        Kind::Snapshot(address) => Request::Create(CreateRequest { address: address.clone() }),
+        Kind::Delete(address, names) => Request::Delete(DeleteRequest { address: address.clone(), names: names.clone() }),
         Kind::Download(address, name) => {
             let place = value(PLACE).trim();
             if place.is_empty() {
                 return Err("the folder or file is missing; `.` is the current folder".into());
             }
-            Spec::Download(DownloadSpec {
+            Request::Download(DownloadRequest {
                 address: address.clone(),
                 which: Which::Named(name.clone()),
                 target: surroundings.absolute(&form::typed_path(place)),
@@ -174,18 +175,18 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings
             if file.is_empty() {
                 return Err("the file is missing".into());
             }
-            let source = RestoreSource::File(surroundings.absolute(&form::typed_path(file)));
-            Spec::Restore(RestoreSpec::new(source, target()?, mode(), Route::Upload))
+            let source = RecoveryPoint::File(surroundings.absolute(&form::typed_path(file)));
+            Request::Restore(RestoreRequest::new(source, target()?, mode(), Route::Upload))
         }
         Kind::Restore(address, which) => {
-            let source = RestoreSource::Snapshot(address.clone(), which.clone());
-            Spec::Restore(RestoreSpec::new(source, target()?, mode(), route()))
+            let source = RecoveryPoint::Snapshot(address.clone(), which.clone());
+            Request::Restore(RestoreRequest::new(source, target()?, mode(), route()))
         }
-        Kind::Resume(spec) => Spec::Download(spec.clone()),
-        Kind::Discard(file) => Spec::Discard(DiscardSpec { file: file.clone() }),
-        Kind::Chosen(spec) => spec.as_ref().clone(),
-        Kind::Revive(_) => Spec::Revive(ReviveSpec { address: target()?, snapshot: None }),
-        Kind::Fleet(from, names) => Spec::Fleet(FleetSpec {
+        Kind::Resume(request) => Request::Download(request.clone()),
+        Kind::Discard(file) => Request::Discard(DiscardRequest { file: file.clone() }),
+        Kind::Chosen(request) => request.as_ref().clone(),
+        Kind::Revive(_) => Request::Revive(ReviveRequest { address: target()?, snapshot: None }),
+        Kind::Fleet(from, names) => Request::Fleet(FleetRequest {
             from: from.clone(),
             collections: names.clone(),
             to: InstanceName::new(value("to instance"))?,
@@ -200,54 +201,54 @@ pub(super) fn spec_of(kind: &Kind, fields: &[Field], surroundings: &Surroundings
             deep: false,
             aliases: value("aliases") == "carry",
         }),
-        Kind::Migrate(address) => Spec::Copy(CopySpec::new(address.clone(), target()?, route())),
+        Kind::Migrate(address) => Request::Copy(CopyRequest::new(address.clone(), target()?, route())),
         Kind::Compare(first, _) => {
             let second = address_on("with instance")?;
             if second == *first {
                 return Err(format!("{first} is always equal to itself: choose another instance or collection"));
             }
-            Spec::Compare(CompareSpec { first: first.clone(), second, deep: value("depth") == "deep" })
+            Request::Compare(CompareRequest { first: first.clone(), second, deep: value("depth") == "deep" })
         }
     })
 }
 
 /// What a wizard would be for, to plan a specification again.
-pub fn kind_of(spec: &Spec) -> Kind {
-    match spec {
-        Spec::Create(spec) => Kind::Snapshot(spec.address.clone()),
-        Spec::Download(spec) => match &spec.which {
-            Which::Named(name) => Kind::Download(spec.address.clone(), name.clone()),
-            Which::Latest => Kind::Resume(spec.clone()),
+pub fn kind_of(request: &Request) -> Kind {
+    match request {
+        Request::Create(request) => Kind::Snapshot(request.address.clone()),
+        Request::Download(request) => match &request.which {
+            Which::Named(name) => Kind::Download(request.address.clone(), name.clone()),
+            Which::Latest => Kind::Resume(request.clone()),
         },
-        Spec::Discard(spec) => Kind::Discard(spec.file.clone()),
-        Spec::Delete(spec) => Kind::Delete(spec.address.clone(), spec.names.clone()),
-        Spec::Restore(spec) => match &spec.source {
-            RestoreSource::Snapshot(address, which) => Kind::Restore(address.clone(), which.clone()),
-            RestoreSource::File(_) => Kind::Upload(Some(spec.target.clone())),
+        Request::Discard(request) => Kind::Discard(request.file.clone()),
+        Request::Delete(request) => Kind::Delete(request.address.clone(), request.names.clone()),
+        Request::Restore(request) => match &request.source {
+            RecoveryPoint::Snapshot(address, which) => Kind::Restore(address.clone(), which.clone()),
+            _ => Kind::Upload(Some(request.target.clone())),
         },
-        Spec::Copy(spec) => Kind::Migrate(spec.source.clone()),
-        Spec::Compare(spec) => Kind::Compare(spec.first.clone(), Some(spec.second.clone())),
-        Spec::Fleet(_) | Spec::Switch(_) | Spec::Drop(_) | Spec::Revive(_) | Spec::Settle(_) => {
-            Kind::Chosen(Box::new(spec.clone()))
+        Request::Copy(request) => Kind::Migrate(request.source.clone()),
+        Request::Compare(request) => Kind::Compare(request.first.clone(), Some(request.second.clone())),
+        Request::Fleet(_) | Request::Switch(_) | Request::Drop(_) | Request::Revive(_) | Request::Settle(_) => {
+            Kind::Chosen(Box::new(request.clone()))
         }
     }
 }
 
 /// What a wizard without a form is called.
-pub(super) fn title_of(spec: &Spec) -> String {
-    match spec {
-        Spec::Switch(spec) => format!("Switch the alias {}", crate::domain::text::one_line(&spec.alias, 60)),
-        Spec::Drop(spec) => format!("Delete {}", spec.address),
-        Spec::Revive(spec) => format!("Bring back {}", spec.address),
-        Spec::Settle(spec) => format!("{} {}", spec.way.word(), spec.id),
-        Spec::Restore(spec) => format!("Restore → {}", spec.target),
-        Spec::Copy(spec) => format!("Migrate {}", spec.source),
-        Spec::Fleet(spec) => format!("Migrate collections of {}", spec.from),
-        Spec::Create(spec) => format!("Snapshot {}", spec.address),
-        Spec::Download(spec) => format!("Download from {}", spec.address),
-        Spec::Delete(spec) => format!("Delete a recovery point of {}", spec.address),
-        Spec::Discard(_) => "Discard an interrupted download".into(),
-        Spec::Compare(spec) => format!("Compare {}", spec.first),
+pub(super) fn title_of(request: &Request) -> String {
+    match request {
+        Request::Switch(request) => format!("Switch the alias {}", crate::domain::text::one_line(&request.alias, 60)),
+        Request::Drop(request) => format!("Delete {}", request.address),
+        Request::Revive(request) => format!("Bring back {}", request.address),
+        Request::Settle(request) => format!("{} {}", request.way.word(), request.id),
+        Request::Restore(request) => format!("Restore → {}", request.target),
+        Request::Copy(request) => format!("Migrate {}", request.source),
+        Request::Fleet(request) => format!("Migrate collections of {}", request.from),
+        Request::Create(request) => format!("Snapshot {}", request.address),
+        Request::Download(request) => format!("Download from {}", request.address),
+        Request::Delete(request) => format!("Delete a recovery point of {}", request.address),
+        Request::Discard(_) => "Discard an interrupted download".into(),
+        Request::Compare(request) => format!("Compare {}", request.first),
     }
 }
 
@@ -261,7 +262,7 @@ pub fn about(kind: &Kind) -> String {
         Kind::Download(address, name) => Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string(),
         Kind::Restore(address, which) => Address::Snapshot(address.clone(), which.clone()).to_string(),
         Kind::Snapshot(address) | Kind::Migrate(address) | Kind::Compare(address, _) => address.to_string(),
-        Kind::Resume(spec) => Address::Snapshot(spec.address.clone(), spec.which.clone()).to_string(),
+        Kind::Resume(request) => Address::Snapshot(request.address.clone(), request.which.clone()).to_string(),
         Kind::Discard(file) => crate::domain::text::sanitise(&file.display().to_string()),
         Kind::Chosen(_) => String::new(),
         Kind::Fleet(_, names) => {

@@ -13,8 +13,11 @@ use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
 use crate::domain::problem::Problem;
 use crate::jobs::manager::JobId;
-use crate::ops::download::DownloadSpec;
-use crate::ops::flow::{Consent, Level, Need, Plan, Risk, Spec};
+use crate::ops::plan::consent::{Consent, Need};
+use crate::ops::plan::finding::Level;
+use crate::ops::plan::{Plan, Risk};
+use crate::ops::request::Request;
+use crate::ops::request::snapshots::DownloadRequest;
 use crate::tui::action::{Action, Motion, View};
 use crate::tui::effect::Effect;
 use crate::tui::event::{Now, Ticket};
@@ -50,7 +53,7 @@ pub enum Kind {
     /// Delete recovery points.
     Delete(CollectionAddress, Vec<SnapshotName>),
     /// Go on with an interrupted download.
-    Resume(DownloadSpec),
+    Resume(DownloadRequest),
     /// Remove what an interrupted download left: the file it would have become.
     Discard(PathBuf),
     /// Copy several collections of an instance.
@@ -58,7 +61,7 @@ pub enum Kind {
     /// Bring back a deleted collection; the instance that is shown.
     Revive(Option<InstanceName>),
     /// Something that is specified already: a choice after an operation, or a page of the guide.
-    Chosen(Box<Spec>),
+    Chosen(Box<Request>),
 }
 
 /// Where the wizard stands.
@@ -113,7 +116,7 @@ pub struct Wizard {
     pub stale: Option<String>,
     /// Names to pick from.
     pub offers: Offers,
-    spec: Option<Spec>,
+    request: Option<Request>,
 }
 
 /// What comes of an input.
@@ -141,16 +144,16 @@ impl Wizard {
             Kind::Revive(_) => fields.iter().position(empty).unwrap_or(0),
             _ => 0,
         };
-        Self { kind, fields, focus, page: Page::Form, complaint: None, stale: None, offers: Offers::default(), spec: None }
+        Self { kind, fields, focus, page: Page::Form, complaint: None, stale: None, offers: Offers::default(), request: None }
     }
 
     /// A wizard that plans a specification anew, because its plan was stale.
-    pub fn again(kind: Kind, model: &Model, spec: Spec, why: String, ticket: Ticket) -> (Self, Effect) {
+    pub fn again(kind: Kind, model: &Model, request: Request, why: String, ticket: Ticket) -> (Self, Effect) {
         let mut wizard = Self::new(kind, model);
         wizard.stale = Some(why);
-        wizard.spec = Some(spec.clone());
+        wizard.request = Some(request.clone());
         wizard.page = Page::Planning(ticket);
-        (wizard, Effect::Plan(ticket, Box::new(spec)))
+        (wizard, Effect::Plan(ticket, Box::new(request)))
     }
 
     /// Begins: with the form, or with planning where there is nothing to fill in.
@@ -169,11 +172,11 @@ impl Wizard {
             Kind::Compare(address, _) => format!("Compare {address}"),
             Kind::Delete(address, names) if names.len() == 1 => format!("Delete a recovery point of {address}"),
             Kind::Delete(address, names) => format!("Delete {} recovery points of {address}", names.len()),
-            Kind::Resume(spec) => format!("Resume the download from {}", spec.address),
+            Kind::Resume(request) => format!("Resume the download from {}", request.address),
             Kind::Discard(_) => "Discard an interrupted download".into(),
             Kind::Fleet(from, names) => format!("Migrate {} collections of {from}", names.len()),
             Kind::Revive(_) => "Bring back a deleted collection".into(),
-            Kind::Chosen(spec) => title_of(spec),
+            Kind::Chosen(request) => title_of(request),
         }
     }
 
@@ -276,7 +279,7 @@ impl Wizard {
                 (*all, *scroll) = (!*all, 0);
                 Step::Stay
             }
-            (Page::Review { plan, .. }, Action::View(View::Copy)) => Step::Effect(Effect::Copy(plan.command.clone())),
+            (Page::Review { plan, .. }, Action::View(View::Copy)) => Step::Effect(Effect::Copy(plan.command())),
             (Page::Review { since, .. }, Action::View(View::Enter)) if now.mono.saturating_sub(*since) < SETTLE => {
                 Step::Say("the plan has just appeared: read it, then press Enter again")
             }
@@ -321,11 +324,11 @@ impl Wizard {
 
     fn plan(&mut self, ticket: Ticket, model: &Model) -> Step {
         match spec_of(&self.kind, &self.fields, &model.surroundings) {
-            Ok(spec) => {
-                self.spec = Some(spec.clone());
+            Ok(request) => {
+                self.request = Some(request.clone());
                 self.stale = None;
                 self.page = Page::Planning(ticket);
-                Step::Effect(Effect::Plan(ticket, Box::new(spec)))
+                Step::Effect(Effect::Plan(ticket, Box::new(request)))
             }
             Err(why) => {
                 self.complaint = Some(why);
@@ -335,8 +338,8 @@ impl Wizard {
     }
 
     /// The specification that was planned last.
-    pub fn spec(&self) -> Option<&Spec> {
-        self.spec.as_ref()
+    pub fn request(&self) -> Option<&Request> {
+        self.request.as_ref()
     }
 
     /// The plan is there, or could not be computed. Late answers are dropped.

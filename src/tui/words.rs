@@ -22,8 +22,12 @@ mod tests {
         let said = advice("choose another folder or file name, or allow overwriting it (--overwrite)");
         assert_eq!(said, "choose another folder or file name, or set `if it exists` to overwrite");
         // What is replaced must be what the operations say.
-        let sources =
-            [include_str!("../ops/download.rs"), include_str!("../ops/gates.rs"), include_str!("../ops/content.rs")].concat();
+        let sources = [
+            include_str!("../ops/verbs/download.rs"),
+            include_str!("../ops/gates.rs"),
+            include_str!("../ops/survey/contents.rs"),
+        ]
+        .concat();
         for (there, _) in TABLE {
             assert!(sources.contains(there), "{there}");
         }

@@ -5,14 +5,17 @@ use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::ids::SnapshotName;
 use qsnap::domain::instance::Protection;
 use qsnap::domain::problem::ProblemKind;
-use qsnap::ops::copy::CopySpec;
-use qsnap::ops::create::CreateSpec;
-use qsnap::ops::delete::DeleteSpec;
-use qsnap::ops::deliver::Route;
-use qsnap::ops::download::DownloadSpec;
-use qsnap::ops::flow::{Consent, Need, Risk, Spec};
-use qsnap::ops::report::Verdict;
-use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use qsnap::ops::plan::Risk;
+use qsnap::ops::plan::consent::{Consent, Need};
+use qsnap::ops::report::verdict::Verdict;
+use qsnap::ops::request::Request;
+use qsnap::ops::request::copy::CopyRequest;
+use qsnap::ops::request::recovery_point::RecoveryPoint;
+use qsnap::ops::request::restore::{Mode, RestoreRequest};
+use qsnap::ops::request::route::Route;
+use qsnap::ops::request::snapshots::CreateRequest;
+use qsnap::ops::request::snapshots::DeleteRequest;
+use qsnap::ops::request::snapshots::DownloadRequest;
 use qsnap::sandbox::SandboxOptions;
 use qsnap::sandbox::seed::SeedCollection;
 use serde_json::json;
@@ -21,17 +24,17 @@ fn address(text: &str) -> CollectionAddress {
     CollectionAddress::parse(text).unwrap()
 }
 
-fn create(text: &str) -> Spec {
-    Spec::Create(CreateSpec { address: address(text) })
+fn create(text: &str) -> Request {
+    Request::Create(CreateRequest { address: address(text) })
 }
 
-fn copy(source: &str, target: &str, route: Route) -> Spec {
-    Spec::Copy(CopySpec::new(address(source), address(target), route))
+fn copy(source: &str, target: &str, route: Route) -> Request {
+    Request::Copy(CopyRequest::new(address(source), address(target), route))
 }
 
-fn restore(source: &str, target: &str, mode: Mode, route: Route) -> Spec {
-    let source = RestoreSource::Snapshot(address(source), Which::Latest);
-    Spec::Restore(RestoreSpec::new(source, address(target), mode, route))
+fn restore(source: &str, target: &str, mode: Mode, route: Route) -> Request {
+    let source = RecoveryPoint::Snapshot(address(source), Which::Latest);
+    Request::Restore(RestoreRequest::new(source, address(target), mode, route))
 }
 
 /// Two servers of a kind, one with a key.
@@ -67,7 +70,7 @@ async fn everything(a: &Server, b: &Server) {
 
     let folder = world.home.path().join("downloads");
     std::fs::create_dir(&folder).unwrap();
-    let download = Spec::Download(DownloadSpec {
+    let download = Request::Download(DownloadRequest {
         address: address("a/products"),
         which: Which::Latest,
         target: folder.clone(),
@@ -87,16 +90,16 @@ async fn everything(a: &Server, b: &Server) {
         assert!(b.snapshots(name).await.is_empty(), "the uploaded file is deleted after the verdict");
     }
 
-    let source = RestoreSource::File(folder.join(&name));
-    let from_file = RestoreSpec::new(source, address("b/from-file"), Mode::New, Route::Upload);
-    let report = world.run(Spec::Restore(from_file)).await.unwrap();
+    let source = RecoveryPoint::File(folder.join(&name));
+    let from_file = RestoreRequest::new(source, address("b/from-file"), Mode::New, Route::Upload);
+    let report = world.run(Request::Restore(from_file)).await.unwrap();
     assert_eq!(report.verdict.as_ref().map(Verdict::word), Some("matches"), "a file finds its proof by its hash: {report:?}");
 
     migrate(a, b, &world).await;
 
     let doomed = a.snapshots("products").await;
     let names = doomed.iter().map(|name| SnapshotName::new(name.clone())).collect();
-    world.run(Spec::Delete(DeleteSpec { address: address("a/products"), names })).await.unwrap();
+    world.run(Request::Delete(DeleteRequest { address: address("a/products"), names })).await.unwrap();
     assert!(a.snapshots("products").await.is_empty());
     assert_eq!(a.count("products").await, 1_200, "the collection is not touched");
 }
@@ -125,9 +128,9 @@ async fn migrate(a: &Server, b: &Server, world: &World) {
     let refused = world.run(restore("b/products", "b/back", Mode::New, Route::Auto)).await.unwrap_err();
     assert!(refused.message.contains("only safety snapshots"), "{refused:?}");
     let named = Which::Named(SnapshotName::new(&b.snapshots("products").await[0]));
-    let source = RestoreSource::Snapshot(address("b/products"), named);
-    let spec = RestoreSpec::new(source, address("b/back"), Mode::New, Route::Auto);
-    let report = world.run(Spec::Restore(spec)).await.unwrap();
+    let source = RecoveryPoint::Snapshot(address("b/products"), named);
+    let request = RestoreRequest::new(source, address("b/back"), Mode::New, Route::Auto);
+    let report = world.run(Request::Restore(request)).await.unwrap();
     assert_eq!(
         (report.verdict.as_ref().map(Verdict::word), report.points.unwrap().found),
         (Some("matches"), 1_197),
@@ -193,10 +196,10 @@ async fn a_cancel_that_comes_too_late_waits_for_the_truth() {
     b.faults().add_all("recover:delay=1s").unwrap();
     let world = World::open(&[("a", &a), ("b", &b)]);
     // With a proof restore first, a cancel would still be in time.
-    let mut spec = CopySpec::new(address("a/x"), address("b/x"), Route::Url);
-    spec.skips.proof = true;
-    let plan = world.plan(Spec::Copy(spec)).await.unwrap();
-    let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Typed("b/x".into())).unwrap());
+    let mut request = CopyRequest::new(address("a/x"), address("b/x"), Route::Url);
+    request.skips.proof = true;
+    let plan = world.plan(Request::Copy(request)).await.unwrap();
+    let handle = qsnap::ops::engine::start(&world.services, plan.approve(&Consent::Typed("b/x".into())).unwrap());
     let phase = || world.services.jobs.rows()[0].sample.phase.clone();
     let deadline = std::time::Duration::from_secs(30);
     crate::support::wait_until("the target restores", deadline, async || phase().contains("the target fetches")).await;
@@ -213,7 +216,7 @@ async fn a_cancel_in_time_leaves_everything_as_it_was() {
     let b = Server::with(SandboxOptions { rate: Some(5_000_000), ..SandboxOptions::default() }, vec![]).await;
     let world = World::open(&[("a", &a), ("b", &b)]);
     let plan = world.plan(copy("a/x", "b/x", Route::Stream)).await.unwrap();
-    let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+    let handle = qsnap::ops::engine::start(&world.services, plan.approve(&Consent::Yes).unwrap());
     let moved = || world.services.jobs.rows()[0].sample.moved;
     let deadline = std::time::Duration::from_secs(30);
     crate::support::wait_until("bytes move", deadline, async || moved() > 0).await;
@@ -247,7 +250,7 @@ async fn made_during_the_upload(a: &Server, b: &Server) {
     let throttle = world.services.throttle(&address("b/x").instance).unwrap().clone();
     throttle.set(Some(500_000));
     let plan = world.plan(copy("a/x", "b/x", Route::Stream)).await.unwrap();
-    let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+    let handle = qsnap::ops::engine::start(&world.services, plan.approve(&Consent::Yes).unwrap());
     let streams = || {
         let sample = world.services.jobs.rows()[0].sample.clone();
         sample.phase == "streaming" && sample.moved > 0
@@ -284,7 +287,7 @@ async fn a_stumble_at_the_end_of_an_upload_costs_nothing() {
     let begin = async || {
         throttle.set(Some(1_000_000));
         let plan = world.plan(copy("a/x", "b/x", Route::Stream)).await.unwrap();
-        let handle = qsnap::ops::flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+        let handle = qsnap::ops::engine::start(&world.services, plan.approve(&Consent::Yes).unwrap());
         let id = handle.id;
         let row = move |rows: Vec<qsnap::jobs::manager::JobRow>| rows.into_iter().find(|row| row.id == id).unwrap().sample;
         let streams = async || {
@@ -325,10 +328,10 @@ async fn protection_is_enforced_below_the_front_ends() {
     assert_eq!(world.plan(create("guarded/x")).await.unwrap().need(), Need::Yes);
     let into_guarded = world.plan(restore("open/x", "guarded/new", Mode::New, Route::Auto)).await.unwrap();
     assert_eq!(into_guarded.need(), Need::Typed("guarded/new".into()));
-    for spec in
+    for request in
         [create("frozen/x"), restore("open/x", "frozen/new", Mode::New, Route::Auto), copy("open/x", "frozen/y", Route::Auto)]
     {
-        let refused = world.run(spec).await.unwrap_err();
+        let refused = world.run(request).await.unwrap_err();
         assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
     }
     let refused = world.run(copy("frozen/x", "open/y", Route::Auto)).await.unwrap_err();
@@ -372,10 +375,10 @@ async fn damage_that_the_server_accepts_is_seen() {
     let snapshot = a.snapshots("x").await;
     let source = world.services.connection(&address("a/x").instance).await.unwrap();
     let which = Which::Named(SnapshotName::new(snapshot[0].clone()));
-    let located = qsnap::ops::resolve::locate(&world.services, &source, &address("a/x"), &which).await.unwrap();
+    let located = qsnap::ops::survey::locate::locate(&world.services, &source, &address("a/x"), &which).await.unwrap();
     let proof = world.services.proofs.load(located.snapshot.sha256.as_deref()).unwrap();
-    let expected = qsnap::ops::verify::Reference::of(qsnap::ops::verify::Expected::Recorded(proof));
+    let expected = qsnap::ops::proof::verify::Reference::of(qsnap::ops::proof::verify::Expected::Recorded(proof));
     let progress = qsnap::jobs::progress::Progress::default();
-    let found = qsnap::ops::verify::verify(&connection, &address("b/x"), &expected, &progress).await;
+    let found = qsnap::ops::proof::verify::verify(&connection, &address("b/x"), &expected, &progress).await;
     assert_eq!((found.verdict.word(), found.points.unwrap().found, found.samples.unwrap().changed), ("differs", 400, 100));
 }

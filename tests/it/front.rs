@@ -4,11 +4,16 @@ use crate::support::{Cli, Server, World, wait_until};
 use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::problem::ProblemKind;
 use qsnap::jobs::manager::{JobState, Outcome};
-use qsnap::ops::create::CreateSpec;
-use qsnap::ops::deliver::Route;
-use qsnap::ops::flow::{self, Consent, Level, Need, Plan, Spec};
-use qsnap::ops::remembered;
-use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use qsnap::ops::engine;
+use qsnap::ops::plan::Plan;
+use qsnap::ops::plan::consent::{Consent, Need};
+use qsnap::ops::plan::finding::Level;
+use qsnap::ops::request::Request;
+use qsnap::ops::request::recovery_point::RecoveryPoint;
+use qsnap::ops::request::restore::{Mode, RestoreRequest};
+use qsnap::ops::request::route::Route;
+use qsnap::ops::request::snapshots::CreateRequest;
+use qsnap::ops::survey::remembered;
 use qsnap::sandbox::seed::SeedCollection;
 use std::time::Duration;
 
@@ -20,14 +25,14 @@ fn seed(name: &str) -> SeedCollection {
     SeedCollection { snapshot_ages: vec![60], ..SeedCollection::new(name, 60) }
 }
 
-fn restore(source: &str, target: &str, mode: Mode) -> Spec {
-    let source = RestoreSource::Snapshot(address(source), Which::Latest);
-    Spec::Restore(RestoreSpec::new(source, address(target), mode, Route::Auto))
+fn restore(source: &str, target: &str, mode: Mode) -> Request {
+    let source = RecoveryPoint::Snapshot(address(source), Which::Latest);
+    Request::Restore(RestoreRequest::new(source, address(target), mode, Route::Auto))
 }
 
 fn mode(plan: &Plan) -> Mode {
-    let Spec::Restore(spec) = &plan.spec else { panic!("{plan:?}") };
-    spec.mode
+    let Request::Restore(request) = &plan.request else { panic!("{plan:?}") };
+    request.mode
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +46,7 @@ async fn side_by_side_of_nothing_is_a_new_collection_and_says_so() {
     let said = plan.findings.iter().find(|finding| finding.check == "mode").unwrap();
     assert_eq!(said.level, Level::Look);
     assert!(said.message.contains("b/products does not exist"), "{said:?}");
-    assert!(plan.command.contains("--mode new"), "{}", plan.command);
+    assert!(plan.command().contains("--mode new"), "{}", plan.command());
     // Of what is there nothing is lost, and an alias has no points of its own.
     let taken = world.plan(restore("a/products", "b/live", Mode::SideBySide)).await.unwrap();
     assert_eq!(taken.consequence, "b/live keeps its 60 points; nothing of it is touched");
@@ -57,7 +62,7 @@ async fn a_canceled_overwrite_names_the_safety_snapshot_that_stays() {
     let server = Server::sandbox(None, vec![seed("products")]).await;
     let world = World::open(&[("a", &server)]);
     let plan = world.plan(restore("a/products", "a/products", Mode::InPlace)).await.unwrap();
-    let handle = flow::start(&world.services, plan.approve(&Consent::Typed("a/products".into())).unwrap());
+    let handle = engine::start(&world.services, plan.approve(&Consent::Typed("a/products".into())).unwrap());
     let jobs = &world.services.jobs;
     let row = || jobs.rows().into_iter().find(|row| row.id == handle.id).unwrap();
     wait_until("the safety snapshot is looked at", Duration::from_secs(30), async || {
@@ -120,7 +125,7 @@ async fn switching_an_alias_asks_for_the_alias_in_both_front_ends() {
 async fn deleted_collections_are_remembered_by_history_and_proofs() {
     let server = Server::sandbox(None, vec![seed("orders"), seed("other")]).await;
     let world = World::open(&[("a", &server)]);
-    world.run(Spec::Create(CreateSpec { address: address("a/orders") })).await.unwrap();
+    world.run(Request::Create(CreateRequest { address: address("a/orders") })).await.unwrap();
     world.run(restore("a/other", "a/else", Mode::New)).await.unwrap();
     let names: Vec<String> = remembered::collections(&world.services).into_iter().map(|one| one.address.to_string()).collect();
     for name in ["a/orders", "a/other", "a/else"] {

@@ -3,9 +3,12 @@
 
 use crate::support::{Cli, RealQdrant, Server, World, wait_until};
 use qsnap::domain::address::{CollectionAddress, Which};
-use qsnap::ops::deliver::Route;
-use qsnap::ops::flow::{self, Consent, Spec};
-use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use qsnap::ops::engine;
+use qsnap::ops::plan::consent::Consent;
+use qsnap::ops::request::Request;
+use qsnap::ops::request::recovery_point::RecoveryPoint;
+use qsnap::ops::request::restore::{Mode, RestoreRequest};
+use qsnap::ops::request::route::Route;
 use qsnap::sandbox::SandboxOptions;
 use serde_json::{Value, json};
 
@@ -145,16 +148,16 @@ async fn keyed(real: bool) {
     assert_eq!(server.count("again").await, 100);
     // Who writes to what was prepared, while the upload runs, keeps it.
     let world = World::open(&[("a", &server)]);
-    let spec = RestoreSpec::new(
-        RestoreSource::Snapshot(CollectionAddress::parse("a/keyed").unwrap(), Which::Latest),
+    let request = RestoreRequest::new(
+        RecoveryPoint::Snapshot(CollectionAddress::parse("a/keyed").unwrap(), Which::Latest),
         CollectionAddress::parse("a/third").unwrap(),
         Mode::New,
         Route::Stream,
     );
-    let throttle = world.services.throttle(&spec.target.instance).unwrap().clone();
-    let plan = world.plan(Spec::Restore(spec)).await.unwrap();
+    let throttle = world.services.throttle(&request.target.instance).unwrap().clone();
+    let plan = world.plan(Request::Restore(request)).await.unwrap();
     throttle.set(Some(200_000));
-    let handle = flow::start(&world.services, plan.approve(&Consent::Yes).unwrap());
+    let handle = engine::start(&world.services, plan.approve(&Consent::Yes).unwrap());
     let made = async || {
         let cluster = reqwest::get(format!("{}/collections/third/cluster", server.url())).await.unwrap();
         let cluster: Value = cluster.json().await.unwrap();

@@ -4,10 +4,11 @@
 use crate::recovery::{address, change, content, exists, names, servers};
 use crate::support::{Cli, Server, World, wait_until};
 use qsnap::domain::address::Which;
-use qsnap::ops::deliver::Route;
-use qsnap::ops::flow::Spec;
-use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
-use qsnap::ops::settle::{SettleSpec, Way};
+use qsnap::ops::request::Request;
+use qsnap::ops::request::recovery_point::RecoveryPoint;
+use qsnap::ops::request::restore::{Mode, RestoreRequest};
+use qsnap::ops::request::route::Route;
+use qsnap::ops::request::settle::{SettleRequest, Way};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -230,19 +231,19 @@ async fn what_was_restored_since_is_not_cleaned_up() {
     let (a, b) = (&servers[0], &servers[1]);
     a.fill("live", 300).await;
     let world = World::open(&[("a", a), ("b", b)]);
-    world.run(Spec::Create(qsnap::ops::create::CreateSpec { address: address("a/live") })).await.unwrap();
-    let spec = |mode| {
-        let source = RestoreSource::Snapshot(address("a/live"), Which::Latest);
-        Spec::Restore(RestoreSpec::new(source, address("b/fresh"), mode, Route::Url))
+    world.run(Request::Create(qsnap::ops::request::snapshots::CreateRequest { address: address("a/live") })).await.unwrap();
+    let request = |mode| {
+        let source = RecoveryPoint::Snapshot(address("a/live"), Which::Latest);
+        Request::Restore(RestoreRequest::new(source, address("b/fresh"), mode, Route::Url))
     };
     b.faults().add_all("recover:break*1").unwrap();
-    world.run(spec(Mode::New)).await.unwrap_err();
+    world.run(request(Mode::New)).await.unwrap_err();
     let failed = world.services.journal.open();
     assert_eq!(failed.len(), 1, "{failed:?}");
     b.raw("DELETE", "/collections/fresh", json!({})).await;
-    world.run(spec(Mode::New)).await.unwrap();
-    let way = SettleSpec { id: failed[0].id.clone(), way: Way::CleanUp };
-    let refused = world.run(Spec::Settle(way)).await.unwrap_err();
+    world.run(request(Mode::New)).await.unwrap();
+    let way = SettleRequest { id: failed[0].id.clone(), way: Way::CleanUp };
+    let refused = world.run(Request::Settle(way)).await.unwrap_err();
     assert!(refused.message.contains("left nothing behind"), "{refused:?}");
     assert!(exists(b, "fresh").await, "it is no leftover of the failed one any more");
     assert!(world.services.journal.open().is_empty());

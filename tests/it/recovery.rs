@@ -6,15 +6,18 @@ use crate::support::{RealQdrant, Server, World};
 use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::ids::SnapshotName;
 use qsnap::domain::problem::{Problem, ProblemKind};
-use qsnap::ops::create::CreateSpec;
-use qsnap::ops::deliver::Route;
-use qsnap::ops::drop::DropSpec;
-use qsnap::ops::flow::{Need, Spec};
-use qsnap::ops::report::{Report, Verdict};
-use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
-use qsnap::ops::revive::ReviveSpec;
-use qsnap::ops::settle::{SettleSpec, Way};
-use qsnap::ops::switch::SwitchSpec;
+use qsnap::ops::plan::consent::Need;
+use qsnap::ops::report::Report;
+use qsnap::ops::report::verdict::Verdict;
+use qsnap::ops::request::Request;
+use qsnap::ops::request::collections::DropRequest;
+use qsnap::ops::request::collections::ReviveRequest;
+use qsnap::ops::request::collections::SwitchRequest;
+use qsnap::ops::request::recovery_point::RecoveryPoint;
+use qsnap::ops::request::restore::{Mode, RestoreRequest};
+use qsnap::ops::request::route::Route;
+use qsnap::ops::request::settle::{SettleRequest, Way};
+use qsnap::ops::request::snapshots::CreateRequest;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -131,26 +134,26 @@ async fn scene(a: &Server, b: &Server) -> Scene {
     std::fs::create_dir(&folder).unwrap();
     let mut files = Vec::new();
     for name in ["a/live", "a/wide"] {
-        world.run(Spec::Create(CreateSpec { address: address(name) })).await.unwrap();
-        let download = qsnap::ops::download::DownloadSpec {
+        world.run(Request::Create(CreateRequest { address: address(name) })).await.unwrap();
+        let download = qsnap::ops::request::snapshots::DownloadRequest {
             address: address(name),
             which: Which::Latest,
             target: folder.clone(),
             overwrite: false,
         };
-        let report = world.run(Spec::Download(download)).await.unwrap();
+        let report = world.run(Request::Download(download)).await.unwrap();
         files.push(PathBuf::from(&report.created[0]));
     }
     let other = files.pop().unwrap();
     Scene { world, good: files.pop().unwrap(), other }
 }
 
-fn restore(source: RestoreSource, target: &str, mode: Mode) -> RestoreSpec {
-    RestoreSpec::new(source, address(target), mode, Route::Auto)
+fn restore(source: RecoveryPoint, target: &str, mode: Mode) -> RestoreRequest {
+    RestoreRequest::new(source, address(target), mode, Route::Auto)
 }
 
 async fn run_file(scene: &Scene, file: &Path, target: &str, mode: Mode) -> Result<Report, Problem> {
-    scene.world.run(Spec::Restore(restore(RestoreSource::File(file.to_owned()), target, mode))).await
+    scene.world.run(Request::Restore(restore(RecoveryPoint::File(file.to_owned()), target, mode))).await
 }
 
 /// Each damage, in each mode, under the snapshot's own name and under another one.
@@ -187,7 +190,7 @@ async fn no_damage_reaches_the_live_data(real: bool) {
                             assert!(matches!(report.verdict, Some(Verdict::CouldNotCheck(_))), "{case}: {report:?}");
                         }
                         let made = address(&report.target);
-                        scene.world.run(Spec::Drop(DropSpec { address: made, with_aliases: false })).await.unwrap();
+                        scene.world.run(Request::Drop(DropRequest { address: made, with_aliases: false })).await.unwrap();
                     }
                     Ok(report) => panic!("{case}: {report:?}"),
                     Err(problem) => {
@@ -228,9 +231,9 @@ async fn side_by_side_ends_in_a_choice(real: bool) {
     let scene = scene(a, b).await;
     let old = content(b, "live").await.unwrap();
     alias(b, "shop", "live").await;
-    let source = RestoreSource::Snapshot(address("a/live"), Which::Latest);
+    let source = RecoveryPoint::Snapshot(address("a/live"), Which::Latest);
     // The name is taken: without a mode it goes beside it.
-    let report = scene.world.run(Spec::Restore(restore(source, "b/live", Mode::Auto))).await.unwrap();
+    let report = scene.world.run(Request::Restore(restore(source, "b/live", Mode::Auto))).await.unwrap();
     assert!(matches!(report.verdict, Some(Verdict::Matches(_))), "{report:?}");
     assert_eq!(report.mode, Some("side-by-side"));
     let beside = address(&report.target);
@@ -238,20 +241,20 @@ async fn side_by_side_ends_in_a_choice(real: bool) {
     assert_eq!(content(b, beside.collection.raw()).await, content(a, "live").await);
     assert_eq!(content(b, "live").await, Some(old.clone()));
     assert_eq!(content(b, "shop").await, Some(old.clone()), "the alias is not switched by itself");
-    let Some(Spec::Switch(switch)) = report.next.first().map(|next| next.spec.clone()) else { panic!("{report:?}") };
-    assert_eq!(switch, SwitchSpec::new("shop", &beside));
-    let switched = scene.world.run(Spec::Switch(switch.clone())).await.unwrap();
+    let Some(Request::Switch(switch)) = report.next.first().map(|next| next.request.clone()) else { panic!("{report:?}") };
+    assert_eq!(switch, SwitchRequest::new("shop", &beside));
+    let switched = scene.world.run(Request::Switch(switch.clone())).await.unwrap();
     assert!(matches!(switched.verdict, Some(Verdict::Matches(_))), "{switched:?}");
     assert_eq!(content(b, "shop").await, content(a, "live").await);
     // What an alias points at cannot be deleted; the other one can.
-    let refused = scene.world.run(Spec::Drop(DropSpec { address: beside.clone(), with_aliases: false })).await.unwrap_err();
+    let refused = scene.world.run(Request::Drop(DropRequest { address: beside.clone(), with_aliases: false })).await.unwrap_err();
     assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
-    let again = scene.world.run(Spec::Switch(switch)).await.unwrap_err();
+    let again = scene.world.run(Request::Switch(switch)).await.unwrap_err();
     assert_eq!(again.kind, ProblemKind::Refused, "{again:?}");
-    let back = switched.next[0].spec.clone();
+    let back = switched.next[0].request.clone();
     scene.world.run(back).await.unwrap();
     assert_eq!(content(b, "shop").await, Some(old));
-    scene.world.run(Spec::Drop(DropSpec { address: beside, with_aliases: false })).await.unwrap();
+    scene.world.run(Request::Drop(DropRequest { address: beside, with_aliases: false })).await.unwrap();
     assert_eq!(names(b).await, ["live"]);
 }
 
@@ -279,11 +282,11 @@ async fn a_failed_overwrite_is_rolled_back() {
         // The server fails before it has touched anything.
         ("recover:status=500@1*1", false, false),
     ] {
-        let source = RestoreSource::Snapshot(address("a/live"), Which::Latest);
-        let mut spec = restore(source, "b/live", Mode::InPlace);
-        spec.skips.proof = skip_proof;
-        spec.route = Route::Url;
-        let plan = scene.world.plan(Spec::Restore(spec)).await.unwrap();
+        let source = RecoveryPoint::Snapshot(address("a/live"), Which::Latest);
+        let mut request = restore(source, "b/live", Mode::InPlace);
+        request.skips.proof = skip_proof;
+        request.route = Route::Url;
+        let plan = scene.world.plan(Request::Restore(request)).await.unwrap();
         assert_eq!(plan.need(), Need::Typed("b/live".into()));
         b.faults().add_all(faults).unwrap();
         let problem = scene.world.run_plan(plan).await.unwrap_err();
@@ -302,21 +305,21 @@ async fn what_a_failed_restore_left_under_a_free_name_can_be_removed() {
     let servers = servers(false, 2).await.unwrap();
     let (a, b) = (&servers[0], &servers[1]);
     let scene = scene(a, b).await;
-    let source = RestoreSource::Snapshot(address("a/live"), Which::Latest);
-    let spec = RestoreSpec { route: Route::Url, ..restore(source, "b/fresh", Mode::New) };
-    let plan = scene.world.plan(Spec::Restore(spec)).await.unwrap();
+    let source = RecoveryPoint::Snapshot(address("a/live"), Which::Latest);
+    let request = RestoreRequest { route: Route::Url, ..restore(source, "b/fresh", Mode::New) };
+    let plan = scene.world.plan(Request::Restore(request)).await.unwrap();
     b.faults().add_all("recover:break*1").unwrap();
     let problem = scene.world.run_plan(plan).await.unwrap_err();
     assert!(problem.advice.contains("the name was free before"), "{problem:?}");
     assert!(exists(b, "fresh").await);
     let open = scene.world.services.journal.open();
     assert_eq!(open.len(), 1, "{open:?}");
-    let plan = scene.world.plan(Spec::Settle(SettleSpec { id: open[0].id.clone(), way: Way::CleanUp })).await.unwrap();
+    let plan = scene.world.plan(Request::Settle(SettleRequest { id: open[0].id.clone(), way: Way::CleanUp })).await.unwrap();
     assert_eq!(plan.need(), Need::Typed("b/fresh".into()));
     scene.world.run_plan(plan).await.unwrap();
     assert!(!exists(b, "fresh").await);
     assert!(scene.world.services.journal.open().is_empty());
-    let again = scene.world.plan(Spec::Settle(SettleSpec { id: open[0].id.clone(), way: Way::CleanUp })).await;
+    let again = scene.world.plan(Request::Settle(SettleRequest { id: open[0].id.clone(), way: Way::CleanUp })).await;
     assert_eq!(again.unwrap_err().kind, ProblemKind::Refused);
 }
 
@@ -327,17 +330,17 @@ async fn a_deleted_collection_comes_back(real: bool) {
     a.fill("live", 300).await;
     let before = content(a, "live").await.unwrap();
     let world = World::open(&[("a", a)]);
-    world.run(Spec::Create(CreateSpec { address: address("a/live") })).await.unwrap();
+    world.run(Request::Create(CreateRequest { address: address("a/live") })).await.unwrap();
     let name = a.snapshots("live").await[0].clone();
     a.raw("DELETE", "/collections/live", json!({})).await;
     assert!(content(a, "live").await.is_none());
-    let look = world.run(Spec::Revive(ReviveSpec { address: address("a/live"), snapshot: None })).await.unwrap();
+    let look = world.run(Request::Revive(ReviveRequest { address: address("a/live"), snapshot: None })).await.unwrap();
     assert_eq!(look.created, [format!("a/live/{name}")], "{look:?}");
     assert!(names(a).await.is_empty(), "looking leaves nothing");
-    let missing = ReviveSpec { address: address("a/live"), snapshot: Some(Which::Named(SnapshotName::new("nope"))) };
-    assert_eq!(world.run(Spec::Revive(missing)).await.unwrap_err().kind, ProblemKind::NotFound);
+    let missing = ReviveRequest { address: address("a/live"), snapshot: Some(Which::Named(SnapshotName::new("nope"))) };
+    assert_eq!(world.run(Request::Revive(missing)).await.unwrap_err().kind, ProblemKind::NotFound);
     assert!(names(a).await.is_empty());
-    let report = world.run(look.next[0].spec.clone()).await.unwrap();
+    let report = world.run(look.next[0].request.clone()).await.unwrap();
     assert!(matches!(report.verdict, Some(Verdict::Matches(_))), "{report:?}");
     assert_eq!(content(a, "live").await, Some(before.clone()));
     assert_eq!(names(a).await, ["live"]);
@@ -345,20 +348,20 @@ async fn a_deleted_collection_comes_back(real: bool) {
     let info = a.raw("GET", "/collections/live", json!({})).await;
     assert_eq!(info["result"]["payload_schema"]["city"]["data_type"], "keyword", "{info}");
     // While it exists there is nothing to look for.
-    let refused = world.run(Spec::Revive(ReviveSpec { address: address("a/live"), snapshot: None })).await.unwrap_err();
+    let refused = world.run(Request::Revive(ReviveRequest { address: address("a/live"), snapshot: None })).await.unwrap_err();
     assert_eq!(refused.kind, ProblemKind::Refused, "{refused:?}");
     // The newest is a safety snapshot, of what an overwrite replaced: it is not what is meant by the latest.
     change(a, "live").await;
-    let source = RestoreSource::Snapshot(address("a/live"), Which::Named(SnapshotName::new(name)));
-    world.run(Spec::Restore(restore(source, "a/live", Mode::InPlace))).await.unwrap();
+    let source = RecoveryPoint::Snapshot(address("a/live"), Which::Named(SnapshotName::new(name)));
+    world.run(Request::Restore(restore(source, "a/live", Mode::InPlace))).await.unwrap();
     assert_eq!(a.snapshots("live").await.len(), 2);
     a.raw("DELETE", "/collections/live", json!({})).await;
-    let look = world.run(Spec::Revive(ReviveSpec { address: address("a/live"), snapshot: None })).await.unwrap();
+    let look = world.run(Request::Revive(ReviveRequest { address: address("a/live"), snapshot: None })).await.unwrap();
     assert_eq!(look.next.iter().filter(|next| next.words.contains("safety snapshot")).count(), 1, "{look:?}");
-    world.run(Spec::Revive(ReviveSpec { address: address("a/live"), snapshot: Some(Which::Latest) })).await.unwrap();
+    world.run(Request::Revive(ReviveRequest { address: address("a/live"), snapshot: Some(Which::Latest) })).await.unwrap();
     assert_eq!(content(a, "live").await, Some(before));
     // A name that never was.
-    let never = world.run(Spec::Revive(ReviveSpec { address: address("a/never"), snapshot: None })).await.unwrap_err();
+    let never = world.run(Request::Revive(ReviveRequest { address: address("a/never"), snapshot: None })).await.unwrap_err();
     assert_eq!(never.kind, ProblemKind::NotFound);
     assert_eq!(names(a).await, ["live"]);
 }

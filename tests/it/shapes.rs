@@ -3,13 +3,14 @@
 
 use crate::support::{RealQdrant, Server, World, files};
 use qsnap::domain::address::{CollectionAddress, Which, encode};
-use qsnap::ops::compare::CompareSpec;
-use qsnap::ops::create::CreateSpec;
-use qsnap::ops::deliver::Route;
-use qsnap::ops::download::DownloadSpec;
-use qsnap::ops::flow::Spec;
-use qsnap::ops::report::Verdict;
-use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use qsnap::ops::report::verdict::Verdict;
+use qsnap::ops::request::Request;
+use qsnap::ops::request::collections::CompareRequest;
+use qsnap::ops::request::recovery_point::RecoveryPoint;
+use qsnap::ops::request::restore::{Mode, RestoreRequest};
+use qsnap::ops::request::route::Route;
+use qsnap::ops::request::snapshots::CreateRequest;
+use qsnap::ops::request::snapshots::DownloadRequest;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -217,18 +218,18 @@ async fn goes_through(world: &World, server: &Server, shape: Shape) {
     let address = |name: &str| CollectionAddress::parse(&format!("a/{}", encode(name))).unwrap();
     let copy = format!("{name} copy");
     let taken =
-        world.run(Spec::Create(CreateSpec { address: address(name) })).await.unwrap_or_else(|why| panic!("{name}: {why}"));
+        world.run(Request::Create(CreateRequest { address: address(name) })).await.unwrap_or_else(|why| panic!("{name}: {why}"));
     assert!(taken.notes.is_empty(), "{name}: {:?}", taken.notes);
     let folder = world.home.path().join(encode(name).replace('%', "_"));
     std::fs::create_dir(&folder).unwrap();
-    let download = DownloadSpec { address: address(name), which: Which::Latest, target: folder.clone(), overwrite: false };
-    world.run(Spec::Download(download)).await.unwrap_or_else(|why| panic!("{name}: {why}"));
+    let download = DownloadRequest { address: address(name), which: Which::Latest, target: folder.clone(), overwrite: false };
+    world.run(Request::Download(download)).await.unwrap_or_else(|why| panic!("{name}: {why}"));
     let file = folder.join(&files(&folder)[0]);
-    let restore = RestoreSpec::new(RestoreSource::File(file), address(&copy), Mode::New, Route::Upload);
-    let restored = world.run(Spec::Restore(restore)).await.unwrap_or_else(|why| panic!("{name}: {why}: {}", why.advice));
+    let restore = RestoreRequest::new(RecoveryPoint::File(file), address(&copy), Mode::New, Route::Upload);
+    let restored = world.run(Request::Restore(restore)).await.unwrap_or_else(|why| panic!("{name}: {why}: {}", why.advice));
     // An empty collection has no sample, and nothing else to be proven by.
     assert!(matches!(restored.verdict, Some(Verdict::Matches(_))), "{name}: {restored:?}");
-    let compare = || Spec::Compare(CompareSpec { first: address(name), second: address(&copy), deep: true });
+    let compare = || Request::Compare(CompareRequest { first: address(name), second: address(&copy), deep: true });
     let equal = world.run(compare()).await.unwrap_or_else(|why| panic!("{name}: {why}"));
     assert!(matches!(equal.verdict, Some(Verdict::Matches(_))), "{name}: {equal:?}");
     request(server, &copy, shape.twin).await;
@@ -237,7 +238,7 @@ async fn goes_through(world: &World, server: &Server, shape: Shape) {
     assert!(matches!(verdict, Verdict::Differs(_)) && verdict.reason().contains(shape.named), "{name}: {verdict:?}");
     // Other settings or points do not hide that everything else is equal.
     let sampled =
-        world.run(Spec::Compare(CompareSpec { first: address(name), second: address(&copy), deep: false })).await.unwrap();
+        world.run(Request::Compare(CompareRequest { first: address(name), second: address(&copy), deep: false })).await.unwrap();
     assert!(!matches!(sampled.verdict, Some(Verdict::CouldNotCheck(_))), "{name}: {sampled:?}");
 }
 

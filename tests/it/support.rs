@@ -7,9 +7,12 @@ use qsnap::domain::ids::InstanceName;
 use qsnap::domain::instance::{Instance, Protection};
 use qsnap::domain::problem::Problem;
 use qsnap::domain::secret::{SafeUrl, Secret};
-use qsnap::ops::flow::{self, Consent, Need, Plan, Spec};
+use qsnap::ops::plan::Plan;
+use qsnap::ops::plan::consent::{Consent, Need};
 use qsnap::ops::report::Report;
+use qsnap::ops::request::Request;
 use qsnap::ops::services::Services;
+use qsnap::ops::{engine, verbs};
 use qsnap::sandbox::seed::SeedCollection;
 use qsnap::sandbox::{Sandbox, SandboxOptions};
 use serde_json::{Value, json};
@@ -285,13 +288,13 @@ impl World {
         Self::new(servers.iter().map(|(name, server)| instance(name, &server.urls(), server.key(), Protection::Open)).collect())
     }
 
-    pub async fn plan(&self, spec: Spec) -> Result<Plan, Problem> {
-        flow::plan(&self.services, spec).await
+    pub async fn plan(&self, request: Request) -> Result<Plan, Problem> {
+        verbs::plan(&self.services, request).await
     }
 
     /// Plans, consents to whatever is needed, runs.
-    pub async fn run(&self, spec: Spec) -> Result<Report, Problem> {
-        let plan = self.plan(spec).await?;
+    pub async fn run(&self, request: Request) -> Result<Report, Problem> {
+        let plan = self.plan(request).await?;
         self.run_plan(plan).await
     }
 
@@ -301,7 +304,7 @@ impl World {
             Need::Yes => Consent::Yes,
             Need::Typed(address) => Consent::Typed(address),
         };
-        flow::start(&self.services, plan.approve(&consent)?).wait().await
+        engine::start(&self.services, plan.approve(&consent)?).wait().await
     }
 }
 

@@ -7,12 +7,13 @@ use futures_util::StreamExt;
 use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::instance::Protection;
 use qsnap::domain::problem::{Problem, ProblemKind};
-use qsnap::ops::copy::CopySpec;
-use qsnap::ops::deliver::Route;
-use qsnap::ops::download::DownloadSpec;
-use qsnap::ops::flow::Spec;
 use qsnap::ops::report::Report;
-use qsnap::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use qsnap::ops::request::Request;
+use qsnap::ops::request::copy::CopyRequest;
+use qsnap::ops::request::recovery_point::RecoveryPoint;
+use qsnap::ops::request::restore::{Mode, RestoreRequest};
+use qsnap::ops::request::route::Route;
+use qsnap::ops::request::snapshots::DownloadRequest;
 use qsnap::sandbox::seed::SeedCollection;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -64,8 +65,8 @@ fn address(text: &str) -> CollectionAddress {
     CollectionAddress::parse(text).unwrap()
 }
 
-fn download(target: PathBuf) -> Spec {
-    Spec::Download(DownloadSpec { address: address("a/x"), which: Which::Latest, target, overwrite: false })
+fn download(target: PathBuf) -> Request {
+    Request::Download(DownloadRequest { address: address("a/x"), which: Which::Latest, target, overwrite: false })
 }
 
 /// The bytes of the snapshot of a/x, by a plain request.
@@ -222,8 +223,8 @@ async fn every_fault_of_a_stream_copy() {
         let (a, b) = (Server::sandbox(None, seeded(UPLOADED)).await, Server::sandbox(None, vec![]).await);
         let world = quick(&[("a", &a), ("b", &b)]);
         if at_source { &a } else { &b }.faults().add_all(&cell.faults).unwrap();
-        let spec = Spec::Copy(CopySpec::new(address("a/x"), address("b/y"), Route::Stream));
-        let result = world.run(spec).await;
+        let request = Request::Copy(CopyRequest::new(address("a/x"), address("b/y"), Route::Stream));
+        let result = world.run(request).await;
         judge(&cell, &result, "stream copy");
         a.faults().clear();
         b.faults().clear();
@@ -259,8 +260,8 @@ async fn every_fault_of_an_upload() {
         let file = world.home.path().join("file.snapshot");
         std::fs::write(&file, &bytes).unwrap();
         server.faults().add_all(&cell.faults).unwrap();
-        let spec = RestoreSpec::new(RestoreSource::File(file), address("a/y"), Mode::New, Route::Upload);
-        let result = world.run(Spec::Restore(spec)).await;
+        let request = RestoreRequest::new(RecoveryPoint::File(file), address("a/y"), Mode::New, Route::Upload);
+        let result = world.run(Request::Restore(request)).await;
         judge(&cell, &result, "upload");
         server.faults().clear();
         let exists = server.raw("GET", "/collections/y/exists", serde_json::json!({})).await["result"]["exists"] == true;

@@ -6,9 +6,10 @@ use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::one_line;
-use crate::ops::flow::{self, Spec};
+use crate::ops::request::Request;
+use crate::ops::request::collections::SwitchRequest;
+use crate::ops::request::command::consent_flags;
 use crate::ops::services::Services;
-use crate::ops::switch::SwitchSpec;
 use std::collections::BTreeSet;
 
 /// Where an alias is that does not point at the collection any more.
@@ -70,10 +71,10 @@ impl<'a> Aliases<'a> {
     ///
     /// # Errors
     /// When they cannot be listed.
-    pub async fn free(&self) -> Result<Vec<Spec>, Problem> {
+    pub async fn free(&self) -> Result<Vec<Request>, Problem> {
         let lost = self.lost().await?;
         let free = lost.into_iter().filter(|(_, place)| *place == Place::Nowhere);
-        Ok(free.map(|(alias, _)| Spec::Switch(SwitchSpec::of_free(alias, self.address))).collect())
+        Ok(free.map(|(alias, _)| Request::Switch(SwitchRequest::of_free(alias, self.address))).collect())
     }
 
     /// What is still missing, as a problem; `None` when all point at the collection.
@@ -107,7 +108,8 @@ impl<'a> Aliases<'a> {
     fn command(&self, alias: &str) -> String {
         let instance = self.services.instance(&self.address.instance);
         let typed = instance.is_ok_and(|instance| instance.protection == Protection::Protected);
-        let spec = SwitchSpec::new(alias, self.address);
-        format!("{}{}", spec.command(), flow::consent_flags(typed, self.address))
+        let request = SwitchRequest::new(alias, self.address);
+        let consent = consent_flags(typed, &request.shown());
+        Request::Switch(request).command() + &consent
     }
 }

@@ -1,7 +1,7 @@
 //! The loss window: what a restore from this point would not bring back.
 
 use crate::domain::size::exact;
-use crate::ops::flow::Finding;
+use crate::ops::plan::finding::Finding;
 
 /// What is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

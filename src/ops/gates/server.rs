@@ -2,8 +2,8 @@
 
 use crate::domain::instance::Protection;
 use crate::domain::size::bytes;
-use crate::ops::deliver::Route;
-use crate::ops::flow::Finding;
+use crate::ops::plan::finding::Finding;
+use crate::ops::request::route::Route;
 use crate::qdrant::api::ClusterInfo;
 
 /// Whether a key may change something.
@@ -137,7 +137,7 @@ pub fn disk(size: u64, route: Route, extra: u64) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::flow::Level;
+    use crate::ops::plan::finding::Level;
 
     #[test]
     fn rights() {

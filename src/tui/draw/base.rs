@@ -4,7 +4,7 @@ use crate::domain::instance::Protection;
 use crate::domain::problem::ProblemKind;
 use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle, width};
 use crate::domain::{size, time};
-use crate::ops::list::{CollectionView, ProofState, RecoveryPoint};
+use crate::ops::survey::listing::{CollectionView, ProofState, RecoveryPointView};
 use crate::tui::Banner;
 use crate::tui::app::App;
 use crate::tui::draw::text::{Row, put, style, wrap};
@@ -420,10 +420,10 @@ fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
 const ROOM_FOR_SECONDS: usize = 50;
 
 /// When a point was taken. Without room for seconds they are shown where two of one minute would look alike.
-fn taken_words(point: &RecoveryPoint, all: &[&RecoveryPoint], room: bool) -> String {
+fn taken_words(point: &RecoveryPointView, all: &[&RecoveryPointView], room: bool) -> String {
     let Some(at) = point.snapshot.taken_at else { return shorten_middle(&point.snapshot.name.to_string(), 16) };
     let minute = |at: Timestamp| at.as_second().div_euclid(60);
-    let same = |other: &&&RecoveryPoint| other.snapshot.taken_at.is_some_and(|other| minute(other) == minute(at));
+    let same = |other: &&&RecoveryPointView| other.snapshot.taken_at.is_some_and(|other| minute(other) == minute(at));
     let alike = || all.iter().filter(same).nth(1).is_some();
     match room {
         true => time::second(at),
@@ -432,7 +432,7 @@ fn taken_words(point: &RecoveryPoint, all: &[&RecoveryPoint], room: bool) -> Str
     }
 }
 
-fn point_row(app: &App, point: &RecoveryPoint, where_columns: usize) -> String {
+fn point_row(app: &App, point: &RecoveryPointView, where_columns: usize) -> String {
     let nodes = app.model.instance().and_then(|state| state.view.value()).map_or(1, |view| view.nodes.len());
     let place = if nodes > 1 { format!("node {}", point.node) } else { "node".to_owned() };
     let marked = app.marked.iter().any(|(address, name)| *address == point.address && *name == point.snapshot.name);

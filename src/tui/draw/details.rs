@@ -3,7 +3,7 @@
 use crate::domain::instance::Protection;
 use crate::domain::text::fit_left;
 use crate::domain::{size, time};
-use crate::ops::list::{CollectionView, ProofState, RecoveryPoint};
+use crate::ops::survey::listing::{CollectionView, ProofState, RecoveryPointView};
 use crate::tui::app::App;
 use crate::tui::draw::base::message;
 use crate::tui::draw::text::{Row, frame_box, scrolled, style, wrap};
@@ -54,7 +54,7 @@ pub fn rows(app: &App, subject: &Subject) -> Vec<Row> {
         }
         Subject::Point(address, (node, name)) => {
             let listing = app.model.points(address).and_then(Loadable::value);
-            let same = |point: &&RecoveryPoint| point.node == *node && point.snapshot.name == *name;
+            let same = |point: &&RecoveryPointView| point.node == *node && point.snapshot.name == *name;
             listing.and_then(|listing| listing.items.iter().find(same)).map(|point| point_rows(app, point))
         }
     };
@@ -109,7 +109,7 @@ fn newest(app: &App, view: &CollectionView) -> String {
     }
 }
 
-fn point_rows(app: &App, point: &RecoveryPoint) -> Vec<Row> {
+fn point_rows(app: &App, point: &RecoveryPointView) -> Vec<Row> {
     let mut rows = vec![Row::new(Role::Title, point.snapshot.name.to_string()).indented(2)];
     rows.push(line("of", point.address.to_string()));
     if let Some(at) = point.snapshot.taken_at {
@@ -129,7 +129,7 @@ fn point_rows(app: &App, point: &RecoveryPoint) -> Vec<Row> {
     rows
 }
 
-fn proof_words(point: &RecoveryPoint) -> String {
+fn proof_words(point: &RecoveryPointView) -> String {
     match point.proof {
         _ if point.safety => "safety snapshot: what was replaced by an overwrite".into(),
         ProofState::None => "nothing recorded: a restore can only be counted".into(),

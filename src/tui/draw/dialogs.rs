@@ -2,7 +2,7 @@
 
 use crate::domain::text::fit_left;
 use crate::jobs::manager::JobState;
-use crate::ops::flow::Spec;
+use crate::ops::request::Request;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::cancel::{self, Question};
@@ -82,12 +82,12 @@ pub fn quit(app: &App, frame: &mut Frame<'_>, choice: usize) {
 /// The question before a job is canceled.
 pub fn cancel(app: &App, frame: &mut Frame<'_>, question: Question) {
     let Some(row) = app.model.jobs.row(question.id) else { return };
-    let spec = app.model.jobs.started.get(&question.id).map(|started| &started.spec);
+    let request = app.model.jobs.started.get(&question.id).map(|started| &started.request);
     let again = row.state == JobState::Canceling;
     let mut rows = vec![Row::new(Role::Title, row.title.clone()).indented(2)];
     rows.push(Row::new(Role::Muted, state_text(row, app.model.jobs.reading(row.id))).indented(2));
     rows.push(Row::gap());
-    let words = cancel::consequences(row, matches!(spec, Some(Spec::Download(_))));
+    let words = cancel::consequences(row, matches!(request, Some(Request::Download(_))));
     rows.extend(words.into_iter().map(|line| Row::new(Role::Look, line).indented(2)));
     let columns = 74.min(frame.area().width.saturating_sub(2));
     let wrapped = wrap(&rows, usize::from(columns.saturating_sub(4)));

@@ -3,7 +3,8 @@
 use crate::archive::check::{Check, Severity};
 use crate::domain::size;
 use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle, width};
-use crate::ops::inspect::{self, Inspected};
+use crate::ops::request::inspect::Depth;
+use crate::ops::survey::inspect::{self, Inspected};
 use crate::tui::app::App;
 use crate::tui::draw::text::{Row, frame_at, put, scrolled, style, wrap};
 use crate::tui::glyphs::SPINNER;
@@ -170,7 +171,7 @@ fn tree(app: &App, frame: &mut Frame<'_>, area: Rect, inspector: &Inspector, loo
     let words = format!("{} {}", fit_left("what is in it", names), fit_right("in file", 10));
     let area = heading(app, frame, area, &words, focused);
     if !looked.has_tree() {
-        let words = if looked.reading.as_ref().is_some_and(|reading| reading.depth > inspect::Depth::End) {
+        let words = if looked.reading.as_ref().is_some_and(|reading| reading.depth > Depth::End) {
             "reading …"
         } else {
             "t reads all headers: the tree, and whether it is whole"

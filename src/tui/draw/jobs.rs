@@ -4,7 +4,7 @@ use crate::domain::problem::ProblemKind;
 use crate::domain::text::{fit_left, shorten_end, shorten_middle, width};
 use crate::domain::{size, time};
 use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
-use crate::ops::interrupted::Interrupted;
+use crate::ops::journal::downloads::Interrupted;
 use crate::tui::app::App;
 use crate::tui::draw::base::pane_frame;
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};
@@ -74,7 +74,7 @@ pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
             JobKey::Job(id) => jobs.row(*id).map(|row| job_line(app, row, usize::from(inner.width))),
             JobKey::Interrupted(file) => jobs
                 .interrupted()
-                .find(|left| left.spec.target == *file)
+                .find(|left| left.request.target == *file)
                 .map(|left| interrupted_line(app, left, usize::from(inner.width))),
             JobKey::Open(id) => jobs.open.iter().find(|past| past.id == *id).map(|past| {
                 let title = format!("{} → {}", past.operation, past.target);
@@ -100,7 +100,7 @@ fn limits(app: &App) -> Option<String> {
 }
 
 fn interrupted_line<'a>(app: &App, left: &Interrupted, columns: usize) -> Line<'a> {
-    undecided_line(app, &format!("download {}", left.spec.address), &interrupted_text(left), columns)
+    undecided_line(app, &format!("download {}", left.request.address), &interrupted_text(left), columns)
 }
 
 /// Something that waits for a decision.
@@ -218,7 +218,7 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
 }
 
 fn report_rows(report: &crate::ops::report::Report) -> Vec<Row> {
-    use crate::ops::report::Verdict;
+    use crate::ops::report::verdict::Verdict;
     let mut rows = Vec::new();
     let sentence = report.verdict.as_ref().map(Verdict::sentence);
     for line in report.lines() {

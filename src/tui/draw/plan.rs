@@ -2,7 +2,9 @@
 //! many checks passed. All of that should be seen without scrolling, so what explains more folds as far as it must.
 
 use crate::domain::text::shorten_end;
-use crate::ops::flow::{Finding, Level, Need, Plan, Risk, checks_passed};
+use crate::ops::plan::consent::Need;
+use crate::ops::plan::finding::{Finding, Level, checks_passed};
+use crate::ops::plan::{Plan, Risk};
 use crate::tui::app::App;
 use crate::tui::draw::dialogs::button;
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, wrap};
@@ -74,7 +76,7 @@ fn rows(wizard: &Wizard, plan: &Plan, fold: Fold, columns: usize) -> Vec<Row> {
         rows.push(Row::gap());
     }
     step_rows(&mut rows, plan, fold, columns);
-    rows.push(Row::new(Role::Muted, format!("$ {}", plan.command)).indented(2));
+    rows.push(Row::new(Role::Muted, format!("$ {}", plan.command())).indented(2));
     if fold == Fold::All {
         rows.push(Row::gap());
         passed.iter().for_each(|finding| finding_rows(&mut rows, finding, fold, columns));

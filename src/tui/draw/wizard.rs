@@ -3,7 +3,7 @@
 use crate::domain::address::encode;
 use crate::domain::text::{fit_left, shorten_end};
 use crate::domain::time;
-use crate::ops::flow::Plan;
+use crate::ops::plan::Plan;
 use crate::tui::app::App;
 use crate::tui::draw::plan;
 use crate::tui::draw::text::{Row, frame_box, put, scrolled, style, wrap};

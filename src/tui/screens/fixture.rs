@@ -14,12 +14,17 @@ use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::version::ServerVersion;
 use crate::jobs::manager::{JobId, JobRow, JobState, OnCancel, Outcome};
 use crate::jobs::progress::Sample;
-use crate::ops::compare::{Comparison, Counts, Ids, Points};
-use crate::ops::flow::tests::plan_of;
-use crate::ops::flow::{Finding, Plan, Risk, Spec, Step};
-use crate::ops::inspect::Inspected;
-use crate::ops::list::{CollectionView, InstanceView, Listing, ProofState, RecoveryPoint};
-use crate::ops::report::{PointCounts, Report, SampleCounts, StepRecord, Verdict};
+use crate::ops::plan::finding::Finding;
+use crate::ops::plan::tests::plan_of;
+use crate::ops::plan::{Plan, Risk, Step};
+use crate::ops::report::comparison::{Comparison, Counts, Ids, Points};
+use crate::ops::report::verdict::Verdict;
+use crate::ops::report::{BytesAre, PointCounts, Report, SampleCounts, StepRecord};
+use crate::ops::request::Request;
+use crate::ops::request::copy::CopyRequest;
+use crate::ops::request::route::Route;
+use crate::ops::survey::inspect::Inspected;
+use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, ProofState, RecoveryPointView};
 use crate::tui::app::App;
 use crate::tui::caps::Look;
 use crate::tui::effect::Effect;
@@ -126,9 +131,9 @@ impl Ui {
     }
 
     /// What was asked to be planned last.
-    pub(super) fn asked(&self) -> Option<Spec> {
+    pub(super) fn asked(&self) -> Option<Request> {
         self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Plan(_, spec) => Some(spec.as_ref().clone()),
+            Effect::Plan(_, request) => Some(request.as_ref().clone()),
             _ => None,
         })
     }
@@ -271,11 +276,11 @@ pub(super) fn collections_of(name: &InstanceName) -> Result<Listing<CollectionVi
     })
 }
 
-pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPoint> {
+pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPointView> {
     let point = |taken: &str, size: u64, proof: ProofState| {
         let at: Timestamp = taken.parse().unwrap();
         let stamp = crate::domain::time::second(at).replace([' ', ':'], "-");
-        RecoveryPoint {
+        RecoveryPointView {
             address: address.clone(),
             node: 0,
             node_url: "https://prod-eu.example:6333".into(),
@@ -351,7 +356,8 @@ pub(super) fn with_jobs(columns: u16, rows: u16) -> Ui {
 
 pub(super) fn migrate_plan() -> Plan {
     let mut plan = plan_of(Risk::Destroys, Some(Protection::Open));
-    plan.operation = "copy";
+    let address = |text: &str| CollectionAddress::parse(text).unwrap();
+    plan.request = Request::Copy(CopyRequest::new(address("prod-eu/products"), address("staging/products"), Route::Auto));
     plan.title = "copy prod-eu/products → staging/products".into();
     plan.consequence = "the 3 200 000 points of staging/products are replaced; prod-eu/products is only read".into();
     plan.steps = vec![
@@ -369,7 +375,6 @@ pub(super) fn migrate_plan() -> Plan {
             "a safety snapshot of it is taken first and kept",
         ),
     ];
-    plan.command = "qsnap copy prod-eu/products staging/products --yes --confirm 'staging/products'".into();
     plan
 }
 
@@ -390,6 +395,8 @@ pub(super) fn report() -> Report {
         verdict: Some(Verdict::Differs("of the sample 3 changed and 1 are missing".into())),
         points: Some(PointCounts { expected: Some(4_200_000), found: 4_200_000 }),
         samples: Some(SampleCounts { same: 96, changed: 3, missing: 1 }),
+        bytes_are: BytesAre::Moved,
+        only_found: false,
         bytes: 18_000_000_000,
         seconds: 152.5,
         steps: vec![StepRecord { name: "restore".into(), seconds: 150.25, result: "ok".into() }],

@@ -3,8 +3,8 @@
 use super::fixture::*;
 use super::{assert_named, sizes};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::ops::flow::Spec;
-use crate::ops::restore::Mode;
+use crate::ops::request::Request;
+use crate::ops::request::restore::Mode;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event};
 use crate::tui::layers::Layer;
@@ -29,8 +29,8 @@ fn the_name_follows_the_mode_until_it_is_edited() {
         assert_eq!((value(&ui, "mode"), value(&ui, "collection")), (mode.into(), name.into()));
     }
     ui.keys("left enter");
-    let Some(Spec::Restore(spec)) = ui.asked() else { panic!("{:?}", ui.asked()) };
-    assert_eq!((spec.mode, spec.target.to_string()), (Mode::InPlace, "staging/products".into()));
+    let Some(Request::Restore(request)) = ui.asked() else { panic!("{:?}", ui.asked()) };
+    assert_eq!((request.mode, request.target.to_string()), (Mode::InPlace, "staging/products".into()));
     // What was typed is the user's, whatever the mode.
     let mut ui = Ui::new(80, 24);
     ui.keys("2r").keys("tab mine tab right right right");
@@ -53,7 +53,7 @@ fn a_download_goes_to_a_whole_path_and_the_first_key_replaces_it() {
     let screen = ui.screen();
     assert!(screen.contains("/home/ada") && screen.contains("Typing replaces"), "{screen}");
     let target = |ui: &Ui| match ui.asked() {
-        Some(Spec::Download(spec)) => spec.target.display().to_string(),
+        Some(Request::Download(request)) => request.target.display().to_string(),
         other => panic!("{other:?}"),
     };
     ui.keys("/backups enter");
@@ -68,8 +68,9 @@ fn a_download_goes_to_a_whole_path_and_the_first_key_replaces_it() {
 
 #[test]
 fn what_needs_a_look_is_read_before_it_starts() {
-    use crate::ops::flow::tests::plan_of;
-    use crate::ops::flow::{Finding, Risk};
+    use crate::ops::plan::Risk;
+    use crate::ops::plan::finding::Finding;
+    use crate::ops::plan::tests::plan_of;
     let begins_with_yes = |finding| {
         let mut ui = Ui::new(80, 24);
         ui.keys("2d enter");
@@ -119,8 +120,8 @@ fn a_deleted_collection_is_picked_from_what_is_remembered() {
         assert_named(&mut ui, &format!("revive_names_{name}"));
         assert_eq!(value(&ui, "collection"), "orders-2025");
         ui.keys("enter");
-        let Some(Spec::Revive(spec)) = ui.asked() else { panic!("{:?}", ui.asked()) };
-        assert_eq!(spec.address.to_string(), "prod-eu/orders-2025");
+        let Some(Request::Revive(request)) = ui.asked() else { panic!("{:?}", ui.asked()) };
+        assert_eq!(request.address.to_string(), "prod-eu/orders-2025");
     });
     let mut ui = Ui::new(80, 24);
     ui.keys("D down enter");
@@ -132,14 +133,14 @@ fn a_deleted_collection_is_picked_from_what_is_remembered() {
     let screen = ui.screen();
     assert!(screen.contains("1 known") && screen.contains("invoices") && !screen.contains("orders"), "{screen}");
     ui.keys("entory enter");
-    let Some(Spec::Revive(spec)) = ui.asked() else { panic!("{:?}", ui.asked()) };
-    assert_eq!(spec.address.to_string(), "prod-eu/inventory");
+    let Some(Request::Revive(request)) = ui.asked() else { panic!("{:?}", ui.asked()) };
+    assert_eq!(request.address.to_string(), "prod-eu/inventory");
 }
 
 /// Answers the question for the names that history and proofs know.
 fn remember(ui: &mut Ui) {
     use crate::domain::address::CollectionAddress;
-    use crate::ops::remembered::Remembered;
+    use crate::ops::survey::remembered::Remembered;
     let one = |address: &str| Remembered { address: CollectionAddress::parse(address).unwrap(), at: wall() };
     let all = ["prod-eu/orders", "prod-eu/orders-2025", "prod-eu/products", "staging/other", "prod-eu/invoices"].map(one);
     let asked = ui.effects.iter().rev().find_map(|effect| match effect {

@@ -5,9 +5,10 @@ use super::{assert_named, interrupted, sizes};
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::{JobId, JobRow, JobState, OnCancel, Outcome};
-use crate::ops::deliver::Route;
-use crate::ops::flow::Spec;
-use crate::ops::restore::{Mode, RestoreSource, RestoreSpec};
+use crate::ops::request::Request;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event, Ticket};
 use crate::tui::jobs::{JobKey, Started};
@@ -23,13 +24,13 @@ fn done(id: u64) -> JobRow {
     job(id, &format!("copy → staging/number-{id}"), JobState::Finished(outcome), 0, None, "")
 }
 
-fn restore() -> Spec {
+fn restore() -> Request {
     let target = CollectionAddress::parse("staging/products").unwrap();
-    Spec::Restore(RestoreSpec::new(RestoreSource::File("/x.snapshot".into()), target, Mode::InPlace, Route::Auto))
+    Request::Restore(RestoreRequest::new(RecoveryPoint::File("/x.snapshot".into()), target, Mode::InPlace, Route::Auto))
 }
 
-fn knows(ui: &mut Ui, id: u64, spec: Spec) {
-    ui.app.model.jobs.started.insert(JobId(id), Started { spec, touches: vec![] });
+fn knows(ui: &mut Ui, id: u64, request: Request) {
+    ui.app.model.jobs.started.insert(JobId(id), Started { request, touches: vec![] });
 }
 
 fn cancels(ui: &Ui) -> usize {
@@ -96,7 +97,7 @@ fn a_cancel_that_comes_too_late_or_again_says_so() {
 #[test]
 fn what_loses_nothing_is_canceled_at_once() {
     let mut ui = Ui::new(80, 24);
-    knows(&mut ui, 1, Spec::Download(interrupted("x.snapshot").spec));
+    knows(&mut ui, 1, Request::Download(interrupted("x.snapshot").request));
     let mut row = running(1);
     row.on_cancel.keeps = Some("the bytes are kept".into());
     ui.send(Event::Jobs(vec![row.clone()]));
@@ -176,7 +177,7 @@ fn a_part_that_is_over_says_how_it_ended() {
 
 fn canceled_download(ui: &mut Ui) {
     let left = interrupted("products-7.snapshot");
-    knows(ui, 1, Spec::Download(left.spec.clone()));
+    knows(ui, 1, Request::Download(left.request.clone()));
     let outcome = Outcome::Canceled { cleaned: true, kept: Some("the bytes are kept".into()) };
     ui.send(Event::Jobs(vec![job(1, "download prod-eu/products", JobState::Finished(outcome), 0, None, "")]));
     ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![left], vec![])));
@@ -189,9 +190,9 @@ fn a_canceled_download_goes_on_from_its_own_row() {
     assert_eq!(ui.app.model.jobs.keys(), [JobKey::Job(JobId(1))], "one row for one file");
     assert!(ui.screen().contains("interrupted at 43%, resume?"), "{}", ui.screen());
     ui.keys("3 enter");
-    assert_eq!(ui.asked(), Some(Spec::Download(interrupted("products-7.snapshot").spec)));
+    assert_eq!(ui.asked(), Some(Request::Download(interrupted("products-7.snapshot").request)));
     // While it goes on, its new row stands for it.
-    knows(&mut ui, 2, Spec::Download(interrupted("products-7.snapshot").spec));
+    knows(&mut ui, 2, Request::Download(interrupted("products-7.snapshot").request));
     let mut rows = ui.app.model.jobs.rows.clone();
     rows.push(running(2));
     ui.send(Event::Jobs(rows));
@@ -203,10 +204,10 @@ fn downloads_of_one_snapshot_to_two_places_are_two() {
     let mut ui = Ui::new(80, 24);
     canceled_download(&mut ui);
     let mut other = interrupted("products-7.snapshot");
-    other.spec.target = "/elsewhere/products-7.snapshot".into();
+    other.request.target = "/elsewhere/products-7.snapshot".into();
     ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot"), other.clone()], vec![])));
     let keys = ui.app.model.jobs.keys();
-    assert_eq!(keys, [JobKey::Job(JobId(1)), JobKey::Interrupted(other.spec.target)]);
+    assert_eq!(keys, [JobKey::Job(JobId(1)), JobKey::Interrupted(other.request.target)]);
 }
 
 #[test]
@@ -223,7 +224,7 @@ fn old_results_do_not_wait_below_new_ones() {
     let start = |ui: &mut Ui, keys: &str, id: u64| {
         ui.keys(keys);
         let mut plan = migrate_plan();
-        plan.risk = crate::ops::flow::Risk::Safe;
+        plan.risk = crate::ops::plan::Risk::Safe;
         plan.changes = None;
         plan.findings.clear();
         ui.plan(Ok(plan));
@@ -236,7 +237,7 @@ fn old_results_do_not_wait_below_new_ones() {
     };
     start(&mut ui, "m enter", 1);
     let mut after = report();
-    after.next = vec![crate::ops::next::delete(&CollectionAddress::parse("staging/x").unwrap())];
+    after.next = vec![crate::ops::report::offer::delete(&CollectionAddress::parse("staging/x").unwrap())];
     ui.send(Event::Finished(JobId(1), Box::new(Ok(after))));
     // From the result to the next operation: its page takes the place of the old one.
     start(&mut ui, "enter down enter", 2);

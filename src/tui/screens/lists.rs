@@ -5,8 +5,8 @@ use super::{assert_named, sizes};
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::manager::{JobId, JobState};
-use crate::ops::download::DownloadSpec;
-use crate::ops::flow::Spec;
+use crate::ops::request::Request;
+use crate::ops::request::snapshots::DownloadRequest;
 use crate::tui::effect::Effect;
 use crate::tui::event::{Data, Event, Now};
 use crate::tui::jobs::Started;
@@ -96,8 +96,8 @@ fn a_list_that_cannot_be_read_again_stays_with_its_age() {
 fn the_header_follows_a_job_that_gets_no_answer_and_one_that_goes_on() {
     let mut ui = Ui::new(80, 24);
     let address = CollectionAddress::parse("prod-eu/events").unwrap();
-    let spec = Spec::Download(DownloadSpec { address, which: Which::Latest, target: "/x".into(), overwrite: false });
-    ui.app.model.jobs.started.insert(JobId(1), Started { spec, touches: vec![] });
+    let request = Request::Download(DownloadRequest { address, which: Which::Latest, target: "/x".into(), overwrite: false });
+    ui.app.model.jobs.started.insert(JobId(1), Started { request, touches: vec![] });
     let mut row = job(1, "download prod-eu/events", JobState::Running, 5, Some(10), "downloading");
     let mut rows = |ui: &mut Ui, seconds: u64, note: &str| {
         row.sample.note = note.into();
@@ -213,16 +213,16 @@ fn a_state_folder_that_cannot_be_written_is_said_as_long_as_it_is_so() {
 fn deleting_means_all_that_are_marked() {
     let mut ui = Ui::new(80, 24);
     ui.keys("2 space down space down space down X");
-    let Some(Spec::Delete(spec)) = ui.asked() else { panic!("{:?}", ui.asked()) };
-    let names: Vec<String> = spec.names.iter().map(ToString::to_string).collect();
+    let Some(Request::Delete(request)) = ui.asked() else { panic!("{:?}", ui.asked()) };
+    let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     assert_eq!(names.len(), 3, "three marked, and the selected one is not");
     assert!(names[0].contains("22-03-00-00") && names[2].contains("21-03-00-00"), "{names:?}");
     assert!(ui.screen().contains("Delete 3 recovery points of prod-eu/products"), "{}", ui.screen());
     // Without marks the selected one.
     let mut ui = Ui::new(80, 24);
     ui.keys("2 down X");
-    let Some(Spec::Delete(spec)) = ui.asked() else { panic!("{:?}", ui.asked()) };
-    assert_eq!(spec.names.len(), 1);
+    let Some(Request::Delete(request)) = ui.asked() else { panic!("{:?}", ui.asked()) };
+    assert_eq!(request.names.len(), 1);
     // What takes one must not quietly take another than the marked one.
     let mut ui = Ui::new(80, 24);
     ui.keys("2 space down space r");

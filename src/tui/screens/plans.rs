@@ -2,9 +2,16 @@
 
 use super::fixture::*;
 use super::{assert_named, sizes};
+use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::ids::SnapshotName;
 use crate::domain::instance::Protection;
-use crate::ops::flow::tests::plan_of;
-use crate::ops::flow::{Finding, Plan, Risk, Step};
+use crate::ops::plan::finding::Finding;
+use crate::ops::plan::tests::plan_of;
+use crate::ops::plan::{Plan, Risk, Step};
+use crate::ops::request::Request;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
 
 /// A restore over a collection, with all that its gates usually say.
 fn over() -> Plan {
@@ -44,8 +51,9 @@ fn over() -> Plan {
         Finding::good("replicas", "all replicas of staging/products are active"),
     ];
     let name = "products-7462152614201081-2026-11-16-22-42-07.snapshot";
-    plan.command =
-        format!("qsnap restore staging/products/{name} --to staging/products --mode in-place --yes --confirm 'staging/products'");
+    let target = CollectionAddress::parse("staging/products").unwrap();
+    let point = RecoveryPoint::Snapshot(target.clone(), Which::Named(SnapshotName::new(name)));
+    plan.request = Request::Restore(RestoreRequest::new(point, target, Mode::InPlace, Route::Auto));
     plan
 }
 

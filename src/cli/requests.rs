@@ -1,0 +1,437 @@
+//! From parsed arguments to requests. What [`crate::ops::request::command`] writes is read here as the same request again.
+
+use crate::cli::args::{
+    AliasArgs, CareArgs, Command, CompareArgs, CopyArgs, HistoryCommand, ModeArg, RestoreArgs, ReviveArgs, RouteArg, SkipArg,
+    Snapshots,
+};
+use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::ids::CollectionName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::request::Request;
+use crate::ops::request::collections::{CompareRequest, DropRequest, ReviveRequest, SwitchRequest};
+use crate::ops::request::copy::{CopyRequest, FleetRequest, NameMap};
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
+use crate::ops::request::settle::{SettleRequest, Way};
+use crate::ops::request::skips::Skips;
+use crate::ops::request::snapshots::{CreateRequest, DeleteRequest, DownloadRequest};
+use std::path::Path;
+
+/// What a command asks for, one after the other; `None` of one that asks for no operation.
+pub fn requests(command: Command) -> Option<Vec<Result<Request, Problem>>> {
+    Some(match command {
+        Command::Snapshots(Snapshots::Create { addresses }) => addresses.iter().map(|text| create(text)).collect(),
+        Command::Snapshots(Snapshots::Download { addresses, to, overwrite }) => {
+            if addresses.len() > 1 && !to.is_dir() {
+                return Some(vec![Err(usage("several snapshots need a folder that exists: --to FOLDER"))]);
+            }
+            addresses.iter().map(|text| download(text, &to, overwrite)).collect()
+        }
+        Command::Snapshots(Snapshots::Upload { file, to, mode, care }) => {
+            let target = CollectionAddress::parse(&to).map_err(usage);
+            let source = RecoveryPoint::File(file);
+            vec![target.map(|target| careful(RestoreRequest::new(source, target, mode.into(), Route::Upload), care))]
+        }
+        Command::Snapshots(Snapshots::Delete { addresses }) => deletions(&addresses),
+        Command::Restore(args) => vec![restore(args)],
+        Command::Copy(args) => vec![copy(args)],
+        Command::Alias(args) => vec![alias(&args)],
+        Command::Drop { address, with_aliases } => {
+            let address = CollectionAddress::parse(&address).map_err(usage);
+            vec![address.map(|address| Request::Drop(DropRequest { address, with_aliases }))]
+        }
+        Command::Revive(args) => vec![revive(&args)],
+        Command::Compare(args) => vec![comparison(&args)],
+        Command::History { command: Some(command) } => vec![Ok(settling(command)?)],
+        Command::Snapshots(Snapshots::List { .. })
+        | Command::Demo
+        | Command::Sandbox(_)
+        | Command::Instances
+        | Command::Collections { .. }
+        | Command::History { command: None }
+        | Command::Guard(_)
+        | Command::Inspect(_)
+        | Command::Config(_) => return None,
+    })
+}
+
+fn settling(command: HistoryCommand) -> Option<Request> {
+    let (id, way) = match command {
+        HistoryCommand::Show { .. } => return None,
+        HistoryCommand::Continue { id } => (id, Way::Continue),
+        HistoryCommand::RollBack { id } => (id, Way::RollBack),
+        HistoryCommand::CleanUp { id } => (id, Way::CleanUp),
+    };
+    Some(Request::Settle(SettleRequest { id, way }))
+}
+
+pub(super) fn usage(message: impl AsRef<str>) -> Problem {
+    Problem::new(ProblemKind::Usage, message, "").advise("`qsnap help` and `qsnap COMMAND --help` show how it is written")
+}
+
+fn comparison(args: &CompareArgs) -> Result<Request, Problem> {
+    let address = |text: &str| CollectionAddress::parse(text).map_err(usage);
+    Ok(Request::Compare(CompareRequest { first: address(&args.first)?, second: address(&args.second)?, deep: args.deep }))
+}
+
+fn collection_name(text: &str) -> Result<String, Problem> {
+    CollectionAddress::parse(&format!("x/{text}")).map(|address| address.collection.raw().to_owned()).map_err(usage)
+}
+
+fn create(text: &str) -> Result<Request, Problem> {
+    CollectionAddress::parse(text).map(|address| Request::Create(CreateRequest { address })).map_err(usage)
+}
+
+fn snapshot_address(text: &str) -> Result<(CollectionAddress, Which), Problem> {
+    match Address::parse(text).map_err(usage)? {
+        Address::Snapshot(address, which) => Ok((address, which)),
+        other => Err(usage(format!(
+            "`{other}` does not name a snapshot: write INSTANCE/COLLECTION/SNAPSHOT or INSTANCE/COLLECTION@latest"
+        ))),
+    }
+}
+
+fn download(text: &str, to: &Path, overwrite: bool) -> Result<Request, Problem> {
+    let (address, which) = snapshot_address(text)?;
+    Ok(Request::Download(DownloadRequest { address, which, target: to.to_owned(), overwrite }))
+}
+
+/// One deletion for each collection.
+fn deletions(texts: &[String]) -> Vec<Result<Request, Problem>> {
+    let mut specs: Vec<Result<Request, Problem>> = Vec::new();
+    for text in texts {
+        let (address, name) = match snapshot_address(text) {
+            Ok((address, Which::Named(name))) => (address, name),
+            Ok((_, Which::Latest)) => {
+                specs.push(Err(usage("delete takes names, not @latest: what is latest may change")));
+                continue;
+            }
+            Err(problem) => {
+                specs.push(Err(problem));
+                continue;
+            }
+        };
+        let same = specs.iter_mut().flatten().find_map(|request| match request {
+            Request::Delete(request) if request.address == address => Some(&mut request.names),
+            _ => None,
+        });
+        match same {
+            Some(names) => names.push(name),
+            None => specs.push(Ok(Request::Delete(DeleteRequest { address, names: vec![name] }))),
+        }
+    }
+    specs
+}
+
+fn restore(args: RestoreArgs) -> Result<Request, Problem> {
+    let source = match Address::parse(&args.point).map_err(usage)? {
+        Address::File(path) => RecoveryPoint::File(path),
+        Address::Snapshot(address, which) => RecoveryPoint::Snapshot(address, which),
+        other => {
+            return Err(usage(format!(
+                "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest or a file"
+            )));
+        }
+    };
+    let target = CollectionAddress::parse(&args.to).map_err(usage)?;
+    let route: Route = args.route.into();
+    match (&source, route) {
+        (RecoveryPoint::File(_), Route::Url | Route::Stream) => {
+            return Err(usage("a local file can only be uploaded: leave out --route"));
+        }
+        (RecoveryPoint::Snapshot(..), Route::Upload) => {
+            return Err(usage("a snapshot on a node goes by url or stream; upload is for local files"));
+        }
+        _ => {}
+    }
+    let beside = args.beside.as_deref().map(collection_name).transpose()?.map(CollectionName::new);
+    if beside.is_some() && args.mode != ModeArg::SideBySide {
+        return Err(usage("--beside names the collection of a side-by-side restore: give --mode side-by-side"));
+    }
+    Ok(careful(RestoreRequest { beside, ..RestoreRequest::new(source, target, args.mode.into(), route) }, args.care))
+}
+
+fn careful(request: RestoreRequest, care: CareArgs) -> Request {
+    Request::Restore(RestoreRequest { skips: skips(&care), force: care.force, deep: care.deep, ..request })
+}
+
+fn skips(care: &CareArgs) -> Skips {
+    skipped(&care.skip)
+}
+
+/// What the command line leaves out.
+pub fn skipped(skip: &[SkipArg]) -> Skips {
+    Skips { safety: skip.contains(&SkipArg::Safety), proof: skip.contains(&SkipArg::Proof) }
+}
+
+fn alias(args: &AliasArgs) -> Result<Request, Problem> {
+    let alias = CollectionAddress::parse(&args.alias).map_err(usage)?;
+    // The collection may be written with its instance, which must be the same one.
+    let to = match Address::parse(&args.collection) {
+        Ok(Address::Collection(address)) if address.instance == alias.instance => address,
+        Ok(Address::Collection(_)) => return Err(usage("an alias and its collection are on the same instance")),
+        _ => CollectionAddress::parse(&format!("{}/{}", alias.instance, args.collection)).map_err(usage)?,
+    };
+    Ok(Request::Switch(SwitchRequest { free: args.if_free, ..SwitchRequest::new(alias.collection.raw(), &to) }))
+}
+
+fn revive(args: &ReviveArgs) -> Result<Request, Problem> {
+    let address = CollectionAddress::parse(&args.address).map_err(usage)?;
+    let snapshot = match args.from.as_deref() {
+        None => None,
+        Some("latest") => Some(Which::Latest),
+        Some(name) => match Address::parse(&format!("{address}/{name}")).map_err(usage)? {
+            Address::Snapshot(_, which) => Some(which),
+            _ => return Err(usage("--from takes the name of a snapshot, or `latest`")),
+        },
+    };
+    Ok(Request::Revive(ReviveRequest { address, snapshot }))
+}
+
+fn copy(args: CopyArgs) -> Result<Request, Problem> {
+    if args.route == RouteArg::Upload {
+        return Err(usage("copy goes by url or stream"));
+    }
+    let Some((target, sources)) = args.addresses.split_last() else { return Err(usage("copy needs a source and a target")) };
+    let renames = !args.prefix.is_empty() || !args.suffix.is_empty() || !args.rename.is_empty();
+    if args.all || sources.len() > 1 || renames {
+        return fleet(&args, sources, target);
+    }
+    let source = CollectionAddress::parse(&sources[0]).map_err(usage)?;
+    let target = match Address::parse(target).map_err(usage)? {
+        Address::Instance(instance) => CollectionAddress::new(instance, source.collection.clone()),
+        Address::Collection(address) => address,
+        other => return Err(usage(format!("`{other}` is neither INSTANCE nor INSTANCE/COLLECTION"))),
+    };
+    let request = CopyRequest::new(source, target, args.route.into());
+    let (skips, care) = (skips(&args.care), args.care);
+    Ok(Request::Copy(CopyRequest { skips, force: care.force, deep: care.deep, aliases: args.aliases, ..request }))
+}
+
+/// Several collections, or all of an instance.
+fn fleet(args: &CopyArgs, sources: &[String], target: &str) -> Result<Request, Problem> {
+    let instance = |text: &str| match Address::parse(text).map_err(usage)? {
+        Address::Instance(name) => Ok(name),
+        other => Err(usage(format!("`{other}` is no INSTANCE: several collections go to an instance, under mapped names"))),
+    };
+    let to = instance(target)?;
+    let (from, collections) = if args.all {
+        match sources {
+            [one] => (instance(one)?, Vec::new()),
+            _ => return Err(usage("--all takes two instances: from and to")),
+        }
+    } else {
+        let addresses =
+            sources.iter().map(|text| CollectionAddress::parse(text).map_err(usage)).collect::<Result<Vec<_>, _>>()?;
+        let from = addresses[0].instance.clone();
+        if addresses.iter().any(|address| address.instance != from) {
+            return Err(usage("the collections must be on one instance: copy those of another one by themselves"));
+        }
+        (from, addresses.into_iter().map(|address| address.collection).collect())
+    };
+    let mut renames = std::collections::BTreeMap::new();
+    for text in &args.rename {
+        match text.split_once('=') {
+            Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+                // As everywhere: what is odd in a name is written as %XX.
+                renames.insert(collection_name(old)?, collection_name(new)?)
+            }
+            _ => return Err(usage("--rename takes OLD=NEW")),
+        };
+    }
+    Ok(Request::Fleet(FleetRequest {
+        from,
+        collections,
+        to,
+        names: NameMap { prefix: args.prefix.clone(), suffix: args.suffix.clone(), renames },
+        route: args.route.into(),
+        skips: skips(&args.care),
+        force: args.care.force.clone(),
+        deep: args.care.deep,
+        aliases: args.aliases,
+    }))
+}
+
+impl From<ModeArg> for Mode {
+    fn from(arg: ModeArg) -> Self {
+        match arg {
+            ModeArg::Auto => Self::Auto,
+            ModeArg::New => Self::New,
+            ModeArg::SideBySide => Self::SideBySide,
+            ModeArg::InPlace => Self::InPlace,
+        }
+    }
+}
+
+impl From<RouteArg> for Route {
+    fn from(arg: RouteArg) -> Self {
+        match arg {
+            RouteArg::Auto => Self::Auto,
+            RouteArg::Url => Self::Url,
+            RouteArg::Stream => Self::Stream,
+            RouteArg::Upload => Self::Upload,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Cli;
+    use crate::domain::ids::{InstanceName, SnapshotName};
+    use clap::Parser;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// Words as a shell takes them: single quotes, and a backslash before one outside of them.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quoted, mut some) = (Vec::new(), String::new(), false, false);
+        let mut chars = line.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '\'' => (quoted, some) = (!quoted, true),
+                '\\' if !quoted => word.extend(chars.next()),
+                ' ' if !quoted => {
+                    if some || !word.is_empty() {
+                        words.push(std::mem::take(&mut word));
+                    }
+                    some = false;
+                }
+                c => word.push(c),
+            }
+        }
+        if some || !word.is_empty() {
+            words.push(word);
+        }
+        words
+    }
+
+    fn read_back(line: &str) -> Request {
+        let cli = Cli::try_parse_from(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let mut requests = requests(cli.command.unwrap()).unwrap();
+        assert_eq!(requests.len(), 1, "{line}");
+        requests.remove(0).unwrap_or_else(|problem| panic!("{line}: {problem}"))
+    }
+
+    fn name() -> impl Strategy<Value = CollectionName> {
+        // What odd names have: spaces, quotes, percent signs, letters of other alphabets, a leading hyphen.
+        "[a-zA-Z0-9_ '%ä本.-]{1,12}".prop_filter("a path", |text| text != "." && text != "..").prop_map(CollectionName::new)
+    }
+
+    fn instance() -> impl Strategy<Value = InstanceName> {
+        "[a-z][a-z0-9-]{0,8}".prop_map(|text| InstanceName::new(&text).unwrap())
+    }
+
+    fn address() -> impl Strategy<Value = CollectionAddress> {
+        (instance(), name()).prop_map(|(instance, name)| CollectionAddress::new(instance, name))
+    }
+
+    fn snapshot() -> impl Strategy<Value = SnapshotName> {
+        "[a-zA-Z0-9_ '%-]{1,12}".prop_map(|text| SnapshotName::new(format!("{text}.snapshot")))
+    }
+
+    fn which() -> impl Strategy<Value = Which> {
+        prop_oneof![Just(Which::Latest), snapshot().prop_map(Which::Named)]
+    }
+
+    fn file() -> impl Strategy<Value = std::path::PathBuf> {
+        "/[a-z '$*ä/-]{1,12}x".prop_map(Into::into)
+    }
+
+    fn skips() -> impl Strategy<Value = Skips> {
+        (any::<bool>(), any::<bool>()).prop_map(|(safety, proof)| Skips { safety, proof })
+    }
+
+    fn force() -> impl Strategy<Value = Vec<String>> {
+        proptest::sample::subsequence(vec!["version".to_owned(), "rights".to_owned(), "proof".to_owned()], 0..=3)
+    }
+
+    fn snapshots() -> impl Strategy<Value = Request> {
+        prop_oneof![
+            address().prop_map(|address| Request::Create(CreateRequest { address })),
+            (address(), which(), file(), any::<bool>()).prop_map(|(address, which, target, overwrite)| {
+                Request::Download(DownloadRequest { address, which, target, overwrite })
+            }),
+            (address(), proptest::collection::vec(snapshot(), 1..4))
+                .prop_map(|(address, names)| Request::Delete(DeleteRequest { address, names })),
+        ]
+    }
+
+    fn restores() -> impl Strategy<Value = Request> {
+        let modes = prop_oneof![
+            Just((Mode::Auto, None)),
+            Just((Mode::New, None)),
+            Just((Mode::InPlace, None)),
+            proptest::option::of(name()).prop_map(|beside| (Mode::SideBySide, beside)),
+        ];
+        let sources = prop_oneof![
+            (address(), which(), prop_oneof![Just(Route::Auto), Just(Route::Url), Just(Route::Stream)])
+                .prop_map(|(address, which, route)| (RecoveryPoint::Snapshot(address, which), route)),
+            (file(), prop_oneof![Just(Route::Auto), Just(Route::Upload)])
+                .prop_map(|(file, route)| (RecoveryPoint::File(file), route)),
+        ];
+        (sources, address(), modes, skips(), force(), any::<bool>()).prop_map(
+            |((source, route), target, (mode, beside), skips, force, deep)| {
+                let plain = RestoreRequest::new(source, target, mode, route);
+                Request::Restore(RestoreRequest { skips, force, deep, beside, ..plain })
+            },
+        )
+    }
+
+    fn copies() -> impl Strategy<Value = Request> {
+        let routes = || prop_oneof![Just(Route::Auto), Just(Route::Url), Just(Route::Stream)];
+        let one = (address(), address(), routes(), skips(), force(), any::<(bool, bool)>()).prop_map(
+            |(source, target, route, skips, force, (deep, aliases))| {
+                let plain = CopyRequest::new(source, target, route);
+                Request::Copy(CopyRequest { skips, force, deep, aliases, ..plain })
+            },
+        );
+        let collections = prop_oneof![
+            Just(Vec::new()),
+            proptest::collection::btree_set(name(), 2..4).prop_map(|names| names.into_iter().collect::<Vec<_>>()),
+        ];
+        let renames = proptest::collection::btree_map(name(), name(), 0..2).prop_map(|names| {
+            names.into_iter().map(|(old, new)| (old.raw().to_owned(), new.raw().to_owned())).collect::<BTreeMap<_, _>>()
+        });
+        let names =
+            ("[a-z -]{0,4}", "[a-z '-]{0,4}", renames).prop_map(|(prefix, suffix, renames)| NameMap { prefix, suffix, renames });
+        let several = (instance(), collections, instance(), names, routes(), skips(), force(), any::<(bool, bool)>()).prop_map(
+            |(from, collections, to, names, route, skips, force, (deep, aliases))| {
+                Request::Fleet(FleetRequest { from, collections, to, names, route, skips, force, deep, aliases })
+            },
+        );
+        prop_oneof![one, several]
+    }
+
+    fn collections() -> impl Strategy<Value = Request> {
+        prop_oneof![
+            (name(), address(), any::<bool>()).prop_map(|(alias, to, free)| Request::Switch(SwitchRequest {
+                alias: alias.raw().to_owned(),
+                to,
+                free
+            })),
+            (address(), any::<bool>()).prop_map(|(address, with_aliases)| Request::Drop(DropRequest { address, with_aliases })),
+            (address(), proptest::option::of(which()))
+                .prop_map(|(address, snapshot)| Request::Revive(ReviveRequest { address, snapshot })),
+            (address(), address(), any::<bool>()).prop_map(|(first, second, deep)| Request::Compare(CompareRequest {
+                first,
+                second,
+                deep
+            })),
+            ("[0-9]{8}T[0-9]{6}Z-[0-9a-f]{1,4}-0", prop_oneof![Just(Way::Continue), Just(Way::RollBack), Just(Way::CleanUp)])
+                .prop_map(|(id, way)| Request::Settle(SettleRequest { id, way })),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        /// Every verb, but discarding a download, which is no command of qsnap.
+        #[test]
+        fn what_is_written_is_read_back(request in prop_oneof![snapshots(), restores(), copies(), collections()]) {
+            prop_assert_eq!(read_back(&request.command()), request.clone());
+            // Consent changes nothing of what is asked for.
+            prop_assert_eq!(read_back(&request.consented()), request);
+        }
+    }
+}

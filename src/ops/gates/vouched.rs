@@ -1,0 +1,12 @@
+//! What vouches for the bytes of a recovery point.
+
+/// What vouches for the bytes of a recovery point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vouched {
+    /// qsnap took it, and recorded what was in it.
+    Recorded,
+    /// A hash that the server made is known, in its list or in a file beside it.
+    Listed,
+    /// Nothing.
+    Nothing,
+}

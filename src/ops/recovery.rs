@@ -1,0 +1,14 @@
+//! What restoring verbs are made of: taking a snapshot, delivering it to a server, waiting for that server, and overwriting a
+//! collection so that it cannot get worse. These change servers; which of them run, and in which order, is for the verbs.
+//! Read [`overwrite`] first: it has the picture.
+
+pub(in crate::ops) mod await_server;
+pub(in crate::ops) mod deliver;
+pub(in crate::ops) mod overwrite;
+pub(in crate::ops) mod overwrite_plan;
+pub(in crate::ops) mod put_back;
+pub(in crate::ops) mod restore_into;
+pub(in crate::ops) mod rollback;
+pub(in crate::ops) mod scratch;
+pub(in crate::ops) mod shard_keys;
+pub(in crate::ops) mod take;

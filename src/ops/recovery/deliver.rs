@@ -1,0 +1,466 @@
+//! Getting a snapshot's bytes into a target node, which restores from them.
+//!
+//! *url*: the target fetches from the source; no bytes pass through qsnap. *stream*: qsnap pipes source to
+//! target in constant memory. *upload*: a local file. Falls back from url to stream when the server says
+//! that URL recovery is off or that it cannot reach the source.
+use crate::domain::address::{Address, CollectionAddress, Which, encode};
+use crate::domain::given_names::is_scratch;
+use crate::domain::ids::{InstanceName, SnapshotName};
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::time::compact;
+use crate::jobs::manager::{CleanupId, JobContext};
+use crate::jobs::progress::Progress;
+use crate::ops::recovery::await_server::{Followed, follow};
+use crate::ops::request::route::Route;
+use crate::ops::services::{Connection, Services};
+use crate::ops::steps::Ledger;
+use crate::ops::survey::first_route::{End, first_route};
+use crate::qdrant::api::{QdrantApi, Recover, Upload};
+use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::transfer::backoff::Backoff;
+use crate::transfer::disk::disk_problem;
+use crate::transfer::pump::{AtEnd, Body, Outlet, Pump};
+use crate::transfer::source::{Expected, NodeSnapshot};
+use crate::transfer::throttle::Throttle;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Before a server is asked again whether the target is as it was.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Where the bytes are.
+#[derive(Clone)]
+pub(in crate::ops) enum Origin {
+    /// On a node.
+    Node { connection: Arc<Connection>, node: usize, address: CollectionAddress, snapshot: SnapshotInfo },
+    /// In a local file.
+    File { path: PathBuf, size: u64, sha256: String },
+}
+
+/// How it went.
+#[derive(Debug)]
+pub(in crate::ops) struct Delivered {
+    pub route: Route,
+    pub reason: Option<String>,
+    pub bytes: u64,
+    /// The file that the target keeps after an upload, and the cleanup that would remove it.
+    pub uploaded: Option<(SnapshotName, CleanupId)>,
+    /// The connection was lost: that the server restored is not known but from verification.
+    pub looked: bool,
+}
+
+/// What a failed delivery can have done to its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Touched {
+    /// Nothing, and not even a file can be there: it never got all of it.
+    NotSent,
+    /// Nothing: the server refused.
+    No,
+    /// It may have replaced something, and it is over.
+    Maybe,
+    /// Nobody knows whether the server is still at it: nothing may be started beside it.
+    Unknown,
+}
+
+impl Touched {
+    /// Whether the target is as it was.
+    pub(in crate::ops) fn nothing(self) -> bool {
+        matches!(self, Self::NotSent | Self::No)
+    }
+}
+
+/// Why a delivery failed, and whether the target can be another one now.
+#[derive(Debug)]
+pub(in crate::ops) struct Broken {
+    pub problem: Problem,
+    pub touched: Touched,
+}
+
+impl Broken {
+    /// Nothing reached the target.
+    fn before(problem: Problem) -> Self {
+        Self { problem, touched: Touched::NotSent }
+    }
+}
+
+impl From<Problem> for Broken {
+    fn from(problem: Problem) -> Self {
+        Self::before(problem)
+    }
+}
+
+/// What the server refuses it refuses before it touches anything: key, checksum, shape, a source that cannot be
+/// fetched (1.16.3, 1.18.3). After its own errors, and when nobody knows how it ended, live data may be gone.
+fn touches(error: &ApiError) -> Touched {
+    match error.kind {
+        ApiErrorKind::Unreachable
+        | ApiErrorKind::Unauthorized
+        | ApiErrorKind::Forbidden
+        | ApiErrorKind::Conflict
+        | ApiErrorKind::Rejected
+        | ApiErrorKind::RateLimited => Touched::No,
+        ApiErrorKind::NotFound if error.by_qdrant => Touched::No,
+        ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished | ApiErrorKind::Timeout => Touched::Unknown,
+        _ => Touched::Maybe,
+    }
+}
+
+/// The target of a delivery.
+#[derive(Clone)]
+pub(in crate::ops) struct Destination {
+    pub connection: Arc<Connection>,
+    pub node: usize,
+    pub address: CollectionAddress,
+}
+
+impl Destination {
+    fn node(&self) -> Result<&Arc<dyn QdrantApi>, Problem> {
+        self.connection.node(self.node)
+    }
+
+    fn scope(&self) -> SnapshotScope {
+        SnapshotScope::Collection(self.address.collection.clone())
+    }
+
+    /// `source` is the instance that the bytes come from, where they come from one.
+    fn outlet(&self, services: &Services, source: Option<&InstanceName>) -> Result<Outlet, Problem> {
+        let line = services.line(&self.address.instance)?;
+        // Bytes that come from the same instance were counted against its limit when they came.
+        let counted = source == Some(&self.address.instance);
+        let throttle = if counted { Throttle::new(None) } else { line.throttle };
+        Ok(Outlet { throttle, stall: line.stall, shown: self.address.to_string(), wants_end: true })
+    }
+}
+
+/// How an upload is handed over.
+#[derive(Clone)]
+pub(in crate::ops) struct Handover {
+    /// What the target will call the file that it keeps.
+    pub kept: SnapshotName,
+    /// Where it is written down.
+    pub ledger: Ledger,
+    /// What must be there at the end, as it was at the beginning.
+    pub meant: Meant,
+    /// Set once it is handed over: bytes that were taken before are no whole upload.
+    pub over: Arc<AtomicBool>,
+}
+
+/// What is meant to be under the target's name when the last byte is handed over: an upload may take hours, in which
+/// somebody can make a collection of that name, or write to the one that was prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ops) enum Meant {
+    /// Whatever there is; that it is replaced was agreed to.
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// A collection without points: the one that was made with its shard keys.
+    Empty,
+}
+
+/// What a plan says where the target fetches by itself, and nobody can ask once more.
+pub(in crate::ops) fn unwatched(route: Route) -> &'static str {
+    match route {
+        Route::Url => "; what somebody makes under that name meanwhile would be overwritten: only the route stream asks again",
+        _ => "",
+    }
+}
+
+/// Until the last byte a cancel loses nothing; after it the server restores, whoever listens. That it was handed over is
+/// in the journal before it is.
+fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination) -> impl AtEnd {
+    let (job, handover, destination) = (job.clone(), handover.clone(), destination.clone());
+    async move {
+        as_meant(&destination, handover.meant, &job.progress).await?;
+        let sealed = job.seal();
+        if sealed {
+            handover.over.store(true, Ordering::SeqCst);
+            hand_over(&job, &handover.ledger, &destination);
+            job.progress.phase("the server is restoring", None);
+        }
+        Ok(sealed)
+    }
+}
+
+/// Notes that the server has it: from here on a cancel does not leave live data as it was. What is restored to a scratch name
+/// leaves it.
+fn hand_over(job: &JobContext, ledger: &Ledger, destination: &Destination) {
+    ledger.handed_over();
+    if !is_scratch(&destination.address.collection) {
+        job.resumable(None);
+    }
+}
+
+/// Refuses what somebody made meanwhile: it is nothing that was agreed to overwrite, and never ours to remove. A server that
+/// has just taken many bytes may be slow to answer: it is asked as patiently as a broken source.
+pub(in crate::ops) async fn as_meant(destination: &Destination, meant: Meant, progress: &Progress) -> Result<(), Problem> {
+    let (node, name, shown) = (destination.node()?, &destination.address.collection, destination.address.to_string());
+    let mut backoff = Backoff::new(FIRST_WAIT, 1);
+    let there = loop {
+        let asked = match meant {
+            Meant::Anything => return Ok(()),
+            Meant::Nothing => node.exists(name).await.map(|exists| if exists { Meant::Anything } else { Meant::Nothing }),
+            Meant::Empty => node.is_empty(name).await.map(|empty| if empty { Meant::Empty } else { Meant::Anything }),
+        };
+        match asked {
+            Ok(there) => break there,
+            Err(error) if error.is_absence() => break Meant::Nothing,
+            Err(error) => {
+                let Some(wait) = backoff.next_wait(&error) else {
+                    let problem = error.into_problem(&shown);
+                    let advice = format!("the last byte was not handed over, so that nothing was restored; {}", problem.advice);
+                    return Err(problem.advise(advice));
+                };
+                progress.note(&format!("asking whether {shown} is as it was: {}", error.message));
+                tokio::time::sleep(wait).await;
+            }
+        }
+    };
+    let message = match (meant, there) {
+        (meant, there) if meant == there => return Ok(()),
+        (Meant::Empty, Meant::Anything) => "somebody wrote to the collection that was prepared",
+        (Meant::Empty, _) => "somebody deleted the collection that was prepared",
+        _ => "somebody made a collection of this name meanwhile",
+    };
+    Err(Problem::new(ProblemKind::PlanStale, message, shown).advise("nothing was restored over it; look at it, and plan anew"))
+}
+
+/// The name under which the target will keep an upload: it must be nobody else's.
+pub(in crate::ops) fn upload_name(services: &Services, job: &JobContext, stage: &str) -> SnapshotName {
+    let now = compact(services.clock.now());
+    SnapshotName::new(format!("qsnap-{now}-{}-{}-{}.snapshot", std::process::id(), job.id.0, stage.replace(' ', "-")))
+}
+
+/// Delivers, falling back from url to stream where `asked` allows it.
+pub(in crate::ops) async fn deliver(
+    services: &Services,
+    job: &JobContext,
+    origin: &Origin,
+    destination: &Destination,
+    asked: Route,
+    handover: Handover,
+) -> Result<Delivered, Broken> {
+    match origin {
+        Origin::File { path, size, sha256 } => {
+            let file = std::fs::File::open(path).map_err(|error| disk_problem("read", path, &error))?;
+            job.progress.phase("uploading", Some(*size));
+            let outlet = destination.outlet(services, None)?;
+            let pump =
+                Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &handover, destination));
+            let (uploaded, looked) = upload(job, destination, pump, (*size, Some(sha256)), None, handover).await?;
+            Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
+        }
+        Origin::Node { connection, node, address, snapshot } => {
+            let source = connection.node(*node)?;
+            let limited = services.limited(&[&address.instance, &destination.address.instance]);
+            let (route, reason) = first_route(
+                asked,
+                Some(End::of(connection, source.url()).with_snapshot(&snapshot.name)),
+                End::of(&destination.connection, destination.node()?.url()),
+                limited,
+            );
+            let scope = SnapshotScope::Collection(address.collection.clone());
+            let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
+            if route == Route::Url {
+                match by_url(job, &handover.ledger, connection, source.as_ref(), &scope, snapshot, destination).await {
+                    Ok(looked) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked }),
+                    Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
+                        job.unseal();
+                        handover.ledger.handed_back();
+                        reason = Some(format!("url did not work: {}", error.message))
+                    }
+                    Err(error) if cannot_fetch(&error) => {
+                        let problem = error.into_problem(destination.address.to_string());
+                        let advice = "choose the route stream: the bytes then go through qsnap";
+                        return Err(Broken::before(problem.advise(advice)));
+                    }
+                    Err(error) => {
+                        let touched = touches(&error);
+                        return Err(Broken { problem: error.into_problem(destination.address.to_string()), touched });
+                    }
+                }
+            }
+            let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
+            let source = NodeSnapshot { node: source.clone(), scope, name: snapshot.name.clone(), shown };
+            let probed = Expected::probe(&source, snapshot.size, snapshot.sha256.clone()).await;
+            let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
+            let size = expected.size;
+            if size != snapshot.size {
+                let message = format!("the source offers {size} bytes, its list says {}", snapshot.size);
+                let problem = Problem::new(ProblemKind::Difference, message, address.to_string());
+                return Err(Broken::before(problem.advise("take a new snapshot; this one changed or is cut")));
+            }
+            job.progress.phase("streaming", Some(size));
+            let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services, Some(&address.instance))?);
+            let pump = Pump::from_source(
+                Arc::new(source),
+                expected,
+                line,
+                outlet,
+                &job.progress,
+                seal_at_end(job, &handover, destination),
+            );
+            let (uploaded, looked) =
+                upload(job, destination, pump, (size, snapshot.sha256.as_deref()), Some(address), handover).await?;
+            Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
+        }
+    }
+}
+
+async fn by_url(
+    job: &JobContext,
+    ledger: &Ledger,
+    source: &Connection,
+    node: &dyn QdrantApi,
+    scope: &SnapshotScope,
+    snapshot: &SnapshotInfo,
+    destination: &Destination,
+) -> Result<bool, ApiError> {
+    let target = match destination.node() {
+        Ok(target) => target,
+        Err(problem) => return Err(ApiError::new(ApiErrorKind::Rejected, "find the target", "", problem.message)),
+    };
+    let recover = Recover {
+        location: node.snapshot_url(scope, &snapshot.name),
+        api_key: source.access.api_key.clone(),
+        sha256: snapshot.sha256.clone(),
+    };
+    job.progress.phase("the target fetches and restores", None);
+    // The server goes on when its client leaves, so that leaving half-way would only hide the result.
+    let name = &destination.address.collection;
+    let target_scope = destination.scope();
+    let call = target.recover(&target_scope, recover);
+    if !job.seal() {
+        // A cancel came first: this task is about to be dropped here.
+        std::future::pending::<()>().await;
+    }
+    hand_over(job, ledger, destination);
+    match follow(target.as_ref(), name, &job.progress, call).await? {
+        Followed::Answered(()) => Ok(false),
+        Followed::MustLook => something_restored(destination).await.map(|()| true).map_err(|problem| {
+            ApiError::new(ApiErrorKind::Server, "restore from the snapshot's URL", target.url(), problem.message)
+        }),
+    }
+}
+
+/// After a lost connection, and the server is idle again: without a collection nothing was restored. With
+/// one, verification decides what it holds.
+async fn something_restored(destination: &Destination) -> Result<(), Problem> {
+    let shown = destination.address.to_string();
+    match destination.node()?.exists(&destination.address.collection).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Problem::new(ProblemKind::Failed, "the connection was lost, and the server restored nothing", shown)
+            .advise("try again")),
+        Err(error) => Err(error.into_problem(shown)),
+    }
+}
+
+/// Whether the server said that it cannot get the snapshot itself. Nothing was touched then (1.16.3, 1.18.3).
+fn cannot_fetch(error: &ApiError) -> bool {
+    let says = |words: &str| error.message.contains(words);
+    match error.kind {
+        ApiErrorKind::Forbidden => says("remote URLs is disabled"),
+        ApiErrorKind::Rejected => says("Failed to download"),
+        ApiErrorKind::Server => says("Http request error") || says("error sending request"),
+        _ => false,
+    }
+}
+
+/// Uploads what `pump` gives; `source` is the collection that is streamed from, for the message when it breaks.
+async fn upload(
+    job: &JobContext,
+    destination: &Destination,
+    (pump, body): (Pump, Body),
+    (size, sha256): (u64, Option<&str>),
+    source: Option<&CollectionAddress>,
+    handover: Handover,
+) -> Result<((SnapshotName, CleanupId), bool), Broken> {
+    let target = destination.node()?;
+    let Handover { kept, ledger, over, .. } = handover;
+    let handed_over = || over.load(Ordering::SeqCst);
+    let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
+    let name = &destination.address.collection;
+    let scope = destination.scope();
+    let shown = format!("{}/{}", destination.address, encode(kept.raw()));
+    let removal = remove_upload(target.clone(), scope.clone(), kept.clone());
+    let whole = over.clone();
+    let cleanup = job.on_failure(format!("the uploaded file {shown}"), async move {
+        // A body without its end leaves no file.
+        if whole.load(Ordering::SeqCst) {
+            removal.await?;
+        }
+        ledger.gone(&shown);
+        Ok(())
+    });
+    let sending = async {
+        target.upload(&scope, upload).await.map_err(|mut error| {
+            // The server restores only whole uploads: of one that broke before its end nothing has to be looked for.
+            if error.kind == ApiErrorKind::OutcomeUnknown && !handed_over() {
+                error.kind = if error.status.is_some() { ApiErrorKind::Proxy } else { ApiErrorKind::Cut };
+            }
+            error
+        })
+    };
+    let outcome = tokio::select! {
+        biased;
+        // The pump gives up only before the last byte: what the target got is not whole, is not restored, and not kept.
+        problem = pump.given_up() => {
+            job.keep(cleanup);
+            return Err(Broken::before(problem));
+        }
+        outcome = follow(target.as_ref(), name, &job.progress, sending) => outcome,
+    };
+    match outcome {
+        Ok(Followed::Answered(())) => Ok(((kept, cleanup), false)),
+        Ok(Followed::MustLook) => match something_restored(destination).await {
+            Ok(()) => Ok(((kept, cleanup), true)),
+            Err(problem) => Err(Broken { problem, touched: Touched::Maybe }),
+        },
+        Err(error) => {
+            let touched = if handed_over() { touches(&error) } else { Touched::NotSent };
+            if matches!(touched, Touched::Unknown | Touched::NotSent) {
+                // The server may restore from it right now; or has nothing.
+                job.keep(cleanup);
+            }
+            Err(Broken { problem: explain(error, destination, source, pump.sent(), size), touched })
+        }
+    }
+}
+
+/// Qdrant keeps what was uploaded, also after a failure (1.16.3, 1.18.3). While no collection has the name the
+/// file cannot be reached; then there is nothing that could be done.
+async fn remove_upload(node: Arc<dyn QdrantApi>, scope: SnapshotScope, name: SnapshotName) -> Result<(), Problem> {
+    match node.delete_snapshot(&scope, &name).await {
+        Err(error) if !error.is_absence() => Err(error.into_problem("")),
+        _ => Ok(()),
+    }
+}
+
+fn explain(error: ApiError, destination: &Destination, source: Option<&CollectionAddress>, sent: u64, size: u64) -> Problem {
+    let broke_early = sent < size && matches!(error.kind, ApiErrorKind::OutcomeUnknown | ApiErrorKind::Cut);
+    match source {
+        Some(source) if broke_early => {
+            let message = format!(
+                "the stream broke after {} of {}: {}",
+                crate::domain::size::bytes(sent),
+                crate::domain::size::bytes(size),
+                error.message
+            );
+            Problem::new(ProblemKind::Failed, message, format!("{source} → {}", destination.address))
+                .advise("the target restores only whole uploads, so nothing changed there; try again")
+        }
+        None if broke_early => {
+            let message = format!(
+                "the upload broke after {} of {}: {}",
+                crate::domain::size::bytes(sent),
+                crate::domain::size::bytes(size),
+                error.message
+            );
+            Problem::new(ProblemKind::Failed, message, destination.address.to_string())
+                .advise("the target restores only whole uploads, so nothing changed there; try again")
+        }
+        _ => error.into_problem(destination.address.to_string()),
+    }
+}

@@ -1,0 +1,186 @@
+//! Requests as command lines: the one place that writes flags. What is written here the command line reads back as the same
+//! request; a test goes round (`src/cli/commands.rs`).
+
+use crate::domain::address::{CollectionAddress, Which, encode};
+use crate::domain::text::sanitise;
+use crate::ops::request::Request;
+use crate::ops::request::collections::{ReviveRequest, SwitchRequest};
+use crate::ops::request::copy::{CopyRequest, FleetRequest};
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::RestoreRequest;
+use crate::ops::request::route::Route;
+use crate::ops::request::skips::Skips;
+use crate::ops::request::snapshots::{DeleteRequest, DownloadRequest};
+use crate::transfer::part::{part_path, state_path};
+use std::path::Path;
+
+/// The flags that agree to a plan; the address is given where it has to be typed.
+pub fn consent_flags(typed: bool, address: &dyn std::fmt::Display) -> String {
+    if typed { format!(" --yes --confirm '{address}'") } else { " --yes".to_owned() }
+}
+
+/// A path or word as a shell takes it.
+pub(in crate::ops) fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    let text = sanitise(text);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// A name as an argument of its own: it may begin like a flag.
+fn name(raw: &str) -> String {
+    let encoded = encode(raw);
+    encoded.strip_prefix('-').map_or(encoded.clone(), |rest| format!("%2D{rest}"))
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+impl Request {
+    /// The same on the command line, without consent.
+    pub fn command(&self) -> String {
+        match self {
+            Self::Create(request) => format!("qsnap snapshots create {}", request.address),
+            Self::Download(request) => download(request),
+            Self::Discard(request) => format!("rm {} {}", path(&part_path(&request.file)), path(&state_path(&request.file))),
+            Self::Delete(request) => delete(request),
+            Self::Restore(request) => restore(request),
+            Self::Copy(request) => copy(request),
+            Self::Fleet(request) => fleet(request),
+            Self::Switch(request) => switch(request),
+            Self::Drop(request) => {
+                format!("qsnap drop {}{}", request.address, flag(" --with-aliases", request.with_aliases))
+            }
+            Self::Revive(request) => revive(request),
+            Self::Settle(request) => format!("qsnap history {} {}", request.way.word(), request.id),
+            Self::Compare(request) => {
+                format!("qsnap compare {} {}{}", request.first, request.second, flag(" --deep", request.deep))
+            }
+        }
+    }
+
+    /// The same with all consent that any instance may want, for offers that have to work as they stand. Only for requests that
+    /// change one collection or alias.
+    pub fn consented(&self) -> String {
+        let typed = match self {
+            Self::Switch(request) => request.shown(),
+            Self::Fleet(request) => request.to.to_string(),
+            Self::Create(request) => request.address.to_string(),
+            Self::Delete(request) => request.address.to_string(),
+            Self::Restore(request) => request.target.to_string(),
+            Self::Copy(request) => request.target.to_string(),
+            Self::Drop(request) => request.address.to_string(),
+            Self::Revive(request) => request.address.to_string(),
+            Self::Download(_) | Self::Discard(_) | Self::Settle(_) | Self::Compare(_) => return self.command(),
+        };
+        self.command() + &consent_flags(true, &typed)
+    }
+}
+
+fn flag(flag: &'static str, on: bool) -> &'static str {
+    if on { flag } else { "" }
+}
+
+fn snapshot(address: &CollectionAddress, which: &Which) -> String {
+    RecoveryPoint::Snapshot(address.clone(), which.clone()).to_string()
+}
+
+fn download(request: &DownloadRequest) -> String {
+    let point = snapshot(&request.address, &request.which);
+    let overwrite = flag(" --overwrite", request.overwrite);
+    format!("qsnap snapshots download {point} --to {}{overwrite}", path(&request.target))
+}
+
+fn delete(request: &DeleteRequest) -> String {
+    let each = request.names.iter().map(|name| snapshot(&request.address, &Which::Named(name.clone())));
+    format!("qsnap snapshots delete {}", each.collect::<Vec<_>>().join(" "))
+}
+
+fn restore(request: &RestoreRequest) -> String {
+    let point = match &request.source {
+        RecoveryPoint::File(file) => path(file),
+        other => quoted(&other.to_string()),
+    };
+    let beside = request.beside.as_ref().map_or_else(String::new, |name| format!(" --beside {}", self::name(name.raw())));
+    format!(
+        "qsnap restore {point} --to {} --mode {}{beside}{}{}",
+        request.target,
+        request.mode.word(),
+        route(request.route),
+        care(request.skips, &request.force, request.deep)
+    )
+}
+
+fn copy(request: &CopyRequest) -> String {
+    format!(
+        "qsnap copy {} {}{}{}{}",
+        request.source,
+        request.target,
+        route(request.route),
+        care(request.skips, &request.force, request.deep),
+        flag(" --aliases", request.aliases)
+    )
+}
+
+fn fleet(request: &FleetRequest) -> String {
+    let sources = if request.collections.is_empty() {
+        format!("--all {}", request.from)
+    } else {
+        let each = request.collections.iter().map(|name| CollectionAddress::new(request.from.clone(), name.clone()).to_string());
+        each.collect::<Vec<_>>().join(" ")
+    };
+    let mut names = String::new();
+    if !request.names.prefix.is_empty() {
+        names.push_str(&format!(" --prefix={}", quoted(&request.names.prefix)));
+    }
+    if !request.names.suffix.is_empty() {
+        names.push_str(&format!(" --suffix={}", quoted(&request.names.suffix)));
+    }
+    for (old, new) in &request.names.renames {
+        names.push_str(&format!(" --rename {}={}", name(old), name(new)));
+    }
+    format!(
+        "qsnap copy {sources} {}{names}{}{}{}",
+        request.to,
+        route(request.route),
+        care(request.skips, &request.force, request.deep),
+        flag(" --aliases", request.aliases)
+    )
+}
+
+fn switch(request: &SwitchRequest) -> String {
+    let free = flag(" --if-free", request.free);
+    format!("qsnap alias {} {}{free}", request.shown(), name(request.to.collection.raw()))
+}
+
+fn revive(request: &ReviveRequest) -> String {
+    let which = match &request.snapshot {
+        None => String::new(),
+        Some(Which::Latest) => " --from latest".to_owned(),
+        Some(Which::Named(name)) => format!(" --from {}", self::name(name.raw())),
+    };
+    format!("qsnap revive {}{which}", request.address)
+}
+
+fn route(route: Route) -> String {
+    if route == Route::Auto { String::new() } else { format!(" --route {}", route.word()) }
+}
+
+fn care(skips: Skips, force: &[String], deep: bool) -> String {
+    let each = [("safety", skips.safety), ("proof", skips.proof)];
+    let skips: String = each.iter().filter(|(_, skip)| *skip).map(|(name, _)| format!(" --skip {name}")).collect();
+    let force: String = force.iter().map(|name| format!(" --force {}", quoted(name))).collect();
+    format!("{skips}{force}{}", flag(" --deep", deep))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_for_a_shell() {
+        assert_eq!(quoted("/tmp/a"), "/tmp/a");
+        assert_eq!(quoted("/tmp/it's here"), "'/tmp/it'\\''s here'");
+        assert_eq!(quoted(""), "''");
+    }
+}

@@ -1,0 +1,14 @@
+//! What is known, by reading only: of instances and nodes, of collections and recovery points, before anything is planned.
+//! Nothing here changes a server. Whether data is right is for [`crate::ops::proof`]. Read [`source`] and [`target`] first:
+//! they gather what a restore is planned from. [`placement`] answers "which node".
+
+pub(in crate::ops) mod contents;
+pub(in crate::ops) mod first_route;
+pub mod inspect;
+pub mod listing;
+pub mod locate;
+pub(in crate::ops) mod open_operations;
+pub(in crate::ops) mod placement;
+pub mod remembered;
+pub(in crate::ops) mod source;
+pub(in crate::ops) mod target;

@@ -1,0 +1,270 @@
+//! Reading for lists and panes. One dead instance or node never blanks another.
+
+use crate::domain::address::CollectionAddress;
+use crate::domain::collection::CollectionStatus;
+use crate::domain::ids::InstanceName;
+use crate::domain::instance::Protection;
+use crate::domain::problem::Problem;
+use crate::domain::secret::SafeUrl;
+use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::version::ServerVersion;
+use crate::ops::journal::safeties::Safeties;
+use crate::ops::services::{Connection, Services};
+use crate::ops::survey::{locate, placement};
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Requests in flight to one instance while a list is read.
+const PARALLEL: usize = 8;
+
+/// One instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstanceView {
+    /// Name.
+    pub name: InstanceName,
+    /// Node addresses, with the port that is used.
+    pub nodes: Vec<String>,
+    /// Of each node, why it does not answer.
+    pub silent: Vec<Option<String>>,
+    /// What was decided about it that the configuration does not say.
+    pub notes: Vec<String>,
+    /// Version of the first node that answered.
+    pub version: Option<ServerVersion>,
+    /// How careful qsnap is with it.
+    pub protection: Protection,
+    /// Why it, or one of its nodes, does not answer.
+    pub problem: Option<Problem>,
+}
+
+/// One collection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CollectionView {
+    /// Address.
+    pub address: CollectionAddress,
+    /// Health; `None` when its info could not be read.
+    pub status: Option<CollectionStatus>,
+    /// Approximate points.
+    pub points: Option<u64>,
+    /// Vectors in words.
+    pub vectors: String,
+    /// Aliases, sanitised.
+    pub aliases: Vec<String>,
+    /// Shards, and replicas of each.
+    pub shards: Option<(u64, u64)>,
+    /// Indexed payload fields and their types.
+    pub indexes: Vec<(String, String)>,
+    /// Why it cannot be read, or what its optimiser reports.
+    pub trouble: Option<String>,
+    /// When its newest recovery point was taken; safety snapshots, which hold what an overwrite replaced, are none.
+    pub newest: Option<Timestamp>,
+    /// How many recovery points there are; `None` when they could not be listed.
+    pub recovery_points: Option<usize>,
+    /// How many safety snapshots lie beside them.
+    pub safety_snapshots: usize,
+}
+
+/// How far a recovery point is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProofState {
+    /// Nothing was recorded.
+    None,
+    /// A sample was recorded, no restore has been proven yet.
+    Recorded,
+    /// A restore was proven.
+    Proven(Timestamp),
+}
+
+/// One recovery point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecoveryPointView {
+    /// Of which collection.
+    pub address: CollectionAddress,
+    /// Index of the node that keeps it.
+    pub node: usize,
+    /// That node's address.
+    pub node_url: String,
+    /// The snapshot.
+    pub snapshot: SnapshotInfo,
+    /// How far it is proven.
+    pub proof: ProofState,
+    /// Points that it can have, fewest and most, where they were recorded.
+    pub points: Option<(u64, u64)>,
+    /// Version of the server that took it, where that was recorded.
+    pub taken_with: Option<String>,
+    /// It was taken before an overwrite, of what was replaced.
+    pub safety: bool,
+}
+
+/// What a list gives: what could be read, and what went wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing<T> {
+    /// What could be read.
+    pub items: Vec<T>,
+    /// What could not.
+    pub problems: Vec<Problem>,
+}
+
+/// Whether an instance answers, and as what.
+pub async fn instance(services: &Services, name: &InstanceName) -> Result<InstanceView, Problem> {
+    let settings = services.instance(name)?;
+    let mut view = InstanceView {
+        name: name.clone(),
+        nodes: settings.nodes.iter().map(ToString::to_string).collect(),
+        silent: Vec::new(),
+        notes: Vec::new(),
+        version: None,
+        protection: settings.protection,
+        problem: None,
+    };
+    let connection = match services.connection(name).await {
+        Ok(connection) => connection,
+        Err(problem) => {
+            view.problem = Some(problem);
+            return Ok(view);
+        }
+    };
+    view.nodes = connection.nodes.iter().map(|node| node.url().to_string()).collect();
+    view.notes =
+        settings.nodes.iter().zip(&connection.nodes).filter_map(|(written, node)| port_note(written, node.url())).collect();
+    let (versions, silent) = tokio::join!(
+        futures_util::future::join_all(connection.nodes.iter().map(|node| node.version())),
+        placement::silent(&connection)
+    );
+    for answer in versions {
+        match answer {
+            Ok(version) => view.version = view.version.or(version),
+            Err(error) => view.problem = Some(error.into_problem(name.as_str())),
+        }
+    }
+    view.silent = silent.iter().map(|error| error.as_ref().map(|error| error.message.clone())).collect();
+    if let Some(error) = silent.into_iter().flatten().next() {
+        view.problem = Some(placement::unseen(&connection, &error));
+    }
+    // The version needs no key; only a call that does shows whether the key is right.
+    if view.problem.is_none()
+        && let Err(error) = connection.whole().collections().await
+    {
+        view.problem = Some(error.into_problem(name.as_str()));
+    }
+    Ok(view)
+}
+
+/// Says which port an address without one was taken to mean.
+fn port_note(written: &SafeUrl, used: &SafeUrl) -> Option<String> {
+    let port = used.expose().port_or_known_default()?;
+    let changed = written.names_no_port() && written.expose().port_or_known_default() != Some(port);
+    changed.then(|| format!("{written} names no port: {used} is used, as Qdrant's own clients do, because port 80 has no Qdrant"))
+}
+
+/// All collections of an instance, sorted by name.
+pub async fn collections(services: &Services, name: &InstanceName) -> Result<Listing<CollectionView>, Problem> {
+    let connection = services.connection(name).await?;
+    let problem = |error: crate::qdrant::error::ApiError| error.into_problem(name.as_str());
+    // A dead node is found once, and not asked again for every collection.
+    let silent = placement::silent(&connection).await;
+    let (names, aliases) = tokio::join!(connection.whole().collections(), connection.whole().aliases());
+    let mut names = names.map_err(problem)?;
+    let aliases = aliases.unwrap_or_default();
+    names.sort();
+    let safeties = marks(services).await;
+    let living: Vec<usize> = (0..connection.nodes.len()).filter(|index| silent[*index].is_none()).collect();
+    let each = names.into_iter().map(|collection| {
+        let own = aliases.iter().filter(|alias| alias.collection == collection);
+        let own = own.map(|alias| crate::domain::text::sanitise(&alias.alias)).collect();
+        let address = CollectionAddress::new(name.clone(), collection);
+        collection_view(connection.clone(), &living, address, own, &safeties)
+    });
+    let read: Vec<(CollectionView, Vec<Problem>)> = futures_util::stream::iter(each).buffered(PARALLEL).collect().await;
+    let unseen = silent.iter().flatten().map(|error| placement::unseen(&connection, error)).collect();
+    let mut listing = Listing { items: Vec::with_capacity(read.len()), problems: unseen };
+    for (view, problems) in read {
+        listing.items.push(view);
+        listing.problems.extend(problems);
+    }
+    Ok(listing)
+}
+
+/// The marks of safety snapshots, read beside the threads that serve the network.
+async fn marks(services: &Services) -> Safeties {
+    let journal = services.journal.clone();
+    tokio::task::spawn_blocking(move || journal.safeties()).await.unwrap_or_default()
+}
+
+async fn collection_view(
+    connection: Arc<Connection>,
+    living: &[usize],
+    address: CollectionAddress,
+    aliases: Vec<String>,
+    safeties: &Safeties,
+) -> (CollectionView, Vec<Problem>) {
+    let scope = SnapshotScope::Collection(address.collection.clone());
+    let mut problems = Vec::new();
+    let mut view = CollectionView {
+        address: address.clone(),
+        status: None,
+        points: None,
+        vectors: String::new(),
+        aliases,
+        shards: None,
+        indexes: Vec::new(),
+        trouble: None,
+        newest: None,
+        recovery_points: None,
+        safety_snapshots: 0,
+    };
+    match connection.whole().collection(&address.collection).await {
+        Ok(info) => {
+            view.vectors = info.vectors_in_words();
+            view.points = info.points;
+            view.shards = Some((info.shard_number(), info.replication_factor()));
+            view.trouble = info.optimizer_error;
+            view.indexes = info.payload_schema;
+            view.status = Some(info.status);
+        }
+        Err(error) => {
+            view.trouble = Some(error.message.clone());
+            problems.push(error.into_problem(address.to_string()));
+        }
+    }
+    for node in living.iter().map(|index| &connection.nodes[*index]) {
+        match node.snapshots(&scope).await {
+            Ok(list) => {
+                let marked = safeties.among(&address, list.iter().map(|snapshot| &snapshot.name));
+                let is_safety = |snapshot: &&SnapshotInfo| marked.contains(&address.snapshot(&snapshot.name));
+                let (kept, own): (Vec<&SnapshotInfo>, Vec<&SnapshotInfo>) = list.iter().partition(is_safety);
+                view.safety_snapshots += kept.len();
+                view.recovery_points = Some(view.recovery_points.unwrap_or(0) + own.len());
+                view.newest = view.newest.max(own.iter().filter_map(|snapshot| snapshot.taken_at).max());
+            }
+            Err(error) => problems.push(error.into_problem(address.to_string())),
+        }
+    }
+    (view, problems)
+}
+
+/// All recovery points of a collection, newest first.
+pub async fn recovery_points(services: &Services, address: &CollectionAddress) -> Result<Listing<RecoveryPointView>, Problem> {
+    let connection = services.connection(&address.instance).await?;
+    let (located, problems) = locate::snapshots(&connection, address).await;
+    if located.is_empty()
+        && let Some(problem) = problems.first()
+    {
+        return Err(problem.clone());
+    }
+    let safeties = locate::safeties_among(&marks(services).await, address, &located);
+    let items = located.into_iter().map(|located| {
+        let safety = safeties.contains(&address.snapshot(&located.snapshot.name));
+        let recorded = services.proofs.load(located.snapshot.sha256.as_deref());
+        let proof = match &recorded {
+            None => ProofState::None,
+            Some(proof) => proof.proven_at.map_or(ProofState::Recorded, ProofState::Proven),
+        };
+        let points = recorded.as_ref().map(|proof| (proof.points_min, proof.points_max));
+        let taken_with = recorded.and_then(|proof| proof.qdrant_version);
+        let node_url = connection.nodes.get(located.node).map(|node| node.url().to_string()).unwrap_or_default();
+        let (address, node, snapshot) = (address.clone(), located.node, located.snapshot);
+        RecoveryPointView { address, node, node_url, snapshot, proof, points, taken_with, safety }
+    });
+    Ok(Listing { items: items.collect(), problems })
+}

@@ -1,0 +1,223 @@
+//! What is known of a recovery point before anything moves. Reads only, and at the same time what can be.
+use crate::archive::contents::Collection;
+use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::collection::CollectionInfo;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::settings::Settings;
+use crate::domain::snapshot::SnapshotScope;
+use crate::domain::text::sanitise;
+use crate::domain::time;
+use crate::domain::version::ServerVersion;
+use crate::ops::gates::vouched::Vouched;
+use crate::ops::gates::{self, loss};
+use crate::ops::journal::proofs::Proof;
+use crate::ops::plan::finding::Finding;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::services::{Connection, Services};
+use crate::ops::survey::contents::{self, Content};
+use crate::ops::survey::inspect::side_file;
+use crate::ops::survey::locate::{Located, choose, safeties, safeties_among, snapshots};
+use crate::transfer::disk::disk_problem;
+use std::path::{Path, PathBuf};
+
+/// The recovery point itself.
+#[derive(Debug, Clone)]
+pub(in crate::ops) enum Found {
+    /// On a node.
+    Snapshot(CollectionAddress, Located),
+    /// On this machine.
+    File { path: PathBuf, size: u64 },
+}
+
+/// What is known of it.
+pub(in crate::ops) struct Known {
+    pub found: Found,
+    /// As people read it.
+    pub shown: String,
+    /// What must not change until it is used.
+    pub fingerprint: String,
+    pub size: u64,
+    /// The server that took it.
+    pub version: Option<ServerVersion>,
+    /// The collection as it was then.
+    pub info: Option<CollectionInfo>,
+    /// All that its configuration says.
+    pub collection: Option<Box<Collection>>,
+    pub content: Content,
+    pub findings: Vec<Finding>,
+    pub vouched: Vouched,
+    /// Settings that were recorded when it was taken.
+    recorded: Option<Settings>,
+}
+
+impl Known {
+    /// The source with the snapshot's own name: `latest` may mean another one later.
+    pub(in crate::ops) fn pinned(&self) -> RecoveryPoint {
+        match &self.found {
+            Found::Snapshot(address, located) => {
+                RecoveryPoint::Snapshot(address.clone(), Which::Named(located.snapshot.name.clone()))
+            }
+            Found::File { path, .. } => RecoveryPoint::File(path.clone()),
+        }
+    }
+}
+
+/// Finds it, and reads what can be read.
+///
+/// What is restored `over` is no live source: it would be compared with itself.
+pub(in crate::ops) async fn gather(
+    services: &Services,
+    source: &RecoveryPoint,
+    over: Option<&CollectionAddress>,
+) -> Result<Known, Problem> {
+    let mut known = match source {
+        RecoveryPoint::File(path) => file(services, path).await?,
+        RecoveryPoint::Snapshot(address, which) => snapshot(services, address, which, over).await?,
+        RecoveryPoint::Link(_) | RecoveryPoint::Stdin => {
+            return Err(Problem::new(ProblemKind::Usage, "it can be looked into, and not restored from", source.to_string())
+                .advise("save it as a file first, then restore that file"));
+        }
+    };
+    // The snapshot's own shape: the collection may have changed since.
+    known.info = known.content.info().or(known.info);
+    known.collection = known.content.collection().cloned().map(Box::new);
+    // What the server told when it was taken is more than what the snapshot lists.
+    if let (Some(info), Some(recorded)) = (&mut known.info, known.recorded.take()) {
+        info.settings = recorded;
+    }
+    Ok(known)
+}
+
+async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
+    let meta = std::fs::metadata(path).map_err(|error| disk_problem("read", path, &error))?;
+    // An operation that is taken up again may be started from another folder; and a plan must find itself again.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let shown = sanitise(&path.display().to_string());
+    if !meta.is_file() || meta.len() == 0 {
+        let what = if meta.is_file() { "is empty" } else { "is not a file" };
+        return Err(Problem::new(ProblemKind::Usage, what, shown).advise("name a .snapshot file"));
+    }
+    let content = contents::read(services, &RecoveryPoint::File(path.clone())).await;
+    let recorded = named_like(services, &path);
+    let vouched = match (&recorded, side_file(&path)) {
+        (Some(_), _) => Vouched::Recorded,
+        (None, Some(_)) => Vouched::Listed,
+        (None, None) => Vouched::Nothing,
+    };
+    Ok(Known {
+        fingerprint: format!("{shown} of {} bytes", meta.len()),
+        shown,
+        size: meta.len(),
+        version: recorded.as_ref().and_then(|(_, proof)| ServerVersion::parse(proof.qdrant_version.as_deref()?)),
+        info: None,
+        collection: None,
+        content,
+        findings: vec![gates::vouched_file(vouched), file_window(services, &path, recorded.as_ref().map(|(_, proof)| proof))],
+        vouched,
+        recorded: recorded.and_then(|(_, proof)| proof.settings),
+        found: Found::File { path, size: meta.len() },
+    })
+}
+
+/// The loss window of a file: its name tells when it was taken, the record how many points it had.
+fn file_window(services: &Services, path: &Path, proof: Option<&Proof>) -> Finding {
+    let taken_at = crate::domain::snapshot::taken_at_of_file(path).or(proof.map(|proof| proof.taken_at));
+    let Some(taken_at) = taken_at else { return loss::unknown() };
+    loss::window(&loss::Window {
+        taken: time::second(taken_at),
+        ago: time::ago(services.clock.now(), taken_at),
+        then: proof.map(|proof| proof.points_max),
+        now: None,
+        newer: None,
+        unseen: true,
+    })
+}
+
+/// The record of a snapshot with this file's name: Qdrant's names hold collection, peer and second.
+pub(in crate::ops) fn named_like(services: &Services, path: &Path) -> Option<(String, Proof)> {
+    services.proofs.by_name(path.file_name()?.to_str()?)
+}
+
+async fn snapshot(
+    services: &Services,
+    address: &CollectionAddress,
+    which: &Which,
+    over: Option<&CollectionAddress>,
+) -> Result<Known, Problem> {
+    let connection = services.connection(&address.instance).await?;
+    let safeties = safeties(services, which).await?;
+    let listed = snapshots(&connection, address).await;
+    let safeties = safeties_among(&safeties, address, &listed.0);
+    let located = choose(&listed, address, which, &safeties)?;
+    let node = connection.node(located.node)?.clone();
+    let snapshot = located.snapshot.clone();
+    let named = RecoveryPoint::Snapshot(address.clone(), Which::Named(snapshot.name.clone()));
+    let (content, info, now, cluster) = tokio::join!(
+        contents::read(services, &named),
+        connection.whole().collection(&address.collection),
+        counted(&connection, address),
+        node.collection_cluster(&address.collection)
+    );
+    let info = info.ok();
+    let proof = services.proofs.load(snapshot.sha256.as_deref());
+    let vouched = match (&proof, &snapshot.sha256) {
+        (Some(_), _) => Vouched::Recorded,
+        (None, Some(_)) => Vouched::Listed,
+        (None, None) => Vouched::Nothing,
+    };
+    let mut findings = vec![gates::checksum(snapshot.sha256.as_deref())];
+    findings.push(gates::proof(proof.is_some(), now.is_some() && over != Some(address)));
+    let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
+    if safeties.contains(&shown) {
+        findings.push(Finding::look(
+            "safety snapshot",
+            "it was taken before an overwrite: it holds what was replaced then",
+            "take an older one, unless that is what you want back",
+        ));
+    }
+    if let Some(taken_at) = snapshot.taken_at {
+        let newer = listed.0.iter().filter(|other| other.snapshot.taken_at > Some(taken_at));
+        let newer = newer.map(|other| address.snapshot(&other.snapshot.name));
+        findings.push(loss::window(&loss::Window {
+            taken: time::second(taken_at),
+            ago: time::ago(services.clock.now(), taken_at),
+            then: proof.as_ref().map(|proof| proof.points_max),
+            now,
+            newer: newer.into_iter().find(|shown| !safeties.contains(shown)),
+            unseen: !listed.1.is_empty(),
+        }));
+    } else {
+        findings.push(loss::unknown());
+    }
+    findings.push(match cluster {
+        Ok(cluster) => gates::complete(&cluster.missing_here(), connection.nodes.len()),
+        Err(error) => gates::not_checked("shards", &error.message),
+    });
+    Ok(Known {
+        fingerprint: format!("{} of {} bytes", snapshot.name, snapshot.size),
+        shown,
+        size: snapshot.size,
+        version: proof.as_ref().and_then(|proof| ServerVersion::parse(proof.qdrant_version.as_deref()?)),
+        info,
+        collection: None,
+        content,
+        findings,
+        vouched,
+        recorded: proof.and_then(|proof| proof.settings),
+        found: Found::Snapshot(address.clone(), located),
+    })
+}
+
+/// Points now, as far as they can be counted without reading all of them: about as many, where the server refuses to count.
+async fn counted(connection: &Connection, address: &CollectionAddress) -> Option<u64> {
+    match connection.whole().count(&address.collection).await {
+        Ok(points) => Some(points),
+        Err(error) if error.is_damage() => None,
+        Err(_) => connection.whole().collection(&address.collection).await.ok()?.points,
+    }
+}
+
+/// Where the collection's snapshots lie on its nodes.
+pub(in crate::ops) fn scope(address: &CollectionAddress) -> SnapshotScope {
+    SnapshotScope::Collection(address.collection.clone())
+}
