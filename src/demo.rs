@@ -14,7 +14,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::{SafeUrl, Secret};
 use crate::sandbox::seed::{Fate, SeedCollection};
 use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::tui;
+use crate::tui::{self};
 use std::path::Path;
 
 /// Bytes per second and connection: fast enough to be pleasant, slow enough to be seen.
@@ -60,7 +60,7 @@ pub async fn run(global: &Global, environment: &Environment, printer: Printer) -
     match started {
         Ok((config, _sandboxes, _home)) => {
             let (services, events) = compose::services(&config);
-            let look = tui::caps::Look::decide(&config, environment);
+            let look = crate::tui::look::caps::Look::decide(&config, environment);
             let ended = tui::run(services, events, look, tui::Banner::Demo, tui::Surroundings::here()).await;
             crate::finish_tui(ended, printer)
         }

@@ -95,7 +95,7 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
         }
         None => {
             let (services, events) = compose::services(&config);
-            let look = tui::caps::Look::decide(&config, &environment);
+            let look = tui::look::caps::Look::decide(&config, &environment);
             let ended = tui::run(services, events, look, tui::Banner::None, tui::Surroundings::of(&config)).await;
             finish_tui(ended, printer)
         }

@@ -1,6 +1,9 @@
 //! What is asked for: plain values that can be compared and written down. No verb does anything here; what one does is in
 //! [`crate::ops::verbs`]. [`command`] writes each as a command line.
 
+use crate::domain::ids::InstanceName;
+use crate::ops::request::recovery_point::RecoveryPoint;
+
 pub mod collections;
 pub mod command;
 pub mod copy;
@@ -59,6 +62,26 @@ impl Request {
             Self::Revive(_) => Verb::Revive,
             Self::Settle(request) => request.way.verb(),
             Self::Compare(_) => Verb::Compare,
+        }
+    }
+
+    /// Names of the instances that it changes or takes a snapshot on: what is listed of them may be another afterwards.
+    pub fn touches(&self) -> Vec<InstanceName> {
+        match self {
+            Self::Create(request) => vec![request.address.instance.clone()],
+            Self::Download(_) | Self::Discard(_) | Self::Compare(_) => vec![],
+            Self::Delete(request) => vec![request.address.instance.clone()],
+            Self::Restore(request) => match &request.source {
+                RecoveryPoint::Snapshot(address, _) => vec![address.instance.clone(), request.target.instance.clone()],
+                _ => vec![request.target.instance.clone()],
+            },
+            Self::Copy(request) => vec![request.source.instance.clone(), request.target.instance.clone()],
+            Self::Fleet(request) => vec![request.from.clone(), request.to.clone()],
+            Self::Switch(request) => vec![request.to.instance.clone()],
+            Self::Drop(request) => vec![request.address.instance.clone()],
+            Self::Revive(request) => vec![request.address.instance.clone()],
+            // Which instances it concerns stands in the journal only.
+            Self::Settle(_) => vec![],
         }
     }
 }

@@ -1,0 +1,256 @@
+//! From a key on what is selected to a wizard, an inspector, or an effect.
+
+use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::ids::CollectionName;
+use crate::domain::size;
+use crate::ops::request::inspect::Depth;
+use crate::ops::survey::listing::RecoveryPointView;
+use crate::tui::app::rates;
+use crate::tui::app::state::App;
+use crate::tui::keys::action::Verb;
+use crate::tui::layers::choice::{Chooser, Then};
+use crate::tui::layers::guide::Turn;
+use crate::tui::layers::inspector::{Inspector, Point};
+use crate::tui::layers::layer::{Layer, Subject};
+use crate::tui::messages::effect::Effect;
+use crate::tui::panes::jobs::JobKey;
+use crate::tui::panes::list::Pane;
+use crate::tui::wizards::kind::Kind;
+use crate::tui::wizards::wizard::Wizard;
+
+impl App {
+    pub(super) fn operate(&mut self, verb: Verb) {
+        if let Some(why) = self.disabled(verb) {
+            self.say(&why, true);
+            return;
+        }
+        match verb {
+            Verb::Cancel => self.cancel(),
+            Verb::DismissAll => self.dismiss_all(),
+            Verb::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => self.dismiss_all(),
+            Verb::Dismiss => {
+                match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.request.target.clone()) {
+                    Some(file) => self.open_wizard(Kind::discard(file)),
+                    None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
+                }
+            }
+            Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
+            Verb::Details => self.details(),
+            Verb::Inspect => self.inspect(),
+            Verb::Mark if self.focus == Pane::Collections => self.mark_collection(),
+            Verb::Mark => self.mark(),
+            Verb::Guide => self.layers.push(Layer::Guide(Box::default())),
+            Verb::History => self.history(),
+            Verb::Next => self.next(),
+            Verb::Report => self.write_report(),
+            Verb::Tree => self.read_on(Depth::Headers),
+            Verb::Through => self.read_on(Depth::Bytes),
+            Verb::Delete if self.marked.iter().any(|(of, _)| *of != self.marked[0].0) => {
+                self.say("the marked recovery points are of several collections: mark those of one, Esc unmarks", true);
+            }
+            _ => {
+                if let Some(kind) = self.kind_for(verb) {
+                    self.open_wizard(kind);
+                }
+            }
+        }
+    }
+
+    /// What was replaced by an overwrite is newest right after it, and not what is meant.
+    fn newest_point(&self) -> Option<&RecoveryPointView> {
+        let points = self.visible_points();
+        points.iter().find(|point| !point.safety).or(points.first()).copied()
+    }
+
+    fn selected_point(&self) -> Option<Point> {
+        // On the collections the newest recovery point is meant.
+        let point = if self.focus == Pane::Points { self.point() } else { self.newest_point() };
+        point.map(|point| (point.address.clone(), point.snapshot.name.clone()))
+    }
+
+    fn details(&mut self) {
+        let point = self.point().filter(|_| self.focus == Pane::Points);
+        let of = match (point, self.collection()) {
+            (Some(point), _) => Subject::Point(point.address.clone(), (point.node, point.snapshot.name.clone())),
+            (None, Some(view)) => Subject::Collection(view.address.clone()),
+            (None, None) => return,
+        };
+        self.layers.push(Layer::Details { of, scroll: 0 });
+    }
+
+    fn inspect(&mut self) {
+        let points = match (self.marked.len(), self.selected_point()) {
+            (2, _) => self.marked.clone(),
+            (_, Some(point)) => vec![point],
+            (_, None) => return self.say("its recovery points are not listed yet", true),
+        };
+        let inspector = Inspector::new(points);
+        let depth = inspector.first_depth();
+        self.layers.push(Layer::Inspector(Box::new(inspector)));
+        self.read_on(depth);
+    }
+
+    fn read_on(&mut self, depth: Depth) {
+        let (now, model) = (self.model.now.mono, &mut self.model);
+        if let Some(Layer::Inspector(inspector)) = self.layers.last_mut() {
+            let effects = inspector.read(depth, now, || model.ticket());
+            if effects.is_empty() {
+                self.say("that is read already", false);
+            }
+            self.effects.extend(effects);
+        }
+    }
+
+    fn mark(&mut self) {
+        let Some(point) = self.selected_point() else { return };
+        match self.marked.iter().position(|marked| *marked == point) {
+            Some(at) => drop(self.marked.remove(at)),
+            None => self.marked.push(point),
+        }
+        let words = match self.marked.len() {
+            0 => "none is marked".to_owned(),
+            1 => "1 marked: mark another one to compare the two (i); X deletes it, Esc unmarks it".to_owned(),
+            2 => "2 marked: i compares them, X deletes them, Esc unmarks them".to_owned(),
+            n => format!("{n} marked: X deletes them, Esc unmarks them"),
+        };
+        self.say(&words, false);
+    }
+
+    pub(super) fn open_wizard(&mut self, kind: Kind) {
+        let mut wizard = Wizard::new(kind, &self.model);
+        if wizard.form.offered().is_some() {
+            let ticket = self.model.ticket();
+            wizard.offers.asked(ticket);
+            self.effects.push(Effect::Remembered(ticket));
+        }
+        let ticket = self.model.ticket();
+        let step = wizard.begin(ticket, &self.model);
+        self.layers.push(Layer::Wizard(Box::new(wizard)));
+        self.follow(step);
+    }
+
+    fn dismiss_all(&mut self) {
+        let over = self.model.jobs.rows.iter().filter(|row| row.is_finished()).map(|row| row.id);
+        self.effects.extend(over.map(Effect::Dismiss));
+        self.model.jobs.unfolded = false;
+    }
+
+    /// One step of the rate limit, for every instance that the selected job moves bytes from or to.
+    fn change_rate(&mut self, faster: bool) {
+        let Some(id) = self.current_job() else { return };
+        let running = self.model.jobs.reading(id).rate;
+        for name in self.model.jobs.moves(id) {
+            let Some(state) = self.model.instance_mut(&name) else { continue };
+            let limit = rates::next(state.limit_rate, running, faster);
+            state.limit_rate = limit;
+            let words = limit.map_or_else(|| "no limit".to_owned(), |rate| format!("at most {}", size::rate(rate as f64)));
+            self.say(&format!("{name}: {words}"), false);
+            self.effects.push(Effect::LimitRate(name, limit));
+        }
+    }
+
+    fn kind_for(&self, verb: Verb) -> Option<Kind> {
+        let collection = self.collection().map(|view| view.address.clone());
+        // On the collections the newest recovery point is meant; in a list that is not loaded yet it has no name.
+        let point = if self.focus == Pane::Points { self.point() } else { self.newest_point() };
+        let named = point.map(|point| (point.address.clone(), point.snapshot.name.clone()));
+        match verb {
+            Verb::Snapshot => collection.map(Kind::snapshot),
+            Verb::Migrate if !self.marked_collections.is_empty() => {
+                let from = self.model.instance()?.name.clone();
+                Some(Kind::Fleet(from, self.marked_collections.clone()))
+            }
+            Verb::Migrate => collection.map(Kind::Migrate),
+            Verb::Compare => match (&self.marked_collections[..], &self.model.instance()?.name) {
+                ([first, second], on) => {
+                    let on = |name: &CollectionName| CollectionAddress::new(on.clone(), name.clone());
+                    Some(Kind::Compare(on(first), Some(on(second))))
+                }
+                _ => collection.map(|address| Kind::Compare(address, None)),
+            },
+            Verb::Upload => Some(Kind::Upload(None)),
+            Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
+            Verb::Delete => match self.marked.first() {
+                Some((address, _)) => {
+                    Some(Kind::delete(address.clone(), self.marked.iter().map(|(_, name)| name.clone()).collect()))
+                }
+                None => named.map(|(address, name)| Kind::delete(address, vec![name])),
+            },
+            Verb::Restore => named
+                .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
+                .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
+            _ => None,
+        }
+    }
+
+    fn mark_collection(&mut self) {
+        let Some(name) = self.collection().map(|view| view.address.collection.clone()) else { return };
+        match self.marked_collections.iter().position(|marked| *marked == name) {
+            Some(at) => drop(self.marked_collections.remove(at)),
+            None => self.marked_collections.push(name),
+        }
+        let words = match self.marked_collections.len() {
+            0 => "none is marked".to_owned(),
+            2 => "2 marked: m migrates them together, c compares them, Esc unmarks them".to_owned(),
+            n => format!("{n} marked: m migrates them together, Esc unmarks them"),
+        };
+        self.say(&words, false);
+    }
+
+    fn history(&mut self) {
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::History(ticket));
+        let mut reading = Chooser::history(&[]);
+        reading.intro = vec!["reading the journal …".into()];
+        reading.awaits = Some(ticket);
+        self.layers.push(Layer::Choose(Box::new(reading)));
+    }
+
+    /// The choices after the job that is shown.
+    fn next(&mut self) {
+        let report = self.current_job().and_then(|id| self.model.jobs.results.get(&id)?.as_ref().ok());
+        if let Some(chooser) = report.and_then(Chooser::after) {
+            self.layers.push(Layer::Choose(Box::new(chooser)));
+        }
+    }
+
+    fn write_report(&mut self) {
+        let row = self.current_job().and_then(|id| self.model.jobs.row(id));
+        // Rows are forgotten before results are.
+        let reported = || {
+            let report = self.current_job().and_then(|id| self.model.jobs.results.get(&id)?.as_ref().ok())?;
+            (!report.id.is_empty()).then(|| report.id.clone())
+        };
+        let id = match self.layers.last() {
+            Some(Layer::Text { of: Some(id), .. }) => Some(id.clone()),
+            _ => row.and_then(|row| row.record.clone()).or_else(reported),
+        };
+        match id {
+            Some(id) => {
+                let ticket = self.model.ticket();
+                self.effects.push(Effect::WriteReport(ticket, id));
+            }
+            None => self.say("nothing of it is in the journal: there is no report", true),
+        }
+    }
+
+    /// What was chosen in a list.
+    pub(super) fn chosen(&mut self, then: Then) {
+        match then {
+            Then::Close => drop(self.layers.pop()),
+            Then::Report(title, lines, id) => self.layers.push(Layer::Text { title, lines, scroll: 0, of: Some(id) }),
+            Then::Plan(kind) => self.open_wizard(*kind),
+        }
+    }
+
+    /// A turn of the recovery guide.
+    pub(super) fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Stay => {}
+            Turn::Close => drop(self.layers.pop()),
+            Turn::Plan(kind) => self.open_wizard(*kind),
+            Turn::Choose(chooser) => self.layers.push(Layer::Choose(chooser)),
+            Turn::Ask(address) => self.ask_points(&address),
+        }
+    }
+}

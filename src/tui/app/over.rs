@@ -1,0 +1,108 @@
+//! What an intention does to the top layer.
+
+use crate::tui::app::state::App;
+use crate::tui::keys::action::{Action, View};
+use crate::tui::keys::motion;
+use crate::tui::layers::layer::{Layer, QUIT_CHOICES};
+use crate::tui::messages::effect::Effect;
+use crate::tui::panes::details_view;
+use crate::tui::panes::jobs::Started;
+use crate::tui::wizards::wizard::Step;
+
+impl App {
+    pub(super) fn act_on_layer(&mut self, action: Action) {
+        let ticket = self.model.ticket();
+        if let Action::Do(verb) = action {
+            self.operate(verb);
+            return;
+        }
+        let copy = (action == Action::View(View::Copy)).then(|| self.layer_text()).flatten();
+        let Some(layer) = self.layers.last_mut() else { return };
+        match (layer, action) {
+            (Layer::Wizard(wizard), action) => {
+                let step = wizard.act(action, ticket, &self.model);
+                self.follow(step);
+            }
+            (Layer::Choose(chooser), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {
+                if let Some(then) = chooser.act(action) {
+                    self.chosen(then);
+                }
+            }
+            (Layer::Guide(guide), action) => {
+                let turn = guide.act(action, &self.model);
+                self.turn(turn);
+            }
+            (Layer::Inspector(inspector), action) if !matches!(action, Action::View(View::Back | View::Copy)) => {
+                inspector.act(action)
+            }
+            (Layer::Quit { choice }, Action::View(View::Left)) => *choice = choice.saturating_sub(1),
+            (Layer::Quit { choice }, Action::View(View::Right)) => *choice = (*choice + 1).min(QUIT_CHOICES.len() - 1),
+            (Layer::Quit { choice }, Action::View(View::Enter)) => {
+                let choice = *choice;
+                self.layers.pop();
+                match choice {
+                    1 => self.effects.push(Effect::Quit),
+                    2 => {
+                        self.quit_when_idle = true;
+                        self.say("leaving when the last job is over; any key stays", false);
+                    }
+                    _ => {}
+                }
+            }
+            (Layer::Cancel(_), action) => self.answer_cancel(action),
+            (
+                Layer::Details { scroll, .. }
+                | Layer::Help { scroll, .. }
+                | Layer::Text { scroll, .. }
+                | Layer::Job { scroll, .. },
+                Action::Move(motion),
+            ) => {
+                *scroll = motion::scrolled(*scroll, motion);
+            }
+            (_, Action::View(View::Back)) => drop(self.layers.pop()),
+            _ => self.effects.extend(copy.map(Effect::Copy)),
+        }
+    }
+
+    /// The text of the top layer, for the clipboard.
+    fn layer_text(&self) -> Option<String> {
+        match self.layers.last()? {
+            Layer::Text { lines, .. } => Some(lines.join("\n")),
+            Layer::Details { of, .. } => {
+                let rows = details_view::rows(self, of);
+                Some(rows.into_iter().map(|row| row.text).collect::<Vec<_>>().join("\n"))
+            }
+            Layer::Job { id, .. } => match self.model.jobs.results.get(id)? {
+                Ok(report) => Some(report.lines().join("\n")),
+                Err(problem) => Some(format!("{problem}\n{}", problem.advice)),
+            },
+            Layer::Inspector(inspector) => Some(inspector.command()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn follow(&mut self, step: Step) {
+        match step {
+            Step::Stay => {}
+            Step::Effect(effect) => self.effects.push(effect),
+            Step::Close => drop(self.layers.pop()),
+            Step::Say(words) => self.say(words, false),
+            Step::Job(id) => {
+                // Of the jobs only the newest is shown: results of earlier ones do not wait below it.
+                self.layers.retain(|layer| !matches!(layer, Layer::Job { .. }));
+                // An error of another job may lie over the wizard by now: it stays.
+                let at = self.layers.iter().rposition(|layer| matches!(layer, Layer::Wizard(_)));
+                if let Some(Layer::Wizard(wizard)) = at.map(|at| self.layers.remove(at))
+                    && let Some(request) = wizard.request()
+                {
+                    let started = Started { request: request.clone(), touches: request.touches() };
+                    self.model.jobs.started.insert(id, started);
+                }
+                let at = at.unwrap_or(self.layers.len()).min(self.layers.len());
+                self.layers.insert(at, Layer::Job { id, scroll: 0 });
+                // What led here is decided; behind the job lies the base screen.
+                self.layers.retain(|layer| !matches!(layer, Layer::Choose(_) | Layer::Guide(_)));
+            }
+        }
+    }
+}

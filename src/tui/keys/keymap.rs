@@ -1,0 +1,440 @@
+//! Keys to actions, with the words that footer and help show. One table for all three.
+
+use crate::tui::keys::action::{Action, AppAction, Motion, Verb, View};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// Where a key has its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// Pane 1.
+    Collections,
+    /// Pane 2.
+    Points,
+    /// Pane 3.
+    Jobs,
+    /// A wizard's form.
+    Form,
+    /// A plan.
+    Review,
+    /// The typed address.
+    Typing,
+    /// Waiting for the server.
+    Waiting,
+    /// What is in a recovery point.
+    Inspector,
+    /// A list to choose from, or a page of the guide.
+    Choose,
+    /// One job.
+    Job,
+    /// Help, errors, and other texts.
+    Text,
+    /// The report of an operation.
+    Report,
+    /// The question before leaving.
+    Quit,
+    /// All that is known of a collection or a recovery point.
+    Details,
+    /// A question with two buttons.
+    Ask,
+    /// The filter of a list.
+    Filter,
+}
+
+/// One binding.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// Keys.
+    pub keys: &'static [Key],
+    /// How the keys are written.
+    pub label: &'static str,
+    /// What it means.
+    pub action: Action,
+    /// Two words for the footer.
+    pub short: &'static str,
+    /// A sentence for the help.
+    pub long: &'static str,
+}
+
+/// A key with or without Ctrl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// A character as typed.
+    Char(char),
+    /// Ctrl and a letter.
+    Ctrl(char),
+    /// Another key.
+    Code(KeyCode),
+}
+
+impl Key {
+    fn is(self, event: &KeyEvent) -> bool {
+        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = event.modifiers.contains(KeyModifiers::ALT);
+        match self {
+            Self::Char(c) => event.code == KeyCode::Char(c) && !ctrl && !alt,
+            Self::Ctrl(c) => event.code == KeyCode::Char(c) && ctrl,
+            Self::Code(code) => event.code == code && !alt,
+        }
+    }
+}
+
+macro_rules! bind {
+    ($label:literal, [$($key:expr),*], $action:expr, $short:literal, $long:literal) => {
+        Binding { keys: &[$($key),*], label: $label, action: $action, short: $short, long: $long }
+    };
+}
+
+use Key::{Char, Code, Ctrl};
+
+const UP: Binding = bind!("↑ k", [Code(KeyCode::Up), Char('k')], Action::Move(Motion::Up), "up", "one line up");
+const DOWN: Binding = bind!("↓ j", [Code(KeyCode::Down), Char('j')], Action::Move(Motion::Down), "down", "one line down");
+const PAGE_UP: Binding = bind!("PgUp", [Code(KeyCode::PageUp)], Action::Move(Motion::PageUp), "page up", "one page up");
+const PAGE_DOWN: Binding = bind!("PgDn", [Code(KeyCode::PageDown)], Action::Move(Motion::PageDown), "page down", "one page down");
+const HOME: Binding = bind!("Home g", [Code(KeyCode::Home), Char('g')], Action::Move(Motion::Home), "first", "to the first line");
+const END: Binding = bind!("End G", [Code(KeyCode::End), Char('G')], Action::Move(Motion::End), "last", "to the last line");
+const NEXT: Binding = bind!("Tab", [Code(KeyCode::Tab)], Action::View(View::Next), "next pane", "go to the next pane");
+const PREVIOUS: Binding =
+    bind!("Shift-Tab", [Code(KeyCode::BackTab)], Action::View(View::Previous), "previous", "go to the previous pane");
+const PANE_1: Binding = bind!("1", [Char('1')], Action::View(View::Pane(1)), "collections", "go to the collections");
+const PANE_2: Binding = bind!("2", [Char('2')], Action::View(View::Pane(2)), "recovery points", "go to the recovery points");
+const PANE_3: Binding = bind!("3", [Char('3')], Action::View(View::Pane(3)), "jobs", "go to the jobs");
+const LEFT: Binding =
+    bind!("← h", [Code(KeyCode::Left), Char('h')], Action::View(View::Left), "instance", "show the instance to the left");
+const RIGHT: Binding =
+    bind!("→ l", [Code(KeyCode::Right), Char('l')], Action::View(View::Right), "instance", "show the instance to the right");
+const OPEN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "open", "go into what is selected");
+const BACK: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back; clears the filter");
+const FILTER: Binding = bind!("/", [Char('/')], Action::View(View::Filter), "filter", "show only what contains a text");
+const REFRESH: Binding = bind!("R", [Char('R')], Action::View(View::Refresh), "refresh", "ask all servers again");
+const REPAINT: Binding = bind!("Ctrl-L", [Ctrl('l')], Action::View(View::Repaint), "repaint", "paint the whole screen anew");
+const HELP: Binding = bind!("? F1", [Char('?'), Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
+/// Where letters are typed.
+const HELP_TYPING: Binding = bind!("F1", [Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
+const COPY: Binding = bind!("y", [Char('y')], Action::View(View::Copy), "copy", "copy to the terminal's clipboard (OSC 52)");
+const QUIT: Binding = bind!("q", [Char('q')], Action::App(AppAction::Quit), "quit", "leave; asks when jobs run");
+const INTERRUPT: Binding = bind!("Ctrl-C", [Ctrl('c')], Action::App(AppAction::Interrupt), "leave", "close what is open; leave");
+const INTERRUPT_LAYER: Binding = bind!("Ctrl-C", [Ctrl('c')], Action::App(AppAction::Interrupt), "close", "close this");
+const LINE_UP: Binding = bind!(
+    "↑ k",
+    [Code(KeyCode::Up), Char('k'), Code(KeyCode::Left), Char('h'), Code(KeyCode::BackTab)],
+    Action::View(View::Left),
+    "button",
+    "the button above"
+);
+const LINE_DOWN: Binding = bind!(
+    "↓ j",
+    [Code(KeyCode::Down), Char('j'), Code(KeyCode::Right), Char('l'), Code(KeyCode::Tab)],
+    Action::View(View::Right),
+    "button",
+    "the button below"
+);
+const SUSPEND: Binding = bind!(
+    "Ctrl-Z",
+    [Ctrl('z')],
+    Action::App(AppAction::Suspend),
+    "suspend",
+    "stop the program; `fg` goes on (jobs stop meanwhile)"
+);
+const SNAPSHOT: Binding =
+    bind!("s", [Char('s')], Action::Do(Verb::Snapshot), "snapshot", "take a snapshot of the collection on its node");
+const DOWNLOAD: Binding =
+    bind!("d", [Char('d')], Action::Do(Verb::Download), "download", "download the recovery point to a folder here");
+const UPLOAD: Binding = bind!("u", [Char('u')], Action::Do(Verb::Upload), "upload", "upload a local file and restore it");
+const RESTORE: Binding =
+    bind!("r", [Char('r')], Action::Do(Verb::Restore), "restore", "restore the recovery point (of a collection: its newest)");
+const MIGRATE: Binding =
+    bind!("m", [Char('m')], Action::Do(Verb::Migrate), "migrate", "copy the collection to another instance or name");
+const COMPARE: Binding = bind!(
+    "c",
+    [Char('c')],
+    Action::Do(Verb::Compare),
+    "compare",
+    "compare the collection with another one, here or elsewhere; of two marked ones, those"
+);
+const DETAILS: Binding = bind!(
+    "o",
+    [Char('o')],
+    Action::Do(Verb::Details),
+    "details",
+    "all that is known of it: full name, exact time, sha256, vectors, aliases, shards"
+);
+const OPEN_DETAILS: Binding = bind!(
+    "Enter o",
+    [Code(KeyCode::Enter), Char('o')],
+    Action::Do(Verb::Details),
+    "details",
+    "all that is known of it: full name, exact time, sha256, size in bytes, node, proof"
+);
+const DELETE: Binding =
+    bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node; of marked ones, those");
+const CANCEL: Binding = bind!(
+    "x",
+    [Char('x')],
+    Action::Do(Verb::Cancel),
+    "cancel",
+    "cancel the job; asks first where something is lost, saying what a cancel does now"
+);
+const SLOWER: Binding =
+    bind!("-", [Char('-')], Action::Do(Verb::Slower), "slower", "lower the rate limit of the instances the job moves bytes of");
+const FASTER: Binding =
+    bind!("+", [Char('+'), Char('=')], Action::Do(Verb::Faster), "faster", "raise that limit, up to no limit");
+const DISMISS: Binding = bind!(
+    "Del",
+    [Code(KeyCode::Delete), Code(KeyCode::Backspace)],
+    Action::Do(Verb::Dismiss),
+    "dismiss",
+    "take a finished job off the list"
+);
+const DISMISS_ALL: Binding =
+    bind!("z", [Char('z')], Action::Do(Verb::DismissAll), "clear", "take all finished jobs off the list");
+
+const INSPECT: Binding = bind!(
+    "i",
+    [Char('i')],
+    Action::Do(Verb::Inspect),
+    "inspect",
+    "look into the recovery point without downloading it; with two marked, compare them"
+);
+const MARK: Binding = bind!(
+    "Space",
+    [Char(' ')],
+    Action::Do(Verb::Mark),
+    "mark",
+    "mark the recovery point: i compares two, X deletes all that are marked; again: unmark"
+);
+const TREE: Binding =
+    bind!("t", [Char('t')], Action::Do(Verb::Tree), "tree and check", "read all headers: the tree, and whether it is whole");
+const THROUGH: Binding = bind!(
+    "c",
+    [Char('c')],
+    Action::Do(Verb::Through),
+    "checksum",
+    "read every byte once, to nowhere, and compare the sha256 with the listed one"
+);
+const GUIDE: Binding = bind!(
+    "D",
+    [Char('D')],
+    Action::Do(Verb::Guide),
+    "guide",
+    "the recovery guide: what happened, which moment, where to; nothing is changed before you agree to a plan"
+);
+const HISTORY: Binding =
+    bind!("H", [Char('H')], Action::Do(Verb::History), "history", "what was done here, by whom and how it ended");
+const CHOOSE: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "choose", "choose the marked one");
+const WHAT_NOW: Binding = bind!(
+    "Enter",
+    [Code(KeyCode::Enter)],
+    Action::Do(Verb::Next),
+    "what now",
+    "choose what comes next: switch an alias, delete, …"
+);
+const WRITE: Binding =
+    bind!("w", [Char('w')], Action::Do(Verb::Report), "write report", "write the report as Markdown into the current folder");
+const MARK_COLLECTION: Binding = bind!(
+    "Space",
+    [Char(' ')],
+    Action::Do(Verb::Mark),
+    "mark",
+    "mark the collection; m then migrates all that are marked, c compares two"
+);
+const OTHER_HALF: Binding = bind!(
+    "Tab",
+    [Code(KeyCode::Tab), Code(KeyCode::BackTab)],
+    Action::View(View::Next),
+    "other half",
+    "move between the summary and the tree"
+);
+const UNFOLD: Binding =
+    bind!("→ l", [Code(KeyCode::Right), Char('l')], Action::View(View::Right), "unfold", "show what is in the folder");
+const FOLD: Binding =
+    bind!("← h", [Code(KeyCode::Left), Char('h')], Action::View(View::Left), "fold", "hide it; or go to the folder above");
+const TURN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "fold", "fold or unfold the folder");
+const LEAVE: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "close", "close this; what is read is stopped");
+
+const FIELD_NEXT: Binding = bind!("Tab", [Code(KeyCode::Tab)], Action::View(View::Next), "next field", "go to the next field");
+const FIELD_DOWN: Binding =
+    bind!("↓", [Code(KeyCode::Down)], Action::Move(Motion::Down), "down", "the next field; in a list of names, the next name");
+const FIELD_UP: Binding = bind!("↑", [Code(KeyCode::Up)], Action::Move(Motion::Up), "up", "the field or the name above");
+const FIELD_PREVIOUS: Binding =
+    bind!("Shift-Tab", [Code(KeyCode::BackTab)], Action::View(View::Previous), "previous", "go to the previous field");
+const CHOICE_LEFT: Binding = bind!("←", [Code(KeyCode::Left)], Action::View(View::Left), "choice", "the choice before");
+const CHOICE_RIGHT: Binding = bind!("→", [Code(KeyCode::Right)], Action::View(View::Right), "choice", "the next choice");
+const PLAN: Binding = bind!(
+    "Enter",
+    [Code(KeyCode::Enter)],
+    Action::View(View::Enter),
+    "show the plan",
+    "compute the plan; nothing is changed yet"
+);
+const CLOSE: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back");
+const BUTTON: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "press", "press the marked button");
+const BUTTON_LEFT: Binding = bind!(
+    "← h",
+    [Code(KeyCode::Left), Char('h'), Code(KeyCode::BackTab)],
+    Action::View(View::Left),
+    "button",
+    "the button to the left"
+);
+const BUTTON_RIGHT: Binding = bind!(
+    "→ l Tab",
+    [Code(KeyCode::Right), Char('l'), Code(KeyCode::Tab)],
+    Action::View(View::Right),
+    "button",
+    "the button to the right"
+);
+const COPY_COMMAND: Binding =
+    bind!("y", [Char('y')], Action::View(View::Copy), "copy command", "copy the same as a command line (OSC 52)");
+const ALL_CHECKS: Binding =
+    bind!("v", [Char('v')], Action::View(View::All), "all of it", "show every check and each step in full; again: fold them");
+const CONFIRM: Binding =
+    bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "start", "start, when the address is right");
+const HIDE: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "hide", "close this; the job goes on");
+const CLOSE_TEXT: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q'), Code(KeyCode::Enter)], Action::View(View::Back), "close", "close this");
+const KEEP_FILTER: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "keep", "keep the filter");
+const DROP_FILTER: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "clear", "clear the filter");
+
+const MOTIONS: [Binding; 6] = [UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END];
+
+/// The bindings of a context, the most useful first: the footer shows as many as fit.
+pub fn bindings(context: Context) -> Vec<Binding> {
+    let base =
+        [FILTER, REFRESH, NEXT, RIGHT, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
+    let mut list: Vec<Binding> = match context {
+        Context::Collections => {
+            vec![
+                SNAPSHOT,
+                RESTORE,
+                MIGRATE,
+                INSPECT,
+                GUIDE,
+                REFRESH,
+                UPLOAD,
+                DOWNLOAD,
+                MARK_COLLECTION,
+                COMPARE,
+                DETAILS,
+                HISTORY,
+            ]
+        }
+        Context::Points => {
+            vec![OPEN_DETAILS, RESTORE, DOWNLOAD, INSPECT, DELETE, REFRESH, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY]
+        }
+        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, GUIDE, HISTORY],
+        Context::Form => {
+            vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, FIELD_DOWN, FIELD_UP, INTERRUPT_LAYER]
+        }
+        Context::Review => vec![BUTTON, BUTTON_RIGHT, COPY_COMMAND, ALL_CHECKS, CLOSE, BUTTON_LEFT, INTERRUPT_LAYER],
+        Context::Typing => vec![CONFIRM, CLOSE, INTERRUPT_LAYER],
+        Context::Waiting => vec![CLOSE, INTERRUPT_LAYER],
+        Context::Inspector => {
+            vec![LEAVE, TREE, THROUGH, OTHER_HALF, UNFOLD, FOLD, TURN, COPY_COMMAND, INTERRUPT_LAYER]
+        }
+        Context::Choose => vec![CHOOSE, CLOSE, INTERRUPT_LAYER],
+        Context::Job => vec![HIDE, WHAT_NOW, WRITE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
+        Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
+        Context::Report => vec![CLOSE_TEXT, WRITE, COPY, INTERRUPT_LAYER],
+        Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],
+        Context::Details => vec![CLOSE_TEXT, RESTORE, DOWNLOAD, INSPECT, COPY, INTERRUPT_LAYER],
+        Context::Ask => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, CLOSE, INTERRUPT_LAYER],
+        Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
+    };
+    match context {
+        Context::Collections | Context::Points | Context::Jobs => {
+            // What a pane binds itself takes the place of the general meaning.
+            let taken = |binding: &Binding| list.iter().any(|other| other.keys.contains(&binding.keys[0]));
+            let more = base.into_iter().filter(|binding| !taken(binding));
+            list.extend(more.collect::<Vec<_>>());
+            list.extend(MOTIONS);
+        }
+        Context::Review
+        | Context::Details
+        | Context::Job
+        | Context::Inspector
+        | Context::Text
+        | Context::Report
+        | Context::Choose => list.extend(MOTIONS),
+        _ => {}
+    }
+    match context {
+        Context::Collections | Context::Points | Context::Jobs => list.extend([HELP, QUIT]),
+        Context::Form | Context::Typing | Context::Filter => list.push(HELP_TYPING),
+        _ => list.push(HELP),
+    }
+    list
+}
+
+/// The action of a key press.
+pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
+    bindings(context).into_iter().find(|binding| binding.keys.iter().any(|key| key.is(event))).map(|binding| binding.action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Context; 16] = [
+        Context::Details,
+        Context::Ask,
+        Context::Choose,
+        Context::Collections,
+        Context::Points,
+        Context::Jobs,
+        Context::Form,
+        Context::Review,
+        Context::Typing,
+        Context::Waiting,
+        Context::Job,
+        Context::Inspector,
+        Context::Text,
+        Context::Report,
+        Context::Quit,
+        Context::Filter,
+    ];
+
+    #[test]
+    fn no_key_has_two_meanings_in_one_context() {
+        for context in ALL {
+            let mut seen: Vec<(Key, Action)> = Vec::new();
+            for binding in bindings(context) {
+                for key in binding.keys {
+                    let clash = seen.iter().find(|(other, action)| other == key && *action != binding.action);
+                    assert!(clash.is_none(), "{context:?}: {key:?} is {:?} and {clash:?}", binding.action);
+                    seen.push((*key, binding.action));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_pieces_of_a_split_arrow_key_do_nothing() {
+        for context in ALL {
+            for c in ['[', 'A', 'B', 'C', 'D', 'O'] {
+                let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+                // The guide has the letter D: a page that changes nothing, and that the next Esc closes.
+                let harmless = [None, Some(Action::Do(Verb::Guide)).filter(|_| c == 'D')];
+                assert!(harmless.contains(&action(context, &event)), "{context:?} {c}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_is_one_key_away_everywhere() {
+        for context in ALL {
+            let help = |code| action(context, &KeyEvent::new(code, KeyModifiers::NONE)) == Some(Action::View(View::Help));
+            assert!(help(KeyCode::F(1)), "{context:?}");
+            let typing = matches!(context, Context::Form | Context::Typing | Context::Filter);
+            assert_eq!(help(KeyCode::Char('?')), !typing, "{context:?}");
+        }
+    }
+
+    #[test]
+    fn escape_never_does_anything_but_go_back() {
+        for context in ALL {
+            let event = KeyEvent::new(KeyCode::Esc, KeyModifiers::NONE);
+            assert_eq!(action(context, &event), Some(Action::View(View::Back)), "{context:?}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The list of recovery points.
+
+use crate::tui::panes::frame::{message, pane_frame};
+use crate::tui::panes::list_view::{age_text, count_text, empty_reason, row_line};
+
+use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle};
+use crate::domain::{size, time};
+use crate::ops::survey::listing::{ProofState, RecoveryPointView};
+use crate::tui::app::state::App;
+use crate::tui::look::text::{Row, put, style};
+use crate::tui::look::theme::Role;
+use crate::tui::panes::list::Pane;
+use crate::tui::panes::model::Loadable;
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+/// Columns of the recovery points from which on the seconds fit.
+const ROOM_FOR_SECONDS: usize = 50;
+
+pub(super) fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
+    let selected = app.collection();
+    let crumb = if narrow { "" } else { "2 " };
+    let title = match (selected, narrow) {
+        (Some(view), false) => format!("2 Recovery points · {}", view.address.collection),
+        (Some(view), true) => format!("{} > Recovery points", view.address),
+        (None, _) => format!("{crumb}Recovery points"),
+    };
+    let list = selected.and_then(|view| app.model.points(&view.address));
+    let visible = app.visible_points();
+    let all = list.and_then(Loadable::value).map_or(0, |listing| listing.items.len());
+    let right = match list.and_then(Loadable::value) {
+        Some(listing) => {
+            let marked = if app.marked.is_empty() { String::new() } else { format!("{} marked · ", app.marked.len()) };
+            let partial = !listing.problems.is_empty();
+            let age = list.map_or_else(String::new, |list| age_text(app, list));
+            let count = count_text(visible.len(), all, &app.points.filter, app.points.typing);
+            if partial { format!("! not all nodes answered · {marked}{count}") } else { format!("{age}{marked}{count}") }
+        }
+        None => String::new(),
+    };
+    let inner = pane_frame(app, frame, area, Pane::Points, &title, &right);
+    if selected.is_none() {
+        message(app, frame, inner, &[Row::new(Role::Muted, "select a collection")]);
+        return;
+    }
+    let never = Loadable::Never;
+    if let Some(mut lines) = empty_reason(app, list.unwrap_or(&never), visible.is_empty(), &app.points.filter) {
+        if all == 0 && list.is_some_and(|list| list.value().is_some() && list.problem().is_none()) {
+            lines = vec![
+                Row::new(Role::Look, "no recovery point"),
+                Row::gap(),
+                Row::new(Role::Text, "s takes a snapshot on the node"),
+            ];
+        }
+        message(app, frame, inner, &lines);
+        return;
+    }
+    let columns = usize::from(inner.width);
+    let taken_columns = if columns >= ROOM_FOR_SECONDS { 19 } else { 16 };
+    let where_columns = columns.saturating_sub(1 + taken_columns + 1 + 9 + 1 + 1 + 8).max(4);
+    let heading = format!(
+        " {} {} {} {}",
+        fit_left("taken (UTC)", taken_columns),
+        fit_right("size", 9),
+        fit_left("kept", where_columns),
+        "proof"
+    );
+    put(frame, inner, 0, Line::styled(shorten_end(&heading, columns), style(app.look, Role::Muted)));
+    let current = app.point().map(|point| (point.node, point.snapshot.name.clone()));
+    let height = usize::from(inner.height.saturating_sub(1));
+    for (line, point) in visible.iter().skip(app.points.offset).take(height).enumerate() {
+        let is_selected = current.as_ref().is_some_and(|(node, name)| *node == point.node && *name == point.snapshot.name);
+        let taken = fit_left(&taken_words(point, &visible, columns >= ROOM_FOR_SECONDS), taken_columns);
+        let text = format!("{taken} {}", point_row(app, point, where_columns));
+        let text = shorten_end(&text, columns.saturating_sub(1));
+        put(frame, inner, line as u16 + 1, row_line(app, Pane::Points, is_selected, text, Role::Text));
+    }
+}
+
+/// When a point was taken. Without room for seconds they are shown where two of one minute would look alike.
+fn taken_words(point: &RecoveryPointView, all: &[&RecoveryPointView], room: bool) -> String {
+    let Some(at) = point.snapshot.taken_at else { return shorten_middle(&point.snapshot.name.to_string(), 16) };
+    let minute = |at: Timestamp| at.as_second().div_euclid(60);
+    let same = |other: &&&RecoveryPointView| other.snapshot.taken_at.is_some_and(|other| minute(other) == minute(at));
+    let alike = || all.iter().filter(same).nth(1).is_some();
+    match room {
+        true => time::second(at),
+        false if alike() => time::within_minute(at),
+        false => time::minute(at),
+    }
+}
+
+fn point_row(app: &App, point: &RecoveryPointView, where_columns: usize) -> String {
+    let nodes = app.model.instance().and_then(|state| state.view.value()).map_or(1, |view| view.nodes.len());
+    let place = if nodes > 1 { format!("node {}", point.node) } else { "node".to_owned() };
+    let marked = app.marked.iter().any(|(address, name)| *address == point.address && *name == point.snapshot.name);
+    let place = if marked { format!("{place} ●") } else { place };
+    let proof = match point.proof {
+        _ if point.safety => "safety",
+        ProofState::None => "–",
+        ProofState::Recorded => "recorded",
+        ProofState::Proven(_) => "✓ proven",
+    };
+    format!("{} {} {proof}", fit_right(&size::bytes(point.snapshot.size), 9), fit_left(&place, where_columns))
+}

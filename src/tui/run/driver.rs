@@ -1,0 +1,128 @@
+//! Carries out effects and sends back what came of them. The only place of the UI that spawns.
+
+use crate::jobs::manager::JobId;
+use crate::ops::journal::incident;
+use crate::ops::services::Services;
+use crate::ops::survey::inspect;
+use crate::ops::survey::listing;
+use crate::ops::survey::remembered;
+use crate::ops::{engine, verbs};
+use crate::tui::messages::effect::Effect;
+use crate::tui::messages::event::{Data, Event};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Longest text that goes to the clipboard: terminals cap OSC 52 at a few kilobytes.
+const CLIPBOARD_LIMIT: usize = 3_000;
+
+/// Runs effects.
+#[derive(Clone)]
+pub struct Driver {
+    services: Arc<Services>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Driver {
+    /// Answers go to `events`.
+    pub fn new(services: Arc<Services>, events: mpsc::Sender<Event>) -> Self {
+        Self { services, events }
+    }
+
+    /// Starts an effect. Those that concern the terminal are the runtime's and never come here.
+    pub fn run(&self, effect: Effect) {
+        let services = self.services.clone();
+        match effect {
+            Effect::Instance(ticket, name) => self.answer(async move {
+                let result = listing::instance(&services, &name).await;
+                Event::Data(ticket, Data::Instance(name, Box::new(result)))
+            }),
+            Effect::Collections(ticket, name) => self.answer(async move {
+                let result = listing::collections(&services, &name).await;
+                Event::Data(ticket, Data::Collections(name, result))
+            }),
+            Effect::Points(ticket, address) => self.answer(async move {
+                let result = listing::recovery_points(&services, &address).await;
+                Event::Data(ticket, Data::Points(address, result))
+            }),
+            Effect::Plan(ticket, request) => self.answer(async move {
+                let result = verbs::plan(&services, *request).await;
+                Event::Data(ticket, Data::Plan(Box::new(result)))
+            }),
+            Effect::Inspect(ticket, request, progress, stop) => self.answer(async move {
+                let result = inspect::look(&services, &request, &progress, &stop).await;
+                Event::Data(ticket, Data::Inspected(Box::new(result)))
+            }),
+            Effect::Start(ticket, plan, consent) => {
+                let events = self.events.clone();
+                self.answer(async move {
+                    let started = plan.approve(&consent).map(|approved| engine::start(&services, approved));
+                    let result = started.map(|handle| {
+                        let id = handle.id;
+                        report_when_done(id, handle, events);
+                        id
+                    });
+                    Event::Data(ticket, Data::Started(Box::new(result)))
+                });
+            }
+            Effect::Cancel(id) => self.services.jobs.cancel(id),
+            Effect::Dismiss(id) => self.services.jobs.dismiss(id),
+            Effect::Interrupted(ticket) => self.answer(async move {
+                let listed = tokio::task::spawn_blocking(move || (services.interrupted.list(), services.journal.open())).await;
+                let (interrupted, open) = listed.unwrap_or_default();
+                Event::Data(ticket, Data::Interrupted(interrupted, open))
+            }),
+            Effect::Remembered(ticket) => self.answer(async move {
+                let listed = tokio::task::spawn_blocking(move || remembered::collections(&services)).await;
+                Event::Data(ticket, Data::Remembered(listed.unwrap_or_default()))
+            }),
+            Effect::CheckState(ticket) => self.answer(async move {
+                let checked = tokio::task::spawn_blocking(move || services.journal.check().err()).await;
+                Event::Data(ticket, Data::State(checked.ok().flatten().map(|problem| problem.to_string())))
+            }),
+            Effect::History(ticket) => self.answer(async move {
+                let listed = tokio::task::spawn_blocking(move || services.journal.read()).await;
+                Event::Data(ticket, Data::History(listed.unwrap_or_default()))
+            }),
+            Effect::WriteReport(ticket, id) => self.answer(async move {
+                let written = tokio::task::spawn_blocking(move || incident::write(&services.journal, &id, Path::new("."))).await;
+                let result = written.map_err(|error| error.to_string()).and_then(|written| written.map_err(|p| p.to_string()));
+                Event::Data(ticket, Data::Wrote(result))
+            }),
+            Effect::LimitRate(name, rate) => {
+                if let Ok(throttle) = self.services.throttle(&name) {
+                    throttle.set(rate);
+                }
+            }
+            Effect::Copy(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "effects run beside the UI")]
+    fn answer(&self, work: impl Future<Output = Event> + Send + 'static) {
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let event = work.await;
+            let _ = events.send(event).await;
+        });
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "effects run beside the UI")]
+fn report_when_done(id: JobId, handle: crate::jobs::manager::JobHandle<crate::ops::report::Report>, events: mpsc::Sender<Event>) {
+    tokio::spawn(async move {
+        let result = handle.wait().await;
+        let _ = events.send(Event::Finished(id, Box::new(result))).await;
+    });
+}
+
+/// The escape sequence that puts a text on the terminal's clipboard, or why not.
+pub fn clipboard_sequence(text: &str) -> Result<Vec<u8>, String> {
+    if text.len() > CLIPBOARD_LIMIT {
+        return Err(format!("too long for the terminal's clipboard ({} characters); use the headless command", text.len()));
+    }
+    let mut bytes = Vec::new();
+    crossterm::execute!(bytes, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))
+        .map(|()| bytes)
+        .map_err(|error| format!("cannot copy: {error}"))
+}

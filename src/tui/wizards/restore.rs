@@ -1,0 +1,150 @@
+//! The form of a restore, from a recovery point or from a local file that is uploaded.
+
+use crate::domain::address::{CollectionAddress, Which, encode};
+use crate::domain::ids::InstanceName;
+use crate::ops::request::Request;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::route::Route;
+use crate::tui::messages::surroundings::Surroundings;
+use crate::tui::panes::model::Model;
+use crate::tui::wizards::field::{ChoiceField, Field, TextField, typed_path};
+use crate::tui::wizards::form::Form;
+use crate::tui::wizards::proposals::{free_name, on, routes, target};
+
+/// A recovery point of a collection.
+#[derive(Debug)]
+pub struct RestoreForm {
+    source: (CollectionAddress, Which),
+    to: ChoiceField<InstanceName>,
+    collection: TextField,
+    mode: ChoiceField<Mode>,
+    route: ChoiceField<Route>,
+}
+
+impl RestoreForm {
+    /// With what is proposed for it.
+    pub fn new(address: CollectionAddress, which: Which, model: &Model) -> Self {
+        let mut form = Self {
+            to: target(model, Some(&address.instance), true),
+            collection: TextField::new("collection", &encode(address.collection.raw())),
+            mode: modes(),
+            route: routes(),
+            source: (address, which),
+        };
+        form.follow(model);
+        form
+    }
+}
+
+impl Form for RestoreForm {
+    fn title(&self) -> String {
+        format!("Restore {}", self.source.0)
+    }
+
+    fn about(&self) -> String {
+        RecoveryPoint::Snapshot(self.source.0.clone(), self.source.1.clone()).to_string()
+    }
+
+    fn lines(&self) -> Vec<&dyn Field> {
+        vec![&self.to, &self.collection, &self.mode, &self.route]
+    }
+
+    fn lines_mut(&mut self) -> Vec<&mut dyn Field> {
+        vec![&mut self.to, &mut self.collection, &mut self.mode, &mut self.route]
+    }
+
+    fn follow(&mut self, model: &Model) {
+        self.collection.propose(&name(&self.source.0, &self.to, &self.mode, model));
+    }
+
+    fn request(&self, _: &Surroundings) -> Result<Request, String> {
+        let source = RecoveryPoint::Snapshot(self.source.0.clone(), self.source.1.clone());
+        let target = on(&self.to, &self.collection)?;
+        Ok(Request::Restore(RestoreRequest::new(source, target, chosen(&self.mode), chosen(&self.route))))
+    }
+}
+
+/// A local file.
+#[derive(Debug)]
+pub struct UploadForm {
+    /// The collection that it is for, where that is known.
+    known: Option<CollectionAddress>,
+    file: TextField,
+    to: ChoiceField<InstanceName>,
+    collection: TextField,
+    mode: ChoiceField<Mode>,
+}
+
+impl UploadForm {
+    /// With what is proposed for it.
+    pub fn new(known: Option<CollectionAddress>, model: &Model) -> Self {
+        let current = model.instance().map(|state| &state.name);
+        let name = known.as_ref().map_or_else(String::new, |known| encode(known.collection.raw()));
+        let mut form = Self {
+            file: TextField::new("file", ""),
+            to: target(model, known.as_ref().map(|known| &known.instance).or(current), false),
+            collection: TextField::new("collection", &name),
+            mode: modes(),
+            known,
+        };
+        form.follow(model);
+        form
+    }
+}
+
+impl Form for UploadForm {
+    fn title(&self) -> String {
+        "Upload a file and restore it".into()
+    }
+
+    fn about(&self) -> String {
+        "Qdrant restores what is uploaded at once: give the collection it should become".into()
+    }
+
+    fn lines(&self) -> Vec<&dyn Field> {
+        vec![&self.file, &self.to, &self.collection, &self.mode]
+    }
+
+    fn lines_mut(&mut self) -> Vec<&mut dyn Field> {
+        vec![&mut self.file, &mut self.to, &mut self.collection, &mut self.mode]
+    }
+
+    fn follow(&mut self, model: &Model) {
+        if let Some(known) = &self.known {
+            self.collection.propose(&name(known, &self.to, &self.mode, model));
+        }
+    }
+
+    fn request(&self, surroundings: &Surroundings) -> Result<Request, String> {
+        if self.file.value().is_empty() {
+            return Err("the file is missing".into());
+        }
+        let source = RecoveryPoint::File(surroundings.absolute(&typed_path(self.file.value())));
+        let target = on(&self.to, &self.collection)?;
+        Ok(Request::Restore(RestoreRequest::new(source, target, chosen(&self.mode), Route::Upload)))
+    }
+}
+
+fn modes() -> ChoiceField<Mode> {
+    let all = [
+        (Mode::Auto, "a free name: there; a taken one: beside it"),
+        (Mode::New, "only to a free name"),
+        (Mode::SideBySide, "beside what is there, which is not touched"),
+        (Mode::InPlace, "over what is there: secured and proven first"),
+    ];
+    ChoiceField::words("mode", all.map(|(mode, meaning)| (mode, mode.word(), meaning)))
+}
+
+fn chosen<T: Copy + Default>(field: &ChoiceField<T>) -> T {
+    field.value().copied().unwrap_or_default()
+}
+
+/// The name that the other lines ask for: only *new* needs a free one. In place and side by side are about the collection that
+/// has the name, and *auto* looks itself.
+fn name(address: &CollectionAddress, to: &ChoiceField<InstanceName>, mode: &ChoiceField<Mode>, model: &Model) -> String {
+    match (mode.value(), to.value()) {
+        (Some(Mode::New), Some(to)) => free_name(model, to, &address.collection, "restored"),
+        _ => encode(address.collection.raw()),
+    }
+}
