@@ -17,6 +17,7 @@ pub mod inspect;
 pub mod layout;
 pub mod segment_schema;
 pub mod shape;
+pub mod sizes;
 pub mod strange;
 pub mod summary;
 pub mod tail;

@@ -5,6 +5,7 @@
 //! `QDRANT_PORT` are not read: Kubernetes injects them with other meanings.
 
 pub mod credentials;
+pub mod environment;
 pub mod file;
 pub mod load;
 pub mod paths;

@@ -7,6 +7,7 @@
 mod access;
 mod answer;
 mod archive;
+mod body;
 mod collections;
 mod config;
 pub mod faults;
@@ -22,6 +23,7 @@ mod reads;
 mod recover;
 mod routes;
 pub mod seed;
+mod seen_size;
 mod shards;
 mod snapshots;
 mod strict;

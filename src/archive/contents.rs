@@ -1,5 +1,7 @@
 //! What a snapshot told about itself.
 
+use crate::archive::sizes::Sizes;
+
 use crate::archive::companions::Companions;
 use crate::archive::damage::{Damage, Severity};
 use crate::archive::layout::Purpose;
@@ -50,23 +52,6 @@ pub enum Scope {
     Whole,
     /// The last entries only: the configuration, without the segments.
     End,
-}
-
-/// Bytes in the file, and bytes once unpacked with holes counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Sizes {
-    /// In the file.
-    pub stored: u64,
-    /// Unpacked.
-    pub unpacked: u64,
-}
-
-impl Sizes {
-    /// Adds others.
-    pub fn add(&mut self, other: Self) {
-        self.stored = self.stored.saturating_add(other.stored);
-        self.unpacked = self.unpacked.saturating_add(other.unpacked);
-    }
 }
 
 /// What a map holds, as a list: the keys stand in the values too.

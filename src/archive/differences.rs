@@ -88,7 +88,7 @@ fn collection(prefix: &str, a: &Collection, b: &Collection, compare: &mut dyn Fn
     let (sizes_a, sizes_b) = (a.sizes(), b.sizes());
     let purposes = sizes_a.keys().chain(sizes_b.keys().filter(|purpose| !sizes_a.contains_key(purpose)));
     for purpose in purposes {
-        let of = |sizes: Option<&crate::archive::contents::Sizes>| size::bytes(sizes.copied().unwrap_or_default().stored);
+        let of = |sizes: Option<&crate::archive::sizes::Sizes>| size::bytes(sizes.copied().unwrap_or_default().stored);
         compare(format!("{prefix}size of {}", purpose.words()), of(sizes_a.get(purpose)), of(sizes_b.get(purpose)));
     }
 }

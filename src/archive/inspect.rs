@@ -6,9 +6,10 @@ mod shard;
 mod tables;
 
 use crate::archive::bytes::{Bytes, fill};
-use crate::archive::contents::{Collection, Contents, Kind, Scope, Sizes};
+use crate::archive::contents::{Collection, Contents, Kind, Scope};
 use crate::archive::damage::{Damage, Stop, Walked};
 use crate::archive::shape::SegmentShape;
+use crate::archive::sizes::Sizes;
 use crate::archive::tree::Tree;
 use crate::archive::walk::{Counters, Entry, Walk};
 use crate::domain::ids::SnapshotName;

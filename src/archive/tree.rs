@@ -1,6 +1,6 @@
 //! Entries by folder, with sums.
 
-use crate::archive::contents::Sizes;
+use crate::archive::sizes::Sizes;
 use std::collections::BTreeMap;
 
 /// Memory for names, in bytes; what comes after it is full is only counted. A million names would take more

@@ -1,7 +1,7 @@
 //! Everything that one instance wants to see with a request: the API key, basic authentication, further headers.
 
+use crate::config::environment::Environment;
 use crate::config::file::{FileBasicAuth, FileHeader, FileInstance};
-use crate::config::load::Environment;
 use crate::config::secret_source::{Purpose, SecretSource};
 use crate::domain::access::{Access, BasicAuth};
 use crate::domain::problem::{Problem, ProblemKind};

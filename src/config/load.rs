@@ -1,5 +1,8 @@
 //! Putting the sources together.
 
+use crate::config::environment::Environment;
+use crate::config::environment::GUARD_SNAPSHOT;
+
 use crate::config::credentials::{Credentials, from_environment};
 use crate::config::file::{self, FileConfig, FileInstance};
 use crate::config::secret_source::SecretSource;
@@ -9,36 +12,10 @@ use crate::domain::instance::{Instance, Protection, Tls, Transfers};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
 use crate::domain::text::one_line;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const DEFAULT_URL: &str = "http://localhost:6333";
-
-/// The environment, taken once; tests build their own instead of changing the process's.
-#[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
-
-/// The variable in which a guarded command finds the address of the snapshot. A qsnap that runs in it notes that.
-pub const GUARD_SNAPSHOT: &str = "QSNAP_GUARD_SNAPSHOT";
-
-impl Environment {
-    /// The process's environment.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    pub fn of_process() -> Self {
-        Self(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
-    }
-
-    /// Pairs for a test.
-    pub fn of(pairs: &[(&str, &str)]) -> Self {
-        Self(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
-    }
-
-    /// A variable that is set and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-}
 
 /// What the command line says about the configuration.
 #[derive(Debug, Clone, Default)]

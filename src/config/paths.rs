@@ -1,6 +1,6 @@
 //! Where the configuration and the state live.
 
-use crate::config::load::Environment;
+use crate::config::environment::Environment;
 use directories::ProjectDirs;
 use std::path::PathBuf;
 

@@ -107,7 +107,8 @@ fn source(source: &SecretSource) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::load::{Environment, Overrides, load};
+    use crate::config::environment::Environment;
+    use crate::config::load::{Overrides, load};
 
     #[test]
     fn everything_is_shown_but_the_secrets() {

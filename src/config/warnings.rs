@@ -88,7 +88,8 @@ fn readable_by_others(_: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::load::{Environment, Overrides, load};
+    use crate::config::environment::Environment;
+    use crate::config::load::{Overrides, load};
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

@@ -7,6 +7,7 @@ use crate::ops::request::recovery_point::RecoveryPoint;
 pub mod collections;
 pub mod command;
 pub mod copy;
+pub mod guard;
 pub mod inspect;
 pub mod recovery_point;
 pub mod restore;

@@ -10,7 +10,7 @@ mod discard;
 mod download;
 mod drop;
 mod fleet;
-pub mod guarded;
+pub mod guard;
 mod restore;
 mod revive;
 mod settle;

@@ -1,5 +1,7 @@
 //! Collections, aliases, cluster and telemetry.
 
+use crate::sandbox::body::body_of;
+
 use crate::sandbox::VERSION;
 use crate::sandbox::access::Reach;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
@@ -14,11 +16,6 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-
-/// Parses a body as the server would, in words near to its own.
-pub fn body_of<T: serde::de::DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::new(400, format!("Format error in JSON body: {error}")))
-}
 
 /// `GET /`
 pub async fn root() -> Answer {

@@ -1,7 +1,7 @@
 //! Payload indexes: made, shown with their parameters, removed (1.16.3).
 
 use crate::sandbox::answer::{Answer, Refusal, ok};
-use crate::sandbox::collections::body_of;
+use crate::sandbox::body::body_of;
 use crate::sandbox::limiter::Side;
 use crate::sandbox::path;
 use crate::sandbox::strict::Strict;

@@ -1,7 +1,7 @@
 //! Points: written, changed, deleted.
 
 use crate::sandbox::answer::{Answer, Refusal, ok};
-use crate::sandbox::collections::body_of;
+use crate::sandbox::body::body_of;
 use crate::sandbox::filter::Filter;
 use crate::sandbox::limiter::Side;
 use crate::sandbox::strict::{self, Strict};

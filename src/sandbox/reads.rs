@@ -1,7 +1,7 @@
 //! Points: counted, scrolled, retrieved, sampled.
 
 use crate::sandbox::answer::{Answer, Refusal, ok};
-use crate::sandbox::collections::body_of;
+use crate::sandbox::body::body_of;
 use crate::sandbox::filter::Filter;
 use crate::sandbox::snapshots::Params;
 use crate::sandbox::strict::{Read, Strict};

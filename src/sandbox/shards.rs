@@ -2,7 +2,7 @@
 
 use crate::sandbox::answer::{Answer, Refusal, ok};
 use crate::sandbox::archive::{self, Picture, ShardLayout, ShardPicture};
-use crate::sandbox::collections::body_of;
+use crate::sandbox::body::body_of;
 use crate::sandbox::files;
 use crate::sandbox::recover::{self, Recovering};
 use crate::sandbox::snapshots::{self, Params};

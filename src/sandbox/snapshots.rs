@@ -2,7 +2,7 @@
 
 use crate::sandbox::answer::{Answer, Refusal, accepted, ok};
 use crate::sandbox::archive::{self, Picture};
-use crate::sandbox::collections::body_of;
+use crate::sandbox::body::body_of;
 use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::files;
 use crate::sandbox::recover::{self, BROKEN_CONNECTION, Recovering, Spooled};

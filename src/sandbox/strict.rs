@@ -1,6 +1,8 @@
 //! Strict mode: which requests it refuses, with the real server's messages (1.16.3). Snapshot requests, info and PATCH
 //! are never refused.
 
+use crate::sandbox::seen_size::SeenSize;
+
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::filter::{Filter, wants_index};
 use crate::sandbox::world::Collection;
@@ -9,15 +11,6 @@ use std::collections::HashMap;
 
 /// The size of a collection is measured again after this many checks.
 const SIZE_INTERVAL: u64 = 32;
-
-/// The size of a collection as strict mode knows it: measured at every 32nd check.
-#[derive(Debug, Clone, Default)]
-pub struct SeenSize {
-    calls: u64,
-    points: u64,
-    vector_bytes: u64,
-    payload_bytes: u64,
-}
 
 /// What a read asks for.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use crate::sandbox::SandboxOptions;
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::limiter::{Buckets, Side};
-use crate::sandbox::strict::SeenSize;
+use crate::sandbox::seen_size::SeenSize;
 use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};

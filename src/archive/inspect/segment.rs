@@ -1,12 +1,13 @@
 //! A file of a segment.
 
-use crate::archive::contents::{Segment, SegmentFlaw, Sizes};
+use crate::archive::contents::{Segment, SegmentFlaw};
 use crate::archive::damage::{Severity, Walked};
 use crate::archive::formats::{self, DESTROYS, Format, Wrong, documents};
 use crate::archive::inspect::{Reader, at};
 use crate::archive::layout::{self, Purpose};
 use crate::archive::segment_schema;
 use crate::archive::shape::{SegmentShape, StoredVector};
+use crate::archive::sizes::Sizes;
 use crate::archive::walk::{Entry, Walk};
 use crate::domain::text::sanitise;
 use serde_json::Value;

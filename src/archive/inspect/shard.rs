@@ -1,13 +1,14 @@
 //! A shard: its state, its log, and the segments in it.
 
 use crate::archive::companions::Companions;
-use crate::archive::contents::{Segment, Shard, Sizes};
+use crate::archive::contents::{Segment, Shard};
 use crate::archive::damage::Walked;
 use crate::archive::formats::{Checked, collection_config, documents, wal};
 use crate::archive::inspect::segment::judge;
 use crate::archive::inspect::{Reader, THING, parsed};
 use crate::archive::layout::{self, InShard};
 use crate::archive::segment_schema;
+use crate::archive::sizes::Sizes;
 use crate::archive::walk::{Entry, Walk};
 use crate::domain::text::{one_line, sanitise};
 use serde_json::Value;

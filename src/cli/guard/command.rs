@@ -1,7 +1,7 @@
 //! The guarded command, and the check after it.
 
 use crate::cli::signals::Signals;
-use crate::config::load::GUARD_SNAPSHOT;
+use crate::config::environment::GUARD_SNAPSHOT;
 use crate::domain::problem::{Problem, ProblemKind};
 use std::process::ExitStatus;
 use tokio::process::{Child, Command};

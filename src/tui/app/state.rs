@@ -347,7 +347,11 @@ impl App {
 
     /// Where things are in a window of this size.
     pub fn areas(&self, window: Rect) -> layout::Areas {
-        layout::areas(window, notices(self, window.width).len() as u16, self.model.jobs.keys().len())
+        layout::areas(
+            window,
+            notices(self.banner, &self.model.surroundings, window.width).len() as u16,
+            self.model.jobs.keys().len(),
+        )
     }
 
     /// Rows that a pane can show.

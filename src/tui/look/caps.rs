@@ -1,6 +1,6 @@
 //! What the terminal can do and the user wants: decided once, from configuration and environment.
 
-use crate::config::load::Environment;
+use crate::config::environment::Environment;
 use crate::config::{ColorChoice, Config};
 use std::time::Duration;
 

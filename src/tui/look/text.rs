@@ -143,6 +143,11 @@ pub fn put<'a>(frame: &mut Frame<'_>, area: Rect, line: u16, content: impl Into<
     }
 }
 
+/// Columns of a page of a wizard.
+pub fn page_columns(frame: &Frame<'_>) -> u16 {
+    78.min(frame.area().width.saturating_sub(2))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn only_where_nothing_names_a_server_a_configuration_is_missing() {
-        use crate::config::load::{Environment, Overrides, load};
+        use crate::config::environment::Environment;
+        use crate::config::load::{Overrides, load};
         let missing = |url: Option<&str>, variables: &[(&str, &str)]| {
             let mut all = vec![("HOME", "/nowhere"), ("XDG_CONFIG_HOME", "/nowhere/config")];
             all.extend(variables);

@@ -38,7 +38,7 @@ use ratatui::text::Line;
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let areas = app.areas(frame.area());
     header(app, frame, areas.header);
-    for (line, row) in notices(app, areas.notices.width).into_iter().enumerate() {
+    for (line, row) in notices(app.banner, &app.model.surroundings, areas.notices.width).into_iter().enumerate() {
         put(frame, areas.notices, line as u16, Line::styled(row.text, style(app.look, row.role)));
     }
     let one = |pane: Pane| !areas.narrow || app.focus == pane;

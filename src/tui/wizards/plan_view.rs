@@ -7,11 +7,11 @@ use crate::ops::plan::finding::{Finding, Level, checks_passed};
 use crate::ops::plan::{Plan, Risk};
 use crate::tui::app::state::App;
 use crate::tui::layers::dialogs_view::button;
+use crate::tui::look::text::page_columns;
 use crate::tui::look::text::{Row, frame_box, put, scrolled, wrap};
 use crate::tui::look::theme::Role;
 use crate::tui::look::words::advice;
 use crate::tui::wizards::wizard::Wizard;
-use crate::tui::wizards::wizard_view::columns;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -33,7 +33,7 @@ enum Fold {
 
 /// The page with its two buttons; `all` when the user wants to see everything.
 pub fn review(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, plan: &Plan, yes: bool, (scroll, all): (usize, bool)) {
-    let columns = columns(frame);
+    let columns = page_columns(frame);
     let room = usize::from(columns.saturating_sub(4));
     // Two lines of the frame, a gap and the buttons; above and below a line of what lies behind, and the footer.
     let height = usize::from(frame.area().height.saturating_sub(7));

@@ -6,7 +6,7 @@ use crate::domain::time;
 use crate::ops::plan::Plan;
 use crate::tui::app::state::App;
 use crate::tui::look::layout;
-use crate::tui::look::text::{Row, frame_box, put, scrolled, style, wrap};
+use crate::tui::look::text::{Row, frame_box, page_columns, put, scrolled, style, wrap};
 use crate::tui::look::theme::Role;
 use crate::tui::wizards::field::{Field, Shown};
 use crate::tui::wizards::plan_view;
@@ -34,12 +34,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, wizard: &Wizard) {
     }
 }
 
-pub(super) fn columns(frame: &Frame<'_>) -> u16 {
-    78.min(frame.area().width.saturating_sub(2))
-}
-
 fn page(app: &App, frame: &mut Frame<'_>, wizard: &Wizard, rows: &[Row], extra: u16) -> Rect {
-    let columns = columns(frame);
+    let columns = page_columns(frame);
     let wrapped = wrap(rows, usize::from(columns.saturating_sub(4)));
     let inner = frame_box(app.look, frame, columns, wrapped.len() as u16 + 2 + extra, &wizard.form.title());
     let text = Rect { height: inner.height.saturating_sub(extra), ..inner };

@@ -16,7 +16,7 @@ use crate::ops::request::settle::Way;
 use crate::ops::request::verb::Verb;
 use crate::ops::services::Services;
 use crate::ops::survey::locate::{NameUse, name_use};
-use crate::ops::verbs::guarded::command_lives;
+use crate::ops::verbs::guard::record::command_lives;
 use crate::ops::verbs::restore;
 use crate::ops::verbs::settle::way_back::safety_of;
 
