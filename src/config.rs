@@ -4,6 +4,9 @@
 //! instance named `default` at `QDRANT_URL` or `http://localhost:6333`. `QDRANT_HOST` and
 //! `QDRANT_PORT` are not read: Kubernetes injects them with other meanings.
 
+use crate::config::values::ColorChoice;
+use crate::config::values::Origin;
+
 pub mod credentials;
 pub mod environment;
 pub mod file;
@@ -11,53 +14,13 @@ pub mod load;
 pub mod paths;
 pub mod secret_source;
 pub mod show;
+pub mod values;
 pub mod warnings;
 
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::Instance;
 use credentials::Credentials;
 use std::path::PathBuf;
-
-/// Name of the instance that `--url`, `QDRANT_URL` or the built-in default describe.
-pub const UNNAMED: &str = "default";
-
-/// Where a value came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// A command line flag.
-    Flag,
-    /// An environment variable.
-    Environment,
-    /// The configuration file.
-    File,
-    /// Built in.
-    Default,
-}
-
-impl Origin {
-    /// The word in `config show`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Flag => "flag",
-            Self::Environment => "environment",
-            Self::File => "file",
-            Self::Default => "default",
-        }
-    }
-}
-
-/// When to use colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum ColorChoice {
-    /// When the output is a terminal and `NO_COLOR` is not set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
 
 /// An instance with the places of its secrets. They are fetched when it is first connected to.
 #[derive(Debug, Clone)]

@@ -8,14 +8,17 @@ use crate::config::credentials::Credentials;
 use crate::config::environment::Environment;
 use crate::config::load;
 use crate::config::secret_source::SecretSource;
-use crate::config::{Config, ConfiguredInstance, Origin};
+use crate::config::values::Origin;
+use crate::config::{Config, ConfiguredInstance};
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::{SafeUrl, Secret};
+use crate::sandbox::Sandbox;
+use crate::sandbox::options::SandboxOptions;
 use crate::sandbox::seed::{Fate, SeedCollection};
-use crate::sandbox::{Sandbox, SandboxOptions};
-use crate::tui::{self};
+use crate::tui;
+use crate::tui::messages::banner;
 use std::path::Path;
 
 /// Bytes per second and connection: fast enough to be pleasant, slow enough to be seen.
@@ -62,10 +65,10 @@ pub async fn run(global: &Global, environment: &Environment, printer: Printer) -
         Ok((config, _sandboxes, _home)) => {
             let (services, events) = compose::services(&config);
             let look = crate::tui::look::caps::Look::decide(&config, environment);
-            let ended = tui::run(services, events, look, tui::Banner::Demo, tui::Surroundings::here()).await;
+            let ended = tui::run(services, events, look, banner::Banner::Demo, tui::Surroundings::here()).await;
             crate::finish_tui(ended, printer)
         }
-        Err(problem) => crate::cli::commands::fail(printer, &problem),
+        Err(problem) => crate::cli::printer::fail(printer, &problem),
     }
 }
 

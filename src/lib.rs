@@ -1,21 +1,33 @@
 //! qsnap: a terminal UI, with a headless twin, for Qdrant snapshots.
 //!
-//! # Architecture
+//! # The house
 //!
-//! Layers as modules; a module uses those above it in this table, never those below, and `cli` and
-//! `tui` never each other. `tests/it/layers.rs` checks every `use crate::` edge.
+//! Each module may use what stands below it, and in `ops` each room what stands left of it. No file is part of a circle.
+//! `tests/it/layers.rs` checks every path, and that this drawing is true. The comment at the top of a module says what lives
+//! there and what to read first.
 //!
-//! | layer | modules | what |
-//! |---|---|---|
-//! | L0 | [`domain`] | plain values |
-//! | L1 | [`config`], [`qdrant`], [`jobs`] | configuration, the server, running work |
-//! | L2 | [`transfer`] | bytes from a source to a sink |
-//! | L3 | [`ops`] | plan → approve → execute → verify, one file a verb |
-//! | L4 | [`cli`], [`tui`], [`sandbox`] | front ends; an embedded server that shares no types with `qdrant` |
-//! | root | [`compose`], [`demo`], this file | puts everything together |
+//! ```text
+//!  main, lib, compose, demo                                 put everything together
+//! ┌──────────────────────────────────────────────────────────────────────────────────────────────┐
+//! │ tui: look messages keys panes wizards layers app terminal run                                 │ the terminal UI
+//! │ cli: guard                                                                                    │ the command line
+//! │ sandbox: config                                                                               │ an embedded server
+//! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
+//! │ ops: request report journal plan gates survey proof recovery verbs                            │ what a user can do
+//! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
+//! │ transfer: landing                                                                             │ bytes from here to there
+//! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
+//! │ archive: formats inspect                                                                      │ the snapshot format
+//! │ qdrant: http                                                                                  │ the server
+//! │ config:                                                                                       │ the configuration
+//! │ jobs:                                                                                         │ running work
+//! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
+//! │ domain:                                                                                       │ plain values
+//! └──────────────────────────────────────────────────────────────────────────────────────────────┘
+//! ```
 //!
-//! One engine serves both front ends: a [`ops::flow::Plan`] is computed by reading only and shown; only
-//! [`ops::flow::Plan::approve`] turns it, with consent, into something that can be started.
+//! One engine serves both front ends: a [`ops::plan::Plan`] is computed by reading only and shown; only
+//! [`ops::plan::Plan::approve`] turns it, with consent, into something that can be started.
 
 #![forbid(unsafe_code)]
 
@@ -54,7 +66,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             let problem = Problem::new(ProblemKind::Failed, format!("the runtime cannot start: {error}"), "");
-            return ExitCode::from(cli::commands::fail(printer, &problem).code());
+            return ExitCode::from(cli::printer::fail(printer, &problem).code());
         }
     };
     // The front end is the root future, on this thread: "am I the UI" is a comparison of thread ids.
@@ -80,7 +92,7 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
     }
     let config = match load::load(&cli.global.overrides(), &environment) {
         Ok(config) => config,
-        Err(problem) => return cli::commands::fail(printer, &problem),
+        Err(problem) => return cli::printer::fail(printer, &problem),
     };
     match cli.command {
         Some(Command::Config(ConfigCommand::Check)) => {
@@ -108,12 +120,12 @@ pub(crate) fn finish_tui(ended: Result<tui::Ended, Problem>, printer: Printer) -
     match ended {
         Ok(tui::Ended::Quit) => ExitStatus::Done,
         Ok(tui::Ended::Signal(signal)) => ExitStatus::Stopped(signal),
-        Err(problem) => cli::commands::fail(printer, &problem),
+        Err(problem) => cli::printer::fail(printer, &problem),
     }
 }
 
 /// Headless commands sample the job table; its events are read so that the channel never fills.
 #[expect(clippy::disallowed_methods, reason = "the composition root")]
-fn drain(mut events: tokio::sync::mpsc::Receiver<jobs::manager::JobEvent>) {
+fn drain(mut events: tokio::sync::mpsc::Receiver<jobs::row::JobEvent>) {
     tokio::spawn(async move { while events.recv().await.is_some() {} });
 }

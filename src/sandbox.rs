@@ -4,6 +4,8 @@
 //! answers of a real server and shares no types with the client: a mistake made there must not be
 //! repeated here. `tests/it/exchanges.rs` replays the recorded answers against it.
 
+use crate::sandbox::options::SandboxOptions;
+
 mod access;
 mod answer;
 mod archive;
@@ -16,6 +18,7 @@ mod filter;
 mod indexes;
 mod limiter;
 mod nodes;
+pub mod options;
 mod path;
 mod points;
 mod proxy;
@@ -35,57 +38,6 @@ use nodes::Nodes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use world::World;
-
-/// The version it claims, and behaves like.
-pub const VERSION: &str = "1.18.3";
-
-/// How to start a sandbox.
-#[derive(Debug, Clone)]
-pub struct SandboxOptions {
-    /// Address of the first node; further nodes take free ports beside it.
-    pub listen: SocketAddr,
-    /// Key with all rights.
-    pub api_key: Option<String>,
-    /// Key that may only read.
-    pub read_only_api_key: Option<String>,
-    /// Key with all rights to one collection and none beyond, and the name of that collection: a JWT with `rw` on it.
-    pub collection_key: Option<(String, String)>,
-    /// Nodes; 1 is a standalone server, unless it is a cluster of one.
-    pub nodes: usize,
-    /// A cluster, also of one node: only there shard keys can be made. Several nodes always are one.
-    pub cluster: bool,
-    /// Bytes per second and connection; `None` for no limit.
-    pub rate: Option<u64>,
-    /// Whether `recover` may fetch http(s) locations.
-    pub url_recovery: bool,
-    /// User and password that a proxy before the server asks for.
-    pub basic_auth: Option<(String, String)>,
-    /// A header, name and value, that a proxy before the server asks for.
-    pub required_header: Option<(String, String)>,
-    /// Strict mode of every new collection, under what the collection says itself; `None` for none.
-    pub strict_mode: Option<serde_json::Value>,
-    /// Faults from the start.
-    pub faults: Faults,
-}
-
-impl Default for SandboxOptions {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            api_key: None,
-            read_only_api_key: None,
-            collection_key: None,
-            nodes: 1,
-            cluster: false,
-            rate: None,
-            url_recovery: true,
-            basic_auth: None,
-            required_header: None,
-            strict_mode: None,
-            faults: Faults::default(),
-        }
-    }
-}
 
 /// A running sandbox; it stops, and removes its files, when dropped.
 pub struct Sandbox {

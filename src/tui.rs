@@ -17,14 +17,6 @@ pub mod wizards;
 #[path = "../tests/screens/screens.rs"]
 mod screens;
 
+pub use messages::banner::Banner;
 pub use messages::surroundings::Surroundings;
 pub use run::runtime::{Ended, run};
-
-/// What the header says besides the instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Banner {
-    /// Nothing.
-    None,
-    /// That this is the demo.
-    Demo,
-}

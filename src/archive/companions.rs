@@ -5,7 +5,8 @@
 
 use crate::archive::damage::Severity;
 use crate::archive::facts::{Fact, Facts};
-use crate::archive::formats::{DESTROYS, Format, Wrong, pointers, quantized, tables};
+use crate::archive::formats::wrong::{DESTROYS, Wrong};
+use crate::archive::formats::{Format, pointers, quantized, tables};
 use crate::archive::layout::{self, Purpose};
 use std::collections::BTreeMap;
 

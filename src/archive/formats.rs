@@ -1,6 +1,9 @@
 //! Files that a server reads while it loads a segment: how much of each a check reads, and what must be true of it.
 //! What is here was read in the sources of 1.16.3 and tried on it.
 
+use crate::archive::formats::wrong::Checked;
+use crate::archive::formats::wrong::Wrong;
+
 pub mod collection_config;
 pub mod documents;
 pub mod graph;
@@ -8,61 +11,14 @@ pub mod ids;
 pub mod payload_schema;
 pub mod pointers;
 pub mod quantized;
+mod reader;
 pub mod tables;
 pub mod wal;
+pub mod wrong;
 
 use crate::archive::damage::Severity;
 use crate::archive::facts::{Fact, Facts};
 use crate::archive::layout::{self, InShard, Place};
-
-/// Something wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// How bad.
-    pub severity: Severity,
-    /// What.
-    pub what: String,
-    /// What follows from it.
-    pub advice: &'static str,
-}
-
-/// A server cannot load the segment.
-pub const DESTROYS: &str = "a server fails to load the segment and has then already removed the live data";
-
-/// A server makes the file again from others.
-pub const MADE_AGAIN: &str = "Qdrant 1.16 restores this and makes the file again";
-
-/// A server finds other points than it should.
-pub const MISLEADS: &str = "a server fails to load the segment, or searches with this index find the wrong points";
-
-/// A server does not survive it, or waits for ever.
-pub const TAKES_DOWN: &str =
-    "a server takes memory or time without end when it loads this, or refuses what it has begun to restore";
-
-impl Wrong {
-    /// No server loads it.
-    pub fn damage(what: impl Into<String>) -> Self {
-        Self { severity: Severity::Damage, what: what.into(), advice: DESTROYS }
-    }
-
-    /// Loading it costs the server its memory or its time.
-    pub fn endless(what: impl Into<String>) -> Self {
-        Self { severity: Severity::Damage, what: what.into(), advice: TAKES_DOWN }
-    }
-
-    /// A server may take it, and the index gives wrong answers.
-    pub fn misleading(what: impl Into<String>) -> Self {
-        Self { severity: Severity::Damage, what: what.into(), advice: MISLEADS }
-    }
-
-    /// A server gets along without it.
-    pub fn mendable(what: impl Into<String>) -> Self {
-        Self { severity: Severity::Look, what: what.into(), advice: MADE_AGAIN }
-    }
-}
-
-/// What a check of one file gives.
-pub type Checked = Result<(), Wrong>;
 
 /// Largest document that is read: the centroids of product quantization take a megabyte for 768 dimensions.
 const DOCUMENT: u64 = 4 << 20;
@@ -300,26 +256,4 @@ pub fn reads(path: &str, offset: u64) -> bool {
         },
     };
     matches!(inside, "segment.json" | "version.info") || of(inside).is_some_and(|format| format.judges(offset))
-}
-
-/// The next bytes of a little-endian file.
-pub(in crate::archive) struct Reader<'a>(pub &'a [u8]);
-
-impl Reader<'_> {
-    /// The next `N` bytes.
-    pub fn bytes<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    /// The next number of four bytes.
-    pub fn u32(&mut self) -> Option<u32> {
-        self.bytes().map(u32::from_le_bytes)
-    }
-
-    /// The next number of eight bytes.
-    pub fn u64(&mut self) -> Option<u64> {
-        self.bytes().map(u64::from_le_bytes)
-    }
 }

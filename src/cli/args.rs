@@ -1,6 +1,6 @@
 //! The command line, as clap types. Nothing happens here.
 
-use crate::config::ColorChoice;
+use crate::config::values::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;

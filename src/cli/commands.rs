@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Command, Global, HistoryCommand, Output, SandboxArgs, Snapshots};
 use crate::cli::exit::ExitStatus;
-use crate::cli::printer::Printer;
+use crate::cli::printer::{Printer, fail};
 use crate::cli::requests::{requests, usage};
 use crate::cli::{guard, history, inspect, listing, operate};
 use crate::config::load::Overrides;
@@ -10,8 +10,9 @@ use crate::config::{Config, show, warnings};
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::services::Services;
+use crate::sandbox::Sandbox;
+use crate::sandbox::options::SandboxOptions;
 use crate::sandbox::seed::SeedCollection;
-use crate::sandbox::{Sandbox, SandboxOptions};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,12 +56,6 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, co
             None => fail(printer, &usage("this command needs no server")),
         },
     }
-}
-
-/// Prints a problem; gives its exit code.
-pub fn fail(printer: Printer, problem: &Problem) -> ExitStatus {
-    printer.problem(problem);
-    ExitStatus::of_problem(problem.kind)
 }
 
 /// `qsnap config path`

@@ -4,10 +4,10 @@
 mod command;
 
 use crate::cli::args::{Global, GuardArgs, Output};
-use crate::cli::commands::fail;
 use crate::cli::exit::ExitStatus;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;
+use crate::cli::printer::fail;
 use crate::cli::prompt;
 use crate::cli::requests::skipped;
 use crate::cli::signals::Signals;

@@ -1,9 +1,9 @@
 //! `qsnap history`: what was done, what is open, and a report of each operation.
 
 use crate::cli::args::Output;
-use crate::cli::commands::fail;
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
+use crate::cli::printer::fail;
 use crate::domain::time;
 use crate::ops::journal::incident;
 use crate::ops::journal::past::Past;

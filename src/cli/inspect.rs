@@ -33,7 +33,7 @@ pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, ar
     for text in std::iter::once(&args.point).chain(&args.diff) {
         let point = match point(services, text) {
             Ok(point) => point,
-            Err(problem) => return crate::cli::commands::fail(printer, &problem),
+            Err(problem) => return crate::cli::printer::fail(printer, &problem),
         };
         // A comparison of what both ends tell is worth little.
         let depth = if args.diff.is_some() { wanted.max(Depth::Headers) } else { wanted };
@@ -91,14 +91,14 @@ async fn one(
     let shared = services.clone();
     let work = move |job| async move { inspect::inspect(&shared, &request, &job).await };
     let handle = services.jobs.spawn(title, Vec::new(), work);
-    let signals = Signals::listen().map_err(|problem| crate::cli::commands::fail(printer, &problem))?;
+    let signals = Signals::listen().map_err(|problem| crate::cli::printer::fail(printer, &problem))?;
     match watch(services, global, printer, handle, signals).await {
         Watched { result: Ok(inspected), .. } => Ok(inspected),
         Watched { result: Err(problem), stopped: Some(signal) } => {
             printer.problem(&problem);
             Err(ExitStatus::Stopped(signal))
         }
-        Watched { result: Err(problem), stopped: None } => Err(crate::cli::commands::fail(printer, &problem)),
+        Watched { result: Err(problem), stopped: None } => Err(crate::cli::printer::fail(printer, &problem)),
     }
 }
 

@@ -1,14 +1,15 @@
 //! Running operations headless: plan, consent, job with progress, report.
 
 use crate::cli::args::{Global, Output};
-use crate::cli::commands::fail;
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
+use crate::cli::printer::fail;
 use crate::cli::prompt;
 use crate::cli::reporter::{Reporter, TICK};
 use crate::cli::signals::Signals;
 use crate::domain::problem::Problem;
-use crate::jobs::manager::{JobHandle, JobId};
+use crate::jobs::manager::JobHandle;
+use crate::jobs::row::JobId;
 use crate::ops::plan::Plan;
 use crate::ops::plan::consent::{Consent, Need};
 use crate::ops::report::Report;

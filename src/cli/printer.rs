@@ -1,6 +1,7 @@
 //! All writes to stdout and stderr go through here.
 
 use crate::cli::args::Output;
+use crate::cli::exit::ExitStatus;
 use crate::domain::problem::Problem;
 use crate::domain::text::is_hostile;
 use serde::Serialize;
@@ -80,6 +81,12 @@ impl Printer {
             }
         }
     }
+}
+
+/// Prints a problem; gives its exit code.
+pub fn fail(printer: Printer, problem: &Problem) -> ExitStatus {
+    printer.problem(problem);
+    ExitStatus::of_problem(problem.kind)
 }
 
 #[cfg(test)]

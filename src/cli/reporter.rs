@@ -3,7 +3,7 @@
 use crate::cli::args::{Global, Output};
 use crate::cli::printer::Printer;
 use crate::domain::time;
-use crate::jobs::manager::{JobRow, JobState};
+use crate::jobs::row::{JobRow, JobState};
 use crate::transfer::meter::{Meter, Reading};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
@@ -120,8 +120,8 @@ fn line(row: &JobRow, reading: &Reading) -> String {
 mod tests {
     use super::*;
     use crate::domain::size::Unit;
-    use crate::jobs::manager::{JobId, OnCancel};
     use crate::jobs::progress::Sample;
+    use crate::jobs::row::{JobId, OnCancel};
 
     #[test]
     fn a_line_says_what_is_known_and_nothing_else() {

@@ -1,6 +1,6 @@
 //! The configuration file as serde sees it, and the check that finds unknown keys with a good hint.
 
-use crate::config::ColorChoice;
+use crate::config::values::ColorChoice;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use indexmap::IndexMap;

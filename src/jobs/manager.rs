@@ -5,117 +5,23 @@
 //! ([`JobContext::commit`]) delays the first phase. A panic in a job is its failure, nobody else's.
 
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::jobs::context::JobContext;
 use crate::jobs::limits::{Limits, Resource};
-use crate::jobs::progress::{self, Progress, Sample};
+use crate::jobs::progress::{self, Progress};
+use crate::jobs::row::{JobEvent, JobId, JobOutput, JobRow, JobState, OnCancel, Outcome};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// A cleanup that takes longer is given up, and said so.
-const CLEANUP_DEADLINE: Duration = Duration::from_secs(20);
-
 /// Finished rows that are kept.
 const KEPT_ROWS: usize = 200;
-
-/// Identifies a job within the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(pub u64);
-
-/// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It did what it should; `good` is false when the result needs a look (a verdict that is no match).
-    Succeeded {
-        /// One line for the row.
-        headline: String,
-        /// Whether all is well.
-        good: bool,
-    },
-    /// It failed.
-    Failed(Problem),
-    /// It was canceled; `cleaned` is false when something stayed behind.
-    Canceled {
-        /// Whether every cleanup succeeded.
-        cleaned: bool,
-        /// What was kept on purpose, and how to go on with it.
-        kept: Option<String>,
-    },
-}
-
-/// Where a job stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum JobState {
-    /// Waiting, and for what.
-    Queued(String),
-    /// Working.
-    Running,
-    /// Canceled, cleaning up.
-    Canceling,
-    /// Over.
-    Finished(Outcome),
-}
-
-/// One job as a row.
-#[derive(Debug, Clone)]
-pub struct JobRow {
-    /// Which.
-    pub id: JobId,
-    /// What it does, in words.
-    pub title: String,
-    /// Where it stands.
-    pub state: JobState,
-    /// How far it is.
-    pub sample: Sample,
-    /// Since it was started, or how long it took.
-    pub elapsed: Duration,
-    /// Its name in the journal, once it is written down there.
-    pub record: Option<String>,
-    /// What a cancel would do now.
-    pub on_cancel: OnCancel,
-}
-
-/// What a cancel of a job would do now.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OnCancel {
-    /// It would have to wait: what the server does cannot be stopped.
-    pub waits: bool,
-    /// It would cancel the parts, each of which is a job of its own.
-    pub conducts: bool,
-    /// What would be removed.
-    pub removes: Vec<String>,
-    /// What would be kept on purpose, and what was not touched.
-    pub keeps: Option<String>,
-}
-
-impl JobRow {
-    /// Whether it is over.
-    pub fn is_finished(&self) -> bool {
-        matches!(self.state, JobState::Finished(_))
-    }
-}
-
-/// Something changed that must not be missed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobEvent {
-    /// A job entered another state.
-    Changed(JobId),
-    /// A job is over.
-    Finished(JobId),
-}
-
-/// What the result of a job says in its row.
-pub trait JobOutput: Send + 'static {
-    /// One line, and whether all is well.
-    fn headline(&self) -> (String, bool);
-}
 
 struct Entry {
     title: String,
@@ -151,202 +57,6 @@ impl<T> JobHandle<T> {
     /// The result; a canceled job is a problem of kind `Canceled`.
     pub async fn wait(self) -> Result<T, Problem> {
         self.result.await.unwrap_or_else(|_| Err(Problem::new(ProblemKind::Failed, "the job ended without a result", "")))
-    }
-}
-
-struct Cleanup {
-    id: u64,
-    label: String,
-    work: BoxFuture<'static, Result<(), Problem>>,
-}
-
-/// What a job's work is given.
-#[derive(Clone)]
-pub struct JobContext {
-    /// Which job.
-    pub id: JobId,
-    /// Where progress is counted.
-    pub progress: Progress,
-    cleanups: Arc<Mutex<Vec<Cleanup>>>,
-    gate: Arc<Mutex<Gate>>,
-    committed: Arc<Notify>,
-    next_cleanup: Arc<AtomicU64>,
-    resumable: Arc<Mutex<Option<String>>>,
-    record: Arc<OnceLock<String>>,
-    cancel: CancellationToken,
-    held: Arc<Mutex<Vec<Box<dyn Any + Send>>>>,
-}
-
-/// Whether cancel or the work was first: one lock decides, so that a cancel never tears a section apart.
-#[derive(Debug, Default)]
-struct Gate {
-    /// Sections that must not be interrupted.
-    committing: u32,
-    /// The job passed the point of no return: it runs to its end.
-    sealed: bool,
-    /// It is sealed because it cancels its parts itself, and waits for them.
-    conducts: bool,
-    /// A cancel took hold: nothing may be committed any more.
-    closed: bool,
-}
-
-/// Names a registered cleanup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CleanupId(u64);
-
-impl JobContext {
-    fn new(id: JobId, cancel: CancellationToken) -> Self {
-        Self {
-            id,
-            progress: Progress::default(),
-            cleanups: Arc::default(),
-            gate: Arc::default(),
-            committed: Arc::default(),
-            next_cleanup: Arc::default(),
-            resumable: Arc::default(),
-            record: Arc::default(),
-            held: Arc::default(),
-            cancel,
-        }
-    }
-
-    /// Seals a job whose parts are jobs of their own: a cancel does not end it, but is told by [`JobContext::canceled`], so
-    /// that it can cancel them and wait until each is over.
-    pub fn conduct(&self) -> bool {
-        let mut gate = self.gate();
-        gate.sealed |= !gate.closed;
-        gate.conducts = gate.sealed;
-        gate.sealed
-    }
-
-    /// Returns once somebody wants it canceled.
-    pub async fn canceled(&self) {
-        self.cancel.cancelled().await;
-    }
-
-    /// Says what its record in the journal is called, so that its report can be found however it ends.
-    pub fn recorded_as(&self, record: String) {
-        let _ = self.record.set(record);
-    }
-
-    /// Registers what must be undone when the job fails or is canceled. `label` names the thing that
-    /// stays behind when the cleanup fails.
-    pub fn on_failure(&self, label: String, work: impl Future<Output = Result<(), Problem>> + Send + 'static) -> CleanupId {
-        let id = self.next_cleanup.fetch_add(1, Ordering::Relaxed);
-        self.list().push(Cleanup { id, label, work: Box::pin(work) });
-        CleanupId(id)
-    }
-
-    /// Keeps something until the cleanups are over, and drops it then.
-    pub fn hold(&self, thing: Box<dyn Any + Send>) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(thing);
-    }
-
-    fn release(&self) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Takes a cleanup back: its thing is gone, or is wanted now.
-    pub fn keep(&self, id: CleanupId) {
-        self.list().retain(|cleanup| cleanup.id != id.0);
-    }
-
-    /// Says what a cancel keeps and leaves untouched, in words for whoever cancels. `None` when it keeps nothing.
-    pub fn resumable(&self, words: Option<String>) {
-        *self.resumable.lock().unwrap_or_else(PoisonError::into_inner) = words;
-    }
-
-    /// What a cancel would do now.
-    fn on_cancel(&self) -> OnCancel {
-        let (waits, conducts) = {
-            let gate = self.gate();
-            (gate.sealed || gate.committing > 0, gate.conducts)
-        };
-        let removes = self.list().iter().rev().map(|cleanup| cleanup.label.clone()).collect();
-        OnCancel { waits, conducts, removes, keeps: self.kept() }
-    }
-
-    fn kept(&self) -> Option<String> {
-        self.resumable.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Runs a section that cancel must not interrupt.
-    pub async fn commit<T>(&self, section: impl Future<Output = T>) -> T {
-        struct Guard<'a>(&'a JobContext);
-        impl Drop for Guard<'_> {
-            fn drop(&mut self) {
-                self.0.gate().committing -= 1;
-                self.0.committed.notify_waiters();
-            }
-        }
-        let closed = {
-            let mut gate = self.gate();
-            gate.committing += u32::from(!gate.closed);
-            gate.closed
-        };
-        if closed {
-            // The cancel was first; the task is about to be dropped at this very await.
-            std::future::pending::<()>().await;
-        }
-        let _guard = Guard(self);
-        section.await
-    }
-
-    /// From here on the job cannot be canceled: what it began on a server goes on without it, and only
-    /// staying tells how it ends. Says whether it could be sealed; `false` when a cancel was first.
-    pub fn seal(&self) -> bool {
-        let mut gate = self.gate();
-        gate.sealed |= !gate.closed;
-        gate.sealed
-    }
-
-    /// Takes a seal back: what was begun on the server turned out not to have begun.
-    pub fn unseal(&self) {
-        self.gate().sealed = false;
-        self.committed.notify_waiters();
-    }
-
-    /// Closes the gate for a cancel, if nothing is being committed.
-    fn close(&self) -> bool {
-        let mut gate = self.gate();
-        gate.closed |= gate.committing == 0 && !gate.sealed;
-        gate.closed
-    }
-
-    fn gate(&self) -> MutexGuard<'_, Gate> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn list(&self) -> MutexGuard<'_, Vec<Cleanup>> {
-        self.cleanups.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Resolves once a cancel has taken hold; never for a sealed job.
-    async fn closed(&self) {
-        loop {
-            let waiting = self.committed.notified();
-            tokio::pin!(waiting);
-            waiting.as_mut().enable();
-            if self.close() {
-                return;
-            }
-            waiting.await;
-        }
-    }
-
-    /// Runs all cleanups, newest first; returns the labels of what stayed behind.
-    async fn clean_up(&self, skip: &CancellationToken) -> Vec<String> {
-        let mut left = Vec::new();
-        loop {
-            let Some(cleanup) = self.list().pop() else { return left };
-            let done = tokio::select! {
-                done = tokio::time::timeout(CLEANUP_DEADLINE, cleanup.work) => matches!(done, Ok(Ok(()))),
-                () = skip.cancelled() => false,
-            };
-            if !done {
-                left.push(cleanup.label);
-            }
-        }
     }
 }
 
@@ -493,7 +203,7 @@ impl JobManager {
 
     /// Says that a cancel was heard while it has to wait.
     fn note_cancel(&self, context: &JobContext) {
-        if !context.close() && !context.gate().conducts {
+        if !context.close() && !context.gate().conducts() {
             context.progress.note("cancel was heard; too late to stop what the server does, waiting for the result");
         }
     }

@@ -2,7 +2,8 @@
 //! done. The engine knows no verb: a plan does its own work.
 
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::jobs::manager::{JobContext, JobHandle};
+use crate::jobs::context::JobContext;
+use crate::jobs::manager::JobHandle;
 use crate::ops::plan::consent::Approved;
 use crate::ops::plan::{Recording, Risk};
 use crate::ops::report::Report;

@@ -5,8 +5,6 @@ pub mod server;
 pub(in crate::ops) mod shard_keys;
 pub mod vouched;
 
-pub use server::Right;
-
 use crate::archive::contents::ShardKey;
 use crate::domain::collection::CollectionInfo;
 use crate::domain::ids::{CollectionName, ShardId};

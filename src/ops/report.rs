@@ -7,7 +7,7 @@ pub mod verdict;
 
 use crate::domain::problem::Problem;
 use crate::domain::size::{self, exact};
-use crate::jobs::manager::JobOutput;
+use crate::jobs::row::JobOutput;
 use crate::ops::report::comparison::Comparison;
 use crate::ops::report::offer::Offer;
 use crate::ops::report::verdict::Verdict;

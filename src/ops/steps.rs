@@ -3,7 +3,7 @@
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::Clock;
-use crate::jobs::manager::JobContext;
+use crate::jobs::context::JobContext;
 use crate::jobs::progress;
 use crate::ops::journal::claim::{Claim, Holder};
 use crate::ops::journal::event::Part;

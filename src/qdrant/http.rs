@@ -24,12 +24,14 @@ use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::refusal::Asker;
 use crate::qdrant::{client, ranges, wire};
 use async_trait::async_trait;
-use exchange::MAX_ERROR;
 use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Body, Client, Method};
 use serde_json::{Value, json};
 use std::time::Duration;
+
+/// Largest error body that is read.
+const MAX_ERROR: usize = 64 << 10;
 
 /// How long sent bytes may wait for their acknowledgement before a transfer's connection counts as dead. A server
 /// that is busy with its disk may close its window for a while: that is no fault before `stall` says so.

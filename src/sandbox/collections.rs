@@ -2,12 +2,12 @@
 
 use crate::sandbox::body::body_of;
 
-use crate::sandbox::VERSION;
 use crate::sandbox::access::Reach;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
 use crate::sandbox::config::{self, Change};
 use crate::sandbox::indexes;
 use crate::sandbox::limiter::Buckets;
+use crate::sandbox::options::VERSION;
 use crate::sandbox::world::Node;
 use axum::Extension;
 use axum::body::Bytes;

@@ -5,7 +5,7 @@ mod section;
 mod vectors;
 
 use crate::sandbox::answer::Refusal;
-use section::{HNSW, OPTIMIZERS, Reader, STRICT, WAL, overlay, wrong_type};
+use section::{HNSW, OPTIMIZERS, Reader, STRICT, WAL, metadata, overlay};
 use serde_json::{Map, Value, json};
 
 pub use change::Change;
@@ -75,14 +75,6 @@ pub fn with_server_default(mut config: Value, strict: Option<&Value>) -> Value {
         config["strict_mode_config"] = Value::Object(whole);
     }
     config
-}
-
-fn metadata(body: &Value) -> Result<Option<Map<String, Value>>, Refusal> {
-    match &body["metadata"] {
-        Value::Null => Ok(None),
-        Value::Object(map) => Ok(Some(map.clone())),
-        other => Err(wrong_type(other, "a map")),
-    }
 }
 
 fn default_hnsw() -> Value {

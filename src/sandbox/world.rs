@@ -1,8 +1,8 @@
 //! The state behind all nodes: collections of real points, aliases, and each node's files.
 
-use crate::sandbox::SandboxOptions;
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::limiter::{Buckets, Side};
+use crate::sandbox::options::SandboxOptions;
 use crate::sandbox::seen_size::SeenSize;
 use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;

@@ -1,25 +1,25 @@
 //! A file that becomes visible only when it is whole: `.part`, hash as it grows, fsync, rename.
 //!
-//! Three threads: one writes what arrives, wherever in the file it belongs; one hashes the file from its
-//! beginning, from the chunks as they pass or from the disk where they came out of order; one syncs every
-//! few seconds and then saves which ranges are there. A full disk stops the first one until there is room.
+//! Here is the door: a [`Landing`] is opened, takes chunks through an [`Intake`], and is finished. Behind it three threads work,
+//! which share one state (`shared`): one writes (`writer`), one hashes, one syncs and saves which ranges are there (`saver`).
+
+mod saver;
+mod shared;
+mod writer;
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress::Progress;
-use crate::transfer::disk::{self, disk_problem};
-use crate::transfer::hashing::{self, Digest};
+use crate::transfer::disk::disk_problem;
+use crate::transfer::landing::shared::{Medium, Shared, Watched};
+use crate::transfer::landing::writer::run;
 use crate::transfer::part::{self, Unfinished, part_path};
 use crate::transfer::publish::{Held, Ready};
 use crate::transfer::source::Expected;
 use crate::transfer::spans::Spans;
 use bytes::Bytes;
-use std::fs::File;
-use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -28,150 +28,10 @@ use tokio_util::task::TaskTracker;
 /// Chunks that may wait for the disk. A chunk is at most some 400 kB.
 const QUEUE: usize = 12;
 
-/// Chunks that may wait for the hash; those that find no room are read back from the disk.
-const HASH_QUEUE: usize = 12;
-
-/// When the state is saved first; then after twice as long each time.
-const FIRST_CHECKPOINT: Duration = Duration::from_millis(200);
-
-/// How often the state is saved at last.
-const CHECKPOINT: Duration = Duration::from_secs(2);
-
-/// Bytes that are flushed while the next ones arrive, so that the last sync has little left to do.
-const FLUSH: u64 = 64 << 20;
-
-/// How often it is looked whether something has to be flushed or saved.
-const FLUSH_LOOK: Duration = Duration::from_millis(50);
-
 /// Bytes that are worth keeping when the server gives no ranges; fewer are fetched again at once.
 pub const PRECIOUS: u64 = 1 << 20;
 
-/// How often a full disk is tried again.
-const FULL_RETRY: Duration = Duration::from_millis(500);
-
-/// How long a full disk is waited for.
-const FULL_PATIENCE: Duration = Duration::from_secs(30 * 60);
-
-/// What was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Bytes.
-    pub size: u64,
-    /// sha256 in hex.
-    pub sha256: String,
-    /// Whether the file ends as a tar does, in two blocks of zeros.
-    pub ends_as_tar: bool,
-}
-
-/// What the threads need of a file; tests put a disk of their own in its place.
-pub(in crate::transfer) trait Medium: Send + Sync + 'static {
-    fn reserve(&self, size: u64) -> std::io::Result<()>;
-    fn write_all_at(&self, bytes: &[u8], at: u64) -> std::io::Result<()>;
-    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<()>;
-    fn sync(&self) -> std::io::Result<()>;
-    /// Whether `path` still means it.
-    fn is(&self, path: &Path) -> bool;
-}
-
-impl Medium for File {
-    fn reserve(&self, size: u64) -> std::io::Result<()> {
-        disk::reserve(self, size)
-    }
-
-    fn write_all_at(&self, bytes: &[u8], at: u64) -> std::io::Result<()> {
-        FileExt::write_all_at(self, bytes, at)
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<()> {
-        FileExt::read_exact_at(self, buffer, at)
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        self.sync_data()
-    }
-
-    fn is(&self, path: &Path) -> bool {
-        part::is_named(self, path)
-    }
-}
-
-struct Shared<M> {
-    file: M,
-    target: PathBuf,
-    source: String,
-    expected: Expected,
-    spans: Mutex<Spans>,
-    hashed: AtomicU64,
-    /// All has arrived: hash to the end and sync. Otherwise the end of the queue means that it was broken off.
-    whole: AtomicBool,
-    paused: AtomicBool,
-    /// A sync failed. The kernel says so once and then forgets; what it dropped is not known, so that nothing
-    /// written since the last good sync may be counted as there.
-    unsynced: AtomicBool,
-    progress: Progress,
-}
-
-impl<M: Medium> Shared<M> {
-    fn spans(&self) -> MutexGuard<'_, Spans> {
-        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_named(&self) -> bool {
-        self.file.is(&part_path(&self.target))
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        if self.unsynced.load(Ordering::Acquire) {
-            return Err(std::io::Error::other("an earlier sync failed"));
-        }
-        self.file.sync().inspect_err(|_| self.unsynced.store(true, Ordering::Release))
-    }
-
-    /// Syncs, then saves what was there before the sync. A save that fails costs what a crash would have to
-    /// fetch again, nothing else.
-    fn checkpoint(&self) -> std::io::Result<()> {
-        let spans = self.spans().clone();
-        self.sync()?;
-        // Without ranges nothing of it can be used again; that it is ours is told all the same.
-        let spans = if self.expected.ranged { spans } else { Spans::default() };
-        let unfinished = Unfinished { source: self.source.clone(), expected: self.expected.clone(), spans };
-        // Beside a file of somebody else our state would be a lie.
-        if self.is_named() {
-            let _ = part::save(&self.target, &unfinished);
-        }
-        Ok(())
-    }
-}
-
-trait Watched: Send + Sync {
-    fn spans(&self) -> Spans;
-    fn hashed(&self) -> u64;
-    fn paused(&self) -> bool;
-    fn whole(&self, whole: bool);
-    fn is_named(&self) -> bool;
-}
-
-impl<M: Medium> Watched for Shared<M> {
-    fn spans(&self) -> Spans {
-        Self::spans(self).clone()
-    }
-
-    fn hashed(&self) -> u64 {
-        self.hashed.load(Ordering::Relaxed)
-    }
-
-    fn paused(&self) -> bool {
-        self.paused.load(Ordering::Acquire)
-    }
-
-    fn whole(&self, whole: bool) {
-        self.whole.store(whole, Ordering::Release);
-    }
-
-    fn is_named(&self) -> bool {
-        Shared::is_named(self)
-    }
-}
+pub use shared::Written;
 
 /// Where a landing belongs, and who waits for its threads.
 pub struct Site<'a> {
@@ -326,134 +186,14 @@ impl Drop for Waits {
     }
 }
 
-fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64, Bytes)>) -> std::io::Result<Written> {
-    // Whoever resumes after a crash before the first checkpoint should at least find the name of the file.
-    let begun = until_room(shared, &chunks, || shared.file.reserve(shared.expected.size)).and_then(|()| shared.checkpoint());
-    std::thread::scope(|threads| {
-        let (passing, to_hash) = sync_channel::<(u64, Bytes)>(HASH_QUEUE);
-        let (stop_saving, saving_stops) = channel::<()>();
-        let broken_off = || !shared.whole.load(Ordering::Acquire);
-        let closing = Arc::new(AtomicBool::new(false));
-        let closed = closing.clone();
-        let digest = threads.spawn(move || {
-            let read = |buffer: &mut [u8], at: u64| shared.file.read_exact_at(buffer, at);
-            let end_of_run = |at| shared.spans().run_end(at);
-            let gave_up = || closed.load(Ordering::Acquire) && broken_off();
-            hashing::follow(&to_hash, read, end_of_run, &shared.hashed, gave_up)
-        });
-        let saver = threads.spawn(move || keep_saving(shared, &saving_stops));
-        let written = begun.and_then(|()| {
-            while let Some((at, chunk)) = chunks.blocking_recv() {
-                // What the disk dropped once has to be fetched again: nothing is won by going on.
-                if shared.unsynced.load(Ordering::Acquire) {
-                    return Err(std::io::Error::other("an earlier sync failed"));
-                }
-                until_room(shared, &chunks, || shared.file.write_all_at(&chunk, at))?;
-                let end = at + chunk.len() as u64;
-                // Before it is known as written: the hash takes it from here rather than from the disk.
-                let _ = passing.try_send((at, chunk));
-                shared.spans().insert(at, end);
-            }
-            Ok(())
-        });
-        // Nobody may wait for a queue that nobody empties.
-        chunks.close();
-        closing.store(true, Ordering::Release);
-        drop((passing, stop_saving));
-        let saved = saver.join().unwrap_or_else(|_| Err(std::io::Error::other("saving crashed")));
-        // Why a sync failed says more than that it did.
-        let written = saved.and(written);
-        if written.is_err() || broken_off() {
-            shared.whole.store(false, Ordering::Release);
-            let _ = digest.join();
-            leave(shared);
-            return written.and(Err(std::io::Error::from(ErrorKind::Interrupted)));
-        }
-        let synced = shared.sync();
-        let digest = digest.join().map_err(|_| std::io::Error::other("hashing crashed"))??;
-        if broken_off() {
-            leave(shared);
-            return Err(std::io::Error::from(ErrorKind::Interrupted));
-        }
-        synced?;
-        describe(shared, digest)
-    })
-}
-
-/// Flushes and saves until `stops` closes; the first sync that fails is the result.
-fn keep_saving<M: Medium>(shared: &Shared<M>, stops: &Receiver<()>) -> std::io::Result<()> {
-    let (mut looks, mut flushed, mut due) = (0, shared.spans().total(), FIRST_CHECKPOINT);
-    while stops.recv_timeout(FLUSH_LOOK) == Err(RecvTimeoutError::Timeout) {
-        looks += 1;
-        let written = shared.spans().total();
-        if FLUSH_LOOK * looks >= due {
-            shared.checkpoint()?;
-            (looks, flushed, due) = (0, written, (due * 2).min(CHECKPOINT));
-        } else if written - flushed >= FLUSH {
-            shared.sync()?;
-            flushed = written;
-        }
-    }
-    Ok(())
-}
-
-fn describe<M: Medium>(shared: &Shared<M>, digest: Digest) -> std::io::Result<Written> {
-    let size = shared.spans().total();
-    let mut end = [1; 1024];
-    if size >= 1024 {
-        shared.file.read_exact_at(&mut end, size - 1024)?;
-    }
-    let ends_as_tar = size.is_multiple_of(512) && end.iter().all(|byte| *byte == 0);
-    Ok(Written { size: digest.size.max(size), sha256: digest.sha256, ends_as_tar })
-}
-
-/// A file that was broken off stays where it can be resumed, and goes where it cannot.
-fn leave<M: Medium>(shared: &Shared<M>) {
-    if shared.expected.ranged && !shared.spans().is_empty() {
-        let _ = shared.checkpoint();
-    } else {
-        if shared.is_named() {
-            let _ = part::remove(&shared.target);
-        }
-    }
-}
-
-/// Repeats `work` while the disk is full, until there is room, nobody waits any more, or patience ends.
-fn until_room<M: Medium>(
-    shared: &Shared<M>,
-    chunks: &mpsc::Receiver<(u64, Bytes)>,
-    work: impl Fn() -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    let mut waited = Duration::ZERO;
-    loop {
-        let result = work();
-        let full = result.as_ref().is_err_and(disk::is_full);
-        // A queue that is closed while all has arrived still waits for its last chunks to be written.
-        let abandoned = chunks.is_closed() && !shared.whole.load(Ordering::Acquire);
-        if !full || waited >= FULL_PATIENCE || abandoned {
-            if shared.paused.load(Ordering::Relaxed) {
-                shared.progress.note("");
-                shared.paused.store(false, Ordering::Release);
-            }
-            return result;
-        }
-        // At each try: a retry of some stream may have said something else meanwhile.
-        let missing = shared.expected.size.saturating_sub(shared.spans().total());
-        let missing = crate::domain::size::bytes(missing);
-        shared.progress.note(&format!("the disk is full: make room for {missing}, it goes on by itself"));
-        // After the note: whoever sees the pause sees why.
-        shared.paused.store(true, Ordering::Release);
-        std::thread::sleep(FULL_RETRY);
-        waited += FULL_RETRY;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::hex::hex;
     use crate::transfer::part::unfinished;
     use sha2::Digest as _;
+    use std::io::ErrorKind;
+    use std::sync::atomic::Ordering;
 
     struct Place {
         dir: tempfile::TempDir,

@@ -191,10 +191,10 @@ async fn shards_and_storage(node: &dyn QdrantApi, name: &CollectionName) {
 #[tokio::test(flavor = "multi_thread")]
 async fn rights_are_told_apart() {
     use qsnap::domain::instance::Protection;
-    let options = qsnap::sandbox::SandboxOptions {
+    let options = qsnap::sandbox::options::SandboxOptions {
         api_key: Some("k".into()),
         read_only_api_key: Some("r".into()),
-        ..qsnap::sandbox::SandboxOptions::default()
+        ..qsnap::sandbox::options::SandboxOptions::default()
     };
     let server = Server::with(options, vec![qsnap::sandbox::seed::SeedCollection::new("alpha", 5)]).await;
     let of = |name, key| crate::support::instance(name, &server.urls(), key, Protection::Open);

@@ -2,7 +2,7 @@
 //! wording. The recorded file is `tests/fixtures/exchanges-1.18.3.ndjson`.
 
 use crate::support::Server;
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use reqwest::header::HeaderMap;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

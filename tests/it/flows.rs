@@ -16,7 +16,7 @@ use qsnap::ops::request::route::Route;
 use qsnap::ops::request::snapshots::CreateRequest;
 use qsnap::ops::request::snapshots::DeleteRequest;
 use qsnap::ops::request::snapshots::DownloadRequest;
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use qsnap::sandbox::seed::SeedCollection;
 use serde_json::json;
 
@@ -289,7 +289,7 @@ async fn a_stumble_at_the_end_of_an_upload_costs_nothing() {
         let plan = world.plan(copy("a/x", "b/x", Route::Stream)).await.unwrap();
         let handle = qsnap::ops::engine::start(&world.services, plan.approve(&Consent::Yes).unwrap());
         let id = handle.id;
-        let row = move |rows: Vec<qsnap::jobs::manager::JobRow>| rows.into_iter().find(|row| row.id == id).unwrap().sample;
+        let row = move |rows: Vec<qsnap::jobs::row::JobRow>| rows.into_iter().find(|row| row.id == id).unwrap().sample;
         let streams = async || {
             let sample = row(world.services.jobs.rows());
             sample.phase == "streaming" && sample.moved > 0

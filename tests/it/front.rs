@@ -3,7 +3,7 @@
 use crate::support::{Cli, Server, World, wait_until};
 use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::problem::ProblemKind;
-use qsnap::jobs::manager::{JobState, Outcome};
+use qsnap::jobs::row::{JobState, Outcome};
 use qsnap::ops::engine;
 use qsnap::ops::plan::Plan;
 use qsnap::ops::plan::consent::{Consent, Need};

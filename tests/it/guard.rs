@@ -1,7 +1,7 @@
 //! `qsnap guard`, on a sandbox and on a real server.
 
 use crate::support::{Cli, QSNAP, RealQdrant, Server, wait_until};
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use qsnap::ops::request::Request;
 use qsnap::ops::request::recovery_point::RecoveryPoint;
 use qsnap::ops::request::restore::{Mode, RestoreRequest};
 use qsnap::ops::request::route::Route;
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
 
 async fn alone(real: bool) -> Option<Server> {

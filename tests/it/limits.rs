@@ -1,7 +1,7 @@
 //! Strict mode with every limit: slower, but right. No refusal of a server is a difference.
 
 use crate::support::{Cli, RealQdrant, Server};
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
 
 /// Reads a minute that the servers allow. With 5, as strict as it gets, this takes half an hour: `QSNAP_TEST_READ_RATE=5`.

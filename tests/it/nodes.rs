@@ -2,7 +2,8 @@
 
 use crate::pair::request_to;
 use crate::support::{real_binary, wait_until};
-use qsnap::sandbox::{Sandbox, SandboxOptions};
+use qsnap::sandbox::Sandbox;
+use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

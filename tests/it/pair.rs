@@ -1,7 +1,7 @@
 //! A sandbox and, where there is one, a real server: asked the same, they answer the same.
 
 use crate::support::{RealQdrant, Server};
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
 
 /// One answer.

@@ -4,8 +4,9 @@ use crate::gate::{Gate, Verdict, answer, header};
 use crate::support::{Cli, Ran, RealQdrant, Server, say};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use qsnap::sandbox::Sandbox;
+use qsnap::sandbox::options::SandboxOptions;
 use qsnap::sandbox::seed::SeedCollection;
-use qsnap::sandbox::{Sandbox, SandboxOptions};
 use serde_json::json;
 
 fn seeded() -> Vec<SeedCollection> {

@@ -2,7 +2,7 @@
 
 use crate::pair::{Pair, request};
 use crate::support::Server;
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use qsnap::sandbox::seed::SeedCollection;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};

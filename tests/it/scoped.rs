@@ -2,7 +2,7 @@
 
 use crate::pair::{Pair, request};
 use crate::support::Cli;
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

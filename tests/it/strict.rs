@@ -1,7 +1,7 @@
 //! Strict mode: what is refused, and what the limits cost, in the sandbox as in a real server.
 
 use crate::pair::Pair;
-use qsnap::sandbox::SandboxOptions;
+use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
 
 const POINTS: &str = "/collections/c/points";

@@ -2,7 +2,8 @@
 
 use qsnap::config::credentials::Credentials;
 use qsnap::config::secret_source::SecretSource;
-use qsnap::config::{ColorChoice, Config, ConfiguredInstance, Origin};
+use qsnap::config::values::{ColorChoice, Origin};
+use qsnap::config::{Config, ConfiguredInstance};
 use qsnap::domain::ids::InstanceName;
 use qsnap::domain::instance::{Instance, Protection};
 use qsnap::domain::problem::Problem;
@@ -13,8 +14,9 @@ use qsnap::ops::report::Report;
 use qsnap::ops::request::Request;
 use qsnap::ops::services::Services;
 use qsnap::ops::{engine, verbs};
+use qsnap::sandbox::Sandbox;
+use qsnap::sandbox::options::SandboxOptions;
 use qsnap::sandbox::seed::SeedCollection;
-use qsnap::sandbox::{Sandbox, SandboxOptions};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use super::fixture::*;
 use super::{assert_named, interrupted, sizes};
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::jobs::manager::{JobId, JobRow, JobState, OnCancel, Outcome};
+use crate::jobs::row::{JobId, JobRow, JobState, OnCancel, Outcome};
 use crate::ops::request::Request;
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::restore::{Mode, RestoreRequest};

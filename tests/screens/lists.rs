@@ -4,7 +4,7 @@ use super::fixture::*;
 use super::{assert_named, sizes};
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::jobs::manager::{JobId, JobState};
+use crate::jobs::row::{JobId, JobState};
 use crate::ops::request::Request;
 use crate::ops::request::snapshots::DownloadRequest;
 use crate::tui::messages::effect::Effect;

@@ -2,7 +2,7 @@
 //! an error, a field more is none.
 
 use crate::archive::facts::{Fact, Facts};
-use crate::archive::formats::{Checked, Wrong};
+use crate::archive::formats::wrong::{Checked, Wrong};
 use crate::domain::text::one_line;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -1,6 +1,7 @@
 //! The graph of a vector index: `graph.bin` and the file of its links.
 
-use crate::archive::formats::{Checked, Reader, Wrong};
+use crate::archive::formats::reader::Reader;
+use crate::archive::formats::wrong::{Checked, Wrong};
 
 /// Checks a `graph.bin`.
 ///

@@ -1,7 +1,8 @@
 //! Which point is where: `id_tracker.mappings` and `mutable_id_tracker.mappings`. A number out of place makes a server
 //! panic, or take memory for as many points as it names.
 
-use crate::archive::formats::{Checked, Reader, Wrong};
+use crate::archive::formats::reader::Reader;
+use crate::archive::formats::wrong::{Checked, Wrong};
 
 /// Bytes of an entry whose id is a number, and of one whose id is a UUID.
 const NUMBER: u64 = 13;

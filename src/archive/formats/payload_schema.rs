@@ -2,7 +2,7 @@
 //! segment. Parsed as strictly as a server does it.
 
 use crate::archive::formats::documents::parse;
-use crate::archive::formats::{Checked, Wrong};
+use crate::archive::formats::wrong::{Checked, Wrong};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 //! indexes, sparse vectors) panics where a pointer leads out of the pages.
 
 use crate::archive::facts::{Fact, Facts};
-use crate::archive::formats::{Checked, Reader, Wrong};
+use crate::archive::formats::reader::Reader;
+use crate::archive::formats::wrong::{Checked, Wrong};
 
 /// Bytes before the first pointer: how many pointers there are.
 pub const HEADER: u64 = 4;

@@ -2,7 +2,7 @@
 
 use crate::archive::facts::{Fact, Facts};
 use crate::archive::formats::documents::parse;
-use crate::archive::formats::{Checked, Wrong};
+use crate::archive::formats::wrong::{Checked, Wrong};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

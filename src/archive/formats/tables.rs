@@ -1,7 +1,8 @@
 //! Binary files of payload indexes and sparse indexes: their headers, and where these say that things are.
 
 use crate::archive::facts::{Fact, Facts};
-use crate::archive::formats::{Checked, Reader, Wrong};
+use crate::archive::formats::reader::Reader;
+use crate::archive::formats::wrong::{Checked, Wrong};
 
 /// Bytes of the header of a hash table: the type of its keys, where its buckets are, how many.
 pub const TABLE_HEADER: u64 = 24;

@@ -1,7 +1,7 @@
 //! The write-ahead log of a shard: what a server reads before any of its entries.
 
 use crate::archive::formats::documents::parse;
-use crate::archive::formats::{Checked, Wrong};
+use crate::archive::formats::wrong::{Checked, Wrong};
 use serde::Deserialize;
 
 /// Bytes of a segment of the log that say what it is.

@@ -2,7 +2,8 @@
 
 use crate::archive::contents::{Segment, SegmentFlaw};
 use crate::archive::damage::{Severity, Walked};
-use crate::archive::formats::{self, DESTROYS, Format, Wrong, documents};
+use crate::archive::formats::wrong::{DESTROYS, Wrong};
+use crate::archive::formats::{self, Format, documents};
 use crate::archive::inspect::{Reader, at};
 use crate::archive::layout::{self, Purpose};
 use crate::archive::segment_schema;

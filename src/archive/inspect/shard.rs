@@ -3,7 +3,8 @@
 use crate::archive::companions::Companions;
 use crate::archive::contents::{Segment, Shard};
 use crate::archive::damage::Walked;
-use crate::archive::formats::{Checked, collection_config, documents, wal};
+use crate::archive::formats::wrong::Checked;
+use crate::archive::formats::{collection_config, documents, wal};
 use crate::archive::inspect::segment::judge;
 use crate::archive::inspect::{Reader, THING, parsed};
 use crate::archive::layout::{self, InShard};

@@ -9,7 +9,7 @@ use crate::domain::ids::{InstanceName, SnapshotName};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
-use crate::jobs::manager::{CleanupId, JobContext};
+use crate::jobs::context::{CleanupId, JobContext};
 use crate::jobs::progress::Progress;
 use crate::ops::recovery::await_server::{Followed, follow};
 use crate::ops::request::route::Route;

@@ -16,7 +16,7 @@ use crate::ops::survey::source::scope;
 pub(in crate::ops) struct Scratch {
     pub destination: Destination,
     pub verification: Verification,
-    cleanup: crate::jobs::manager::CleanupId,
+    cleanup: crate::jobs::context::CleanupId,
 }
 
 impl Scratch {

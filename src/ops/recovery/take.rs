@@ -4,7 +4,7 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope, time_in_name};
-use crate::jobs::manager::CleanupId;
+use crate::jobs::context::CleanupId;
 use crate::ops::journal::event::Made;
 use crate::ops::journal::proofs::Proof;
 use crate::ops::proof::sample;

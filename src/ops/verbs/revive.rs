@@ -136,7 +136,7 @@ fn steps_of(request: &ReviveRequest) -> Vec<Step> {
 struct Empty {
     connection: Arc<Connection>,
     address: CollectionAddress,
-    cleanup: crate::jobs::manager::CleanupId,
+    cleanup: crate::jobs::context::CleanupId,
 }
 
 impl Empty {

@@ -1,6 +1,6 @@
 //! One request and its answer: sent, read within bounds, repeated where that is safe, and errors in words.
 
-use super::HttpNode;
+use super::{HttpNode, MAX_ERROR};
 use crate::domain::time::{Clock, SystemClock};
 use crate::qdrant::answer::{kind_of, root_cause};
 use crate::qdrant::api::ApiResult;
@@ -17,9 +17,6 @@ const MAX_ANSWER: usize = 64 << 20;
 
 /// Largest answer with more than one point: a dozen of them may be in flight, and all must fit into the memory budget.
 const MAX_PAGE: usize = 1 << 20;
-
-/// Largest error body that is read.
-pub(super) const MAX_ERROR: usize = 64 << 10;
 
 impl HttpNode {
     fn transport_error(&self, what: &'static str, error: &reqwest::Error) -> ApiError {

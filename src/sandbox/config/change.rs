@@ -2,8 +2,8 @@
 //! Only quantization (with `"Disabled"`) and keys of the metadata (with null) can be removed.
 
 use crate::sandbox::answer::Refusal;
-use crate::sandbox::config::section::{HNSW, Key, OPTIMIZERS, PARAMS, Reader, STRICT, no_variant, overlay, wrong_type};
-use crate::sandbox::config::{metadata, vectors};
+use crate::sandbox::config::section::{HNSW, Key, OPTIMIZERS, PARAMS, Reader, STRICT, metadata, no_variant, overlay, wrong_type};
+use crate::sandbox::config::vectors;
 use serde_json::{Map, Value};
 
 /// What becomes of a quantization.

@@ -196,3 +196,12 @@ pub fn wrong_type(value: &Value, expected: &str) -> Refusal {
 pub fn no_variant(name: &str) -> Refusal {
     Refusal::new(400, format!("Format error in JSON body: data did not match any variant of untagged enum {name}"))
 }
+
+/// Metadata that a request gives.
+pub(super) fn metadata(body: &Value) -> Result<Option<Map<String, Value>>, Refusal> {
+    match &body["metadata"] {
+        Value::Null => Ok(None),
+        Value::Object(map) => Ok(Some(map.clone())),
+        other => Err(wrong_type(other, "a map")),
+    }
+}

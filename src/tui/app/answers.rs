@@ -3,7 +3,7 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::jobs::manager::{JobId, JobOutput};
+use crate::jobs::row::{JobId, JobOutput};
 use crate::ops::report::Report;
 use crate::tui::app::state::App;
 use crate::tui::layers::choice::Chooser;

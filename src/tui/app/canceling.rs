@@ -2,7 +2,7 @@
 
 use crate::tui::layers::cancel::Question;
 
-use crate::jobs::manager::{JobRow, JobState};
+use crate::jobs::row::{JobRow, JobState};
 use crate::ops::request::Request;
 use crate::tui::app::state::App;
 use crate::tui::keys::action::{Action, View};

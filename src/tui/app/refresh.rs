@@ -4,7 +4,7 @@
 
 use crate::domain::ids::InstanceName;
 use crate::domain::time;
-use crate::jobs::manager::JobRow;
+use crate::jobs::row::JobRow;
 use crate::tui::app::state::App;
 use crate::tui::messages::effect::Effect;
 use crate::tui::panes::list::Pane;

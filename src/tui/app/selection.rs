@@ -5,7 +5,7 @@ use crate::tui::panes::keys::point_keys;
 use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::time;
-use crate::jobs::manager::{JobId, JobRow};
+use crate::jobs::row::{JobId, JobRow};
 use crate::ops::journal::downloads::Interrupted;
 use crate::ops::journal::past::Past;
 use crate::ops::survey::listing::{CollectionView, RecoveryPointView};

@@ -3,8 +3,7 @@
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::Instance;
-use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
-use crate::tui::Banner;
+use crate::jobs::row::{JobId, JobRow, JobState, Outcome};
 use crate::tui::keys::action::{Action, AppAction, Motion, Verb, View};
 use crate::tui::keys::keymap::{self, Context};
 use crate::tui::layers::choice::Chooser;
@@ -12,6 +11,7 @@ use crate::tui::layers::inspector::Point;
 use crate::tui::layers::layer::Layer;
 use crate::tui::look::caps::Look;
 use crate::tui::look::layout;
+use crate::tui::messages::banner::Banner;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Event, Now};
 use crate::tui::panes::jobs::JobKey;

@@ -1,6 +1,6 @@
 //! The question before a job is canceled: what a cancel does at this moment, in words. It begins with no.
 
-use crate::jobs::manager::{JobId, JobRow, JobState};
+use crate::jobs::row::{JobId, JobRow, JobState};
 
 /// The question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

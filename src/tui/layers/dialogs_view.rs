@@ -1,7 +1,7 @@
 //! Help, texts, and the question before leaving.
 
 use crate::domain::text::fit_left;
-use crate::jobs::manager::JobState;
+use crate::jobs::row::JobState;
 use crate::ops::request::Request;
 use crate::tui::app::state::App;
 use crate::tui::keys::action::Action;

@@ -1,7 +1,7 @@
 //! What lies over the base screen. The top layer gets the input; everything below is still drawn and updated.
 
 use crate::domain::address::CollectionAddress;
-use crate::jobs::manager::JobId;
+use crate::jobs::row::JobId;
 use crate::tui::keys::keymap::Context;
 use crate::tui::layers::cancel::Question;
 use crate::tui::layers::choice::Chooser;

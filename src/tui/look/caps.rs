@@ -1,7 +1,8 @@
 //! What the terminal can do and the user wants: decided once, from configuration and environment.
 
+use crate::config::Config;
 use crate::config::environment::Environment;
-use crate::config::{ColorChoice, Config};
+use crate::config::values::ColorChoice;
 use std::time::Duration;
 
 /// The look of the screen.

@@ -2,8 +2,8 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::InstanceName;
-use crate::jobs::manager::JobId;
 use crate::jobs::progress::Progress;
+use crate::jobs::row::JobId;
 use crate::ops::plan::Plan;
 use crate::ops::plan::consent::Consent;
 use crate::ops::request::Request;

@@ -3,7 +3,7 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
-use crate::jobs::manager::{JobId, JobRow};
+use crate::jobs::row::{JobId, JobRow};
 use crate::ops::journal::downloads::Interrupted;
 use crate::ops::journal::past::Past;
 use crate::ops::plan::Plan;

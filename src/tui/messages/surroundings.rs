@@ -1,6 +1,7 @@
 //! Where the program runs, as it was found at the start.
 
-use crate::config::{Config, Origin};
+use crate::config::Config;
+use crate::config::values::Origin;
 use std::path::{Path, PathBuf};
 
 /// What the screens need to know of it. Read once: the app itself does no I/O.

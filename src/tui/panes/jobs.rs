@@ -4,7 +4,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::domain::size::Unit;
 use crate::domain::time;
-use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
+use crate::jobs::row::{JobId, JobRow, JobState, Outcome};
 use crate::ops::journal::downloads::Interrupted;
 use crate::ops::journal::past::Past;
 use crate::ops::report::Report;

@@ -3,7 +3,7 @@
 use crate::domain::problem::ProblemKind;
 use crate::domain::text::{fit_left, shorten_end, shorten_middle, width};
 use crate::domain::{size, time};
-use crate::jobs::manager::{JobId, JobRow, JobState, Outcome};
+use crate::jobs::row::{JobId, JobRow, JobState, Outcome};
 use crate::ops::journal::downloads::Interrupted;
 use crate::tui::app::state::App;
 use crate::tui::look::glyphs;

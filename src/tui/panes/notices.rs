@@ -1,9 +1,9 @@
 //! Lines below the header that stay: that this is the demo, and that the state folder cannot be written.
 
 use crate::domain::text::shorten_end;
-use crate::tui::Banner;
 use crate::tui::look::text::{Row, wrap};
 use crate::tui::look::theme::Role;
+use crate::tui::messages::banner::Banner;
 use crate::tui::messages::surroundings::Surroundings;
 
 /// Lines below the header that stay: that this is the demo, and that the state folder cannot be written.

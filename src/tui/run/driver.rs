@@ -1,6 +1,6 @@
 //! Carries out effects and sends back what came of them. The only place of the UI that spawns.
 
-use crate::jobs::manager::JobId;
+use crate::jobs::row::JobId;
 use crate::ops::journal::incident;
 use crate::ops::services::Services;
 use crate::ops::survey::inspect;

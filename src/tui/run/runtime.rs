@@ -1,14 +1,14 @@
 //! The loop around the app: signals, input, jobs, answers, time, frames. Nothing else is decided here.
 
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::jobs::manager::JobEvent;
 use crate::jobs::progress;
+use crate::jobs::row::JobEvent;
 use crate::ops::services::Services;
-use crate::tui::Banner;
 use crate::tui::app::draw;
 use crate::tui::app::state::App;
 use crate::tui::look::caps::Look;
 use crate::tui::look::glyphs;
+use crate::tui::messages::banner::Banner;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Event, Now, Ticket};
 use crate::tui::messages::surroundings::Surroundings;

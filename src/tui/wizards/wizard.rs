@@ -12,7 +12,7 @@
 use crate::tui::keys::motion::scrolled;
 
 use crate::domain::problem::Problem;
-use crate::jobs::manager::JobId;
+use crate::jobs::row::JobId;
 use crate::ops::plan::consent::{Consent, Need};
 use crate::ops::plan::finding::Level;
 use crate::ops::plan::{Plan, Risk};
