@@ -21,14 +21,14 @@ const MAX_ENTRIES: u64 = 800_000;
 
 /// What all nested walks share.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub(super) struct Counters {
     /// Entries so far.
     pub entries: u64,
 }
 
 /// An entry whose body comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(super) struct Entry {
     /// Name without `./`, checked: relative, without `..`, without control characters. Never print it: it may turn text.
     pub path: String,
     /// Whether it is a directory.
@@ -44,13 +44,13 @@ pub struct Entry {
 
 impl Entry {
     /// Whether it has holes.
-    pub fn sparse(&self) -> bool {
+    pub(super) fn sparse(&self) -> bool {
         self.spans.is_some()
     }
 }
 
 /// A walk through one tar.
-pub struct Walk<'a> {
+pub(super) struct Walk<'a> {
     bytes: &'a mut dyn Bytes,
     counters: &'a mut Counters,
     /// Where the archive starts in the file, as far as that can be said.
@@ -68,14 +68,14 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Starts at the first byte of a tar. `within` names the entry that is this tar, and ends in `/`.
-    pub fn new(bytes: &'a mut dyn Bytes, counters: &'a mut Counters, within: &str, base: u64) -> Self {
+    pub(super) fn new(bytes: &'a mut dyn Bytes, counters: &'a mut Counters, within: &str, base: u64) -> Self {
         let (within, last) = (within.to_owned(), String::new());
         Self { bytes, counters, base, at: 0, within, last, body: 0, padding: 0, ended: false, needs_end: true }
     }
 
     /// Takes the end of the bytes for the end of the archive too: Qdrant writes the archive of a segment without end
     /// blocks (1.16.3 and 1.18.3).
-    pub fn without_end_blocks(mut self) -> Self {
+    pub(super) fn without_end_blocks(mut self) -> Self {
         self.needs_end = false;
         self
     }
@@ -99,12 +99,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Entries so far, over all nested archives.
-    pub fn entries(&self) -> u64 {
+    pub(super) fn entries(&self) -> u64 {
         self.counters.entries
     }
 
     /// Offset after the last byte that was looked at.
-    pub fn at(&self) -> u64 {
+    pub(super) fn at(&self) -> u64 {
         self.base.saturating_add(self.at)
     }
 
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// [`Stop`]
-    pub fn next(&mut self) -> Walked<Option<Entry>> {
+    pub(super) fn next(&mut self) -> Walked<Option<Entry>> {
         if self.ended {
             return Ok(None);
         }
@@ -134,15 +134,7 @@ impl<'a> Walk<'a> {
             if block.iter().all(|byte| *byte == 0) {
                 return self.end(start).map(|()| None);
             }
-            let decoded = header::decode(&block).map_err(|what| {
-                let first = start == 0 && self.last.is_empty();
-                let what = match first && !block.starts_with(b"./") && what.contains("no tar header") {
-                    true => strange::words(&block, true).unwrap_or_else(|| "this is no tar archive".into()),
-                    false if self.last.is_empty() => what,
-                    false => format!("after {}: {what}", self.last_entry()),
-                };
-                self.damage("", start, what)
-            })?;
+            let decoded = header::decode(&block).map_err(|what| self.damage("", start, self.no_header(start, &block, what)))?;
             self.counters.entries += 1;
             if self.counters.entries > MAX_ENTRIES {
                 return Err(self.limit(start, format!("it has more than {MAX_ENTRIES} entries")));
@@ -158,28 +150,49 @@ impl<'a> Walk<'a> {
                 }
                 EntryKind::Aside => self.pass_body()?,
                 EntryKind::File | EntryKind::Sparse | EntryKind::Directory => {
-                    let path = long_name.unwrap_or_else(|| decoded.path.clone());
-                    let path = clean(&path).map_err(|what| self.damage(&shown(&path), start, what))?;
-                    let mut entry = Entry {
-                        path,
-                        directory: decoded.kind == EntryKind::Directory,
-                        offset: self.base.saturating_add(start),
-                        stored: decoded.stored,
-                        size: decoded.size,
-                        spans: None,
-                    };
-                    if let Some(size) = long_size {
-                        (entry.stored, entry.size) = (size, size);
-                        self.body = size;
-                        self.padding = (BLOCK - size % BLOCK) % BLOCK;
-                    }
-                    if decoded.kind == EntryKind::Sparse {
-                        entry.spans = Some(self.spans(&entry, decoded.spans, decoded.extended, start)?);
-                    }
-                    self.last.clone_from(&entry.path);
-                    return Ok(Some(entry));
+                    return self.entry(decoded, start, long_name, long_size).map(Some);
                 }
             }
+        }
+    }
+
+    /// An entry with a body; `long_name` and `long_size` were given before it.
+    fn entry(
+        &mut self,
+        decoded: header::Decoded,
+        start: u64,
+        long_name: Option<Vec<u8>>,
+        long_size: Option<u64>,
+    ) -> Walked<Entry> {
+        let path = long_name.unwrap_or_else(|| decoded.path.clone());
+        let path = clean(&path).map_err(|what| self.damage(&shown(&path), start, what))?;
+        let mut entry = Entry {
+            path,
+            directory: decoded.kind == EntryKind::Directory,
+            offset: self.base.saturating_add(start),
+            stored: decoded.stored,
+            size: decoded.size,
+            spans: None,
+        };
+        if let Some(size) = long_size {
+            (entry.stored, entry.size) = (size, size);
+            self.body = size;
+            self.padding = (BLOCK - size % BLOCK) % BLOCK;
+        }
+        if decoded.kind == EntryKind::Sparse {
+            entry.spans = Some(self.spans(&entry, decoded.spans, decoded.extended, start)?);
+        }
+        self.last.clone_from(&entry.path);
+        Ok(entry)
+    }
+
+    /// What is said of a block that is no header.
+    fn no_header(&self, start: u64, block: &[u8], what: String) -> String {
+        let first = start == 0 && self.last.is_empty();
+        match first && !block.starts_with(b"./") && what.contains("no tar header") {
+            true => strange::words(block, true).unwrap_or_else(|| "this is no tar archive".into()),
+            false if self.last.is_empty() => what,
+            false => format!("after {}: {what}", self.last_entry()),
         }
     }
 
@@ -268,7 +281,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// [`Stop`]
-    pub fn read(&mut self, entry: &Entry, most: u64) -> Walked<Vec<u8>> {
+    pub(super) fn read(&mut self, entry: &Entry, most: u64) -> Walked<Vec<u8>> {
         if entry.size > most {
             let what = format!("{} takes {}, more than is read into memory", sanitise(&entry.path), size_words(entry.size));
             return Err(self.limit(entry.offset.saturating_sub(self.base), what));
@@ -287,7 +300,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// [`Stop`]
-    pub fn head(&mut self, entry: &Entry, most: u64) -> Walked<Vec<u8>> {
+    pub(super) fn head(&mut self, entry: &Entry, most: u64) -> Walked<Vec<u8>> {
         let mut head = vec![0; entry.size.min(most) as usize];
         let n = self.inside(entry, |bytes, _, _| Ok(fill(bytes, &mut head)?))?;
         head.truncate(n);
@@ -299,7 +312,11 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// [`Stop`], or what `work` gives.
-    pub fn inside<T>(&mut self, entry: &Entry, work: impl FnOnce(&mut dyn Bytes, &mut Counters, u64) -> Walked<T>) -> Walked<T> {
+    pub(super) fn inside<T>(
+        &mut self,
+        entry: &Entry,
+        work: impl FnOnce(&mut dyn Bytes, &mut Counters, u64) -> Walked<T>,
+    ) -> Walked<T> {
         let start = self.base.saturating_add(self.at);
         let mut body = Limited::new(self.bytes, self.body);
         let result = match entry.spans.clone() {

@@ -19,7 +19,7 @@ use crate::ops::request::snapshots::{CreateRequest, DeleteRequest, DownloadReque
 use std::path::Path;
 
 /// What a command asks for, one after the other; `None` of one that asks for no operation.
-pub fn requests(command: Command) -> Option<Vec<Result<Request, Problem>>> {
+pub(super) fn requests(command: Command) -> Option<Vec<Result<Request, Problem>>> {
     Some(match command {
         Command::Snapshots(Snapshots::Create { addresses }) => addresses.iter().map(|text| create(text)).collect(),
         Command::Snapshots(Snapshots::Download { addresses, to, overwrite }) => {
@@ -161,7 +161,7 @@ fn skips(care: &CareArgs) -> Skips {
 }
 
 /// What the command line leaves out.
-pub fn skipped(skip: &[SkipArg]) -> Skips {
+pub(super) fn skipped(skip: &[SkipArg]) -> Skips {
     Skips { safety: skip.contains(&SkipArg::Safety), proof: skip.contains(&SkipArg::Proof) }
 }
 

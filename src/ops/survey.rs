@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod listing;
 pub mod locate;
 pub(in crate::ops) mod open_operations;
+pub(in crate::ops) mod origin;
 pub(in crate::ops) mod placement;
 pub mod remembered;
 pub(in crate::ops) mod source;

@@ -8,11 +8,11 @@ use axum::middleware::Next;
 
 /// Which collections the key of a request may see; used by handlers that list collections.
 #[derive(Debug, Clone, Default)]
-pub struct Reach(Option<String>);
+pub(super) struct Reach(Option<String>);
 
 impl Reach {
     /// Whether a collection or an alias of that name may be seen.
-    pub fn sees(&self, name: &str) -> bool {
+    pub(super) fn sees(&self, name: &str) -> bool {
         self.0.as_deref().is_none_or(|only| only == name)
     }
 }
@@ -26,7 +26,7 @@ enum Denied {
 }
 
 /// Lets a request through, or refuses it as the real server does.
-pub async fn check(State(node): State<Node>, mut request: Request, next: Next) -> Answer {
+pub(super) async fn check(State(node): State<Node>, mut request: Request, next: Next) -> Answer {
     match reach(&node, &request) {
         Ok(reach) => {
             request.extensions_mut().insert(reach);

@@ -5,30 +5,30 @@ use axum::http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
 /// A finished answer.
-pub type Answer = Response<Body>;
+pub(super) type Answer = Response<Body>;
 
 /// `{"result": …, "status": "ok", "time": …}`
-pub fn ok(result: Value) -> Answer {
+pub(super) fn ok(result: Value) -> Answer {
     json_answer(StatusCode::OK, &json!({"result": result, "status": "ok", "time": 0.000_021}))
 }
 
 /// 202 of `wait=false`: no result.
-pub fn accepted() -> Answer {
+pub(super) fn accepted() -> Answer {
     json_answer(StatusCode::ACCEPTED, &json!({"status": "accepted", "time": 0.000_021}))
 }
 
 /// Any JSON body.
-pub fn json_answer(status: StatusCode, body: &Value) -> Answer {
+pub(super) fn json_answer(status: StatusCode, body: &Value) -> Answer {
     build(status, Some("application/json"), body.to_string())
 }
 
 /// Plain text with its content type.
-pub fn text(status: StatusCode, body: impl Into<String>) -> Answer {
+pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Answer {
     build(status, Some("text/plain; charset=utf-8"), body.into())
 }
 
 /// A body with or without a content type.
-pub fn build(status: StatusCode, content_type: Option<&str>, body: String) -> Answer {
+pub(super) fn build(status: StatusCode, content_type: Option<&str>, body: String) -> Answer {
     let mut response = Response::builder().status(status).header(header::CONTENT_LENGTH, body.len());
     if let Some(content_type) = content_type {
         response = response.header(header::CONTENT_TYPE, content_type);

@@ -16,7 +16,7 @@ const STRIDE: u64 = 256 << 10;
 const SOLID: usize = 4 << 10;
 
 /// One shard as a node sees it.
-pub struct ShardPicture {
+pub(super) struct ShardPicture {
     /// Shard id.
     pub id: u32,
     /// Segment id.
@@ -71,7 +71,7 @@ impl Vectors {
 }
 
 /// A collection as a node sees it at one moment.
-pub struct Picture {
+pub(super) struct Picture {
     /// Config.
     pub config: Value,
     /// Payload indexes.
@@ -84,7 +84,7 @@ pub struct Picture {
 
 impl Picture {
     /// Takes the picture; cheap, points are shared.
-    pub fn take(cluster: &Cluster, collection: &Collection, node: usize) -> Self {
+    pub(super) fn take(cluster: &Cluster, collection: &Collection, node: usize) -> Self {
         let vectors = Vectors::of(&collection.config);
         let shards = collection.shards.iter().map(|(id, shard)| {
             let state = |(node, replica): (&usize, &Replica)| (cluster.nodes[*node].peer.to_string(), json!(replica.state.name()));
@@ -108,7 +108,7 @@ impl Picture {
 
 /// Which layout a shard is written in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum ShardLayout {
+pub(super) enum ShardLayout {
     /// Segments as nested tars.
     Stored,
     /// Segments unpacked.
@@ -118,7 +118,7 @@ pub enum ShardLayout {
 }
 
 /// Writes a collection snapshot.
-pub fn write_collection(path: &Path, picture: &Picture) -> std::io::Result<()> {
+pub(super) fn write_collection(path: &Path, picture: &Picture) -> std::io::Result<()> {
     let mut tar = tar::Builder::new(File::create(path)?);
     for shard in &picture.shards {
         write_shard(&mut tar, shard, &format!("{}/", shard.id), ShardLayout::Stored, false)?;
@@ -134,14 +134,14 @@ pub fn write_collection(path: &Path, picture: &Picture) -> std::io::Result<()> {
 }
 
 /// Writes a shard snapshot.
-pub fn write_shard_snapshot(path: &Path, shard: &ShardPicture, layout: ShardLayout) -> std::io::Result<()> {
+pub(super) fn write_shard_snapshot(path: &Path, shard: &ShardPicture, layout: ShardLayout) -> std::io::Result<()> {
     let mut tar = tar::Builder::new(File::create(path)?);
     write_shard(&mut tar, shard, "", layout, true)?;
     tar.into_inner().map(drop)
 }
 
 /// Writes a full snapshot out of collection snapshots.
-pub fn write_full(path: &Path, parts: &[(String, std::path::PathBuf)], config: &Value) -> std::io::Result<()> {
+pub(super) fn write_full(path: &Path, parts: &[(String, std::path::PathBuf)], config: &Value) -> std::io::Result<()> {
     let mut tar = tar::Builder::new(File::create(path)?);
     for (name, part) in parts {
         tar.append_path_with_name(part, name)?;
@@ -182,7 +182,7 @@ fn write_shard(
 }
 
 /// `{segment_id, segment_version, file_versions}` of the partial API.
-pub fn segment_manifest(shard: &ShardPicture, replica: &Replica) -> Value {
+pub(super) fn segment_manifest(shard: &ShardPicture, replica: &Replica) -> Value {
     let names = segment_files(shard, replica).into_iter().map(|(name, _)| (name, json!(replica.version)));
     let versions: Map<String, Value> = names.chain([(shard.vectors.filler(), json!(0))]).collect();
     json!({"segment_id": shard.segment, "segment_version": replica.version, "file_versions": versions})
@@ -307,7 +307,7 @@ fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, content: &[u8]) -> st
 }
 
 /// sha256 of a file, in hex.
-pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+pub(super) fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
@@ -320,6 +320,6 @@ pub fn sha256_of(path: &Path) -> std::io::Result<String> {
 }
 
 /// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

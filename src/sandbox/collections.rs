@@ -18,20 +18,20 @@ use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
 /// `GET /`
-pub async fn root() -> Answer {
+pub(super) async fn root() -> Answer {
     let commit = "db8fa43fcb6aedec1e739487e17a99731b74590a";
     json_answer(StatusCode::OK, &json!({"title": "qdrant - vector search engine", "version": VERSION, "commit": commit}))
 }
 
 /// `GET /collections`
-pub async fn list(State(node): State<Node>, Extension(reach): Extension<Reach>) -> Answer {
+pub(super) async fn list(State(node): State<Node>, Extension(reach): Extension<Reach>) -> Answer {
     let cluster = node.world.cluster();
     let names = cluster.collections.keys().filter(|name| reach.sees(name));
     ok(json!({"collections": names.map(|name| json!({"name": name})).collect::<Vec<_>>()}))
 }
 
 /// `GET /collections/{c}`
-pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+pub(super) async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
     let shards = collection.readable(None, &cluster.stopped)?;
@@ -45,12 +45,12 @@ pub async fn info(State(node): State<Node>, Path(name): Path<String>) -> Result<
 }
 
 /// `GET /collections/{c}/exists`
-pub async fn exists(State(node): State<Node>, Path(name): Path<String>) -> Answer {
+pub(super) async fn exists(State(node): State<Node>, Path(name): Path<String>) -> Answer {
     ok(json!({"exists": node.world.cluster().resolve(&name).is_ok()}))
 }
 
 /// `PUT /collections/{c}`
-pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let body: Value = body_of(&body)?;
     let config = config::of_request(&body, node.world.options.strict_mode.as_ref())?;
     let illegal = |c: char| "<>:\"/\\|?*".contains(c) || c.is_control();
@@ -70,7 +70,7 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
 }
 
 /// `PATCH /collections/{c}`
-pub async fn change(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn change(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let change = Change::of_request(&body_of(&body)?)?;
     let mut cluster = node.world.cluster();
     cluster.agree()?;
@@ -92,7 +92,7 @@ struct KeyRequest {
 }
 
 /// `PUT /collections/{c}/shards`: the shards of a key get the next numbers; the first one is 1 (1.16.3).
-pub async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let request: KeyRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
     if !node.world.is_cluster(&cluster) {
@@ -118,7 +118,7 @@ pub async fn create_shard_key(State(node): State<Node>, Path(name): Path<String>
 }
 
 /// `DELETE /collections/{c}`: snapshots stay, aliases go.
-pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+pub(super) async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let mut cluster = node.world.cluster();
     cluster.agree()?;
     let existed = cluster.collections.remove(&name).is_some();
@@ -127,7 +127,7 @@ pub async fn delete(State(node): State<Node>, Path(name): Path<String>) -> Resul
 }
 
 /// `GET /aliases`
-pub async fn aliases(State(node): State<Node>, Extension(reach): Extension<Reach>) -> Answer {
+pub(super) async fn aliases(State(node): State<Node>, Extension(reach): Extension<Reach>) -> Answer {
     let cluster = node.world.cluster();
     let seen = cluster.aliases.iter().filter(|(alias, _)| reach.sees(alias));
     let each = seen.map(|(alias, name)| json!({"alias_name": alias, "collection_name": name}));
@@ -135,7 +135,7 @@ pub async fn aliases(State(node): State<Node>, Extension(reach): Extension<Reach
 }
 
 /// `GET /collections/{c}/aliases`
-pub async fn aliases_of(
+pub(super) async fn aliases_of(
     State(node): State<Node>,
     Extension(reach): Extension<Reach>,
     Path(name): Path<String>,
@@ -163,7 +163,7 @@ enum AliasAction {
 }
 
 /// `POST /collections/aliases`: one after the other, no rollback, as on the real server.
-pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Answer, Refusal> {
     let request: AliasRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
     cluster.agree()?;
@@ -192,7 +192,7 @@ pub async fn update_aliases(State(node): State<Node>, body: Bytes) -> Result<Ans
 }
 
 /// `GET /cluster`
-pub async fn cluster(State(node): State<Node>) -> Answer {
+pub(super) async fn cluster(State(node): State<Node>) -> Answer {
     let cluster = node.world.cluster();
     if !node.world.is_cluster(&cluster) {
         return ok(json!({"status": "disabled"}));
@@ -211,7 +211,7 @@ pub async fn cluster(State(node): State<Node>) -> Answer {
 }
 
 /// `GET /collections/{c}/cluster`. A broken replica still says Active, with no points (1.18.3).
-pub async fn collection_cluster(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+pub(super) async fn collection_cluster(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let cluster = node.world.cluster();
     let collection = cluster.collection(&name)?;
     let (mut local, mut remote) = (Vec::new(), Vec::new());
@@ -237,7 +237,7 @@ pub async fn collection_cluster(State(node): State<Node>, Path(name): Path<Strin
 }
 
 /// `GET /telemetry`: level 0 has no snapshot counters, level 1 an empty list (1.18.3).
-pub async fn telemetry(State(node): State<Node>, Query(query): Query<HashMap<String, String>>) -> Answer {
+pub(super) async fn telemetry(State(node): State<Node>, Query(query): Query<HashMap<String, String>>) -> Answer {
     let level: u32 = query.get("details_level").and_then(|level| level.parse().ok()).unwrap_or(0);
     let cluster = node.world.cluster();
     let activity = cluster.nodes[node.index].activity.iter();

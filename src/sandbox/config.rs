@@ -8,10 +8,10 @@ use crate::sandbox::answer::Refusal;
 use section::{HNSW, OPTIMIZERS, Reader, STRICT, WAL, metadata, overlay};
 use serde_json::{Map, Value, json};
 
-pub use change::Change;
+pub(super) use change::Change;
 
 /// The configuration of a new collection, as info shows it. `strict` is what the server sets for every new one.
-pub fn of_request(body: &Value, strict: Option<&Value>) -> Result<Value, Refusal> {
+pub(super) fn of_request(body: &Value, strict: Option<&Value>) -> Result<Value, Refusal> {
     let mut reader = Reader::default();
     let mut params = json!({
         "vectors": vectors::dense(&mut reader, body.get("vectors").unwrap_or(&json!({})))?,
@@ -52,7 +52,7 @@ pub fn of_request(body: &Value, strict: Option<&Value>) -> Result<Value, Refusal
 
 /// The configuration as info and snapshots show it: without empty `hnsw_config` of vectors. The server keeps them, so the
 /// collection's own snapshots are then incompatible with it (1.16.3).
-pub fn shown(config: &Value) -> Value {
+pub(super) fn shown(config: &Value) -> Value {
     let mut shown = config.clone();
     let hide = |vector: &mut Value| {
         if vector["hnsw_config"].as_object().is_some_and(Map::is_empty) {
@@ -68,7 +68,7 @@ pub fn shown(config: &Value) -> Value {
 }
 
 /// Fills in the server's strict mode; keys of the configuration win.
-pub fn with_server_default(mut config: Value, strict: Option<&Value>) -> Value {
+pub(super) fn with_server_default(mut config: Value, strict: Option<&Value>) -> Value {
     if let Some(Value::Object(server)) = strict {
         let mut whole = server.clone();
         whole.extend(config["strict_mode_config"].as_object().cloned().unwrap_or_default());

@@ -34,7 +34,7 @@ fn wanted(range: Option<&str>, size: u64) -> Wanted {
 }
 
 /// Sends a stored file.
-pub async fn send(node: &Node, name: &str, file: &KeptFile, headers: &HeaderMap) -> Result<Answer, Refusal> {
+pub(super) async fn send(node: &Node, name: &str, file: &KeptFile, headers: &HeaderMap) -> Result<Answer, Refusal> {
     let faults = &node.world.options.faults;
     if faults.meets(Route::Download, Kind::Vanish) {
         return Err(Refusal::no_snapshot(name));
@@ -100,7 +100,7 @@ fn truncated(node: &Node, length: u64) -> u64 {
 }
 
 /// A file's bytes as a body, at the sandbox's rate and with its faults.
-pub async fn body(node: &Node, path: &Path, from: u64, length: u64) -> Result<Body, Refusal> {
+pub(super) async fn body(node: &Node, path: &Path, from: u64, length: u64) -> Result<Body, Refusal> {
     let faults = &node.world.options.faults;
     // A fault at a byte meets the first answer that is long enough to have that byte.
     let reset = faults.take(Route::Download, |kind| match kind {
@@ -149,19 +149,19 @@ async fn gzip(path: &Path) -> Result<Body, Refusal> {
 }
 
 /// Holds a stream to a rate.
-pub struct Pace {
+pub(super) struct Pace {
     start: Instant,
     rate: Option<u64>,
 }
 
 impl Pace {
     /// `None` is as fast as it goes.
-    pub fn new(rate: Option<u64>) -> Self {
+    pub(super) fn new(rate: Option<u64>) -> Self {
         Self { start: Instant::now(), rate }
     }
 
     /// Waits until `bytes` may have passed.
-    pub async fn wait_for(&self, bytes: u64) {
+    pub(super) async fn wait_for(&self, bytes: u64) {
         let Some(rate) = self.rate else { return };
         let due = Duration::from_secs_f64(bytes as f64 / rate as f64);
         let passed = self.start.elapsed();

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A filter; every clause may be one condition or a list.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Filter {
+pub(super) struct Filter {
     #[serde(default)]
     must: Clause,
     #[serde(default)]
@@ -64,7 +64,7 @@ impl Filter {
     }
 
     /// Whether a point matches.
-    pub fn matches(&self, id: &PointKey, point: &StoredPoint) -> bool {
+    pub(super) fn matches(&self, id: &PointKey, point: &StoredPoint) -> bool {
         let holds = |condition: &Condition| condition.matches(id, point);
         let should = self.should.conditions();
         self.must.conditions().iter().all(holds)
@@ -73,17 +73,17 @@ impl Filter {
     }
 
     /// All conditions in it; each costs a read token.
-    pub fn total(&self) -> u64 {
+    pub(super) fn total(&self) -> u64 {
         self.conditions().map(|condition| if let Condition::Nested(inner) = condition { inner.total() } else { 1 }).sum()
     }
 
     /// Values of its largest condition.
-    pub fn largest(&self) -> u64 {
+    pub(super) fn largest(&self) -> u64 {
         self.conditions().map(Condition::size).max().unwrap_or(0)
     }
 
     /// The first key without an index that serves it, and the kinds that would.
-    pub fn unindexed(&self, has: &dyn Fn(&str, &[&str]) -> bool) -> Option<(&str, Vec<&'static str>)> {
+    pub(super) fn unindexed(&self, has: &dyn Fn(&str, &[&str]) -> bool) -> Option<(&str, Vec<&'static str>)> {
         self.conditions().find_map(|condition| {
             let (key, kinds) = match condition {
                 Condition::Nested(inner) => return inner.unindexed(has),
@@ -161,7 +161,7 @@ fn in_range(range: &Value, value: f64) -> bool {
 }
 
 /// The error for a filter on a key without a suitable index.
-pub fn wants_index(key: &str, kinds: &[&str]) -> Refusal {
+pub(super) fn wants_index(key: &str, kinds: &[&str]) -> Refusal {
     let kinds = kinds.join(", ");
     let what = format!("Index required but not found for \"{key}\" of one of the following types: [{kinds}]");
     Refusal::new(400, format!("Bad request: {what}. Help: Create an index for this key or use a different filter."))

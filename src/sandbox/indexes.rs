@@ -113,7 +113,7 @@ fn fits(key: &str, value: &Value) -> bool {
 }
 
 /// `payload_schema` of info: the kind, the parameters where some were given, the points that have a value.
-pub fn shown(collection: &Collection, shards: &[(&Shard, &Points)]) -> Map<String, Value> {
+pub(super) fn shown(collection: &Collection, shards: &[(&Shard, &Points)]) -> Map<String, Value> {
     let each = collection.payload_schema.iter().map(|(field, schema)| {
         let kind = schema.as_str().or_else(|| schema["type"].as_str()).unwrap_or_default();
         let payloads = shards.iter().flat_map(|(_, points)| points.values()).map(|point| &point.payload);
@@ -141,7 +141,7 @@ fn is_of(kind: &str, value: &Value) -> bool {
 const COST: u64 = 2;
 
 /// `PUT /collections/{c}/index`
-pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn create(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let request: IndexRequest = body_of(&body)?;
     if !path::is_valid(&request.field_name) {
         return Err(Refusal::new(400, format!("Format error in JSON body: Invalid json path: '{}'", request.field_name)));
@@ -158,7 +158,7 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, body: By
 }
 
 /// `DELETE /collections/{c}/index/{field}`; a field without an index is no error.
-pub async fn delete(State(node): State<Node>, Path((name, field)): Path<(String, String)>) -> Result<Answer, Refusal> {
+pub(super) async fn delete(State(node): State<Node>, Path((name, field)): Path<(String, String)>) -> Result<Answer, Refusal> {
     if !path::is_valid(&field) {
         return Err(Refusal::new(400, format!("Deserialize error in path parameters: Invalid json path: '{field}'")));
     }

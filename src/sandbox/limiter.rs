@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// One bucket.
 #[derive(Debug, Clone)]
-pub struct Bucket {
+pub(super) struct Bucket {
     capacity: f64,
     tokens: f64,
     checked: Instant,

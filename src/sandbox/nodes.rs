@@ -13,14 +13,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The result of seeding; `None` while it runs.
-pub type Seeded = watch::Receiver<Option<Result<(), String>>>;
+pub(super) type Seeded = watch::Receiver<Option<Result<(), String>>>;
 
 /// Bytes that may wait unread on a connection. Left alone, Linux lets 32 MB pile up on the loopback: a client would take
 /// a server that does not read for one that has got everything.
 const UNREAD: u32 = 1 << 20;
 
 /// Listens on an address.
-pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.set_recv_buffer_size(UNREAD)?;
@@ -35,7 +35,7 @@ struct Running {
 }
 
 /// All nodes of a sandbox, with their addresses.
-pub struct Nodes {
+pub(super) struct Nodes {
     world: Arc<World>,
     seeded: Seeded,
     addresses: Vec<SocketAddr>,
@@ -44,7 +44,7 @@ pub struct Nodes {
 
 impl Nodes {
     /// Serves on all listeners, as soon as the seed is there.
-    pub fn start(world: Arc<World>, seeded: Seeded, listeners: Vec<TcpListener>) -> std::io::Result<Self> {
+    pub(super) fn start(world: Arc<World>, seeded: Seeded, listeners: Vec<TcpListener>) -> std::io::Result<Self> {
         let addresses = listeners.iter().map(TcpListener::local_addr).collect::<std::io::Result<_>>()?;
         let each = listeners.into_iter().enumerate();
         let running = each.map(|(node, listener)| Some(serve(&world, &seeded, node, listener))).collect();
@@ -52,12 +52,12 @@ impl Nodes {
     }
 
     /// Their base addresses.
-    pub fn urls(&self) -> Vec<String> {
+    pub(super) fn urls(&self) -> Vec<String> {
         self.addresses.iter().map(|address| format!("http://{address}")).collect()
     }
 
     /// Stops one; its port refuses connections when this returns.
-    pub async fn stop(&self, node: usize) {
+    pub(super) async fn stop(&self, node: usize) {
         let running = self.lock().get_mut(node).and_then(Option::take);
         if let Some(running) = running {
             self.world.cluster().stopped.insert(node);
@@ -67,7 +67,7 @@ impl Nodes {
     }
 
     /// Starts one again, on its port.
-    pub fn start_again(&self, node: usize) -> std::io::Result<()> {
+    pub(super) fn start_again(&self, node: usize) -> std::io::Result<()> {
         let mut running = self.lock();
         let (Some(slot), Some(address)) = (running.get_mut(node), self.addresses.get(node)) else {
             return Err(std::io::Error::new(std::io::ErrorKind::NotFound, format!("there is no node {node}")));
@@ -81,7 +81,7 @@ impl Nodes {
     }
 
     /// Stops all at once, without waiting.
-    pub fn cancel(&self) {
+    pub(super) fn cancel(&self) {
         self.lock().iter().flatten().for_each(|running| running.stop.cancel());
     }
 

@@ -39,12 +39,12 @@ fn steps(path: &str) -> Option<Vec<Step>> {
 }
 
 /// Whether a text is a path.
-pub fn is_valid(path: &str) -> bool {
+pub(super) fn is_valid(path: &str) -> bool {
     steps(path).is_some()
 }
 
 /// The values at a path; those of a list at its end one by one.
-pub fn values<'a>(payload: &'a Value, path: &str) -> Vec<&'a Value> {
+pub(super) fn values<'a>(payload: &'a Value, path: &str) -> Vec<&'a Value> {
     let mut found = vec![payload];
     for step in steps(path).unwrap_or_default() {
         found = match step {

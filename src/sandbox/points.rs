@@ -62,7 +62,7 @@ fn change<T>(
 }
 
 /// `PUT /collections/{c}/points`
-pub async fn upsert(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn upsert(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let request: UpsertRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
     let stopped = cluster.stopped.clone();
@@ -131,7 +131,7 @@ impl Selector {
 }
 
 /// `POST /collections/{c}/points/delete`
-pub async fn delete(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn delete(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let mut selector: Selector = body_of(&body)?;
     let mut cluster = node.world.cluster();
     let stopped = cluster.stopped.clone();
@@ -151,7 +151,7 @@ struct PayloadRequest {
 }
 
 /// `POST /collections/{c}/points/payload`: merges.
-pub async fn set_payload(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn set_payload(State(node): State<Node>, Path(name): Path<String>, body: Bytes) -> Result<Answer, Refusal> {
     let mut request: PayloadRequest = body_of(&body)?;
     let mut cluster = node.world.cluster();
     let stopped = cluster.stopped.clone();

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 
 /// Lets a request through to the server, or answers itself.
-pub async fn pass(State(node): State<Node>, request: Request, next: Next) -> Answer {
+pub(super) async fn pass(State(node): State<Node>, request: Request, next: Next) -> Answer {
     if let Some(answer) = wants_credentials(&node, request.headers()) {
         return answer;
     }

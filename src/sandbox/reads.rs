@@ -40,7 +40,7 @@ fn admit(
 }
 
 /// `POST /collections/{c}/points/count`
-pub async fn count(
+pub(super) async fn count(
     State(node): State<Node>,
     Path(name): Path<String>,
     Query(params): Params,
@@ -120,7 +120,7 @@ impl ReadRequest {
 }
 
 /// `POST /collections/{c}/points/scroll`
-pub async fn scroll(
+pub(super) async fn scroll(
     State(node): State<Node>,
     Path(name): Path<String>,
     Query(params): Params,
@@ -150,7 +150,7 @@ pub async fn scroll(
 }
 
 /// `POST /collections/{c}/points`; strict mode does not limit the ids, but each of them costs a token.
-pub async fn retrieve(
+pub(super) async fn retrieve(
     State(node): State<Node>,
     Path(name): Path<String>,
     Query(params): Params,
@@ -169,7 +169,7 @@ pub async fn retrieve(
 }
 
 /// `POST /collections/{c}/points/query`, for `{"sample": "random"}` only.
-pub async fn query(
+pub(super) async fn query(
     State(node): State<Node>,
     Path(name): Path<String>,
     Query(params): Params,

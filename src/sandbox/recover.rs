@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 /// A file that was received, with its hash.
-pub struct Spooled {
+pub(super) struct Spooled {
     /// Where it lies.
     pub path: PathBuf,
     /// Bytes.
@@ -61,7 +61,7 @@ impl Spool {
 }
 
 /// Writes an uploaded field to disk.
-pub async fn spool_field(node: &Node, mut field: Field<'_>) -> Result<Spooled, Refusal> {
+pub(super) async fn spool_field(node: &Node, mut field: Field<'_>) -> Result<Spooled, Refusal> {
     let faults = &node.world.options.faults;
     let reset = faults.take(Route::Upload, |kind| if let Kind::Reset(at) = kind { Some(at) } else { None });
     let stall = faults.take(Route::Upload, |kind| if let Kind::Stall(at) = kind { Some(at) } else { None });
@@ -88,10 +88,10 @@ pub async fn spool_field(node: &Node, mut field: Field<'_>) -> Result<Spooled, R
 }
 
 /// Stands for a connection that breaks: the route turns it into one.
-pub const BROKEN_CONNECTION: u16 = 599;
+pub(super) const BROKEN_CONNECTION: u16 = 599;
 
 /// Fetches an http(s) location to disk.
-pub async fn fetch(node: &Node, location: &url::Url, api_key: Option<&str>) -> Result<Spooled, Refusal> {
+pub(super) async fn fetch(node: &Node, location: &url::Url, api_key: Option<&str>) -> Result<Spooled, Refusal> {
     if !node.world.options.url_recovery {
         return Err(Refusal::new(403, "Forbidden: Snapshot recovery from remote URLs is disabled in the configuration"));
     }
@@ -118,14 +118,14 @@ pub async fn fetch(node: &Node, location: &url::Url, api_key: Option<&str>) -> R
 }
 
 /// Counts the recovery in telemetry as long as it lives.
-pub struct Recovering {
+pub(super) struct Recovering {
     node: Node,
     name: String,
 }
 
 impl Recovering {
     /// Begins.
-    pub fn begin(node: &Node, name: &str) -> Self {
+    pub(super) fn begin(node: &Node, name: &str) -> Self {
         node.world.cluster().nodes[node.index].activity.entry(name.to_owned()).or_default().recovering += 1;
         Self { node: node.clone(), name: name.to_owned() }
     }
@@ -140,7 +140,7 @@ impl Drop for Recovering {
 }
 
 /// Recovers a collection; `name` may be an alias.
-pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refusal> {
+pub(super) async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refusal> {
     let unpacked = read(path).await?;
     let Some(mut config) = unpacked.config.clone() else {
         return Err(Refusal::internal("File IO error: config.json: No such file or directory"));
@@ -176,7 +176,7 @@ pub async fn collection(node: &Node, name: &str, path: &Path) -> Result<(), Refu
 }
 
 /// Recovers one shard; nothing is compared, as on the real server.
-pub async fn shard(node: &Node, name: &str, shard: u32, path: &Path) -> Result<(), Refusal> {
+pub(super) async fn shard(node: &Node, name: &str, shard: u32, path: &Path) -> Result<(), Refusal> {
     let mut unpacked = read(path).await?;
     if unpacked.config.is_some() {
         return Err(Refusal::internal("Can't restore snapshot in local mode with missing data at shard"));

@@ -11,7 +11,7 @@ use axum::routing::{delete, get, post, put};
 use std::sync::Arc;
 
 /// All routes of one node.
-pub fn router(world: Arc<World>, index: usize) -> Router {
+pub(super) fn router(world: Arc<World>, index: usize) -> Router {
     let node = Node { world, index };
     Router::new()
         .route("/", get(collections::root))
@@ -60,7 +60,7 @@ pub fn router(world: Arc<World>, index: usize) -> Router {
 }
 
 /// A node that answers everything with the same failure.
-pub fn failing(words: String) -> Router {
+pub(super) fn failing(words: String) -> Router {
     Router::new().fallback(move || async move { crate::sandbox::answer::Refusal::internal(words).json() })
 }
 

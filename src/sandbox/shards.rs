@@ -35,12 +35,12 @@ fn picture(node: &Node, name: &str, shard: u32) -> Result<ShardPicture, Refusal>
 }
 
 /// `GET …/shards/{s}/snapshots`
-pub async fn list(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
+pub(super) async fn list(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
     Ok(snapshots::list_folder(&node, &folder(&node, &name, shard)?))
 }
 
 /// `POST …/shards/{s}/snapshots`
-pub async fn create(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
+pub(super) async fn create(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
     let folder = folder(&node, &name, shard)?;
     let picture = picture(&node, &name, shard)?;
     let (path, at) = (node.world.fresh_path(), snapshots::now());
@@ -56,7 +56,7 @@ pub async fn create(State(node): State<Node>, Path((name, shard)): Path<(String,
 }
 
 /// `GET …/shards/{s}/snapshots/{name}`
-pub async fn download(
+pub(super) async fn download(
     State(node): State<Node>,
     Path((name, shard, file)): Path<(String, u32, String)>,
     headers: HeaderMap,
@@ -68,12 +68,15 @@ pub async fn download(
 }
 
 /// `DELETE …/shards/{s}/snapshots/{name}`
-pub async fn delete(State(node): State<Node>, Path((name, shard, file)): Path<(String, u32, String)>) -> Result<Answer, Refusal> {
+pub(super) async fn delete(
+    State(node): State<Node>,
+    Path((name, shard, file)): Path<(String, u32, String)>,
+) -> Result<Answer, Refusal> {
     snapshots::remove(&node, &folder(&node, &name, shard)?, &file)
 }
 
 /// `POST …/shards/{s}/snapshots/upload`: the file does not stay.
-pub async fn upload(
+pub(super) async fn upload(
     State(node): State<Node>,
     Path((name, shard)): Path<(String, u32)>,
     Query(params): Params,
@@ -105,7 +108,11 @@ struct RecoverRequest {
 }
 
 /// `PUT …/shards/{s}/snapshots/recover`: a URL, or the bare name of a stored file.
-pub async fn recover(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, body: Bytes) -> Result<Answer, Refusal> {
+pub(super) async fn recover(
+    State(node): State<Node>,
+    Path((name, shard)): Path<(String, u32)>,
+    body: Bytes,
+) -> Result<Answer, Refusal> {
     let request: RecoverRequest = body_of(&body)?;
     snapshots::check_hex(request.checksum.as_deref())?;
     let folder = folder(&node, &name, shard)?;
@@ -145,13 +152,13 @@ async fn stream_picture(node: &Node, picture: ShardPicture, layout: ShardLayout)
 }
 
 /// `GET …/shards/{s}/snapshot`: no length, no checksum.
-pub async fn stream(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Answer {
+pub(super) async fn stream(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Answer {
     let streamed = async { stream_picture(&node, picture(&node, &name, shard)?, ShardLayout::Streamed).await };
     streamed.await.unwrap_or_else(Refusal::plain)
 }
 
 /// `GET …/snapshot/partial/manifest`
-pub async fn manifest(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
+pub(super) async fn manifest(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
     let picture = picture(&node, &name, shard)?;
     let replica = picture.replica.clone().unwrap_or_default();
     let mut map = Map::new();
@@ -165,7 +172,7 @@ struct SegmentManifest {
 }
 
 /// `POST …/snapshot/partial/create`: 304 when the manifest is still true.
-pub async fn partial(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, body: Bytes) -> Answer {
+pub(super) async fn partial(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, body: Bytes) -> Answer {
     let parsed: Result<BTreeMap<String, SegmentManifest>, _> = serde_json::from_slice(&body);
     let known = match parsed {
         Ok(known) => known,

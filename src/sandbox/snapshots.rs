@@ -18,24 +18,24 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Parameters in the query string.
-pub type Params = Query<HashMap<String, String>>;
+pub(super) type Params = Query<HashMap<String, String>>;
 
 /// The folder of full snapshots.
 const FULL: &str = "";
 
 /// The time in a file name.
-pub fn stamp(at: Timestamp) -> String {
+pub(super) fn stamp(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d-%H-%M-%S").to_string()
 }
 
 /// The sandbox's clock.
 #[expect(clippy::disallowed_methods, reason = "a server of its own has its own clock")]
-pub fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::now()
 }
 
 /// `SnapshotDescription`
-pub fn describe(node: &Node, name: &str, file: &KeptFile) -> Value {
+pub(super) fn describe(node: &Node, name: &str, file: &KeptFile) -> Value {
     let created = file.created.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S").to_string();
     let mut shown = json!({"name": name, "creation_time": created, "size": file.size});
     let lies = node.world.options.faults.meets(Route::Any, Kind::WrongChecksum);
@@ -48,7 +48,7 @@ pub fn describe(node: &Node, name: &str, file: &KeptFile) -> Value {
 }
 
 /// All of a folder.
-pub fn list_folder(node: &Node, folder: &str) -> Answer {
+pub(super) fn list_folder(node: &Node, folder: &str) -> Answer {
     let files: Vec<(String, KeptFile)> = {
         let cluster = node.world.cluster();
         let all = cluster.nodes[node.index].files.iter();
@@ -59,13 +59,13 @@ pub fn list_folder(node: &Node, folder: &str) -> Answer {
 }
 
 /// A file of a folder.
-pub fn find(node: &Node, folder: &str, name: &str) -> Result<KeptFile, Refusal> {
+pub(super) fn find(node: &Node, folder: &str, name: &str) -> Result<KeptFile, Refusal> {
     let key = (folder.to_owned(), name.to_owned());
     node.world.cluster().nodes[node.index].files.get(&key).cloned().ok_or_else(|| Refusal::no_snapshot(name))
 }
 
 /// Removes a file.
-pub fn remove(node: &Node, folder: &str, name: &str) -> Result<Answer, Refusal> {
+pub(super) fn remove(node: &Node, folder: &str, name: &str) -> Result<Answer, Refusal> {
     let key = (folder.to_owned(), name.to_owned());
     let mut cluster = node.world.cluster();
     let file = cluster.nodes[node.index].files.remove(&key).ok_or_else(|| Refusal::no_snapshot(name))?;
@@ -74,24 +74,24 @@ pub fn remove(node: &Node, folder: &str, name: &str) -> Result<Answer, Refusal> 
 }
 
 /// Keeps a finished file.
-pub fn keep(node: &Node, folder: &str, name: &str, file: KeptFile) {
+pub(super) fn keep(node: &Node, folder: &str, name: &str, file: KeptFile) {
     node.world.cluster().nodes[node.index].files.insert((folder.to_owned(), name.to_owned()), file);
 }
 
 /// A finished file with its size and hash.
-pub fn finished(path: PathBuf, created: Timestamp) -> std::io::Result<KeptFile> {
+pub(super) fn finished(path: PathBuf, created: Timestamp) -> std::io::Result<KeptFile> {
     let sha256 = Some(archive::sha256_of(&path)?);
     Ok(KeptFile { size: std::fs::metadata(&path)?.len(), path, created, sha256 })
 }
 
 /// `GET /collections/{c}/snapshots`
-pub async fn list(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+pub(super) async fn list(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     let real = node.world.cluster().resolve(&name)?;
     Ok(list_folder(&node, &real))
 }
 
 /// `POST /collections/{c}/snapshots`
-pub async fn create(State(node): State<Node>, Path(name): Path<String>, Query(params): Params) -> Result<Answer, Refusal> {
+pub(super) async fn create(State(node): State<Node>, Path(name): Path<String>, Query(params): Params) -> Result<Answer, Refusal> {
     let real = node.world.cluster().resolve(&name)?;
     node.world.cluster().collection(&real)?.whole_on(node.index)?;
     let work = detached(snapshot_collection(node.clone(), real, now()));
@@ -104,7 +104,7 @@ pub async fn create(State(node): State<Node>, Path(name): Path<String>, Query(pa
 
 /// Runs on when the client goes away, as the real server's work does.
 #[expect(clippy::disallowed_methods, reason = "the sandbox is a server of its own")]
-pub fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+pub(super) fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
     tokio::spawn(work)
 }
 
@@ -136,7 +136,11 @@ async fn snapshot_collection(node: Node, real: String, at: Timestamp) -> Result<
 }
 
 /// `GET /collections/{c}/snapshots/{name}`
-pub async fn download(State(node): State<Node>, Path((name, snapshot)): Path<(String, String)>, headers: HeaderMap) -> Answer {
+pub(super) async fn download(
+    State(node): State<Node>,
+    Path((name, snapshot)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
     let real = match node.world.cluster().resolve(&name) {
         Ok(real) => real,
         Err(refusal) => return refusal.plain(),
@@ -145,7 +149,7 @@ pub async fn download(State(node): State<Node>, Path((name, snapshot)): Path<(St
 }
 
 /// Sends a file of a folder; refusals of downloads are plain text.
-pub async fn send(node: &Node, folder: &str, name: &str, headers: &HeaderMap) -> Answer {
+pub(super) async fn send(node: &Node, folder: &str, name: &str, headers: &HeaderMap) -> Answer {
     match find(node, folder, name) {
         Ok(file) => files::send(node, name, &file, headers).await.unwrap_or_else(Refusal::plain),
         Err(refusal) => refusal.plain(),
@@ -153,13 +157,13 @@ pub async fn send(node: &Node, folder: &str, name: &str, headers: &HeaderMap) ->
 }
 
 /// `DELETE /collections/{c}/snapshots/{name}`
-pub async fn delete(State(node): State<Node>, Path((name, snapshot)): Path<(String, String)>) -> Result<Answer, Refusal> {
+pub(super) async fn delete(State(node): State<Node>, Path((name, snapshot)): Path<(String, String)>) -> Result<Answer, Refusal> {
     let real = node.world.cluster().resolve(&name)?;
     remove(&node, &real, &snapshot)
 }
 
 /// Reads the multipart field `snapshot`.
-pub async fn receive(node: &Node, multipart: &mut Multipart) -> Result<(String, Spooled), Answer> {
+pub(super) async fn receive(node: &Node, multipart: &mut Multipart) -> Result<(String, Spooled), Answer> {
     let plain = |words: String| Refusal::new(400, words).plain();
     loop {
         match multipart.next_field().await {
@@ -186,7 +190,7 @@ fn broken_or_json(refusal: Refusal) -> Answer {
 }
 
 /// 400 when the given checksum is not the received one.
-pub fn check_upload(params: &HashMap<String, String>, spooled: &Spooled) -> Result<(), Refusal> {
+pub(super) fn check_upload(params: &HashMap<String, String>, spooled: &Spooled) -> Result<(), Refusal> {
     match params.get("checksum") {
         Some(expected) if *expected != spooled.sha256 => {
             let _ = std::fs::remove_file(&spooled.path);
@@ -198,7 +202,7 @@ pub fn check_upload(params: &HashMap<String, String>, spooled: &Spooled) -> Resu
 }
 
 /// `POST /collections/{c}/snapshots/upload`: the file stays, whatever comes of it.
-pub async fn upload(
+pub(super) async fn upload(
     State(node): State<Node>,
     Path(name): Path<String>,
     Query(params): Params,
@@ -232,7 +236,7 @@ async fn pause_for_restoring(node: &Node, size: u64) {
 
 /// Body of `recover`.
 #[derive(Deserialize)]
-pub struct RecoverRequest {
+pub(super) struct RecoverRequest {
     /// URL.
     pub location: url::Url,
     #[serde(default)]
@@ -246,7 +250,7 @@ pub struct RecoverRequest {
 /// Accepted values of `priority`; the sandbox treats all as `snapshot`.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
-pub enum Priority {
+pub(super) enum Priority {
     /// Only this replica.
     NoSync,
     /// The snapshot wins.
@@ -257,7 +261,7 @@ pub enum Priority {
 }
 
 /// 422 for a checksum that is none.
-pub fn check_hex(checksum: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn check_hex(checksum: Option<&str>) -> Result<(), Refusal> {
     let valid = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     match checksum {
         Some(text) if !valid(text) => Err(Refusal::new(
@@ -271,7 +275,7 @@ pub fn check_hex(checksum: Option<&str>) -> Result<(), Refusal> {
 }
 
 /// `PUT /collections/{c}/snapshots/recover`
-pub async fn recover(
+pub(super) async fn recover(
     State(node): State<Node>,
     Path(name): Path<String>,
     Query(params): Params,
@@ -326,12 +330,12 @@ async fn locate(node: &Node, collection: &str, request: &RecoverRequest) -> Resu
 }
 
 /// `GET /snapshots`
-pub async fn list_full(State(node): State<Node>) -> Answer {
+pub(super) async fn list_full(State(node): State<Node>) -> Answer {
     list_folder(&node, FULL)
 }
 
 /// `POST /snapshots`: a snapshot of each collection, put together.
-pub async fn create_full(State(node): State<Node>) -> Result<Answer, Refusal> {
+pub(super) async fn create_full(State(node): State<Node>) -> Result<Answer, Refusal> {
     let names: Vec<String> = node.world.cluster().collections.keys().cloned().collect();
     let at = now();
     let (mut parts, mut mapping) = (Vec::new(), serde_json::Map::new());
@@ -358,11 +362,11 @@ pub async fn create_full(State(node): State<Node>) -> Result<Answer, Refusal> {
 }
 
 /// `GET /snapshots/{name}`
-pub async fn download_full(State(node): State<Node>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+pub(super) async fn download_full(State(node): State<Node>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
     send(&node, FULL, &name, &headers).await
 }
 
 /// `DELETE /snapshots/{name}`
-pub async fn delete_full(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+pub(super) async fn delete_full(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
     remove(&node, FULL, &name)
 }

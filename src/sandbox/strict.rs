@@ -14,7 +14,7 @@ const SIZE_INTERVAL: u64 = 32;
 
 /// What a read asks for.
 #[derive(Debug, Default)]
-pub struct Read<'a> {
+pub(super) struct Read<'a> {
     /// Points wanted, where the call has a limit.
     pub limit: Option<u64>,
     /// Whether exact results are wanted.
@@ -24,14 +24,14 @@ pub struct Read<'a> {
 }
 
 /// The limits of one collection; none if strict mode is not enabled.
-pub struct Strict<'a> {
+pub(super) struct Strict<'a> {
     rules: Option<&'a Value>,
     collection: &'a Collection,
 }
 
 impl<'a> Strict<'a> {
     /// The limits of a collection.
-    pub fn of(collection: &'a Collection) -> Self {
+    pub(super) fn of(collection: &'a Collection) -> Self {
         let config = &collection.config["strict_mode_config"];
         Self { rules: Some(config).filter(|config| config["enabled"] == true), collection }
     }
@@ -45,7 +45,7 @@ impl<'a> Strict<'a> {
     }
 
     /// Checks a read.
-    pub fn read(&self, params: &HashMap<String, String>, read: &Read<'_>) -> Result<(), Refusal> {
+    pub(super) fn read(&self, params: &HashMap<String, String>, read: &Read<'_>) -> Result<(), Refusal> {
         let timeout = params.get("timeout").and_then(|text| text.parse().ok());
         self.at_most(timeout, "max_timeout", "timeout")?;
         self.at_most(read.limit, "max_query_limit", "limit")?;
@@ -57,17 +57,17 @@ impl<'a> Strict<'a> {
     }
 
     /// Checks a change of points that a filter chooses.
-    pub fn change(&self, filter: Option<&Filter>) -> Result<(), Refusal> {
+    pub(super) fn change(&self, filter: Option<&Filter>) -> Result<(), Refusal> {
         self.filter(filter, "unindexed_filtering_update")
     }
 
     /// Checks how many points are upserted at once.
-    pub fn upsert(&self, points: u64) -> Result<(), Refusal> {
+    pub(super) fn upsert(&self, points: u64) -> Result<(), Refusal> {
         self.at_most(Some(points), "upsert_max_batchsize", "upsert limit")
     }
 
     /// Checks whether a payload index may be created; changing an existing one is checked too.
-    pub fn index(&self) -> Result<(), Refusal> {
+    pub(super) fn index(&self) -> Result<(), Refusal> {
         match self.number("max_payload_index_count") {
             Some(most) if self.collection.payload_schema.len() as u64 >= most => {
                 let what = format!("Collection already has the maximum number of payload indices ({most})");
@@ -114,7 +114,7 @@ impl<'a> Strict<'a> {
 }
 
 /// Checks the size of a collection before a write. Setting payload checks the payload size only.
-pub fn check_size(collection: &mut Collection, only_payload: bool) -> Result<(), Refusal> {
+pub(super) fn check_size(collection: &mut Collection, only_payload: bool) -> Result<(), Refusal> {
     let strict = Strict::of(collection);
     let most_vectors = strict.number("max_collection_vector_size_bytes").filter(|_| !only_payload);
     let most_payload = strict.number("max_collection_payload_size_bytes");

@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// The data of one shard.
 #[derive(Default)]
-pub struct UnpackedShard {
+pub(super) struct UnpackedShard {
     /// Points of all its segments.
     pub points: BTreeMap<PointKey, StoredPoint>,
     /// Filler bytes.
@@ -26,7 +26,7 @@ pub struct UnpackedShard {
 
 /// A collection snapshot (`config` is there) or a shard snapshot (shard 0 alone).
 #[derive(Default)]
-pub struct Unpacked {
+pub(super) struct Unpacked {
     /// `config.json`
     pub config: Option<Value>,
     /// `payload_index.json`
@@ -57,7 +57,7 @@ fn malformed(error: impl std::fmt::Display) -> Refusal {
 }
 
 /// Reads a whole snapshot.
-pub fn unpack(path: &Path) -> Result<Unpacked, Refusal> {
+pub(super) fn unpack(path: &Path) -> Result<Unpacked, Refusal> {
     let file = File::open(path)?;
     let mut archive = tar::Archive::new(BufReader::new(file));
     let mut unpacked = Unpacked::default();

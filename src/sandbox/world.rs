@@ -24,7 +24,7 @@ pub enum PointKey {
 }
 
 /// Points of one replica. Shared until written: a snapshot takes a reference, not a copy.
-pub type Points = Arc<BTreeMap<PointKey, StoredPoint>>;
+pub(super) type Points = Arc<BTreeMap<PointKey, StoredPoint>>;
 
 /// What is kept of a point.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -173,7 +173,7 @@ pub struct World {
 
 /// A node as handlers see it.
 #[derive(Clone)]
-pub struct Node {
+pub(super) struct Node {
     /// The shared state.
     pub world: Arc<World>,
     /// Which node this is.
@@ -410,7 +410,7 @@ impl Collection {
 }
 
 /// SplitMix64: spreads bits, and is a generator when fed a counter.
-pub fn mix(seed: u64) -> u64 {
+pub(super) fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -8,6 +8,7 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
+    unreachable_pub,
     reason = "a benchmark that cannot run should stop"
 )]
 

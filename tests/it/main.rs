@@ -1,6 +1,6 @@
 //! The one integration binary.
 
-#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::too_many_lines, reason = "tests")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::too_many_lines, unreachable_pub, reason = "tests")]
 
 mod archive;
 mod assets;

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 ///
 /// # Errors
 /// When it could not be started: then nothing was run.
-pub async fn run(program: &str, arguments: &[String], snapshot: &str, mut signals: Signals) -> Result<u8, Problem> {
+pub(super) async fn run(program: &str, arguments: &[String], snapshot: &str, mut signals: Signals) -> Result<u8, Problem> {
     let mut child = Command::new(program).args(arguments).env(GUARD_SNAPSHOT, snapshot).spawn().map_err(|error| {
         let shown = crate::domain::text::one_line(program, 100);
         Problem::new(ProblemKind::Usage, format!("the command cannot be started: {error}"), shown)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// A key to make, and how many shards it has.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeyStep {
+pub(crate) struct KeyStep {
     /// The key, as a server spells it.
     pub key: Value,
     /// Its shards.
@@ -19,7 +19,7 @@ pub struct KeyStep {
 ///
 /// # Errors
 /// When no order does, in words: numbers of dropped keys leave gaps that cannot be made again.
-pub fn order(keys: &[ShardKey]) -> Result<Vec<KeyStep>, String> {
+pub(crate) fn order(keys: &[ShardKey]) -> Result<Vec<KeyStep>, String> {
     let mut sorted: Vec<&ShardKey> = keys.iter().filter(|key| !key.shards.is_empty()).collect();
     sorted.sort_by_key(|key| key.shards.iter().min().copied());
     let mut next: ShardId = 1;
@@ -41,12 +41,12 @@ pub fn order(keys: &[ShardKey]) -> Result<Vec<KeyStep>, String> {
 }
 
 /// The number of every shard and its key, as the snapshot has them.
-pub fn numbers(keys: &[ShardKey]) -> BTreeMap<ShardId, Value> {
+pub(crate) fn numbers(keys: &[ShardKey]) -> BTreeMap<ShardId, Value> {
     keys.iter().flat_map(|key| key.shards.iter().map(|shard| (*shard, key.raw.clone()))).collect()
 }
 
 /// The body that creates a collection like the one whose `config.json` this is.
-pub fn creation(config: &Value) -> Value {
+pub(crate) fn creation(config: &Value) -> Value {
     let mut body = Map::new();
     let params = config.get("params").and_then(Value::as_object).cloned().unwrap_or_default();
     for (name, value) in params {
@@ -71,7 +71,7 @@ pub fn creation(config: &Value) -> Value {
 }
 
 /// `1 → a, 2 → b`
-pub fn words(numbers: &BTreeMap<ShardId, Value>) -> String {
+pub(crate) fn words(numbers: &BTreeMap<ShardId, Value>) -> String {
     let each = numbers.iter().map(|(shard, key)| format!("{shard} → {}", crate::domain::text::one_line(&key.to_string(), 40)));
     crate::domain::text::one_line(&each.collect::<Vec<_>>().join(", "), 200)
 }

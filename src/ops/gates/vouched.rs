@@ -10,3 +10,14 @@ pub enum Vouched {
     /// Nothing.
     Nothing,
 }
+
+impl Vouched {
+    /// By a record of ours, else by a hash that the server made.
+    pub fn by(recorded: bool, listed: bool) -> Self {
+        match (recorded, listed) {
+            (true, _) => Self::Recorded,
+            (false, true) => Self::Listed,
+            (false, false) => Self::Nothing,
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 /// Records that ended with nothing left open, without their reports. They are only ever appended to, so that a length tells
 /// whether one changed.
 #[derive(Debug, Default)]
-pub struct Closed(Mutex<HashMap<PathBuf, (u64, Past)>>);
+pub(crate) struct Closed(Mutex<HashMap<PathBuf, (u64, Past)>>);
 
 impl Closed {
     pub(super) fn read(&self, path: &Path) -> Result<Option<Past>, Unreadable> {

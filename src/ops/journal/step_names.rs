@@ -23,10 +23,10 @@ pub(in crate::ops) const EVERY_POINT: &str = "compare every point";
 pub(in crate::ops) const SAFETY: &str = "safety snapshot";
 
 /// The step that tells after an error whether the live data is as it was.
-pub const LOOK: &str = "look at the live data";
+pub(crate) const LOOK: &str = "look at the live data";
 
 /// The step that compares what was overwritten with the proof restore of the same bytes.
-pub const COMPARE_WITH_PROOF: &str = "compare with the proof restore";
+pub(crate) const COMPARE_WITH_PROOF: &str = "compare with the proof restore";
 
 /// The step of a guard that notes which aliases pointed at the collection.
 pub(in crate::ops) const ALIASES_BEFORE: &str = "aliases before";

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Points in a sample.
-pub const SAMPLE_SIZE: usize = 100;
+pub(crate) const SAMPLE_SIZE: usize = 100;
 
 /// The first half, read before the snapshot.
 pub(in crate::ops) struct Before {

@@ -23,7 +23,7 @@ const ABSENCE: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(60);
 
 /// How a call ended.
-pub enum Followed<T> {
+pub(crate) enum Followed<T> {
     /// It answered.
     Answered(T),
     /// The connection was lost, and the server is no longer busy: somebody must look what came of it.
@@ -32,7 +32,7 @@ pub enum Followed<T> {
 
 /// Waits for `call`, showing what telemetry knows. When the connection is lost after the request was
 /// sent, waits until the server is idle instead of repeating anything.
-pub async fn follow<T>(
+pub(crate) async fn follow<T>(
     node: &dyn QdrantApi,
     name: &CollectionName,
     progress: &Progress,
@@ -75,7 +75,7 @@ async fn note_activity(node: &dyn QdrantApi, name: &CollectionName, progress: &P
 ///
 /// # Errors
 /// When the node cannot be asked for longer than a restart takes.
-pub async fn idle(node: &dyn QdrantApi, name: &CollectionName, progress: &Progress) -> ApiResult<()> {
+pub(crate) async fn idle(node: &dyn QdrantApi, name: &CollectionName, progress: &Progress) -> ApiResult<()> {
     let lost = ApiError::new(ApiErrorKind::Timeout, "wait for the server", node.url(), "it does not tell when it is done");
     if let Ok(None) = node.snapshot_activity(name).await {
         // Servers before 1.16 have no counters: the plan says so, and the person decides.

@@ -3,7 +3,7 @@
 //! *url*: the target fetches from the source; no bytes pass through qsnap. *stream*: qsnap pipes source to
 //! target in constant memory. *upload*: a local file. Falls back from url to stream when the server says
 //! that URL recovery is off or that it cannot reach the source.
-use crate::domain::address::{Address, CollectionAddress, Which, encode};
+use crate::domain::address::{CollectionAddress, encode};
 use crate::domain::given_names::is_scratch;
 use crate::domain::ids::{InstanceName, SnapshotName};
 use crate::domain::problem::{Problem, ProblemKind};
@@ -16,6 +16,7 @@ use crate::ops::request::route::Route;
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Ledger;
 use crate::ops::survey::first_route::{End, first_route};
+use crate::ops::survey::origin::Origin;
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::transfer::backoff::Backoff;
@@ -23,22 +24,12 @@ use crate::transfer::disk::disk_problem;
 use crate::transfer::pump::{AtEnd, Body, Outlet, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
 use crate::transfer::throttle::Throttle;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Before a server is asked again whether the target is as it was.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-
-/// Where the bytes are.
-#[derive(Clone)]
-pub(in crate::ops) enum Origin {
-    /// On a node.
-    Node { connection: Arc<Connection>, node: usize, address: CollectionAddress, snapshot: SnapshotInfo },
-    /// In a local file.
-    File { path: PathBuf, size: u64, sha256: String },
-}
 
 /// How it went.
 #[derive(Debug)]
@@ -249,64 +240,108 @@ pub(in crate::ops) async fn deliver(
             let outlet = destination.outlet(services, None)?;
             let pump =
                 Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &handover, destination));
-            let (uploaded, looked) = upload(job, destination, pump, (*size, Some(sha256)), None, handover).await?;
+            let (uploaded, looked) = upload(job, destination, pump, (*size, sha256.as_deref()), None, handover).await?;
             Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
         }
         Origin::Node { connection, node, address, snapshot } => {
-            let source = connection.node(*node)?;
+            let on_node = OnNode { connection, node: connection.node(*node)?, address, snapshot };
             let limited = services.limited(&[&address.instance, &destination.address.instance]);
             let (route, reason) = first_route(
                 asked,
-                Some(End::of(connection, source.url()).with_snapshot(&snapshot.name)),
+                Some(End::of(connection, on_node.node.url()).with_snapshot(&snapshot.name)),
                 End::of(&destination.connection, destination.node()?.url()),
                 limited,
             );
-            let scope = SnapshotScope::Collection(address.collection.clone());
             let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
             if route == Route::Url {
-                match by_url(job, &handover.ledger, connection, source.as_ref(), &scope, snapshot, destination).await {
-                    Ok(looked) => return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked }),
-                    Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
-                        job.unseal();
-                        handover.ledger.handed_back();
-                        reason = Some(format!("url did not work: {}", error.message))
+                match fetched(job, &handover.ledger, &on_node, destination, asked).await? {
+                    Fetched::Yes { looked } => {
+                        return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked });
                     }
-                    Err(error) if cannot_fetch(&error) => {
-                        let problem = error.into_problem(destination.address.to_string());
-                        let advice = "choose the route stream: the bytes then go through qsnap";
-                        return Err(Broken::before(problem.advise(advice)));
-                    }
-                    Err(error) => {
-                        let touched = touches(&error);
-                        return Err(Broken { problem: error.into_problem(destination.address.to_string()), touched });
-                    }
+                    Fetched::Cannot(why) => reason = Some(why),
                 }
             }
-            let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
-            let source = NodeSnapshot { node: source.clone(), scope, name: snapshot.name.clone(), shown };
-            let probed = Expected::probe(&source, snapshot.size, snapshot.sha256.clone()).await;
-            let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
-            let size = expected.size;
-            if size != snapshot.size {
-                let message = format!("the source offers {size} bytes, its list says {}", snapshot.size);
-                let problem = Problem::new(ProblemKind::Difference, message, address.to_string());
-                return Err(Broken::before(problem.advise("take a new snapshot; this one changed or is cut")));
-            }
-            job.progress.phase("streaming", Some(size));
-            let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services, Some(&address.instance))?);
-            let pump = Pump::from_source(
-                Arc::new(source),
-                expected,
-                line,
-                outlet,
-                &job.progress,
-                seal_at_end(job, &handover, destination),
-            );
-            let (uploaded, looked) =
-                upload(job, destination, pump, (size, snapshot.sha256.as_deref()), Some(address), handover).await?;
-            Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
+            stream(services, job, &on_node, destination, reason, handover).await
         }
     }
+}
+
+/// A snapshot on a node.
+struct OnNode<'a> {
+    connection: &'a Arc<Connection>,
+    node: &'a Arc<dyn QdrantApi>,
+    address: &'a CollectionAddress,
+    snapshot: &'a SnapshotInfo,
+}
+
+impl OnNode<'_> {
+    fn scope(&self) -> SnapshotScope {
+        SnapshotScope::Collection(self.address.collection.clone())
+    }
+}
+
+/// Whether the target fetched the snapshot by itself.
+enum Fetched {
+    Yes {
+        looked: bool,
+    },
+    /// It cannot, and another route may be tried.
+    Cannot(String),
+}
+
+async fn fetched(
+    job: &JobContext,
+    ledger: &Ledger,
+    from: &OnNode<'_>,
+    destination: &Destination,
+    asked: Route,
+) -> Result<Fetched, Broken> {
+    let (connection, snapshot) = (from.connection, from.snapshot);
+    match by_url(job, ledger, connection, from.node.as_ref(), &from.scope(), snapshot, destination).await {
+        Ok(looked) => Ok(Fetched::Yes { looked }),
+        Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
+            job.unseal();
+            ledger.handed_back();
+            Ok(Fetched::Cannot(format!("url did not work: {}", error.message)))
+        }
+        Err(error) if cannot_fetch(&error) => {
+            let problem = error.into_problem(destination.address.to_string());
+            Err(Broken::before(problem.advise("choose the route stream: the bytes then go through qsnap")))
+        }
+        Err(error) => {
+            let touched = touches(&error);
+            Err(Broken { problem: error.into_problem(destination.address.to_string()), touched })
+        }
+    }
+}
+
+/// Through qsnap, in constant memory.
+async fn stream(
+    services: &Services,
+    job: &JobContext,
+    from: &OnNode<'_>,
+    destination: &Destination,
+    reason: Option<String>,
+    handover: Handover,
+) -> Result<Delivered, Broken> {
+    let (address, snapshot) = (from.address, from.snapshot);
+    let shown = address.snapshot(&snapshot.name);
+    let source = NodeSnapshot { node: from.node.clone(), scope: from.scope(), name: snapshot.name.clone(), shown };
+    let probed = Expected::probe(&source, snapshot.size, snapshot.sha256.clone()).await;
+    let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
+    let size = expected.size;
+    if size != snapshot.size {
+        let message = format!("the source offers {size} bytes, its list says {}", snapshot.size);
+        let problem = Problem::new(ProblemKind::Difference, message, address.to_string());
+        return Err(Broken::before(problem.advise("take a new snapshot; this one changed or is cut")));
+    }
+    job.progress.phase("streaming", Some(size));
+    let (line, outlet) = (services.line(&address.instance)?, destination.outlet(services, Some(&address.instance))?);
+    let at_end = seal_at_end(job, &handover, destination);
+    let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
+    let whole = (size, snapshot.sha256.as_deref());
+    let (uploaded, looked) = upload(job, destination, pump, whole, Some(address), handover).await?;
+    Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
 }
 
 async fn by_url(

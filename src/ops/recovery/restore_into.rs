@@ -1,6 +1,7 @@
 //! Bringing a recovery point into a collection: deliver, verify, tidy. Every restore and copy is made of this.
 use crate::domain::address::CollectionAddress;
 use crate::domain::given_names::is_scratch;
+use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::jobs::progress::Progress;
@@ -11,9 +12,7 @@ use crate::ops::journal::step_names::Stage;
 use crate::ops::proof::compare::compare;
 use crate::ops::proof::sample;
 use crate::ops::proof::verify::{Expected, Reference, Verification, verify};
-use crate::ops::recovery::deliver::{
-    Broken, Delivered, Destination, Handover, Meant, Origin, Touched, as_meant, deliver, upload_name,
-};
+use crate::ops::recovery::deliver::{Broken, Delivered, Destination, Handover, Meant, Touched, as_meant, deliver, upload_name};
 use crate::ops::recovery::put_back::{PutBack, SETTINGS};
 use crate::ops::recovery::shard_keys;
 use crate::ops::report::verdict::Verdict;
@@ -21,6 +20,7 @@ use crate::ops::request::collections::CompareRequest;
 use crate::ops::request::route::Route;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
+use crate::ops::survey::origin::Origin;
 use crate::ops::survey::source::scope;
 use crate::qdrant::api::QdrantApi;
 use std::sync::Arc;
@@ -74,6 +74,15 @@ pub(in crate::ops) async fn bring(
     bring_onto(services, steps, cargo, (destination, Meant::Anything), stage).await
 }
 
+/// Removes what was sent: it stays on the server after a failure, too, and where the name is free again it cannot be reached.
+async fn upload_is_gone(destination: &Destination, kept: &SnapshotName) -> Result<bool, Problem> {
+    let node = destination.connection.node(destination.node)?;
+    match node.delete_snapshot(&scope(&destination.address), kept).await {
+        Err(error) => Ok(error.is_absence()),
+        Ok(()) => Ok(true),
+    }
+}
+
 /// The same, where something certain is `meant` to be there until the end.
 async fn bring_onto(
     services: &Services,
@@ -118,16 +127,8 @@ async fn bring_onto(
             if touched.nothing() {
                 steps.ledger().handed_back();
             }
-            // What was sent stays on the server, after a failure too; where the name is free again it cannot be reached.
-            let node = destination.connection.node(destination.node)?;
-            let removed = match touched {
-                Touched::NotSent => Ok(()),
-                _ => node.delete_snapshot(&scope(address), &kept).await,
-            };
-            match removed {
-                Ok(()) => steps.gone(&uploaded),
-                Err(error) if error.is_absence() => steps.gone(&uploaded),
-                Err(_) => {}
+            if touched == Touched::NotSent || upload_is_gone(destination, &kept).await? {
+                steps.gone(&uploaded);
             }
             return Err(Broken { problem: after_failure(destination, problem).await, touched });
         }

@@ -7,13 +7,14 @@ use crate::domain::snapshot::SnapshotInfo;
 use crate::ops::journal::proofs::Proof;
 use crate::ops::journal::step_names;
 use crate::ops::proof::verify::{Expected, Reference};
-use crate::ops::recovery::deliver::{Broken, Destination, Origin, Touched};
+use crate::ops::recovery::deliver::{Broken, Destination, Touched};
 use crate::ops::recovery::put_back::PutBack;
 use crate::ops::recovery::restore_into::{self, Cargo, bring};
 use crate::ops::report::verdict::Verdict;
 use crate::ops::request::route::Route;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
+use crate::ops::survey::origin::Origin;
 
 /// The way back.
 #[derive(Debug, Clone)]

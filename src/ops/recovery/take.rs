@@ -5,12 +5,15 @@ use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope, time_in_name};
 use crate::jobs::context::CleanupId;
+use crate::jobs::context::JobContext;
+use crate::ops::journal::claim::Claim;
 use crate::ops::journal::event::Made;
 use crate::ops::journal::proofs::Proof;
 use crate::ops::proof::sample;
 use crate::ops::proof::unread::Unread;
 use crate::ops::recovery::await_server::{Followed, follow};
 use crate::ops::services::{Connection, Services};
+use crate::ops::steps::Ledger;
 use crate::ops::steps::Steps;
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
@@ -113,7 +116,6 @@ pub(in crate::ops) async fn take(
 ) -> Result<Taken, Problem> {
     let node = connection.node(node_index)?.clone();
     let problem = |error: ApiError| error.into_problem(address.to_string());
-    let name = &address.collection;
     let job = steps.job;
     // One at a time, whichever process asks: two of one second would have one name.
     let claim = services.journal.wait_for_claim(&format!("snapshot of {address} on node {node_index}"), &job.progress).await;
@@ -121,62 +123,30 @@ pub(in crate::ops) async fn take(
     // A collection that cannot be sampled can still be snapshotted: then nothing is recorded, and the report says why.
     let sampling = async { sample::before(connection, address, &job.progress).await.map_err(Unread::problem) };
     let before = steps.run("sample", "", sampling).await;
-    let scope = SnapshotScope::Collection(name.clone());
+    let scope = SnapshotScope::Collection(address.collection.clone());
     another_second(node.as_ref(), &scope).await.map_err(problem)?;
-    let (ledger, source) = (steps.ledger(), address.to_string());
     let begun = Instant::now();
-    let (taken, cleanup) = steps
-        .run(step, &source, async {
-            let known: BTreeSet<SnapshotName> =
-                node.snapshots(&scope).await.map_err(problem)?.into_iter().map(|s| s.name).collect();
-            let names: Vec<&str> = known.iter().map(SnapshotName::raw).collect();
-            ledger.taking(kind.unwrap_or(Made::Snapshot), &source, &names)?;
-            // A server goes on when its client leaves: a cancel must wait for the file and remove it.
-            let stray = job.on_failure(format!("a snapshot of {address} that the server may still be taking"), {
-                let (node, scope, known, ledger, source) =
-                    (node.clone(), scope.clone(), known.clone(), ledger.clone(), source.clone());
-                // Held until it is over: the snapshot of whoever comes next must not be taken for ours.
-                let claim = claim.clone();
-                async move {
-                    let removed = remove_stray(node.as_ref(), &scope, &known).await;
-                    drop(claim);
-                    removed.inspect(|()| ledger.not_taken(&source))
-                }
-            });
-            let followed = follow(node.as_ref(), name, &job.progress, node.create_snapshot(&scope)).await;
-            let taken = match followed {
-                Ok(Followed::Answered(taken)) => Ok(taken),
-                Ok(Followed::MustLook) => new_one(node.as_ref(), &scope, &known).await,
-                Err(error) => Err(error),
-            };
-            match &taken {
-                // Nobody knows whether the server still takes it: the cleanup waits for it, and the record stays open until
-                // it is known.
-                Err(error) if matches!(error.kind, ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished) => {}
-                Err(_) => {
-                    job.keep(stray);
-                    ledger.not_taken(&source);
-                }
-                Ok(_) => job.keep(stray),
-            }
-            let taken = taken.map_err(problem)?;
-            let shown = address.snapshot(&taken.name);
-            // The way back is never undone.
-            let cleanup = (kind != Some(Made::Safety)).then(|| {
-                let (undo, ledger, shown) = (undo(connection, node_index, address, taken.clone()), ledger.clone(), shown.clone());
-                job.on_failure(shown.clone(), async move { undo.await.inspect(|()| ledger.gone(&shown)) })
-            });
-            if cleanup.is_none() {
-                job.resumable(Some(format!("{address} was not touched; kept: safety snapshot {shown}")));
-            }
-            match kind {
-                Some(kind) => ledger.made(kind, &shown)?,
-                // It is what was wanted: nobody's leftover.
-                None => ledger.not_taken(&source),
-            }
-            Ok((taken, cleanup))
-        })
-        .await?;
+    let asking = Asking { node: &node, scope: &scope, address, kind, job, ledger: steps.ledger() };
+    let taking = async {
+        let taken = asking.taken(&claim).await?;
+        let shown = address.snapshot(&taken.name);
+        // The way back is never undone.
+        let cleanup = (kind != Some(Made::Safety)).then(|| {
+            let undo = undo(connection, node_index, address, taken.clone());
+            let (ledger, shown) = (asking.ledger.clone(), shown.clone());
+            job.on_failure(shown.clone(), async move { undo.await.inspect(|()| ledger.gone(&shown)) })
+        });
+        if cleanup.is_none() {
+            job.resumable(Some(format!("{address} was not touched; kept: safety snapshot {shown}")));
+        }
+        match kind {
+            Some(kind) => asking.ledger.made(kind, &shown)?,
+            // It is what was wanted: nobody's leftover.
+            None => asking.ledger.not_taken(&address.to_string()),
+        }
+        Ok((taken, cleanup))
+    };
+    let (taken, cleanup) = steps.run(step, &address.to_string(), taking).await?;
     drop(claim);
     if let Some(kind) = kind {
         steps.adopt(kind, &address.snapshot(&taken.name));
@@ -184,6 +154,58 @@ pub(in crate::ops) async fn take(
     let proof = record(services, steps, (connection, address), &taken, before).await;
     let (connection, address) = (connection.clone(), address.clone());
     Ok(Taken { snapshot: taken, proof, begun, cleanup, connection, node: node_index, address })
+}
+
+/// A server that is asked for a snapshot.
+struct Asking<'a> {
+    node: &'a Arc<dyn QdrantApi>,
+    scope: &'a SnapshotScope,
+    address: &'a CollectionAddress,
+    /// What it is for; `None` where it is what was wanted.
+    kind: Option<Made>,
+    job: &'a JobContext,
+    ledger: Ledger,
+}
+
+impl Asking<'_> {
+    /// Asks, and waits for the answer, or for what is there when the answer was lost.
+    async fn taken(&self, claim: &Arc<Option<Claim>>) -> Result<SnapshotInfo, Problem> {
+        let problem = |error: ApiError| error.into_problem(self.address.to_string());
+        let source = self.address.to_string();
+        let listed = self.node.snapshots(self.scope).await.map_err(problem)?;
+        let known: BTreeSet<SnapshotName> = listed.into_iter().map(|snapshot| snapshot.name).collect();
+        let names: Vec<&str> = known.iter().map(SnapshotName::raw).collect();
+        self.ledger.taking(self.kind.unwrap_or(Made::Snapshot), &source, &names)?;
+        // A server goes on when its client leaves: a cancel must wait for the file and remove it.
+        let stray = self.job.on_failure(format!("a snapshot of {source} that the server may still be taking"), {
+            let (node, scope, known, ledger, source) =
+                (self.node.clone(), self.scope.clone(), known.clone(), self.ledger.clone(), source.clone());
+            // Held until it is over: the snapshot of whoever comes next must not be taken for ours.
+            let claim = claim.clone();
+            async move {
+                let removed = remove_stray(node.as_ref(), &scope, &known).await;
+                drop(claim);
+                removed.inspect(|()| ledger.not_taken(&source))
+            }
+        });
+        let call = self.node.create_snapshot(self.scope);
+        let taken = match follow(self.node.as_ref(), &self.address.collection, &self.job.progress, call).await {
+            Ok(Followed::Answered(taken)) => Ok(taken),
+            Ok(Followed::MustLook) => new_one(self.node.as_ref(), self.scope, &known).await,
+            Err(error) => Err(error),
+        };
+        match &taken {
+            // Nobody knows whether the server still takes it: the cleanup waits for it, and the record stays open until it is
+            // known.
+            Err(error) if matches!(error.kind, ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished) => {}
+            Err(_) => {
+                self.job.keep(stray);
+                self.ledger.not_taken(&source);
+            }
+            Ok(_) => self.job.keep(stray),
+        }
+        taken.map_err(problem)
+    }
 }
 
 /// Keeps what was read before, and after, a snapshot that was taken. It is good without its proof; whoever restores it is

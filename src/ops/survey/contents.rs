@@ -28,7 +28,7 @@ const LISTED: usize = 3;
 const CHECK: &str = "content";
 
 /// What was found.
-pub enum Content {
+pub(crate) enum Content {
     /// All headers were read.
     Read(Box<Inspected>),
     /// They were not, and why not.
@@ -38,7 +38,7 @@ pub enum Content {
 }
 
 /// Reads all headers, if that does not take too long.
-pub async fn read(services: &Services, point: &RecoveryPoint) -> Content {
+pub(crate) async fn read(services: &Services, point: &RecoveryPoint) -> Content {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
     let request = InspectRequest { point: point.clone(), depth: Depth::Headers };
@@ -51,7 +51,7 @@ pub async fn read(services: &Services, point: &RecoveryPoint) -> Content {
 }
 
 /// Whether a local file has an end, although it does not end as a tar does: junk may follow, which a server ignores.
-pub async fn has_end(services: &Services, path: &Path) -> bool {
+pub(crate) async fn has_end(services: &Services, path: &Path) -> bool {
     match read(services, &RecoveryPoint::File(path.to_owned())).await {
         Content::Read(inspected) => inspected.check.as_ref().is_some_and(|check| check.damaged == 0),
         Content::Unread(_) | Content::TooLong => false,
@@ -60,7 +60,7 @@ pub async fn has_end(services: &Services, path: &Path) -> bool {
 
 impl Content {
     /// The collection that it is a snapshot of.
-    pub fn collection(&self) -> Option<&Collection> {
+    pub(crate) fn collection(&self) -> Option<&Collection> {
         match self {
             Self::Read(inspected) if inspected.contents.kind == Kind::Collection => inspected.contents.collections.first(),
             _ => None,
@@ -68,7 +68,7 @@ impl Content {
     }
 
     /// The collection as it was when the snapshot was taken.
-    pub fn info(&self) -> Option<CollectionInfo> {
+    pub(crate) fn info(&self) -> Option<CollectionInfo> {
         let collection = self.collection()?;
         let params = collection.config.get("params").filter(|params| params.is_object())?;
         Some(CollectionInfo {
@@ -82,7 +82,7 @@ impl Content {
     }
 
     /// What it says, for a target of this version.
-    pub fn findings(&self, target: Option<ServerVersion>) -> Vec<Finding> {
+    pub(crate) fn findings(&self, target: Option<ServerVersion>) -> Vec<Finding> {
         match self {
             Self::TooLong => vec![unchecked("reading its headers takes longer than a plan should")],
             Self::Unread(problem) => vec![unchecked(&problem.message)],

@@ -16,22 +16,14 @@ use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::services::{Connection, Services};
 use crate::ops::survey::contents::{self, Content};
 use crate::ops::survey::inspect::side_file;
-use crate::ops::survey::locate::{Located, choose, safeties, safeties_among, snapshots};
+use crate::ops::survey::locate::{choose, safeties, safeties_among, snapshots};
+use crate::ops::survey::origin::Origin;
 use crate::transfer::disk::disk_problem;
-use std::path::{Path, PathBuf};
-
-/// The recovery point itself.
-#[derive(Debug, Clone)]
-pub(in crate::ops) enum Found {
-    /// On a node.
-    Snapshot(CollectionAddress, Located),
-    /// On this machine.
-    File { path: PathBuf, size: u64 },
-}
+use std::path::Path;
 
 /// What is known of it.
 pub(in crate::ops) struct Known {
-    pub found: Found,
+    pub origin: Origin,
     /// As people read it.
     pub shown: String,
     /// What must not change until it is used.
@@ -48,18 +40,6 @@ pub(in crate::ops) struct Known {
     pub vouched: Vouched,
     /// Settings that were recorded when it was taken.
     recorded: Option<Settings>,
-}
-
-impl Known {
-    /// The source with the snapshot's own name: `latest` may mean another one later.
-    pub(in crate::ops) fn pinned(&self) -> RecoveryPoint {
-        match &self.found {
-            Found::Snapshot(address, located) => {
-                RecoveryPoint::Snapshot(address.clone(), Which::Named(located.snapshot.name.clone()))
-            }
-            Found::File { path, .. } => RecoveryPoint::File(path.clone()),
-        }
-    }
 }
 
 /// Finds it, and reads what can be read.
@@ -99,11 +79,7 @@ async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
     }
     let content = contents::read(services, &RecoveryPoint::File(path.clone())).await;
     let recorded = named_like(services, &path);
-    let vouched = match (&recorded, side_file(&path)) {
-        (Some(_), _) => Vouched::Recorded,
-        (None, Some(_)) => Vouched::Listed,
-        (None, None) => Vouched::Nothing,
-    };
+    let vouched = Vouched::by(recorded.is_some(), side_file(&path).is_some());
     Ok(Known {
         fingerprint: format!("{shown} of {} bytes", meta.len()),
         shown,
@@ -115,7 +91,7 @@ async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
         findings: vec![gates::vouched_file(vouched), file_window(services, &path, recorded.as_ref().map(|(_, proof)| proof))],
         vouched,
         recorded: recorded.and_then(|(_, proof)| proof.settings),
-        found: Found::File { path, size: meta.len() },
+        origin: Origin::File { path, size: meta.len(), sha256: None },
     })
 }
 
@@ -160,11 +136,7 @@ async fn snapshot(
     );
     let info = info.ok();
     let proof = services.proofs.load(snapshot.sha256.as_deref());
-    let vouched = match (&proof, &snapshot.sha256) {
-        (Some(_), _) => Vouched::Recorded,
-        (None, Some(_)) => Vouched::Listed,
-        (None, None) => Vouched::Nothing,
-    };
+    let vouched = Vouched::by(proof.is_some(), snapshot.sha256.is_some());
     let mut findings = vec![gates::checksum(snapshot.sha256.as_deref())];
     findings.push(gates::proof(proof.is_some(), now.is_some() && over != Some(address)));
     let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
@@ -175,20 +147,19 @@ async fn snapshot(
             "take an older one, unless that is what you want back",
         ));
     }
-    if let Some(taken_at) = snapshot.taken_at {
-        let newer = listed.0.iter().filter(|other| other.snapshot.taken_at > Some(taken_at));
-        let newer = newer.map(|other| address.snapshot(&other.snapshot.name));
-        findings.push(loss::window(&loss::Window {
+    let newer = listed.0.iter().filter(|other| other.snapshot.taken_at > snapshot.taken_at);
+    let newer = newer.map(|other| address.snapshot(&other.snapshot.name)).find(|shown| !safeties.contains(shown));
+    findings.push(match snapshot.taken_at {
+        Some(taken_at) => loss::window(&loss::Window {
             taken: time::second(taken_at),
             ago: time::ago(services.clock.now(), taken_at),
             then: proof.as_ref().map(|proof| proof.points_max),
             now,
-            newer: newer.into_iter().find(|shown| !safeties.contains(shown)),
+            newer,
             unseen: !listed.1.is_empty(),
-        }));
-    } else {
-        findings.push(loss::unknown());
-    }
+        }),
+        None => loss::unknown(),
+    });
     findings.push(match cluster {
         Ok(cluster) => gates::complete(&cluster.missing_here(), connection.nodes.len()),
         Err(error) => gates::not_checked("shards", &error.message),
@@ -204,7 +175,7 @@ async fn snapshot(
         findings,
         vouched,
         recorded: proof.and_then(|proof| proof.settings),
-        found: Found::Snapshot(address.clone(), located),
+        origin: Origin::Node { connection, node: located.node, address: address.clone(), snapshot },
     })
 }
 

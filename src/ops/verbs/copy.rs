@@ -18,7 +18,7 @@ use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Risk, Step};
 use crate::ops::proof::verify::{Expected, Reference};
-use crate::ops::recovery::deliver::{Destination, Origin, unwatched};
+use crate::ops::recovery::deliver::{Destination, unwatched};
 use crate::ops::recovery::overwrite::{Earlier, Overwriting, Overwritten, overwrite};
 use crate::ops::recovery::overwrite_plan;
 use crate::ops::recovery::put_back::PutBack;
@@ -36,6 +36,7 @@ use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 use crate::ops::survey::first_route::first_route;
 use crate::ops::survey::locate::NameUse;
+use crate::ops::survey::origin::Origin;
 use crate::ops::survey::placement;
 use crate::ops::survey::target::{self, Target};
 use crate::qdrant::api::AliasAction;
@@ -285,11 +286,7 @@ impl Copy {
         let cargo = Cargo { origin: &origin, route: request.route, reference: &reference, keyed, put_back };
         let mut done = if self.overwrites {
             let (skips, destination, deep, unreadable) = (request.skips, &destination, false, self.unreadable);
-            let vouched = match (&reference.expected, listed) {
-                (Expected::Recorded(_), _) => Vouched::Recorded,
-                (_, true) => Vouched::Listed,
-                (_, false) => Vouched::Nothing,
-            };
+            let vouched = Vouched::by(matches!(reference.expected, Expected::Recorded(_)), listed);
             let forced = request.force.iter().any(|name| name == "proof");
             overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, earlier, unreadable })
                 .await?

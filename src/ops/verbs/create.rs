@@ -33,7 +33,7 @@ struct Create {
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: CreateRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: CreateRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let connection = services.connection(&address.instance).await?;
     let problem = |error: ApiError| error.into_problem(address.to_string());

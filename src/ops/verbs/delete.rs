@@ -25,7 +25,7 @@ struct Delete {
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: DeleteRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: DeleteRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let connection = services.connection(&address.instance).await?;
     let (all, problems) = snapshots(&connection, address).await;

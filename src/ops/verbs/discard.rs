@@ -23,7 +23,7 @@ struct Discard {
 }
 
 /// Reads what is needed.
-pub async fn plan(_: &Services, request: DiscardRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(_: &Services, request: DiscardRequest) -> Result<Plan, Problem> {
     let part = part_path(&request.file);
     let shown = crate::domain::text::sanitise(&part.display().to_string());
     let left = part::unfinished(&request.file);

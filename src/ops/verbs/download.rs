@@ -53,7 +53,7 @@ fn source_of(connection: &Connection, address: &CollectionAddress, located: &Loc
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: DownloadRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: DownloadRequest) -> Result<Plan, Problem> {
     let connection = services.connection(&request.address.instance).await?;
     let located = locate(services, &connection, &request.address, &request.which).await?;
     let snapshot = &located.snapshot;

@@ -25,7 +25,7 @@ struct Drop {
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: DropRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: DropRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let target = target::gather(services, address).await?;
     let shown = address.to_string();

@@ -46,7 +46,7 @@ struct Fleet {
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: FleetRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: FleetRequest) -> Result<Plan, Problem> {
     let named = sources(services, &request).await?;
     let copies = copies(&request, &named)?;
     let planned: Vec<(CopyRequest, Result<Plan, Problem>)> = futures_util::stream::iter(copies)

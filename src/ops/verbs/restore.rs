@@ -19,7 +19,7 @@ use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Risk, Step};
 use crate::ops::proof::verify::{Expected, Reference};
-use crate::ops::recovery::deliver::{Destination, Origin, unwatched};
+use crate::ops::recovery::deliver::{Destination, unwatched};
 use crate::ops::recovery::overwrite::{Earlier, Overwriting, Overwritten, overwrite};
 use crate::ops::recovery::overwrite_plan;
 use crate::ops::recovery::put_back::PutBack;
@@ -38,8 +38,9 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::contents;
 use crate::ops::survey::first_route::{End, first_route};
 use crate::ops::survey::locate::NameUse;
+use crate::ops::survey::origin::Origin;
 use crate::ops::survey::placement;
-use crate::ops::survey::source::{self, Found, Known, named_like};
+use crate::ops::survey::source::{self, Known, named_like};
 use crate::ops::survey::target::{self, Target};
 use crate::transfer::hashing::hash_file;
 use async_trait::async_trait;
@@ -50,7 +51,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) struct Restore {
     request: RestoreRequest,
-    source: Found,
+    origin: Origin,
     /// The target exists, and is overwritten.
     overwrites: bool,
     /// What is overwritten cannot be read.
@@ -82,10 +83,10 @@ pub(super) async fn prepare(services: &Services, request: RestoreRequest) -> Res
     };
     let target = beside.as_ref().unwrap_or(&named);
     let overwrites = request.mode == Mode::InPlace && target.occupied();
-    let (route, why) = route(services, &request, &known, target).await?;
+    let (route, why) = route(services, &request, &known, target)?;
     let put_back = put_back(services, &known, &request.target);
     let mut findings = findings(&asked, &request, &known, target, route);
-    findings.extend(key_finding(services, &known.found, &request, route).await);
+    findings.extend(key_finding(&known.origin, &request, route));
     if let (true, Some(put_back), Some(now)) = (overwrites, &put_back, &target.info) {
         findings.extend(put_back.finding(&now.settings));
     }
@@ -93,14 +94,14 @@ pub(super) async fn prepare(services: &Services, request: RestoreRequest) -> Res
     let mut facts = Facts::default();
     target.facts(&mut facts, overwrites);
     facts.text("source", &known.fingerprint);
-    let needs = needs(services, &request, &known, target).await?;
+    let needs = needs(&request, &known, target);
     let landing = request.landing();
     let over = overwrites.then(|| request.skips.possible(target.unreadable.is_none()));
     let steps = steps_of(&request, &known, (route, &why), over);
     let shown = known.shown.clone();
     let work = Restore {
         request: request.clone(),
-        source: known.found,
+        origin: known.origin,
         overwrites,
         unreadable: target.unreadable.is_some(),
         shape: known.info,
@@ -129,19 +130,13 @@ pub(super) async fn prepare(services: &Services, request: RestoreRequest) -> Res
 }
 
 /// The route that is tried first, and why.
-async fn route(
-    services: &Services,
-    request: &RestoreRequest,
-    known: &Known,
-    target: &Target,
-) -> Result<(Route, String), Problem> {
-    let Found::Snapshot(address, located) = &known.found else {
+fn route(services: &Services, request: &RestoreRequest, known: &Known, target: &Target) -> Result<(Route, String), Problem> {
+    let Origin::Node { connection, node, address, snapshot } = &known.origin else {
         return Ok(first_route(request.route, None, target.end(), false));
     };
-    let connection = services.connection(&address.instance).await?;
-    let node = connection.node(located.node)?;
+    let node = connection.node(*node)?;
     let limited = services.limited(&[&address.instance, &request.target.instance]);
-    let source = End::of(&connection, node.url()).with_snapshot(&located.snapshot.name);
+    let source = End::of(connection, node.url()).with_snapshot(&snapshot.name);
     Ok(first_route(request.route, Some(source), target.end(), limited))
 }
 
@@ -161,7 +156,7 @@ fn findings(asked: &RestoreRequest, request: &RestoreRequest, known: &Known, tar
         findings.push(gates::writers(&request.target.to_string()));
         findings.extend(gates::unmarked(latest, known.vouched == Vouched::Recorded));
         // A file is known only once it is hashed.
-        if matches!(known.found, Found::Snapshot(..)) {
+        if matches!(known.origin, Origin::Node { .. }) {
             findings.extend(gates::overwriting_unproven(known.vouched));
         }
     }
@@ -170,7 +165,7 @@ fn findings(asked: &RestoreRequest, request: &RestoreRequest, known: &Known, tar
 
 /// What the plan settles: the snapshot's own name, the mode, and the name beside a taken one.
 fn decide(services: &Services, mut request: RestoreRequest, known: &Known, named: &Target) -> Result<RestoreRequest, Problem> {
-    request.source = known.pinned();
+    request.source = known.origin.point();
     // Beside nothing there is no side: a free name is used itself, whatever was asked for.
     let free = named.name == NameUse::Free;
     match request.mode {
@@ -205,26 +200,25 @@ fn nothing_beside(asked: Mode, request: &RestoreRequest) -> Option<Finding> {
 
 /// Settings that an overwrite puts back: all of them where the snapshot is one of this very collection.
 fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> Option<PutBack> {
-    let own = match &known.found {
-        Found::Snapshot(address, _) => address == target,
-        Found::File { path, .. } => named_like(services, path).is_some_and(|(_, proof)| proof.source == target.to_string()),
+    let own = match &known.origin {
+        Origin::Node { address, .. } => address == target,
+        Origin::File { path, .. } => named_like(services, path).is_some_and(|(_, proof)| proof.source == target.to_string()),
     };
     known.info.as_ref().map(|info| PutBack { wanted: info.settings.clone(), all: own })
 }
 
-async fn needs(services: &Services, request: &RestoreRequest, known: &Known, target: &Target) -> Result<Vec<Resource>, Problem> {
+fn needs(request: &RestoreRequest, known: &Known, target: &Target) -> Vec<Resource> {
     let mut needs = vec![Resource::Exclusive(request.landing().to_string()), target.connection.slot()];
-    if let Found::Snapshot(address, _) = &known.found {
-        needs.push(services.connection(&address.instance).await?.slot());
+    if let Origin::Node { connection, address, .. } = &known.origin {
+        needs.push(connection.slot());
         // Nobody may delete the snapshot, or take one of the same second, while it is read.
         needs.push(Resource::Exclusive(address.to_string()));
     }
-    Ok(needs)
+    needs
 }
 
-async fn key_finding(services: &Services, found: &Found, request: &RestoreRequest, route: Route) -> Option<Finding> {
-    let Found::Snapshot(address, _) = found else { return None };
-    let connection = services.connection(&address.instance).await.ok()?;
+fn key_finding(origin: &Origin, request: &RestoreRequest, route: Route) -> Option<Finding> {
+    let Origin::Node { connection, address, .. } = origin else { return None };
     let hands_over = route == Route::Url && connection.access.api_key.is_some() && address.instance != request.target.instance;
     hands_over.then(|| gates::key_handed_over(address.instance.as_str(), request.target.instance.as_str()))
 }
@@ -243,7 +237,7 @@ fn consequence(request: &RestoreRequest, named: &Target, overwrites: bool) -> St
 fn steps_of(request: &RestoreRequest, known: &Known, (route, why): (Route, &str), over: Option<Skips>) -> Vec<Step> {
     let landing = request.landing();
     let mut steps = Vec::new();
-    if matches!(known.found, Found::File { .. }) {
+    if matches!(known.origin, Origin::File { .. }) {
         steps.push(Step::new("hash", format!("read {} and compute its sha256", known.shown)));
     }
     let restore = format!("{} into {landing} by {} ({why})", size::bytes(known.size), route.word());
@@ -344,15 +338,11 @@ struct Opened {
 }
 
 async fn open(services: &Services, restore: &Restore, steps: &mut Steps<'_>) -> Result<Opened, Problem> {
-    match &restore.source {
-        Found::Snapshot(address, located) => {
-            let connection = services.connection(&address.instance).await?;
-            let snapshot = located.snapshot.clone();
-            let sha256 = snapshot.sha256.clone();
-            let origin = Origin::Node { connection, node: located.node, address: address.clone(), snapshot };
-            Ok(Opened { origin, sha256, vouched: restore.vouched })
+    match &restore.origin {
+        Origin::Node { snapshot, .. } => {
+            Ok(Opened { origin: restore.origin.clone(), sha256: snapshot.sha256.clone(), vouched: restore.vouched })
         }
-        Found::File { path, size } => {
+        Origin::File { path, size, .. } => {
             let job: &JobContext = steps.job;
             job.progress.phase("hash", Some(*size));
             let hashing = async {
@@ -362,7 +352,7 @@ async fn open(services: &Services, restore: &Restore, steps: &mut Steps<'_>) -> 
                 Ok((size, sha256, vouched))
             };
             let (size, sha256, vouched) = steps.run("hash", "", hashing).await?;
-            let origin = Origin::File { path: path.clone(), size, sha256: sha256.clone() };
+            let origin = Origin::File { path: path.clone(), size, sha256: Some(sha256.clone()) };
             Ok(Opened { origin, sha256: Some(sha256), vouched })
         }
     }

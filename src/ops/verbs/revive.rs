@@ -25,7 +25,7 @@ use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::{self, Finding};
 use crate::ops::plan::{Plan, Risk, Step};
 use crate::ops::proof::verify::{Expected, Reference};
-use crate::ops::recovery::deliver::{Destination, Origin};
+use crate::ops::recovery::deliver::Destination;
 use crate::ops::recovery::overwrite::Overwritten;
 use crate::ops::recovery::restore_into::{Cargo, bring_fresh, expectation};
 use crate::ops::recovery::scratch;
@@ -42,6 +42,7 @@ use crate::ops::services::{Connection, Services};
 use crate::ops::steps::{Ledger, Steps};
 use crate::ops::survey::contents;
 use crate::ops::survey::locate::{Located, NameUse, choose, safeties, safeties_among, snapshots};
+use crate::ops::survey::origin::Origin;
 use crate::ops::survey::target;
 use async_trait::async_trait;
 use serde_json::json;
@@ -55,7 +56,7 @@ struct Revive {
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: ReviveRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: ReviveRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let target = target::gather(services, address).await?;
     let shown = address.to_string();

@@ -55,20 +55,11 @@ enum Repeat {
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: SettleRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: SettleRequest) -> Result<Plan, Problem> {
     let past = services.journal.find(&request.id)?;
     let request = SettleRequest { id: past.id.clone(), way: request.way };
     let on = format!("{} of {}", past.operation, past.target);
-    let refuse = |words: &str, advice: &str| Err(Problem::new(ProblemKind::Refused, words, &on).advise(advice));
-    if past.state == State::Running {
-        return refuse("a process works on it now", "wait for it, or cancel it there");
-    }
-    if let Some(how) = &past.settled {
-        return refuse(&format!("it is settled already: {how}"), "there is nothing left to decide");
-    }
-    if let Some((words, advice)) = impossible(&past, request.way) {
-        return refuse(words, &advice);
-    }
+    refuse(&past, request.way, &on)?;
     let target = CollectionAddress::parse(&past.target).ok();
     let mut findings = vec![done_so_far(&past)];
     findings.extend(left_behind(&past));
@@ -125,6 +116,21 @@ pub async fn plan(services: &Services, request: SettleRequest) -> Result<Plan, P
         settles: true,
         ..Plan::of(Request::Settle(request.clone()), Settle { request, past: past.clone(), again: again.clone(), target })
     })
+}
+
+/// Refuses what is settled, runs, or makes no sense.
+fn refuse(past: &Past, way: Way, on: &str) -> Result<(), Problem> {
+    let refuse = |words: &str, advice: &str| Err(Problem::new(ProblemKind::Refused, words, on).advise(advice));
+    if past.state == State::Running {
+        return refuse("a process works on it now", "wait for it, or cancel it there");
+    }
+    if let Some(how) = &past.settled {
+        return refuse(&format!("it is settled already: {how}"), "there is nothing left to decide");
+    }
+    match impossible(past, way) {
+        Some((words, advice)) => refuse(words, &advice),
+        None => Ok(()),
+    }
 }
 
 /// What will be gone, with what is in it at this moment.

@@ -34,7 +34,7 @@ struct Switch {
 }
 
 /// Reads what is needed.
-pub async fn plan(services: &Services, request: SwitchRequest) -> Result<Plan, Problem> {
+pub(super) async fn plan(services: &Services, request: SwitchRequest) -> Result<Plan, Problem> {
     let to = &request.to;
     let connection = services.connection(&to.instance).await?;
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(to.to_string());

@@ -23,7 +23,7 @@ struct VectorChange {
 
 /// The changes of one request, validated.
 #[derive(Debug)]
-pub struct Change {
+pub(crate) struct Change {
     optimizers: Option<Map<String, Value>>,
     params: Option<Map<String, Value>>,
     hnsw: Option<Map<String, Value>>,
@@ -36,7 +36,7 @@ pub struct Change {
 
 impl Change {
     /// Reads the body of a request; refuses it as a whole when a value is wrong or out of range.
-    pub fn of_request(body: &Value) -> Result<Self, Refusal> {
+    pub(crate) fn of_request(body: &Value) -> Result<Self, Refusal> {
         let mut reader = Reader::default();
         let mut section = |name: &str, keys: &[Key]| reader.section(body, name, keys);
         let optimizers = if body["optimizers_config"].is_null() { "optimizer_config" } else { "optimizers_config" };
@@ -55,12 +55,12 @@ impl Change {
     }
 
     /// Whether strict mode changes; rate limits then restart.
-    pub fn has_strict_mode(&self) -> bool {
+    pub(crate) fn has_strict_mode(&self) -> bool {
         self.strict.is_some()
     }
 
     /// Changes a configuration, in the order of the real server: what came before a refusal stays changed.
-    pub fn apply(self, config: &mut Value) -> Result<(), Refusal> {
+    pub(crate) fn apply(self, config: &mut Value) -> Result<(), Refusal> {
         for (key, changes) in [("optimizer_config", self.optimizers), ("params", self.params), ("hnsw_config", self.hnsw)] {
             overlay(&mut config[key], changes.unwrap_or_default());
         }

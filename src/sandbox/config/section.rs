@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub(super) enum Kind {
     /// `true` or `false`.
     Flag,
     /// A whole number with this minimum.
@@ -25,10 +25,10 @@ pub enum Kind {
 }
 
 /// A key and what it takes.
-pub type Key = (&'static str, Kind);
+pub(super) type Key = (&'static str, Kind);
 
 /// Keys of `hnsw_config`.
-pub const HNSW: &[Key] = &[
+pub(super) const HNSW: &[Key] = &[
     ("m", Kind::Whole(0)),
     ("ef_construct", Kind::Whole(4)),
     ("full_scan_threshold", Kind::Whole(10)),
@@ -39,7 +39,7 @@ pub const HNSW: &[Key] = &[
 ];
 
 /// Keys of `optimizers_config`; the last one is of 1.18.
-pub const OPTIMIZERS: &[Key] = &[
+pub(super) const OPTIMIZERS: &[Key] = &[
     ("deleted_threshold", Kind::Share),
     ("vacuum_min_vector_number", Kind::Whole(100)),
     ("default_segment_number", Kind::Whole(0)),
@@ -52,11 +52,11 @@ pub const OPTIMIZERS: &[Key] = &[
 ];
 
 /// Keys of `wal_config`.
-pub const WAL: &[Key] =
+pub(super) const WAL: &[Key] =
     &[("wal_capacity_mb", Kind::Whole(1)), ("wal_segments_ahead", Kind::Whole(0)), ("wal_retain_closed", Kind::Whole(1))];
 
 /// Keys of `params` that can be changed.
-pub const PARAMS: &[Key] = &[
+pub(super) const PARAMS: &[Key] = &[
     ("replication_factor", Kind::NonZero),
     ("write_consistency_factor", Kind::NonZero),
     ("read_fan_out_factor", Kind::Whole(0)),
@@ -64,7 +64,7 @@ pub const PARAMS: &[Key] = &[
 ];
 
 /// Keys of `strict_mode_config`.
-pub const STRICT: &[Key] = &[
+pub(super) const STRICT: &[Key] = &[
     ("enabled", Kind::Flag),
     ("max_query_limit", Kind::Whole(1)),
     ("max_timeout", Kind::Whole(1)),
@@ -87,26 +87,26 @@ pub const STRICT: &[Key] = &[
 ];
 
 /// Keys of a sparse vector's `index`.
-pub const SPARSE_INDEX: &[Key] =
+pub(super) const SPARSE_INDEX: &[Key] =
     &[("full_scan_threshold", Kind::Whole(0)), ("on_disk", Kind::Flag), ("datatype", Kind::Word(DATATYPES))];
 
 /// Types of vector elements.
-pub const DATATYPES: &[&str] = &["float32", "uint8", "float16"];
+pub(super) const DATATYPES: &[&str] = &["float32", "uint8", "float16"];
 
 /// Reads a request body. A wrong type fails at once (400), values out of range are collected and fail at the end (422).
 #[derive(Debug, Default)]
-pub struct Reader {
+pub(super) struct Reader {
     out_of_range: Vec<String>,
 }
 
 impl Reader {
     /// The known keys of the section `name` of `body` that are not null; `None` where the section is absent or null.
-    pub fn section(&mut self, body: &Value, name: &str, keys: &[Key]) -> Result<Option<Map<String, Value>>, Refusal> {
+    pub(super) fn section(&mut self, body: &Value, name: &str, keys: &[Key]) -> Result<Option<Map<String, Value>>, Refusal> {
         self.section_at(&body[name], name, keys)
     }
 
     /// The same for a value, with the path that a refusal names.
-    pub fn section_at(&mut self, given: &Value, path: &str, keys: &[Key]) -> Result<Option<Map<String, Value>>, Refusal> {
+    pub(super) fn section_at(&mut self, given: &Value, path: &str, keys: &[Key]) -> Result<Option<Map<String, Value>>, Refusal> {
         if given.is_null() {
             return Ok(None);
         }
@@ -121,7 +121,7 @@ impl Reader {
     }
 
     /// A whole number of `body`, `otherwise` where there is none.
-    pub fn whole(&mut self, body: &Value, key: &str, least: u64, otherwise: u64) -> Result<u64, Refusal> {
+    pub(super) fn whole(&mut self, body: &Value, key: &str, least: u64, otherwise: u64) -> Result<u64, Refusal> {
         match &body[key] {
             Value::Null => Ok(otherwise),
             value => Ok(self.value(value, key, Kind::Whole(least))?.as_u64().unwrap_or(otherwise)),
@@ -129,7 +129,7 @@ impl Reader {
     }
 
     /// Refuses what was out of range.
-    pub fn finish(self) -> Result<(), Refusal> {
+    pub(super) fn finish(self) -> Result<(), Refusal> {
         if self.out_of_range.is_empty() {
             return Ok(());
         }
@@ -172,7 +172,7 @@ impl Reader {
 }
 
 /// Replaces keys of an object by those of another.
-pub fn overlay(target: &mut Value, changes: Map<String, Value>) {
+pub(super) fn overlay(target: &mut Value, changes: Map<String, Value>) {
     match target {
         Value::Object(map) => map.extend(changes),
         _ => *target = Value::Object(changes),
@@ -180,7 +180,7 @@ pub fn overlay(target: &mut Value, changes: Map<String, Value>) {
 }
 
 /// 400 for a value of another type.
-pub fn wrong_type(value: &Value, expected: &str) -> Refusal {
+pub(super) fn wrong_type(value: &Value, expected: &str) -> Refusal {
     let found = match value {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => format!("boolean `{flag}`"),
@@ -193,7 +193,7 @@ pub fn wrong_type(value: &Value, expected: &str) -> Refusal {
 }
 
 /// 400 for a value that fits none of the alternatives.
-pub fn no_variant(name: &str) -> Refusal {
+pub(super) fn no_variant(name: &str) -> Refusal {
     Refusal::new(400, format!("Format error in JSON body: data did not match any variant of untagged enum {name}"))
 }
 

@@ -5,7 +5,7 @@ use crate::sandbox::config::section::{DATATYPES, HNSW, Reader, SPARSE_INDEX, no_
 use serde_json::{Map, Value, json};
 
 /// `vectors` of a new collection: nulls left out.
-pub fn dense(reader: &mut Reader, given: &Value) -> Result<Value, Refusal> {
+pub(super) fn dense(reader: &mut Reader, given: &Value) -> Result<Value, Refusal> {
     match given {
         one if one.get("size").is_some_and(|size| !size.is_object()) => dense_vector(reader, one, "vectors"),
         Value::Object(named) => {
@@ -45,7 +45,7 @@ fn dense_vector(reader: &mut Reader, given: &Value, path: &str) -> Result<Value,
 }
 
 /// `sparse_vectors`, of a new collection or of changes.
-pub fn sparse(reader: &mut Reader, given: &Value) -> Result<Option<Map<String, Value>>, Refusal> {
+pub(super) fn sparse(reader: &mut Reader, given: &Value) -> Result<Option<Map<String, Value>>, Refusal> {
     if given.is_null() {
         return Ok(None);
     }
@@ -66,7 +66,7 @@ pub fn sparse(reader: &mut Reader, given: &Value) -> Result<Option<Map<String, V
 }
 
 /// A quantization, without its nulls; `None` for what is none.
-pub fn quantization(given: &Value) -> Option<Value> {
+pub(super) fn quantization(given: &Value) -> Option<Value> {
     let (method, options) = given.as_object().filter(|map| map.len() == 1)?.iter().next()?;
     let options = options.as_object()?;
     let one_of = |key: &str, words: &[&str]| match options.get(key) {

@@ -4,7 +4,11 @@ use crate::domain::address::CollectionAddress;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::row::{JobId, JobOutput};
+use crate::ops::journal::downloads::Interrupted;
+use crate::ops::journal::past::Past;
 use crate::ops::report::Report;
+use crate::ops::survey::listing::Listing;
+use crate::ops::survey::listing::RecoveryPointView;
 use crate::tui::app::state::App;
 use crate::tui::layers::choice::Chooser;
 use crate::tui::layers::layer::Layer;
@@ -19,6 +23,8 @@ use std::time::Duration;
 
 /// A selection rests this long before its recovery points are asked for.
 const REST: Duration = Duration::from_millis(150);
+
+type Listed = Result<Listing<RecoveryPointView>, Problem>;
 
 /// What stands between two errors on one page.
 const RULE: &str = "· · ·";
@@ -40,17 +46,7 @@ impl App {
                     self.dirty |= state.collections.answer(ticket, result, now);
                 }
             }
-            Data::Points(address, result) => {
-                // A mark on what is gone would be acted on unseen.
-                if let Ok(listing) = &result {
-                    let there = |name: &SnapshotName| listing.items.iter().any(|point| point.snapshot.name == *name);
-                    self.marked.retain(|(of, name)| *of != address || there(name));
-                }
-                if let Some(state) = self.model.instance_mut(&address.instance) {
-                    let list = state.points.entry(address.collection).or_insert(Loadable::Never);
-                    self.dirty |= list.answer(ticket, result, now);
-                }
-            }
+            Data::Points(address, result) => self.points_listed(ticket, address, result),
             Data::Plan(result) => {
                 if let Some(wizard) = self.wizard_mut() {
                     wizard.planned(ticket, *result, now);
@@ -74,13 +70,7 @@ impl App {
                     }
                 }
             },
-            Data::Interrupted(list, open) => {
-                let more = open.len() > self.model.jobs.open.len();
-                (self.model.jobs.interrupted, self.model.jobs.open) = (list, open);
-                if more {
-                    self.say("an operation did not end well: decide about it in the jobs (3, Enter), or D", true);
-                }
-            }
+            Data::Interrupted(list, open) => self.left_open(list, open),
             Data::Remembered(all) => {
                 if let Some(wizard) = self.wizard_mut() {
                     wizard.offers.answer(ticket, all);
@@ -97,6 +87,27 @@ impl App {
             Data::Wrote(Err(why)) => self.say(&why, true),
             Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
             Data::Copied(Err(why)) => self.say(&why, true),
+        }
+    }
+
+    fn points_listed(&mut self, ticket: Ticket, address: CollectionAddress, result: Listed) {
+        // A mark on what is gone would be acted on unseen.
+        if let Ok(listing) = &result {
+            let there = |name: &SnapshotName| listing.items.iter().any(|point| point.snapshot.name == *name);
+            self.marked.retain(|(of, name)| *of != address || there(name));
+        }
+        let now = self.model.now;
+        if let Some(state) = self.model.instance_mut(&address.instance) {
+            let list = state.points.entry(address.collection).or_insert(Loadable::Never);
+            self.dirty |= list.answer(ticket, result, now);
+        }
+    }
+
+    fn left_open(&mut self, list: Vec<Interrupted>, open: Vec<Past>) {
+        let more = open.len() > self.model.jobs.open.len();
+        (self.model.jobs.interrupted, self.model.jobs.open) = (list, open);
+        if more {
+            self.say("an operation did not end well: decide about it in the jobs (3, Enter), or D", true);
         }
     }
 

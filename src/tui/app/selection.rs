@@ -84,16 +84,7 @@ impl App {
     pub fn disabled(&self, verb: Verb) -> Option<String> {
         let read_only = self.model.instance().is_some_and(|state| state.protection == Protection::ReadOnly);
         let no_collection = || self.collection().is_none().then(|| "no collection is selected".to_owned());
-        let no_point = || match self.focus {
-            Pane::Points => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
-            _ => match self.collection() {
-                None => Some("no collection is selected".to_owned()),
-                Some(view) if view.recovery_points == Some(0) && view.safety_snapshots > 0 => {
-                    Some("there are only safety snapshots: choose one in the recovery points (2)".to_owned())
-                }
-                Some(view) => (view.recovery_points == Some(0)).then(|| "the collection has no recovery point".to_owned()),
-            },
-        };
+        let no_point = || self.no_point();
         let frozen = || read_only.then(|| "the instance is read-only".to_owned());
         match verb {
             Verb::Snapshot | Verb::Migrate => no_collection().or_else(frozen),
@@ -144,6 +135,20 @@ impl App {
                 let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_some_and(|row| row.is_finished());
                 (!over).then(|| "no finished job is selected".to_owned())
             }
+        }
+    }
+
+    /// Why no recovery point is meant.
+    fn no_point(&self) -> Option<String> {
+        if self.focus == Pane::Points {
+            return self.point().is_none().then(|| "no recovery point is selected".to_owned());
+        }
+        match self.collection() {
+            None => Some("no collection is selected".to_owned()),
+            Some(view) if view.recovery_points == Some(0) && view.safety_snapshots > 0 => {
+                Some("there are only safety snapshots: choose one in the recovery points (2)".to_owned())
+            }
+            Some(view) => (view.recovery_points == Some(0)).then(|| "the collection has no recovery point".to_owned()),
         }
     }
 

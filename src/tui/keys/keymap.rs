@@ -302,7 +302,35 @@ const MOTIONS: [Binding; 6] = [UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END];
 pub fn bindings(context: Context) -> Vec<Binding> {
     let base =
         [FILTER, REFRESH, NEXT, RIGHT, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
-    let mut list: Vec<Binding> = match context {
+    let mut list = own(context);
+    match context {
+        Context::Collections | Context::Points | Context::Jobs => {
+            // What a pane binds itself takes the place of the general meaning.
+            let taken = |binding: &Binding| list.iter().any(|other| other.keys.contains(&binding.keys[0]));
+            let more = base.into_iter().filter(|binding| !taken(binding));
+            list.extend(more.collect::<Vec<_>>());
+            list.extend(MOTIONS);
+        }
+        Context::Review
+        | Context::Details
+        | Context::Job
+        | Context::Inspector
+        | Context::Text
+        | Context::Report
+        | Context::Choose => list.extend(MOTIONS),
+        _ => {}
+    }
+    match context {
+        Context::Collections | Context::Points | Context::Jobs => list.extend([HELP, QUIT]),
+        Context::Form | Context::Typing | Context::Filter => list.push(HELP_TYPING),
+        _ => list.push(HELP),
+    }
+    list
+}
+
+/// What a context binds itself.
+fn own(context: Context) -> Vec<Binding> {
+    match context {
         Context::Collections => {
             vec![
                 SNAPSHOT,
@@ -340,30 +368,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         Context::Details => vec![CLOSE_TEXT, RESTORE, DOWNLOAD, INSPECT, COPY, INTERRUPT_LAYER],
         Context::Ask => vec![BUTTON, BUTTON_RIGHT, BUTTON_LEFT, CLOSE, INTERRUPT_LAYER],
         Context::Filter => vec![KEEP_FILTER, DROP_FILTER],
-    };
-    match context {
-        Context::Collections | Context::Points | Context::Jobs => {
-            // What a pane binds itself takes the place of the general meaning.
-            let taken = |binding: &Binding| list.iter().any(|other| other.keys.contains(&binding.keys[0]));
-            let more = base.into_iter().filter(|binding| !taken(binding));
-            list.extend(more.collect::<Vec<_>>());
-            list.extend(MOTIONS);
-        }
-        Context::Review
-        | Context::Details
-        | Context::Job
-        | Context::Inspector
-        | Context::Text
-        | Context::Report
-        | Context::Choose => list.extend(MOTIONS),
-        _ => {}
     }
-    match context {
-        Context::Collections | Context::Points | Context::Jobs => list.extend([HELP, QUIT]),
-        Context::Form | Context::Typing | Context::Filter => list.push(HELP_TYPING),
-        _ => list.push(HELP),
-    }
-    list
 }
 
 /// The action of a key press.

@@ -2,12 +2,15 @@
 
 use crate::jobs::row::JobId;
 use crate::ops::journal::incident;
+use crate::ops::plan::Plan;
+use crate::ops::plan::consent::Consent;
 use crate::ops::services::Services;
 use crate::ops::survey::inspect;
 use crate::ops::survey::listing;
 use crate::ops::survey::remembered;
 use crate::ops::{engine, verbs};
 use crate::tui::messages::effect::Effect;
+use crate::tui::messages::event::Ticket;
 use crate::tui::messages::event::{Data, Event};
 use std::path::Path;
 use std::sync::Arc;
@@ -53,18 +56,7 @@ impl Driver {
                 let result = inspect::look(&services, &request, &progress, &stop).await;
                 Event::Data(ticket, Data::Inspected(Box::new(result)))
             }),
-            Effect::Start(ticket, plan, consent) => {
-                let events = self.events.clone();
-                self.answer(async move {
-                    let started = plan.approve(&consent).map(|approved| engine::start(&services, approved));
-                    let result = started.map(|handle| {
-                        let id = handle.id;
-                        report_when_done(id, handle, events);
-                        id
-                    });
-                    Event::Data(ticket, Data::Started(Box::new(result)))
-                });
-            }
+            Effect::Start(ticket, plan, consent) => self.start(ticket, *plan, consent),
             Effect::Cancel(id) => self.services.jobs.cancel(id),
             Effect::Dismiss(id) => self.services.jobs.dismiss(id),
             Effect::Interrupted(ticket) => self.answer(async move {
@@ -96,6 +88,19 @@ impl Driver {
             }
             Effect::Copy(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
         }
+    }
+
+    fn start(&self, ticket: Ticket, plan: Plan, consent: Consent) {
+        let (services, events) = (self.services.clone(), self.events.clone());
+        self.answer(async move {
+            let started = plan.approve(&consent).map(|approved| engine::start(&services, approved));
+            let result = started.map(|handle| {
+                let id = handle.id;
+                report_when_done(id, handle, events);
+                id
+            });
+            Event::Data(ticket, Data::Started(Box::new(result)))
+        });
     }
 
     #[expect(clippy::disallowed_methods, reason = "effects run beside the UI")]

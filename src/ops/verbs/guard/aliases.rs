@@ -22,7 +22,7 @@ enum Place {
 }
 
 /// What pointed at the collection before the command ran.
-pub struct Aliases<'a> {
+pub(super) struct Aliases<'a> {
     services: &'a Services,
     address: &'a CollectionAddress,
     before: BTreeSet<String>,
@@ -33,7 +33,7 @@ impl<'a> Aliases<'a> {
     ///
     /// # Errors
     /// When they cannot be listed: what is not known cannot come back, and that must be known before anything runs.
-    pub async fn before(services: &'a Services, address: &'a CollectionAddress) -> Result<Self, Problem> {
+    pub(super) async fn before(services: &'a Services, address: &'a CollectionAddress) -> Result<Self, Problem> {
         let connection = services.connection(&address.instance).await?;
         let listed = connection.whole().aliases().await.map_err(|error| {
             let problem = error.into_problem(address.to_string());
@@ -45,7 +45,7 @@ impl<'a> Aliases<'a> {
     }
 
     /// All of them, for the record.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         self.before.iter().map(|alias| one_line(alias, 100)).collect::<Vec<_>>().join(", ")
     }
 
@@ -71,14 +71,14 @@ impl<'a> Aliases<'a> {
     ///
     /// # Errors
     /// When they cannot be listed.
-    pub async fn free(&self) -> Result<Vec<Request>, Problem> {
+    pub(super) async fn free(&self) -> Result<Vec<Request>, Problem> {
         let lost = self.lost().await?;
         let free = lost.into_iter().filter(|(_, place)| *place == Place::Nowhere);
         Ok(free.map(|(alias, _)| Request::Switch(SwitchRequest::of_free(alias, self.address))).collect())
     }
 
     /// What is still missing, as a problem; `None` when all point at the collection.
-    pub async fn missing(&self) -> Option<Problem> {
+    pub(super) async fn missing(&self) -> Option<Problem> {
         let lost = match self.lost().await {
             Ok(lost) => lost,
             Err(problem) => {

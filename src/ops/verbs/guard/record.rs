@@ -21,7 +21,7 @@ pub(in crate::ops) fn command_lives(services: &Services, target: &str) -> bool {
 }
 
 /// A command that is about to run, or runs.
-pub struct Guarded<'a> {
+pub(crate) struct Guarded<'a> {
     services: &'a Services,
     record: Record,
     _claim: Claim,
@@ -33,7 +33,7 @@ impl<'a> Guarded<'a> {
     ///
     /// # Errors
     /// When the journal cannot be written: then nothing should be run.
-    pub fn begin(
+    pub(crate) fn begin(
         services: &'a Services,
         address: &CollectionAddress,
         snapshot: &str,
@@ -67,26 +67,26 @@ impl<'a> Guarded<'a> {
     }
 
     /// Notes one more snapshot that is no recovery point: of what a rollback replaces.
-    pub fn replaced(&self, snapshot: &str) {
+    pub(crate) fn replaced(&self, snapshot: &str) {
         let _ = self.record.made(self.services.clock.now(), Made::Safety, snapshot);
     }
 
     /// The collection is what it should be, or what the command meant: `result` in a word or two. Tells whether that could be
     /// written: else the record reads as if guard had been killed.
-    pub fn settled(&self, result: &str) -> bool {
+    pub(crate) fn settled(&self, result: &str) -> bool {
         let now = self.services.clock.now();
         let stepped = self.record.step_ends(now, GUARDED_COMMAND, "ok");
         stepped.and_then(|()| self.record.end(now, result, json!({}))).is_ok()
     }
 
     /// Nothing was run.
-    pub fn never_ran(&self) {
+    pub(crate) fn never_ran(&self) {
         let _ = self.record.handed_back(self.services.clock.now());
         self.settled("nothing was run");
     }
 
     /// The collection is not what it was: the record stays open.
-    pub fn failed(&self, why: &str) {
+    pub(crate) fn failed(&self, why: &str) {
         let now = self.services.clock.now();
         let _ = self.record.step_ends(now, GUARDED_COMMAND, why);
         let _ = self.record.end(now, "failed", json!({"problem": {"on": "the rollback", "message": why, "advice": ""}}));

@@ -1,0 +1,33 @@
+//! A recovery point that was found: where its bytes are. What was asked for is a [`RecoveryPoint`].
+
+use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::snapshot::SnapshotInfo;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::services::Connection;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where the bytes are.
+#[derive(Clone)]
+pub(in crate::ops) enum Origin {
+    /// On a node.
+    Node { connection: Arc<Connection>, node: usize, address: CollectionAddress, snapshot: SnapshotInfo },
+    /// In a local file; with the hash of its bytes once they were read.
+    File { path: PathBuf, size: u64, sha256: Option<String> },
+}
+
+impl Origin {
+    /// The recovery point by its own name: `latest` may mean another one later.
+    pub(in crate::ops) fn point(&self) -> RecoveryPoint {
+        match self {
+            Self::Node { address, snapshot, .. } => RecoveryPoint::Snapshot(address.clone(), Which::Named(snapshot.name.clone())),
+            Self::File { path, .. } => RecoveryPoint::File(path.clone()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.point())
+    }
+}
