@@ -4,6 +4,8 @@
 
 pub(in crate::ops) mod await_server;
 pub(in crate::ops) mod deliver;
+pub(in crate::ops) mod destination;
+pub(in crate::ops) mod meant;
 pub(in crate::ops) mod overwrite;
 pub(in crate::ops) mod overwrite_plan;
 pub(in crate::ops) mod put_back;

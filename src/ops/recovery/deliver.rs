@@ -5,13 +5,14 @@
 //! that URL recovery is off or that it cannot reach the source.
 use crate::domain::address::{CollectionAddress, encode};
 use crate::domain::given_names::is_scratch;
-use crate::domain::ids::{InstanceName, SnapshotName};
+use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
 use crate::jobs::context::{CleanupId, JobContext};
-use crate::jobs::progress::Progress;
 use crate::ops::recovery::await_server::{Followed, follow};
+use crate::ops::recovery::destination::Destination;
+use crate::ops::recovery::meant::{Meant, as_meant};
 use crate::ops::request::route::Route;
 use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Ledger;
@@ -19,17 +20,11 @@ use crate::ops::survey::first_route::{End, first_route};
 use crate::ops::survey::origin::Origin;
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
-use crate::transfer::backoff::Backoff;
 use crate::transfer::disk::disk_problem;
-use crate::transfer::pump::{AtEnd, Body, Outlet, Pump};
+use crate::transfer::pump::{AtEnd, Body, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
-use crate::transfer::throttle::Throttle;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-/// Before a server is asked again whether the target is as it was.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// How it went.
 #[derive(Debug)]
@@ -99,33 +94,6 @@ fn touches(error: &ApiError) -> Touched {
     }
 }
 
-/// The target of a delivery.
-#[derive(Clone)]
-pub(in crate::ops) struct Destination {
-    pub connection: Arc<Connection>,
-    pub node: usize,
-    pub address: CollectionAddress,
-}
-
-impl Destination {
-    fn node(&self) -> Result<&Arc<dyn QdrantApi>, Problem> {
-        self.connection.node(self.node)
-    }
-
-    fn scope(&self) -> SnapshotScope {
-        SnapshotScope::Collection(self.address.collection.clone())
-    }
-
-    /// `source` is the instance that the bytes come from, where they come from one.
-    fn outlet(&self, services: &Services, source: Option<&InstanceName>) -> Result<Outlet, Problem> {
-        let line = services.line(&self.address.instance)?;
-        // Bytes that come from the same instance were counted against its limit when they came.
-        let counted = source == Some(&self.address.instance);
-        let throttle = if counted { Throttle::new(None) } else { line.throttle };
-        Ok(Outlet { throttle, stall: line.stall, shown: self.address.to_string(), wants_end: true })
-    }
-}
-
 /// How an upload is handed over.
 #[derive(Clone)]
 pub(in crate::ops) struct Handover {
@@ -137,18 +105,6 @@ pub(in crate::ops) struct Handover {
     pub meant: Meant,
     /// Set once it is handed over: bytes that were taken before are no whole upload.
     pub over: Arc<AtomicBool>,
-}
-
-/// What is meant to be under the target's name when the last byte is handed over: an upload may take hours, in which
-/// somebody can make a collection of that name, or write to the one that was prepared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ops) enum Meant {
-    /// Whatever there is; that it is replaced was agreed to.
-    Anything,
-    /// Nothing.
-    Nothing,
-    /// A collection without points: the one that was made with its shard keys.
-    Empty,
 }
 
 /// What a plan says where the target fetches by itself, and nobody can ask once more.
@@ -182,40 +138,6 @@ fn hand_over(job: &JobContext, ledger: &Ledger, destination: &Destination) {
     if !is_scratch(&destination.address.collection) {
         job.resumable(None);
     }
-}
-
-/// Refuses what somebody made meanwhile: it is nothing that was agreed to overwrite, and never ours to remove. A server that
-/// has just taken many bytes may be slow to answer: it is asked as patiently as a broken source.
-pub(in crate::ops) async fn as_meant(destination: &Destination, meant: Meant, progress: &Progress) -> Result<(), Problem> {
-    let (node, name, shown) = (destination.node()?, &destination.address.collection, destination.address.to_string());
-    let mut backoff = Backoff::new(FIRST_WAIT, 1);
-    let there = loop {
-        let asked = match meant {
-            Meant::Anything => return Ok(()),
-            Meant::Nothing => node.exists(name).await.map(|exists| if exists { Meant::Anything } else { Meant::Nothing }),
-            Meant::Empty => node.is_empty(name).await.map(|empty| if empty { Meant::Empty } else { Meant::Anything }),
-        };
-        match asked {
-            Ok(there) => break there,
-            Err(error) if error.is_absence() => break Meant::Nothing,
-            Err(error) => {
-                let Some(wait) = backoff.next_wait(&error) else {
-                    let problem = error.into_problem(&shown);
-                    let advice = format!("the last byte was not handed over, so that nothing was restored; {}", problem.advice);
-                    return Err(problem.advise(advice));
-                };
-                progress.note(&format!("asking whether {shown} is as it was: {}", error.message));
-                tokio::time::sleep(wait).await;
-            }
-        }
-    };
-    let message = match (meant, there) {
-        (meant, there) if meant == there => return Ok(()),
-        (Meant::Empty, Meant::Anything) => "somebody wrote to the collection that was prepared",
-        (Meant::Empty, _) => "somebody deleted the collection that was prepared",
-        _ => "somebody made a collection of this name meanwhile",
-    };
-    Err(Problem::new(ProblemKind::PlanStale, message, shown).advise("nothing was restored over it; look at it, and plan anew"))
 }
 
 /// The name under which the target will keep an upload: it must be nobody else's.

@@ -6,7 +6,7 @@ use crate::domain::problem::Problem;
 use crate::ops::journal::event::Made;
 use crate::ops::journal::step_names;
 use crate::ops::proof::verify::{Reference, Verification};
-use crate::ops::recovery::deliver::Destination;
+use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::restore_into::{Cargo, bring_fresh};
 use crate::ops::services::Services;
 use crate::ops::steps::{Ledger, Steps};

@@ -25,7 +25,7 @@ use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::{self, Finding};
 use crate::ops::plan::{Plan, Risk, Step};
 use crate::ops::proof::verify::{Expected, Reference};
-use crate::ops::recovery::deliver::Destination;
+use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::overwrite::Overwritten;
 use crate::ops::recovery::restore_into::{Cargo, bring_fresh, expectation};
 use crate::ops::recovery::scratch;

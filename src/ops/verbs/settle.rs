@@ -21,7 +21,7 @@ use crate::ops::journal::step_names;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::{Plan, Risk, Step};
 use crate::ops::recovery::await_server;
-use crate::ops::recovery::deliver::Destination;
+use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::overwrite::Earlier;
 use crate::ops::recovery::rollback::{RolledBack, roll_back};
 use crate::ops::report::Report;
