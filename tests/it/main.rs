@@ -21,6 +21,7 @@ mod killed;
 mod layers;
 mod limits;
 mod line;
+mod manual;
 #[path = "../bench/measure.rs"]
 mod measure;
 mod memory;
