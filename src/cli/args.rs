@@ -192,7 +192,7 @@ pub enum Snapshots {
         /// Where to.
         #[arg(long, value_name = "INSTANCE/COLLECTION")]
         to: String,
-        /// Where it goes: to a free name, beside what is there, or over it.
+        /// Where it goes: to a free name, beside the existing collection, or over it.
         #[arg(long, value_enum, default_value = "auto")]
         mode: ModeArg,
         /// What is left out, and how far it is compared.
@@ -215,7 +215,7 @@ pub struct RestoreArgs {
     /// Where to.
     #[arg(long, value_name = "INSTANCE/COLLECTION")]
     pub to: String,
-    /// Where it goes: to a free name, beside what is there, or over it.
+    /// Where it goes: to a free name, beside the existing collection, or over it.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: ModeArg,
     /// Name of the collection of a side-by-side restore; without it one is made up.
@@ -305,12 +305,12 @@ pub enum HistoryCommand {
         #[arg(long)]
         markdown: bool,
     },
-    /// Go on with an operation that broke off.
+    /// Continue an operation that broke off.
     Continue {
         /// Its id.
         id: String,
     },
-    /// Bring back what was there before an operation that broke off.
+    /// Restore what was there before an operation that broke off.
     RollBack {
         /// Its id.
         id: String,
@@ -332,10 +332,10 @@ pub struct CopyArgs {
     /// All collections of the instance.
     #[arg(long)]
     pub all: bool,
-    /// Put before every name.
+    /// Prefix of every new name.
     #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
     pub prefix: String,
-    /// Put behind every name.
+    /// Suffix of every new name.
     #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
     pub suffix: String,
     /// Give one of several another name.
@@ -359,7 +359,7 @@ pub enum ModeArg {
     Auto,
     /// Only to a free name.
     New,
-    /// Under a name beside it; what is there is not touched. Ends in a choice: switch an alias, keep both, delete.
+    /// Under a name beside it; the existing collection is not touched. Ends in a choice: switch an alias, keep both, delete.
     SideBySide,
     /// Over what is there, after a safety snapshot and a proof restore; rolled back when it fails.
     InPlace,

@@ -35,7 +35,7 @@ struct Shell<'a> {
     stopped: AtomicU8,
 }
 
-/// Runs it.
+/// `qsnap guard`
 pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, args: GuardArgs) -> ExitStatus {
     let signals = match Signals::listen() {
         Ok(signals) => signals,

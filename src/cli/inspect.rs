@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Runs it.
+/// `qsnap inspect`
 pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, args: InspectArgs) -> ExitStatus {
     let wanted = match (args.checksum, args.check || args.tree) {
         (true, _) => Depth::Bytes,

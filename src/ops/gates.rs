@@ -40,7 +40,7 @@ pub fn force(findings: &mut [Finding], forced: &[String]) -> Result<(), String> 
 
 /// A gate that could not be looked at.
 pub fn not_checked(check: &'static str, why: &str) -> Finding {
-    Finding::look(check, format!("could not be checked: {why}"), "look at it yourself before you go on")
+    Finding::look(check, format!("could not be checked: {why}"), "check it yourself before you continue")
 }
 
 /// Same or next minor version (maintainers' rule; the server checks nothing before live data is gone).
@@ -62,7 +62,7 @@ pub fn version(source: Option<ServerVersion>, target: Option<ServerVersion>) -> 
         VersionStep::Downgrade => Finding::block(
             "version",
             format!("the target ({target}) is older than the source ({source})"),
-            "upgrade the target first; an older server may destroy what is there before it notices",
+            "upgrade the target first; an older server may destroy the existing data before it fails",
         ),
     }
 }
@@ -127,7 +127,7 @@ pub fn target(name: &TargetName, in_place: bool, address: &str) -> Finding {
         TargetName::Taken(points) if in_place => Finding::look(
             "target",
             format!("{address} exists with {}, which will be replaced", points_in_words(*points)),
-            "what is there now is secured first, unless that is skipped or impossible",
+            "a safety snapshot is taken first, unless that is skipped or impossible",
         ),
         TargetName::Taken(points) => Finding::block(
             "target",
@@ -311,7 +311,7 @@ pub fn vouched_file(vouched: Vouched) -> Finding {
         ),
         Vouched::Nothing => Finding::look(
             "proof",
-            "nothing vouches for these bytes yet; whether they were recorded under another name is known once they are hashed",
+            "nothing proves these bytes yet; whether they are recorded under another name is known after hashing",
             "snapshots taken with qsnap on this machine can be proven exactly",
         ),
     }
@@ -323,7 +323,7 @@ pub fn overwriting_unproven(vouched: Vouched) -> Option<Finding> {
     (vouched == Vouched::Nothing).then(|| {
         Finding::block(
             "proof",
-            "nothing vouches for these bytes: no record, no sha256. A server does not notice overwritten vectors",
+            "nothing proves these bytes: no record, no sha256. A server does not notice overwritten vectors",
             "restore it side by side and look; or overwrite all the same with --force proof",
         )
     })

@@ -55,7 +55,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// Makes one.
+    /// A step by its name, with what it does.
     pub fn new(name: &'static str, text: impl Into<String>) -> Self {
         Self { name, text: text.into() }
     }

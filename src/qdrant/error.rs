@@ -175,7 +175,7 @@ impl ApiError {
             ApiErrorKind::Vanished => {
                 "see whether the server runs; when it is back, look at the collection before you repeat anything"
             }
-            ApiErrorKind::OutcomeUnknown => "the server may still be at it: refresh and look before you repeat it",
+            ApiErrorKind::OutcomeUnknown => "the server may still be working on it: refresh and check before you repeat it",
             ApiErrorKind::Rejected | ApiErrorKind::Server => "the words are the server's own; its log may tell more",
         }
     }

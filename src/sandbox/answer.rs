@@ -48,7 +48,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Makes one.
+    /// A refusal with the server's own words.
     pub fn new(status: u16, words: impl Into<String>) -> Self {
         Self { status, words: words.into(), retry_after: None }
     }

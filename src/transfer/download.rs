@@ -57,9 +57,9 @@ impl Job<'_> {
                 Fault::Disk => return Err(stopped),
                 // A broken line or a restarted proxy must not cost what is there.
                 Fault::NoRanges if part::unfinished(self.target).is_some_and(|left| left.spans.total() >= PRECIOUS) => {
-                    let words = "the server stopped giving ranges, so that what is there cannot be continued now";
+                    let words = "the server gives no byte ranges any more, so that the part cannot be continued now";
                     return Err(Problem::new(ProblemKind::Failed, words, self.source.shown()).advise(
-                        "try again later, or from the node's own address; discard what is there to start in one stream",
+                        "try again later, or from the node's own address; discard the part to start over in one stream",
                     ));
                 }
                 Fault::NoRanges => {
@@ -129,7 +129,7 @@ impl Job<'_> {
 /// What is said of a file that was broken off.
 pub fn kept_words(part: &Path) -> String {
     format!(
-        "what arrived is kept in {}; the same download goes on from there",
+        "what arrived is kept in {}; the same download continues from there",
         crate::domain::text::sanitise(&part.display().to_string())
     )
 }

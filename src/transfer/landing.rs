@@ -60,9 +60,9 @@ impl Landing {
     pub fn open(site: &Site<'_>) -> Result<Self, Problem> {
         let precious = |left: &Unfinished| left.holds(site.source, site.expected) && left.spans.total() >= PRECIOUS;
         if !site.expected.ranged && part::unfinished(site.target).is_some_and(|left| precious(&left)) {
-            let words = "the server gives no ranges now, so that what is there cannot be continued";
+            let words = "the server gives no byte ranges now, so that the part cannot be continued";
             return Err(Problem::new(ProblemKind::Failed, words, site.source)
-                .advise("try again later, or from the node's own address; to start anew remove the .part and its .part.state"));
+                .advise("try again later, or from the node's own address; to start over, remove the .part and its .part.state"));
         }
         let wanted = |left: &Unfinished| site.expected.ranged && left.holds(site.source, site.expected);
         let (file, left) = part::open(site.target, wanted)?;

@@ -305,7 +305,7 @@ async fn a_line_that_breaks(server: &Server) {
     line.breaks(&[Break::Cut(bytes.len() / 2)]);
     line.dies_after_breaks(true);
     let problem = world.run_plan(plan).await.unwrap_err();
-    assert!(problem.advice.contains("the same download goes on from there"), "{problem:?}");
+    assert!(problem.advice.contains("the same download continues from there"), "{problem:?}");
     assert!(!target.exists());
     let interrupted = world.services.interrupted.list();
     assert_eq!(interrupted.len(), 1, "{interrupted:?}");

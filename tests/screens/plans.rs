@@ -36,15 +36,15 @@ fn over() -> Plan {
             "snapshots taken with qsnap can be proven",
         ),
         look("loss window", "taken 2026-11-16 22:42:07 UTC, 9 d ago; writes since then are not in it", "no newer one is listed"),
-        look("target", "staging/products exists with 3 200 points, which will be replaced", "what is there is secured first"),
+        look("target", "staging/products exists with 3 200 points, which will be replaced", "a safety snapshot is taken first"),
         look(
             "url recovery",
-            "whether the target may fetch from the source shows only when it is told to",
+            "whether the target can fetch it is known only when it tries",
             "if it refuses, nothing was touched",
         ),
         look(
             "server disk",
-            "about 247.2 MB are needed on the target's disk besides what is there",
+            "about 247.2 MB are needed on the target's disk besides the existing data",
             "look there if you are not sure",
         ),
         look("writers", "what is written to staging/products from now until the verdict is lost", "stop what writes to it first"),

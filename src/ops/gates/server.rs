@@ -93,7 +93,7 @@ pub fn fetching(route: Route) -> Option<Finding> {
     match route {
         Route::Url => Some(Finding::look(
             "url recovery",
-            "whether the target may and can fetch from the source shows only when it is told to",
+            "whether the target can fetch it is known only when it tries",
             "if it refuses, nothing was touched; with route auto the bytes then go through qsnap",
         )),
         _ => None,
@@ -115,7 +115,7 @@ pub fn disk_unknown(route: Route, extra: u64) -> Finding {
     Finding::look(
         "server disk",
         format!("the target must hold up to {copies} of the snapshot besides what it has, the source once"),
-        "qsnap cannot see how much is free there: look before you go on",
+        "qsnap cannot see how much is free there: check before you continue",
     )
 }
 
@@ -127,7 +127,7 @@ pub fn disk(size: u64, route: Route, extra: u64) -> Finding {
     Finding::look(
         "server disk",
         format!(
-            "about {} are needed on the target's disk besides what is there; a server does not tell what is free",
+            "about {} are needed on the target's disk besides the existing data; a server does not report free space",
             bytes(needed)
         ),
         "look there if you are not sure: a disk that fills up during a restore can cost the collection",

@@ -43,7 +43,7 @@ impl Facts {
                 (Fact::AnyPoints, Some(Fact::Points(_) | Fact::AnyPoints)) => {}
                 (Fact::Text(a), Some(Fact::Text(b))) => changes.push(format!("{name}: was {a}, is {b}")),
                 (Fact::Points(a), Some(Fact::Points(b))) => changes.push(format!("{name}: was {a}, is {b}")),
-                _ => changes.push(format!("{name} cannot be told any more")),
+                _ => changes.push(format!("{name} is unknown now")),
             }
         }
         let new = now.0.keys().filter(|name| !self.0.contains_key(*name));

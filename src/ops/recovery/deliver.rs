@@ -79,7 +79,7 @@ impl From<Problem> for Broken {
 }
 
 /// What the server refuses it refuses before it touches anything: key, checksum, shape, a source that cannot be
-/// fetched (1.16.3, 1.18.3). After its own errors, and when nobody knows how it ended, live data may be gone.
+/// fetched (1.16.3, 1.18.3). After its own errors, and when how it ended is unknown, live data may be gone.
 fn touches(error: &ApiError) -> Touched {
     match error.kind {
         ApiErrorKind::Unreachable

@@ -52,5 +52,5 @@ pub(in crate::ops) async fn as_meant(destination: &Destination, meant: Meant, pr
         (Meant::Empty, _) => "somebody deleted the collection that was prepared",
         _ => "somebody made a collection of this name meanwhile",
     };
-    Err(Problem::new(ProblemKind::PlanStale, message, shown).advise("nothing was restored over it; look at it, and plan anew"))
+    Err(Problem::new(ProblemKind::PlanStale, message, shown).advise("nothing was restored over it; check it, and plan again"))
 }

@@ -81,7 +81,7 @@ pub(in crate::ops) async fn roll_back(
     let verdict = match finished {
         Ok(finished) => finished.verification.verdict,
         Err(Broken { problem, touched: Touched::Unknown }) => {
-            Verdict::CouldNotCheck(format!("nobody knows how it ended: {problem}; {}", problem.advice))
+            Verdict::CouldNotCheck(format!("how it ended is unknown: {problem}; {}", problem.advice))
         }
         Err(Broken { problem, touched }) if touched.nothing() => {
             Verdict::CouldNotCheck(format!("the rollback did not begin: {problem}; {}", problem.advice))

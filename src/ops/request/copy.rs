@@ -40,9 +40,9 @@ impl CopyRequest {
 /// What names become on the other side.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NameMap {
-    /// Put before every name.
+    /// Prefix of every new name.
     pub prefix: String,
-    /// Put behind every name.
+    /// Suffix of every new name.
     pub suffix: String,
     /// Names that become others, without prefix and suffix.
     pub renames: BTreeMap<String, String>,

@@ -195,7 +195,7 @@ fn newer(inspected: &Inspected, target: Option<ServerVersion>) -> Option<Finding
         Finding::block(
             "format",
             format!("it was written by {bound} or newer, the target is {target}"),
-            "upgrade the target first; an older server may destroy what is there before it notices",
+            "upgrade the target first; an older server may destroy the existing data before it fails",
         )
     })
 }

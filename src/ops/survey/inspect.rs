@@ -188,7 +188,7 @@ impl Remote {
             "parts of it cannot be read safely: the server gives no byte ranges, or no ETag that tells when the file changes";
         let all = size::bytes(self.expected.size);
         Err(Problem::new(ProblemKind::Failed, words, self.source.shown())
-            .advise(format!("read it through: `--checksum` (in the inspector: c) moves all {all} once, to nowhere")))
+            .advise(format!("read it through: `--checksum` (in the inspector: c) reads all {all} once and saves nothing")))
     }
 
     async fn end(&self, progress: &Progress) -> Result<Inspected, Problem> {

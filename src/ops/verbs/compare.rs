@@ -33,7 +33,7 @@ struct Compare {
     request: CompareRequest,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 ///
 /// # Errors
 /// When a side is not there or cannot be read.

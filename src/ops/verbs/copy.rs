@@ -57,7 +57,7 @@ pub(super) struct Copy {
     aliases: Vec<String>,
 }
 
-/// Reads what is needed, both sides at the same time.
+/// The plan, computed by reading only, both sides at the same time.
 pub(super) async fn plan(services: &Services, request: CopyRequest) -> Result<Plan, Problem> {
     Ok(prepare(services, request).await?.0)
 }

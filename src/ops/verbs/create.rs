@@ -32,7 +32,7 @@ struct Create {
     missing: Option<String>,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: CreateRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let connection = services.connection(&address.instance).await?;

@@ -24,7 +24,7 @@ struct Delete {
     located: Vec<Located>,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: DeleteRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let connection = services.connection(&address.instance).await?;

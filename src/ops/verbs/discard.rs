@@ -22,7 +22,7 @@ struct Discard {
     request: DiscardRequest,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(_: &Services, request: DiscardRequest) -> Result<Plan, Problem> {
     let part = part_path(&request.file);
     let shown = crate::domain::text::sanitise(&part.display().to_string());

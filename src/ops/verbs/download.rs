@@ -52,7 +52,7 @@ fn source_of(connection: &Connection, address: &CollectionAddress, located: &Loc
     })
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: DownloadRequest) -> Result<Plan, Problem> {
     let connection = services.connection(&request.address.instance).await?;
     let located = locate(services, &connection, &request.address, &request.which).await?;
@@ -82,7 +82,7 @@ pub(super) async fn plan(services: &Services, request: DownloadRequest) -> Resul
     findings.extend(gates::room(disk::free(folder_of(&file)), needed(&file, expected.size)));
     let mut facts = Facts::default();
     facts.text("snapshot", format!("{} of {} bytes", snapshot.name, snapshot.size));
-    facts.text("version of the file", expected.etag.as_deref().unwrap_or("not told"));
+    facts.text("version of the file", expected.etag.as_deref().unwrap_or("unknown"));
     facts.text("file exists", exists);
     let title = format!("download {}/{}", request.address, snapshot.name);
     Ok(Plan {
@@ -138,7 +138,7 @@ fn local_findings(file: &Path, shown: &str, overwrite: bool) -> Vec<Finding> {
             "choose another folder or file name, or allow overwriting it (--overwrite)",
         ),
         (true, true) => {
-            Finding::look("file", format!("{shown} exists and will be replaced"), "it stays until the new file is whole")
+            Finding::look("file", format!("{shown} exists and will be replaced"), "it is kept until the new file is complete")
         }
         (false, _) => Finding::good("file", format!("{shown} does not exist yet")),
     });
@@ -170,7 +170,7 @@ fn left_findings(file: &Path, source: &str, expected: &Expected) -> Option<Findi
         Some(left) if expected.ranged && left.holds(source, expected) => Finding::good(
             "resume",
             format!(
-                "{} of {} are there from an earlier try; it goes on from there",
+                "{} of {} were downloaded before; the download continues from there",
                 size::bytes(left.spans.total()),
                 size::bytes(expected.size)
             ),
@@ -181,7 +181,7 @@ fn left_findings(file: &Path, source: &str, expected: &Expected) -> Option<Findi
                 "the server gives no ranges now, so that the {} that are there cannot be continued",
                 size::bytes(left.spans.total())
             ),
-            "try again later, or from the node's own address; to start anew remove the .part and its .part.state",
+            "try again later, or from the node's own address; to start over, remove the .part and its .part.state",
         ),
         Some(left) if left.source != source && !left.spans.is_empty() => Finding::block(
             "resume",

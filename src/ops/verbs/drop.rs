@@ -24,7 +24,7 @@ struct Drop {
     request: DropRequest,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: DropRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let target = target::gather(services, address).await?;
@@ -46,7 +46,7 @@ pub(super) async fn plan(services: &Services, request: DropRequest) -> Result<Pl
         let names: Vec<String> = aliases.iter().map(|alias| crate::domain::text::one_line(alias, 60)).collect();
         findings.push(Finding::block(
             "alias",
-            format!("the aliases {} point at it: whoever uses them would find nothing", names.join(", ")),
+            format!("the aliases {} point at it: their readers would find nothing", names.join(", ")),
             "switch them first: `qsnap alias INSTANCE/ALIAS COLLECTION`",
         ));
     }
@@ -58,7 +58,7 @@ pub(super) async fn plan(services: &Services, request: DropRequest) -> Result<Pl
         0 => Finding::good("snapshots", "no snapshots of it are on the node"),
         n => Finding::look(
             "snapshots",
-            format!("{n} snapshots of it stay on the node's disk, where nobody can list them any more"),
+            format!("{n} snapshots of it stay on the node's disk, and no server lists them any more"),
             "delete or download them first; `qsnap revive` finds them later",
         ),
     });

@@ -45,7 +45,7 @@ struct Fleet {
     plans: Vec<Plan>,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: FleetRequest) -> Result<Plan, Problem> {
     let named = sources(services, &request).await?;
     let copies = copies(&request, &named)?;
@@ -148,7 +148,7 @@ fn copies(request: &FleetRequest, named: &[(CollectionName, u64)]) -> Result<Vec
         // One copy would read what another one has just replaced.
         if request.from == request.to && named.iter().any(|(source, _)| *source == new) {
             return Err(Problem::new(ProblemKind::Usage, format!("{new} is a source and a target"), request.to.as_str())
-                .advise("copy it by itself first, or choose other names"));
+                .advise("copy it alone first, or choose other names"));
         }
         let source = CollectionAddress::new(request.from.clone(), name.clone());
         let target = CollectionAddress::new(request.to.clone(), new);
@@ -164,7 +164,7 @@ fn copies(request: &FleetRequest, named: &[(CollectionName, u64)]) -> Result<Vec
 }
 
 fn step_of(copy: &CopyRequest, plan: &Plan) -> Step {
-    let what = if plan.risk == Risk::Destroys { "replaces what is there" } else { "a free name" };
+    let what = if plan.risk == Risk::Destroys { "replaces the existing collection" } else { "a free name" };
     Step::new("copy", format!("{} → {}: {what}", copy.source, copy.target))
 }
 

@@ -66,7 +66,7 @@ pub(super) struct Restore {
     aliases: Vec<String>,
 }
 
-/// Reads what is needed, all at the same time.
+/// The plan, computed by reading only, all at the same time.
 pub(super) async fn plan(services: &Services, request: RestoreRequest) -> Result<Plan, Problem> {
     Ok(prepare(services, request).await?.0)
 }

@@ -55,7 +55,7 @@ struct Revive {
     request: ReviveRequest,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: ReviveRequest) -> Result<Plan, Problem> {
     let address = &request.address;
     let target = target::gather(services, address).await?;
@@ -90,7 +90,7 @@ pub(super) async fn plan(services: &Services, request: ReviveRequest) -> Result<
     if request.snapshot.is_some() {
         findings.push(Finding::look(
             "aliases",
-            "aliases that pointed at it went with it, and no snapshot holds them",
+            "its aliases were deleted with it, and snapshots hold no aliases",
             "once it is back, `qsnap alias INSTANCE/ALIAS COLLECTION` makes them again",
         ));
     }
@@ -222,7 +222,7 @@ impl Work for Revive {
         let Some(which) = &request.snapshot else {
             empty.remove(steps).await?;
             if listed.is_empty() {
-                return Err(Problem::new(ProblemKind::NotFound, "no snapshot of it is on its node", address.to_string())
+                return Err(Problem::new(ProblemKind::NotFound, "its node has no snapshot of it", address.to_string())
                     .advise("is the name right? Else restore a backup or a downloaded file"));
             }
             let found = listed.iter().map(|located| address.snapshot(&located.snapshot.name)).collect();
@@ -231,7 +231,7 @@ impl Work for Revive {
         };
         let chosen = choose(&(listed, unseen), address, which, &safeties).map_err(|problem| {
             problem
-                .advise(format!("`qsnap revive {address} --yes` lists what is there; else restore a backup or a downloaded file"))
+                .advise(format!("`qsnap revive {address} --yes` lists its snapshots; or restore a backup or a downloaded file"))
         })?;
         let done = bring_back(services, steps, empty, chosen).await?;
         Ok(done.report(plan, Mode::New))
@@ -299,7 +299,7 @@ fn as_its_proof_restore(points: Option<PointCounts>, listed: bool) -> Verdict {
             "{same}; the bytes have the sha256 that the server listed; nothing was recorded when it was taken"
         ))
     } else {
-        Verdict::CouldNotCheck(format!("{same}; nothing was recorded when it was taken, and nothing vouches for its bytes"))
+        Verdict::CouldNotCheck(format!("{same}; nothing was recorded when it was taken, and no sha256 proves its bytes"))
     }
 }
 

@@ -54,7 +54,7 @@ enum Repeat {
     Copy(copy::Copy),
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: SettleRequest) -> Result<Plan, Problem> {
     let past = services.journal.find(&request.id)?;
     let request = SettleRequest { id: past.id.clone(), way: request.way };
@@ -145,7 +145,7 @@ fn consequence(way: Way, past: &Past, again: Option<&Plan>, now: Option<u64>) ->
         }
         Way::CleanUp => deleted.unwrap_or_default(),
         Way::Continue => match (deleted, again) {
-            (Some(deleted), _) => format!("{deleted}, and made anew"),
+            (Some(deleted), _) => format!("{deleted}, and created again"),
             (None, Some(_)) if past.is_between() && past.safety().is_some() => {
                 format!("what is in {}{data} is replaced; the safety snapshot taken then is kept", past.target)
             }
@@ -213,7 +213,7 @@ impl Work for Settle {
         let _held = services.journal.hold(&past.id)?;
         if let Some(how) = services.journal.find(&past.id)?.settled {
             return Err(Problem::new(ProblemKind::PlanStale, format!("it was settled meanwhile: {how}"), &past.id)
-                .advise("nothing was done; `qsnap history` shows what became of it"));
+                .advise("nothing was done; `qsnap history` shows how it ended"));
         }
         wait(services, past, self.target.as_ref(), steps).await?;
         let settle = |how: &str, steps: &Steps<'_>| services.journal.settle(services.clock.now(), &past.id, how, &steps.id());
@@ -288,7 +288,7 @@ async fn go_on(
     let (fresh, repeat) = again(services, past).await?;
     let stale = |words: String| {
         Err(Problem::new(ProblemKind::PlanStale, words, &fresh.target)
-            .advise(format!("nothing was overwritten; `qsnap history` shows how to go on with {}", steps.id())))
+            .advise(format!("nothing was overwritten; `qsnap history` shows how to continue {}", steps.id())))
     };
     if let Some(finding) = fresh.blocked().first() {
         return stale(format!("{}: {}", finding.check, finding.message));

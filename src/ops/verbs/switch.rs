@@ -33,7 +33,7 @@ struct Switch {
     before: Option<CollectionName>,
 }
 
-/// Reads what is needed.
+/// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: SwitchRequest) -> Result<Plan, Problem> {
     let to = &request.to;
     let connection = services.connection(&to.instance).await?;
@@ -68,7 +68,7 @@ pub(super) async fn plan(services: &Services, request: SwitchRequest) -> Result<
                 let words = format!("{alias} points at {before} by now");
                 Finding::block("alias", words, "it may be needed there: see who uses it, then switch it by hand")
             }
-            Some(before) => Finding::good("alias", format!("{alias} points at {before} now, which stays as it is")),
+            Some(before) => Finding::good("alias", format!("{alias} points at {before} now, which is not touched")),
             None => Finding::good("alias", format!("{alias} is free")),
         });
     }
@@ -79,7 +79,7 @@ pub(super) async fn plan(services: &Services, request: SwitchRequest) -> Result<
     Ok(Plan {
         title: format!("alias {alias}: {from} → {}", to.collection),
         risk: Risk::Changes,
-        consequence: format!("whoever asks for {alias} is answered by {to} from then on; {from} is not touched"),
+        consequence: format!("readers of {alias} get {to} from then on; {from} is not touched"),
         changes: Some((to.clone(), protection)),
         // What changes is what the alias means.
         ask: Some(request.shown()),

@@ -120,7 +120,7 @@ fn until_room<M: Medium>(
         // At each try: a retry of some stream may have said something else meanwhile.
         let missing = shared.expected.size.saturating_sub(shared.spans().total());
         let missing = crate::domain::size::bytes(missing);
-        shared.progress.note(&format!("the disk is full: make room for {missing}, it goes on by itself"));
+        shared.progress.note(&format!("the disk is full: make room for {missing}, then it continues"));
         // After the note: whoever sees the pause sees why.
         shared.paused.store(true, Ordering::Release);
         std::thread::sleep(FULL_RETRY);

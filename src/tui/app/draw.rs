@@ -22,7 +22,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         frame.render_widget(Line::from(shorten_end(&words, usize::from(area.width))), area);
         if jobs > 0 && area.height > 1 {
             let second = ratatui::layout::Rect { y: area.y + 1, height: 1, ..area };
-            frame.render_widget(Line::from(format!("{jobs} job(s) go on")), second);
+            frame.render_widget(Line::from(format!("{jobs} job(s) running")), second);
         }
         return;
     }

@@ -230,7 +230,7 @@ impl App {
                 let ticket = self.model.ticket();
                 self.effects.push(Effect::WriteReport(ticket, id));
             }
-            None => self.say("nothing of it is in the journal: there is no report", true),
+            None => self.say("the journal has no record of it: there is no report", true),
         }
     }
 

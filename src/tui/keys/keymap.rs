@@ -106,7 +106,7 @@ const OPEN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::
 const BACK: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back; clears the filter");
 const FILTER: Binding = bind!("/", [Char('/')], Action::View(View::Filter), "filter", "show only what contains a text");
 const REFRESH: Binding = bind!("R", [Char('R')], Action::View(View::Refresh), "refresh", "ask all servers again");
-const REPAINT: Binding = bind!("Ctrl-L", [Ctrl('l')], Action::View(View::Repaint), "repaint", "paint the whole screen anew");
+const REPAINT: Binding = bind!("Ctrl-L", [Ctrl('l')], Action::View(View::Repaint), "repaint", "redraw the whole screen");
 const HELP: Binding = bind!("? F1", [Char('?'), Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
 /// Where letters are typed.
 const HELP_TYPING: Binding = bind!("F1", [Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
@@ -133,7 +133,7 @@ const SUSPEND: Binding = bind!(
     [Ctrl('z')],
     Action::App(AppAction::Suspend),
     "suspend",
-    "stop the program; `fg` goes on (jobs stop meanwhile)"
+    "suspend the program; `fg` resumes it (jobs stop meanwhile)"
 );
 const SNAPSHOT: Binding =
     bind!("s", [Char('s')], Action::Do(Verb::Snapshot), "snapshot", "take a snapshot of the collection on its node");
@@ -156,14 +156,14 @@ const DETAILS: Binding = bind!(
     [Char('o')],
     Action::Do(Verb::Details),
     "details",
-    "all that is known of it: full name, exact time, sha256, vectors, aliases, shards"
+    "details: full name, exact time, sha256, vectors, aliases, shards"
 );
 const OPEN_DETAILS: Binding = bind!(
     "Enter o",
     [Code(KeyCode::Enter), Char('o')],
     Action::Do(Verb::Details),
     "details",
-    "all that is known of it: full name, exact time, sha256, size in bytes, node, proof"
+    "details: full name, exact time, sha256, size in bytes, node, proof"
 );
 const DELETE: Binding =
     bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node; of marked ones, those");
@@ -209,7 +209,7 @@ const THROUGH: Binding = bind!(
     [Char('c')],
     Action::Do(Verb::Through),
     "checksum",
-    "read every byte once, to nowhere, and compare the sha256 with the listed one"
+    "read every byte once, save nothing, and compare the sha256 with the listed one"
 );
 const GUIDE: Binding = bind!(
     "D",
@@ -290,7 +290,7 @@ const ALL_CHECKS: Binding =
 const CONFIRM: Binding =
     bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "start", "start, when the address is right");
 const HIDE: Binding =
-    bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "hide", "close this; the job goes on");
+    bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "hide", "close this; the job continues");
 const CLOSE_TEXT: Binding =
     bind!("Esc", [Code(KeyCode::Esc), Char('q'), Code(KeyCode::Enter)], Action::View(View::Back), "close", "close this");
 const KEEP_FILTER: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "keep", "keep the filter");

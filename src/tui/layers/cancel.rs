@@ -20,7 +20,7 @@ pub fn consequences(row: &JobRow, download: bool) -> Vec<String> {
         return lines;
     }
     if now.conducts {
-        return vec!["Its parts are canceled, and each removes what it made. What is finished stays.".to_owned()];
+        return vec!["Its parts are canceled, and each removes what it made. What is finished is kept.".to_owned()];
     }
     if now.waits {
         let words = match &now.keeps {

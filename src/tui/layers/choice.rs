@@ -36,7 +36,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Makes one.
+    /// A choice without a state of its own.
     pub fn new(label: impl Into<String>, detail: impl Into<String>, then: Then) -> Self {
         Self { label: label.into(), detail: detail.into(), then }
     }
@@ -76,10 +76,10 @@ impl Chooser {
     pub fn open(past: &Past) -> Self {
         let words = |way: Way| match way {
             Way::CleanUp if !past.parts.is_empty() => {
-                ("take it off the list", "nothing is removed; what was not begun stays undone: the report has its commands")
+                ("take it off the list", "nothing is removed; what did not begin is not done: the report has its commands")
             }
-            Way::Continue => ("go on with it", "what is done is not repeated where it is proven; the way back stays"),
-            Way::RollBack => ("roll back", "bring back what was there before, and verify that"),
+            Way::Continue => ("continue it", "what is proven is not repeated; the safety snapshot is kept"),
+            Way::RollBack => ("roll back", "restore what was there before, and verify it"),
             Way::CleanUp => ("clean up", "remove what it left behind; recovery points stay"),
         };
         let settle = |way: Way| plan(Request::Settle(SettleRequest { id: past.id.clone(), way }));

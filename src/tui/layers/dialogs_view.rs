@@ -95,7 +95,7 @@ pub fn cancel(app: &App, frame: &mut Frame<'_>, question: Question) {
     let inner = frame_box(app.look, frame, columns, wrapped.len() as u16 + 4, title);
     let text = ratatui::layout::Rect { height: inner.height.saturating_sub(2), ..inner };
     scrolled(app.look, frame, text, &wrapped, 0);
-    let mut spans = button(app, "No, go on", !question.yes).spans;
+    let mut spans = button(app, "No, continue", !question.yes).spans;
     spans.push(Span::raw("  "));
     spans.extend(button(app, if again { "Stop cleaning up" } else { "Cancel it" }, question.yes).spans);
     put(frame, ratatui::layout::Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, 0, Line::from(spans));

@@ -218,15 +218,14 @@ impl Guide {
         };
         let mut lines = vec![Line {
             label: format!("beside it, under a new name on {}", collection.instance),
-            detail: "nothing that is live is touched; afterwards choose: switch an alias to it, keep both, or delete it".into(),
+            detail: "nothing that is live is touched; then choose: switch an alias to it, keep both, or delete it".into(),
             answer: go(collection.clone(), Mode::SideBySide),
         }];
         if self.happened != Happened::Rehearsal {
             lines.push(Line {
                 label: format!("over it: {collection}"),
-                detail:
-                    "what is there is saved first, the snapshot is proven on a scratch name, and it is rolled back if that fails"
-                        .into(),
+                detail: "a safety snapshot is taken, the snapshot is proven on a scratch name, and a failure is rolled back"
+                    .into(),
                 answer: go(collection.clone(), Mode::InPlace),
             });
         }
@@ -311,7 +310,7 @@ fn happened_lines(model: &Model) -> Vec<Line> {
         ),
         line(
             "a whole collection was deleted",
-            "its snapshots may still be on the server's disk, where nobody can list them",
+            "its snapshots may still be on the server's disk, but are not listed any more",
             Answer::Go(Box::new(Kind::Revive(first_instance(model)))),
         ),
         line(

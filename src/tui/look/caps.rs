@@ -21,7 +21,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// Decides.
+    /// From the configuration and the environment.
     pub fn decide(config: &Config, environment: &Environment) -> Self {
         let term = environment.get("TERM").unwrap_or_default();
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| environment.get(name));

@@ -22,7 +22,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Makes one.
+    /// A line that is not indented.
     pub fn new(role: Role, text: impl Into<String>) -> Self {
         Self { text: text.into(), role, indent: 0 }
     }

@@ -93,7 +93,7 @@ impl FleetForm {
                 [(false, "leave", "make none on the target"), (true, "carry", "make them too, where their names are free")],
             ),
             unsafely: ChoiceField::words(
-                "what is there",
+                "existing data",
                 [(false, "secure", "a safety snapshot of each first"), (true, "no-safety", "NO safety snapshots: no way back")],
             ),
             from,

@@ -22,7 +22,7 @@ impl DownloadForm {
     /// With what is proposed for it.
     pub fn new(address: CollectionAddress, name: SnapshotName, model: &Model) -> Self {
         let choices =
-            [(false, "keep", "stop, and keep what is there"), (true, "overwrite", "replace it when the new one is whole")];
+            [(false, "keep", "stop, and keep the existing file"), (true, "overwrite", "replace it when the new one is whole")];
         let place = TextField::new("folder or file", model.surroundings.folder_text());
         Self { address, name, place, overwrite: ChoiceField::words("if it exists", choices) }
     }

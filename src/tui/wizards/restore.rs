@@ -128,10 +128,10 @@ impl Form for UploadForm {
 
 fn modes() -> ChoiceField<Mode> {
     let all = [
-        (Mode::Auto, "a free name: there; a taken one: beside it"),
+        (Mode::Auto, "to a free name, or beside a taken one"),
         (Mode::New, "only to a free name"),
-        (Mode::SideBySide, "beside what is there, which is not touched"),
-        (Mode::InPlace, "over what is there: secured and proven first"),
+        (Mode::SideBySide, "beside the collection, which is not touched"),
+        (Mode::InPlace, "over the collection: saved and proven first"),
     ];
     ChoiceField::words("mode", all.map(|(mode, meaning)| (mode, mode.word(), meaning)))
 }

@@ -26,14 +26,14 @@ pub(super) fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)
     let instead = if past.is_open() {
         format!("`qsnap history clean-up {id}` removes what it left")
     } else {
-        format!("nothing is left of it; `qsnap history show {id}` has its command, to do the same once more")
+        format!("nothing is left of it; `qsnap history show {id}` has its command, to run it again")
     };
     match way {
         Way::CleanUp if past.is_open() => None,
         Way::CleanUp => Some(("it left nothing behind", instead)),
         _ if !past.parts.is_empty() => {
             let advice = format!("`qsnap history show {id}` names the records of its parts, and the commands of those not begun");
-            Some(("its parts are settled each by itself", advice))
+            Some(("settle each of its parts", advice))
         }
         Way::Continue if past.repaired => {
             Some(("something that was restored there later is proven: going on would overwrite that", instead))
@@ -52,7 +52,7 @@ pub(super) fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)
                     )
                 },
             );
-            Some(("it came to its end: what is there now is nothing half done", again))
+            Some(("it ended: the collection is not half overwritten", again))
         }
         Way::RollBack => Some(("nothing was overwritten: there is nothing to bring back", instead)),
     }
@@ -65,7 +65,7 @@ fn done_already(past: &Past) -> Option<String> {
         if past.is_open() {
             format!("`qsnap history clean-up {}` removes what it left behind", past.id)
         } else {
-            "to do the same once more, run its command again: `qsnap history show` has it".to_owned()
+            "to do it again, run its command: `qsnap history show` has it".to_owned()
         }
     })
 }
@@ -121,7 +121,7 @@ async fn way_back_finding(services: &Services, past: &Past) -> Option<Finding> {
         Err(problem) => Finding::look(
             "safety",
             format!("the safety snapshot cannot be found: {problem}"),
-            "what is there now may be half of it: there is no way back to what was there before",
+            "the collection may be half overwritten, and there is no safety snapshot of the old data",
         ),
     })
 }
@@ -191,10 +191,10 @@ async fn in_the_way(services: &Services, past: &Past) -> Option<Finding> {
 pub(super) fn clean_up_finding(past: &Past) -> Option<Finding> {
     let words = match (Verb::of(&past.operation), &past.request) {
         (Some(Verb::Guard), _) => {
-            let words = format!("{} stays as the command left it, whatever that is", past.target);
+            let words = format!("{} is kept as the command left it", past.target);
             return past.is_between().then(|| Finding::look("state", words, "roll-back brings back what was there before"));
         }
-        (_, Some(_)) => "brings the old data back, `continue` goes on",
+        (_, Some(_)) => "restores the old data, `continue` finishes the operation",
         (_, None) => "brings the old data back",
     };
     past.is_between().then(|| {

@@ -39,10 +39,10 @@ pub(super) async fn finished(services: &Services, past: &Past, findings: &mut Ve
     let new: Vec<String> =
         names.filter(|name| !taking.known.iter().any(|known| known == name.raw())).map(|name| address.snapshot(name)).collect();
     findings.push(if new.is_empty() {
-        Finding::good("left behind", format!("the {} is not finished; it is looked for once more", taking.kind.words()))
+        Finding::good("left behind", format!("the {} is not finished; qsnap will look for it again", taking.kind.words()))
     } else {
         let words = format!("the {} may be among those that appeared since: {}", taking.kind.words(), new.join(", "));
-        Finding::look("left behind", words, "they are left alone: look at them, and delete by hand what nobody wants")
+        Finding::look("left behind", words, "they are not touched: check them, and delete those that you do not need")
     });
     Ok(None)
 }
