@@ -39,7 +39,7 @@ fn over() -> Plan {
         look("target", "staging/products exists with 3 200 points, which will be replaced", "a safety snapshot is taken first"),
         look(
             "url recovery",
-            "whether the target can fetch it is known only when it tries",
+            "whether the target can fetch it shows only when it tries",
             "if it refuses, nothing was touched",
         ),
         look(

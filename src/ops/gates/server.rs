@@ -93,7 +93,7 @@ pub fn fetching(route: Route) -> Option<Finding> {
     match route {
         Route::Url => Some(Finding::look(
             "url recovery",
-            "whether the target can fetch it is known only when it tries",
+            "whether the target can fetch it shows only when it tries",
             "if it refuses, nothing was touched; with route auto the bytes then go through qsnap",
         )),
         _ => None,

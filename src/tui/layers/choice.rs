@@ -36,7 +36,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// A choice without a state of its own.
+    /// A choice with what it leads to.
     pub fn new(label: impl Into<String>, detail: impl Into<String>, then: Then) -> Self {
         Self { label: label.into(), detail: detail.into(), then }
     }
