@@ -11,6 +11,7 @@ pub mod downloads;
 pub mod event;
 pub mod history;
 pub mod incident;
+mod marks;
 mod parts;
 pub mod past;
 pub mod proofs;
@@ -24,6 +25,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::journal::closed::Closed;
 use crate::ops::journal::event::{Begin, Event};
 use crate::ops::journal::record::{Opening, Record, append, unwritable};
+use crate::ops::journal::safeties::beyond_instance;
 use jiff::Timestamp;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -155,7 +157,13 @@ impl Journal {
     /// # Errors
     /// When the record cannot be written.
     pub fn gone(&self, at: Timestamp, id: &str, thing: &str) -> Result<(), Problem> {
-        append(&self.path_of(id), at, Event::Gone { thing: thing.to_owned() })
+        append(&self.path_of(id), at, Event::Gone { thing: thing.to_owned() })?;
+        // Its record may have moved, and its mark with it.
+        let index = marks::path(&self.folder);
+        if index.exists() {
+            marks::write(&self.folder, &[('-', beyond_instance(thing))]).map_err(|error| unwritable(&index, &error))?;
+        }
+        Ok(())
     }
 }
 

@@ -37,11 +37,7 @@ fn over() -> Plan {
         ),
         look("loss window", "taken 2026-11-16 22:42:07 UTC, 9 d ago; writes since then are not in it", "no newer one is listed"),
         look("target", "staging/products exists with 3 200 points, which will be replaced", "a safety snapshot is taken first"),
-        look(
-            "url recovery",
-            "whether the target can fetch it shows only when it tries",
-            "if it refuses, nothing was touched",
-        ),
+        look("url recovery", "whether the target can fetch it shows only when it tries", "if it refuses, nothing was touched"),
         look(
             "server disk",
             "about 247.2 MB are needed on the target's disk besides the existing data",

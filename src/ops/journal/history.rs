@@ -1,17 +1,20 @@
 //! The records of the journal as files: which there are, which cannot be read, and which are over and done.
 //!
-//! Records that are open, run, or mark a safety snapshot lie in the journal's folder, however many others there are; what is
-//! done moves to `done/`, so that planning never reads it and nothing that matters is forgotten.
+//! Records that are open or run lie in the journal's folder, however many others there are. What is done moves to `done/`, and
+//! the safety snapshots that it names to an index ([`marks`]), so that planning never reads it and nothing that matters is
+//! forgotten.
+
 use crate::domain::address::{Address, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::time_in_name;
 use crate::domain::text::{one_line, sanitise};
 use crate::ops::journal::event::Made;
+use crate::ops::journal::marks;
 use crate::ops::journal::parts;
 use crate::ops::journal::past::{Past, State};
 use crate::ops::journal::reading::Unreadable;
 use crate::ops::journal::reading::read_record;
-use crate::ops::journal::safeties::Safeties;
+use crate::ops::journal::safeties::{Safeties, beyond_instance};
 use crate::ops::journal::{DONE, Journal};
 use crate::ops::request::verb::Verb;
 use jiff::Timestamp;
@@ -21,6 +24,9 @@ use std::path::{Path, PathBuf};
 /// Records that a list shows of what is done, the newest first.
 const MAX_LISTED: usize = 2_000;
 
+/// Records of what is done that are read first to find the last one.
+const LOOKED_BACK: usize = 100;
+
 /// What was read of several records.
 #[derive(Debug, Default)]
 struct Records {
@@ -29,8 +35,8 @@ struct Records {
 }
 
 impl Records {
-    fn safeties(self) -> Safeties {
-        let mut safeties = Safeties::default();
+    fn safeties(self, marks: BTreeSet<String>) -> Safeties {
+        let mut safeties = Safeties::marked(marks);
         self.all.iter().for_each(|past| safeties.add(past));
         self.unreadable.into_iter().flat_map(|record| record.safeties).for_each(|name| safeties.add_named(name));
         safeties
@@ -89,15 +95,12 @@ impl Journal {
             let needs = past.part_of.as_deref().or(past.takes_up.as_deref());
             needs.is_some_and(|other| needed.contains(other))
         };
-        // One that a server was still taking when its client died is one, too.
-        let marks = |past: &Past| {
-            let taking = past.taking.as_ref().is_some_and(|taking| taking.kind == Made::Safety);
-            taking || past.made.iter().any(|thing| thing.kind == Made::Safety)
-        };
+        // One that a server was still taking when its client died has no name yet.
+        let unnamed = |past: &Past| past.taking.as_ref().is_some_and(|taking| taking.kind == Made::Safety);
         let movable: Vec<&Past> = records
             .all
             .iter()
-            .filter(|past| settled(past) && !marks(past) && !tied(past) && !open.contains(past.target.as_str()))
+            .filter(|past| settled(past) && !unnamed(past) && !tied(past) && !open.contains(past.target.as_str()))
             .collect();
         if movable.is_empty() {
             return;
@@ -107,6 +110,11 @@ impl Journal {
             return;
         }
         for past in movable {
+            let safeties = past.made.iter().filter(|thing| thing.kind == Made::Safety);
+            let named: Vec<(char, &str)> = safeties.map(|thing| ('+', beyond_instance(&thing.thing))).collect();
+            if marks::write(self.folder(), &named).is_err() {
+                continue;
+            }
             let name = format!("{}.ndjson", past.id);
             let from = self.folder().join(&name);
             // A record that cannot be moved is read again; nothing else depends on it.
@@ -118,7 +126,9 @@ impl Journal {
 
     /// Which snapshots are safety snapshots: of what was there before an overwrite, and seldom what anybody wants back.
     pub(in crate::ops) fn safeties(&self) -> Safeties {
-        self.glance().safeties()
+        let records = self.glance();
+        // After the records: what moved meanwhile is in the index by now.
+        records.safeties(marks::read(self.folder()).unwrap_or_default())
     }
 
     /// The same, for whoever chooses by them: what cannot be read may name one.
@@ -133,7 +143,8 @@ impl Journal {
             return Err(Problem::new(ProblemKind::Failed, message, &record.path)
                 .advise("name the snapshot that you mean; or mend that record, give the right to read it, or move it away"));
         }
-        Ok(records.safeties())
+        // After the records: what moved meanwhile is in the index by now.
+        Ok(records.safeties(marks::read(self.folder())?))
     }
 
     /// Operations that somebody has to decide about, the newest first.
@@ -147,30 +158,45 @@ impl Journal {
     /// # Errors
     /// When there is none, more than one, or it cannot be read.
     pub fn find(&self, id: &str) -> Result<Past, Problem> {
-        let Records { mut all, unreadable } = self.all_records();
-        if id == "last" && !all.is_empty() {
-            let at = all.iter().position(|past| past.part_of.is_none()).unwrap_or(0);
-            return Ok(all.swap_remove(at));
+        if id == "last" {
+            return self.last();
         }
+        // What is done is read only where its name fits; what is not done tells it what came later.
+        let fits = |path: &PathBuf| path.file_stem().is_some_and(|name| name.to_string_lossy().starts_with(id));
+        let mut paths = files(self.folder());
+        if !id.is_empty() {
+            paths.extend(files(&self.done_folder()).into_iter().filter(fits));
+        }
+        let Records { all, unreadable } = together(paths, read_record);
         if let Some(record) = unreadable.iter().find(|record| !id.is_empty() && record.id.starts_with(id)) {
             return Err(record.problem());
         }
-        let mut found: Vec<Past> = all.into_iter().filter(|past| past.id.starts_with(id)).collect();
-        match (id.is_empty(), found.len()) {
-            (false, 1) => Ok(found.swap_remove(0)),
-            (false, n) if n > 1 => {
-                // A whole id may be the beginning of another one.
+        let mut found: Vec<Past> = all.into_iter().filter(|past| !id.is_empty() && past.id.starts_with(id)).collect();
+        match found.len() {
+            0 => Err(unknown(id, "there is no such operation")),
+            1 => Ok(found.swap_remove(0)),
+            // A whole id may be the beginning of another one.
+            _ => {
                 let exact = found.iter().position(|past| past.id == id);
                 exact.map(|at| found.swap_remove(at)).ok_or_else(|| unknown(id, "several operations begin so"))
             }
-            // Older ones than a list shows are found by their whole id.
-            (false, _) => match read_record(&self.path_of(id)) {
-                Ok(Some(past)) if !id.contains(['/', '\\']) => Ok(past),
-                Err(record) if record.path.contains(id) && self.path_of(id).exists() => Err(record.problem()),
-                _ => Err(unknown(id, "there is no such operation")),
-            },
-            _ => Err(unknown(id, "there is no such operation")),
         }
+    }
+
+    /// The newest operation that is no part of another.
+    fn last(&self) -> Result<Past, Problem> {
+        let mut done = files(&self.done_folder());
+        done.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
+        // A whole may have many parts, each with a record of its own.
+        for newest in [LOOKED_BACK, usize::MAX] {
+            let mut paths = files(self.folder());
+            paths.extend(done.iter().take(newest).cloned());
+            let mut all = together(paths, read_record).all;
+            if let Some(at) = all.iter().position(|past| past.part_of.is_none()) {
+                return Ok(all.swap_remove(at));
+            }
+        }
+        Err(unknown("last", "there is no such operation"))
     }
 }
 
@@ -303,10 +329,13 @@ mod tests {
             assert_eq!(journal.open().iter().map(|past| past.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&open));
             assert!(journal.safeties().is_named("a/x/s.snapshot"));
         }
-        assert_eq!(files(journal.folder()).len(), 2, "what is done lies elsewhere, and is not read for a plan");
+        assert_eq!(files(journal.folder()).len(), 1, "what is done lies elsewhere, and is not read for a plan");
+        std::fs::create_dir(journal.done_folder().join("20991123T030000000Z-1-0.ndjson")).unwrap();
+        assert!(journal.unreadable().is_empty() && journal.all_safeties().unwrap().is_named("a/x/s.snapshot"));
         assert_eq!(journal.find(&marked).unwrap().target, "a/x");
         assert_eq!(journal.find("20991122T030000007Z-1-0").unwrap().target, "a/y", "older than a list shows");
-        assert_eq!(journal.read().len(), MAX_LISTED + 2);
+        assert_eq!(journal.find("last").unwrap().target, "a/y");
+        assert_eq!(journal.read().len(), MAX_LISTED, "one of the newest cannot be read");
     }
 
     #[test]

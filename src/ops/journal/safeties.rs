@@ -19,6 +19,11 @@ pub(in crate::ops) struct Safeties {
 }
 
 impl Safeties {
+    /// Those of an index.
+    pub(super) fn marked(named: BTreeSet<String>) -> Self {
+        Self { named, taking: Vec::new() }
+    }
+
     /// Takes what a record says.
     pub(in crate::ops) fn add(&mut self, past: &Past) {
         let named = past.made.iter().filter(|thing| thing.kind == Made::Safety);
@@ -53,7 +58,8 @@ impl Safeties {
     }
 }
 
-fn beyond_instance(address: &str) -> &str {
+/// An address without its instance.
+pub(super) fn beyond_instance(address: &str) -> &str {
     address.split_once('/').map_or(address, |(_, rest)| rest)
 }
 

@@ -176,11 +176,30 @@ fn care(skips: Skips, force: &[String], deep: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::request::copy::NameMap;
 
     #[test]
     fn paths_are_quoted_for_a_shell() {
         assert_eq!(quoted("/tmp/a"), "/tmp/a");
         assert_eq!(quoted("/tmp/it's here"), "'/tmp/it'\\''s here'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn the_command_of_several_copies_says_the_same() {
+        let instance = |name: &str| crate::domain::ids::InstanceName::new(name).unwrap();
+        let request = Request::Fleet(FleetRequest {
+            from: instance("prod"),
+            collections: vec![],
+            to: instance("staging"),
+            names: NameMap { suffix: "-new".into(), ..NameMap::default() },
+            route: Route::Auto,
+            skips: Skips::default(),
+            force: vec![],
+            deep: false,
+            aliases: true,
+        });
+        let command = "qsnap copy --all prod staging --suffix=-new --aliases --yes --confirm 'staging'";
+        assert_eq!(request.consented(), command);
     }
 }
