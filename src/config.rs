@@ -4,9 +4,6 @@
 //! instance named `default` at `QDRANT_URL` or `http://localhost:6333`. `QDRANT_HOST` and
 //! `QDRANT_PORT` are not read: Kubernetes injects them with other meanings.
 
-use crate::config::values::ColorChoice;
-use crate::config::values::Origin;
-
 pub mod credentials;
 pub mod environment;
 pub mod file;
@@ -17,6 +14,7 @@ pub mod show;
 pub mod values;
 pub mod warnings;
 
+use crate::config::values::{ColorChoice, Origin};
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::Instance;
 use credentials::Credentials;

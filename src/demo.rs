@@ -3,13 +3,11 @@
 use crate::cli::args::Global;
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
-use crate::compose;
 use crate::config::credentials::Credentials;
 use crate::config::environment::Environment;
-use crate::config::load;
 use crate::config::secret_source::SecretSource;
 use crate::config::values::Origin;
-use crate::config::{Config, ConfiguredInstance};
+use crate::config::{Config, ConfiguredInstance, load};
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection};
 use crate::domain::problem::{Problem, ProblemKind};
@@ -17,8 +15,8 @@ use crate::domain::secret::{SafeUrl, Secret};
 use crate::sandbox::Sandbox;
 use crate::sandbox::options::SandboxOptions;
 use crate::sandbox::seed::{Fate, SeedCollection};
-use crate::tui;
 use crate::tui::messages::banner;
+use crate::{compose, tui};
 use std::path::Path;
 
 /// Bytes per second and connection: fast enough to be pleasant, slow enough to be seen.

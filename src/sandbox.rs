@@ -4,8 +4,6 @@
 //! answers of a real server and shares no types with the client: a mistake made there must not be
 //! repeated here. `tests/it/exchanges.rs` replays the recorded answers against it.
 
-use crate::sandbox::options::SandboxOptions;
-
 mod access;
 mod answer;
 mod archive;
@@ -33,6 +31,7 @@ mod strict;
 mod unpack;
 mod world;
 
+use crate::sandbox::options::SandboxOptions;
 use faults::Faults;
 use nodes::Nodes;
 use std::net::SocketAddr;

@@ -3,11 +3,12 @@
 //! vector or payload storage is accepted with `true`, and the points, vectors or payloads are gone).
 
 use crate::archive::contents::{Collection, Contents, Kind, Scope, Segment, Shard};
-pub use crate::archive::damage::Severity;
 use crate::archive::layout::Purpose;
 use crate::archive::shape::{SegmentShape, Shape};
 use serde::Serialize;
 use std::collections::BTreeSet;
+
+pub use crate::archive::damage::Severity;
 
 /// What a flaw is about, for those who treat it in their own way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

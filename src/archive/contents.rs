@@ -1,11 +1,10 @@
 //! What a snapshot told about itself.
 
-use crate::archive::sizes::Sizes;
-
 use crate::archive::companions::Companions;
 use crate::archive::damage::{Damage, Severity};
 use crate::archive::layout::Purpose;
 use crate::archive::shape::{SegmentShape, Shape};
+use crate::archive::sizes::Sizes;
 use crate::archive::tree::Tree;
 use serde::Serialize;
 use serde_json::Value;

@@ -1,9 +1,6 @@
 //! Files that a server reads while it loads a segment: how much of each a check reads, and what must be true of it.
 //! What is here was read in the sources of 1.16.3 and tried on it.
 
-use crate::archive::formats::wrong::Checked;
-use crate::archive::formats::wrong::Wrong;
-
 pub mod collection_config;
 pub mod documents;
 pub mod graph;
@@ -18,6 +15,7 @@ pub mod wrong;
 
 use crate::archive::damage::Severity;
 use crate::archive::facts::{Fact, Facts};
+use crate::archive::formats::wrong::{Checked, Wrong};
 use crate::archive::layout::{self, InShard, Place};
 
 /// Largest document that is read: the centroids of product quantization take a megabyte for 768 dimensions.

@@ -2,8 +2,7 @@
 
 use crate::cli::args::Output;
 use crate::cli::exit::ExitStatus;
-use crate::cli::printer::Printer;
-use crate::cli::printer::fail;
+use crate::cli::printer::{Printer, fail};
 use crate::domain::time;
 use crate::ops::journal::incident;
 use crate::ops::journal::past::Past;

@@ -2,8 +2,7 @@
 
 use crate::cli::args::{Global, Output};
 use crate::cli::exit::ExitStatus;
-use crate::cli::printer::Printer;
-use crate::cli::printer::fail;
+use crate::cli::printer::{Printer, fail};
 use crate::cli::prompt;
 use crate::cli::reporter::{Reporter, TICK};
 use crate::cli::signals::Signals;

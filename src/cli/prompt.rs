@@ -98,9 +98,8 @@ fn finding_lines(finding: &Finding) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::plan::Risk;
-    use crate::ops::plan::Step;
     use crate::ops::plan::tests::plan_of;
+    use crate::ops::plan::{Risk, Step};
 
     #[test]
     fn a_plan_begins_with_what_matters_and_counts_the_rest() {

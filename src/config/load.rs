@@ -1,9 +1,7 @@
 //! Putting the sources together.
 
-use crate::config::environment::Environment;
-use crate::config::environment::GUARD_SNAPSHOT;
-
 use crate::config::credentials::{Credentials, from_environment};
+use crate::config::environment::{Environment, GUARD_SNAPSHOT};
 use crate::config::file::{self, FileConfig, FileInstance};
 use crate::config::secret_source::SecretSource;
 use crate::config::values::{ColorChoice, Origin, UNNAMED};

@@ -1,9 +1,6 @@
 //! What is asked for: plain values that can be compared and written down. No verb does anything here; what one does is in
 //! [`crate::ops::verbs`]. [`command`] writes each as a command line.
 
-use crate::domain::ids::InstanceName;
-use crate::ops::request::recovery_point::RecoveryPoint;
-
 pub mod collections;
 pub mod command;
 pub mod copy;
@@ -17,6 +14,8 @@ pub mod skips;
 pub mod snapshots;
 pub mod verb;
 
+use crate::domain::ids::InstanceName;
+use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::verb::Verb;
 
 /// What the user asks for.

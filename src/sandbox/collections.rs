@@ -1,9 +1,8 @@
 //! Collections, aliases, cluster and telemetry.
 
-use crate::sandbox::body::body_of;
-
 use crate::sandbox::access::Reach;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
+use crate::sandbox::body::body_of;
 use crate::sandbox::config::{self, Change};
 use crate::sandbox::indexes;
 use crate::sandbox::limiter::Buckets;

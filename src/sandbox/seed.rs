@@ -1,9 +1,8 @@
 //! Collections out of a seed: real points, payloads a person can read, snapshots of several ages.
 
 use crate::sandbox::archive::{self, Picture};
-use crate::sandbox::config;
-use crate::sandbox::snapshots;
 use crate::sandbox::world::{Node, PointKey, StoredPoint, World, mix};
+use crate::sandbox::{config, snapshots};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;

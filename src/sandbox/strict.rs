@@ -1,10 +1,9 @@
 //! Strict mode: which requests it refuses, with the real server's messages (1.16.3). Snapshot requests, info and PATCH
 //! are never refused.
 
-use crate::sandbox::seen_size::SeenSize;
-
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::filter::{Filter, wants_index};
+use crate::sandbox::seen_size::SeenSize;
 use crate::sandbox::world::Collection;
 use serde_json::Value;
 use std::collections::HashMap;

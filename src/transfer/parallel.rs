@@ -15,7 +15,8 @@ use crate::transfer::source::{Expected, Line, Source, next_chunk};
 use crate::transfer::spans::Spans;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 

@@ -1,8 +1,7 @@
 //! What ships beside the code is true.
 
-use support::Cli;
-
 use crate::support;
+use support::Cli;
 
 #[tokio::test]
 async fn the_example_configuration_is_valid() {

@@ -6,9 +6,8 @@
 use crate::support::{RealQdrant, Server, say, wait_until};
 use qsnap::archive::bytes::StreamBytes;
 use qsnap::archive::check::{Check, check};
-use qsnap::archive::formats;
 use qsnap::archive::inspect::inspect;
-use qsnap::archive::layout;
+use qsnap::archive::{formats, layout};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;

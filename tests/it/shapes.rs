@@ -9,8 +9,7 @@ use qsnap::ops::request::collections::CompareRequest;
 use qsnap::ops::request::recovery_point::RecoveryPoint;
 use qsnap::ops::request::restore::{Mode, RestoreRequest};
 use qsnap::ops::request::route::Route;
-use qsnap::ops::request::snapshots::CreateRequest;
-use qsnap::ops::request::snapshots::DownloadRequest;
+use qsnap::ops::request::snapshots::{CreateRequest, DownloadRequest};
 use serde_json::{Value, json};
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 
 use crate::line::{Break, Line};
 use crate::support::{Cli, RealQdrant, Server, World, files, instance};
+use Must::{Complete, Fail};
 use futures_util::StreamExt;
 use qsnap::domain::address::{CollectionAddress, Which};
 use qsnap::domain::instance::Protection;
@@ -30,8 +31,6 @@ enum Must {
     Complete,
     Fail(ProblemKind),
 }
-
-use Must::{Complete, Fail};
 
 #[derive(Debug)]
 struct Cell {

@@ -33,11 +33,12 @@ use crate::tui::messages::banner::Banner;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Event, Now, Ticket};
 use crate::tui::panes::jobs::Started;
-pub(in crate::tui) use fixture::instance;
 use fixture::*;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use std::time::Duration;
+
+pub(in crate::tui) use fixture::instance;
 
 macro_rules! assert_screen {
     ($ui:expr, $name:literal) => {{

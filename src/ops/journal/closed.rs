@@ -1,8 +1,7 @@
 //! Records that ended with nothing left open, remembered as long as the process lives.
 
 use crate::ops::journal::past::Past;
-use crate::ops::journal::reading::Unreadable;
-use crate::ops::journal::reading::read_record;
+use crate::ops::journal::reading::{Unreadable, read_record};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

@@ -2,8 +2,7 @@
 //! what is left.
 
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::size;
-use crate::domain::time;
+use crate::domain::{size, time};
 use crate::ops::journal::Journal;
 use crate::ops::journal::event::Part;
 use crate::ops::journal::past::{Past, PastStep, State};
@@ -188,8 +187,7 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::journal::event::Made;
-    use crate::ops::journal::event::Thing;
+    use crate::ops::journal::event::{Made, Thing};
     use crate::ops::journal::past::State;
     use serde_json::json;
 

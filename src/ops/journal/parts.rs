@@ -1,5 +1,6 @@
 //! An operation of several, such as the copy of all collections: each part is an operation with a record of its own. The
 //! record of the whole names them all before any begins, so that after a kill it can be said which never did.
+
 use crate::ops::journal::event::PartRecord;
 use crate::ops::journal::past::Past;
 

@@ -1,9 +1,7 @@
 //! What one past operation amounts to: a pure fold over the events of its record.
 
 use crate::domain::text::{one_line, sanitise};
-use crate::ops::journal::event::Part;
-use crate::ops::journal::event::{Begin, Event, Line};
-use crate::ops::journal::event::{Made, TakenUp, Taking, Thing};
+use crate::ops::journal::event::{Begin, Event, Line, Made, Part, TakenUp, Taking, Thing};
 use crate::ops::journal::step_names;
 use crate::ops::request::copy::CopyRequest;
 use crate::ops::request::restore::RestoreRequest;

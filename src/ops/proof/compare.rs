@@ -2,6 +2,7 @@
 //!
 //! The deep comparison reads both in the order of their ids and merges, a range of ids at a time and several ranges at
 //! once: memory does not grow with the collections, and the first ids of each kind of difference are known exactly.
+
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionInfo;
 use crate::domain::point::{Point, PointId};
@@ -12,9 +13,7 @@ use crate::domain::size::{Unit, exact};
 use crate::jobs::progress::Progress;
 use crate::ops::proof::scan::{Cursor, Reader, ranges};
 use crate::ops::proof::unread::Unread;
-use crate::ops::report::comparison::Comparison;
-use crate::ops::report::comparison::Counts;
-use crate::ops::report::comparison::Points;
+use crate::ops::report::comparison::{Comparison, Counts, Points};
 use crate::ops::report::verdict::Verdict;
 use crate::ops::request::collections::CompareRequest;
 use crate::ops::services::Services;

@@ -4,6 +4,7 @@
 //! with `result: true` and the right count (1.18.3). So the digests of some points are kept. The sample
 //! is read before the snapshot and again after it; only points that did not change in between count,
 //! so that writes during the snapshot cannot make a good restore look bad.
+
 use crate::domain::address::CollectionAddress;
 use crate::domain::point::PointId;
 use crate::domain::settings::Settings;

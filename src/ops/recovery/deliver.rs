@@ -3,6 +3,7 @@
 //! *url*: the target fetches from the source; no bytes pass through qsnap. *stream*: qsnap pipes source to
 //! target in constant memory. *upload*: a local file. Falls back from url to stream when the server says
 //! that URL recovery is off or that it cannot reach the source.
+
 use crate::domain::address::{CollectionAddress, encode};
 use crate::domain::given_names::is_scratch;
 use crate::domain::ids::SnapshotName;

@@ -2,8 +2,7 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::size::exact;
-use crate::ops::journal::step_names;
-use crate::ops::journal::step_names::SAFETY;
+use crate::ops::journal::step_names::{self, SAFETY};
 use crate::ops::request::skips::Skips;
 
 /// How many things about as large as the snapshot come to the server's disk besides: safety snapshot, proof restore.

@@ -1,4 +1,5 @@
 //! Bringing a recovery point into a collection: deliver, verify, tidy. Every restore and copy is made of this.
+
 use crate::domain::address::CollectionAddress;
 use crate::domain::given_names::is_scratch;
 use crate::domain::ids::SnapshotName;
@@ -6,9 +7,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::jobs::progress::Progress;
 use crate::ops::journal::event::Made;
-use crate::ops::journal::step_names::EVERY_POINT;
-use crate::ops::journal::step_names::SHARD_KEYS;
-use crate::ops::journal::step_names::Stage;
+use crate::ops::journal::step_names::{EVERY_POINT, SHARD_KEYS, Stage};
 use crate::ops::proof::compare::compare;
 use crate::ops::proof::sample;
 use crate::ops::proof::verify::{Expected, Reference, Verification, verify};

@@ -1,13 +1,11 @@
 //! Collections that are sharded by keys. A server that creates such a collection from a snapshot makes no shards,
 //! answers `true` and restores nothing (qdrant#10135; measured on 1.16.3 and 1.18.3): the collection and its keys must
 //! be there first, with the same shard numbers, because data finds its shard by the number.
+
 use crate::archive::contents::Collection;
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::ops::gates::shard_keys::creation;
-use crate::ops::gates::shard_keys::numbers;
-use crate::ops::gates::shard_keys::order;
-use crate::ops::gates::shard_keys::words;
+use crate::ops::gates::shard_keys::{creation, numbers, order, words};
 use crate::qdrant::api::QdrantApi;
 
 /// Creates the collection and its keys, and looks whether the numbers came out right.

@@ -1,7 +1,6 @@
 //! What is asked for of a guard. Its command is no part of it: that is the front end's to run.
 
-use crate::domain::address::CollectionAddress;
-use crate::domain::address::Which;
+use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::restore::{Mode, RestoreRequest};

@@ -1,7 +1,6 @@
 //! What is asked for of snapshots: to take, download, discard and delete them.
 
-use crate::domain::address::CollectionAddress;
-use crate::domain::address::Which;
+use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
 use std::path::PathBuf;
 

@@ -2,8 +2,7 @@
 //! not at all, so that it is looked for before a byte moves.
 
 use crate::archive::check::{Flaw, Severity, Topic};
-use crate::archive::contents::Segment;
-use crate::archive::contents::{Collection, Contents, Kind};
+use crate::archive::contents::{Collection, Contents, Kind, Segment};
 use crate::domain::collection::{CollectionInfo, CollectionStatus};
 use crate::domain::problem::Problem;
 use crate::domain::settings::Settings;

@@ -1,10 +1,10 @@
 //! What is in a snapshot: on a node by byte ranges, in a local file, or read through once. Changes nothing.
+
 use crate::archive::bytes::{Bytes, FileBytes, StreamBytes};
 use crate::archive::check::{self, Check};
 use crate::archive::contents::{Contents, Scope};
-use crate::archive::inspect as archive;
-use crate::archive::tail;
 use crate::archive::versions::{Bounds, bounds};
+use crate::archive::{inspect as archive, tail};
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::hex::hex;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -15,8 +15,7 @@ use crate::domain::text::{one_line, sanitise};
 use crate::jobs::context::JobContext;
 use crate::jobs::progress::Progress;
 use crate::jobs::row::JobOutput;
-use crate::ops::request::inspect::Depth;
-use crate::ops::request::inspect::InspectRequest;
+use crate::ops::request::inspect::{Depth, InspectRequest};
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::services::{Connection, Services};
 use crate::ops::survey::locate::locate;

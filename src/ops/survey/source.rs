@@ -1,4 +1,5 @@
 //! What is known of a recovery point before anything moves. Reads only, and at the same time what can be.
+
 use crate::archive::contents::Collection;
 use crate::domain::address::{Address, CollectionAddress, Which};
 use crate::domain::collection::CollectionInfo;

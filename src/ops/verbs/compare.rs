@@ -1,16 +1,11 @@
 //! Comparing two collections as an operation of its own: its plan, and its report. It changes nothing; the journal keeps
 //! it, because what was equal at which time is what an incident review asks for.
 
-use crate::ops::plan::Recording;
-use crate::ops::plan::Work;
-use async_trait::async_trait;
-use std::sync::Arc;
-
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
 use crate::ops::plan::finding::Finding;
-use crate::ops::plan::{Plan, Step};
+use crate::ops::plan::{Plan, Recording, Step, Work};
 use crate::ops::proof::compare::{SAMPLE, compare};
 use crate::ops::report::Report;
 use crate::ops::report::comparison::Comparison;
@@ -20,6 +15,8 @@ use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 use crate::ops::survey::locate::{NameUse, name_use};
 use crate::qdrant::error::ApiError;
+use async_trait::async_trait;
+use std::sync::Arc;
 
 /// The operation, and its one step.
 pub(in crate::ops) const COMPARE: &str = "compare";

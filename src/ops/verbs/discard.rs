@@ -3,10 +3,9 @@
 use crate::domain::problem::Problem;
 use crate::domain::size;
 use crate::jobs::limits::Resource;
-use crate::ops::plan::Work;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
-use crate::ops::plan::{Plan, Risk, Step};
+use crate::ops::plan::{Plan, Risk, Step, Work};
 use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::ops::request::snapshots::DiscardRequest;

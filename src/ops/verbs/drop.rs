@@ -3,10 +3,9 @@
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
 use crate::jobs::limits::Resource;
-use crate::ops::plan::Work;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
-use crate::ops::plan::{Plan, Risk, Step};
+use crate::ops::plan::{Plan, Risk, Step, Work};
 use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::ops::request::collections::DropRequest;

@@ -1,11 +1,5 @@
 //! Settling an operation that did not end well: go on with it, bring the old data back, or remove what it left.
 
-use crate::ops::plan::Work;
-use crate::ops::request::settle::SettleRequest;
-use crate::ops::request::settle::Way;
-use crate::ops::verbs::settle::way_back::safety_of;
-use async_trait::async_trait;
-use std::sync::Arc;
 mod findings;
 mod finished;
 mod way_back;
@@ -19,7 +13,7 @@ use crate::ops::journal::event::{Made, TakenUp, Thing};
 use crate::ops::journal::past::{Past, Repeatable, State};
 use crate::ops::journal::step_names;
 use crate::ops::plan::facts::Facts;
-use crate::ops::plan::{Plan, Risk, Step};
+use crate::ops::plan::{Plan, Risk, Step, Work};
 use crate::ops::recovery::await_server;
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::overwrite::Earlier;
@@ -28,6 +22,7 @@ use crate::ops::report::Report;
 use crate::ops::report::verdict::Verdict;
 use crate::ops::request::Request;
 use crate::ops::request::restore::Mode;
+use crate::ops::request::settle::{SettleRequest, Way};
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 use crate::ops::survey::placement::{self, is_silence};
@@ -36,7 +31,10 @@ use crate::ops::verbs::settle::findings::{
     clean_up_finding, command_finding, done_so_far, going_on_findings, impossible, left_behind, roll_back_findings,
 };
 use crate::ops::verbs::settle::finished::finished;
+use crate::ops::verbs::settle::way_back::safety_of;
 use crate::ops::verbs::{copy, restore};
+use async_trait::async_trait;
+use std::sync::Arc;
 
 /// The operation to settle.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
 //! The thread that writes what arrives, wherever in the file it belongs. A full disk stops it until there is room. Beside it run
 //! the hash, from the chunks as they pass or from the disk where they came out of order, and the saver.
 
-use crate::transfer::disk;
 use crate::transfer::hashing::{self, Digest};
 use crate::transfer::landing::saver::keep_saving;
 use crate::transfer::landing::shared::{Medium, Shared, Written};
-use crate::transfer::part;
+use crate::transfer::{disk, part};
 use bytes::Bytes;
 use std::io::ErrorKind;
 use std::sync::Arc;

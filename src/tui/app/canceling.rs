@@ -1,11 +1,10 @@
 //! The question before a job is canceled. It says what a cancel does at this moment, and begins with no.
 
-use crate::tui::layers::cancel::Question;
-
 use crate::jobs::row::{JobRow, JobState};
 use crate::ops::request::Request;
 use crate::tui::app::state::App;
 use crate::tui::keys::action::{Action, View};
+use crate::tui::layers::cancel::Question;
 use crate::tui::layers::layer::Layer;
 use crate::tui::messages::effect::Effect;
 

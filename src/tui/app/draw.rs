@@ -1,14 +1,13 @@
 //! Drawing: reads the app, writes the buffer. No state, no clock, no I/O.
 
-use crate::tui::app::footer_view;
-use crate::tui::layers::{choice_view, dialogs_view, inspector_view};
-use crate::tui::panes::{base_view, details_view, jobs_view};
-use crate::tui::wizards::wizard_view;
-
 use crate::domain::text::shorten_end;
+use crate::tui::app::footer_view;
 use crate::tui::app::state::App;
 use crate::tui::layers::layer::Layer;
+use crate::tui::layers::{choice_view, dialogs_view, inspector_view};
 use crate::tui::look::layout;
+use crate::tui::panes::{base_view, details_view, jobs_view};
+use crate::tui::wizards::wizard_view;
 use ratatui::Frame;
 use ratatui::text::Line;
 

@@ -1,7 +1,5 @@
 //! What is selected and shown, and what can be done with it: questions to the app that change nothing.
 
-use crate::tui::panes::keys::point_keys;
-
 use crate::domain::ids::CollectionName;
 use crate::domain::instance::Protection;
 use crate::domain::time;
@@ -13,6 +11,7 @@ use crate::tui::app::state::App;
 use crate::tui::keys::action::Verb;
 use crate::tui::layers::layer::Layer;
 use crate::tui::panes::jobs::JobKey;
+use crate::tui::panes::keys::point_keys;
 use crate::tui::panes::list::Pane;
 use crate::tui::panes::model::Loadable;
 

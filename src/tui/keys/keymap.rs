@@ -1,6 +1,7 @@
 //! Keys to actions, with the words that footer and help show. One table for all three.
 
 use crate::tui::keys::action::{Action, AppAction, Motion, Verb, View};
+use Key::{Char, Code, Ctrl};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Where a key has its meaning.
@@ -83,8 +84,6 @@ macro_rules! bind {
         Binding { keys: &[$($key),*], label: $label, action: $action, short: $short, long: $long }
     };
 }
-
-use Key::{Char, Code, Ctrl};
 
 const UP: Binding = bind!("↑ k", [Code(KeyCode::Up), Char('k')], Action::Move(Motion::Up), "up", "one line up");
 const DOWN: Binding = bind!("↓ j", [Code(KeyCode::Down), Char('j')], Action::Move(Motion::Down), "down", "one line down");

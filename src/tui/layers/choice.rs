@@ -1,8 +1,6 @@
 //! A list to choose one thing from, with words above it: what can be done after an operation, what becomes of one that
 //! broke off, what was done here.
 
-use crate::tui::keys::motion::moved;
-
 use crate::ops::journal::incident;
 use crate::ops::journal::past::Past;
 use crate::ops::journal::ways::ways;
@@ -10,6 +8,7 @@ use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::ops::request::settle::{SettleRequest, Way};
 use crate::tui::keys::action::{Action, View};
+use crate::tui::keys::motion::moved;
 use crate::tui::messages::event::Ticket;
 use crate::tui::wizards::kind::Kind;
 

@@ -1,25 +1,5 @@
 //! Header, collections, recovery points, details.
 
-use crate::tui::panes::list_view::empty_reason;
-
-use crate::tui::panes::list_view::first_steps;
-
-use crate::tui::panes::list_view::row_line;
-
-use crate::tui::panes::list_view::count_text;
-
-use crate::tui::panes::list_view::age_text;
-
-use crate::tui::panes::points_view::points;
-
-use crate::tui::panes::header::header;
-
-use crate::tui::panes::frame::message;
-
-use crate::tui::panes::frame::pane_frame;
-
-use crate::tui::panes::notices::notices;
-
 use crate::domain::instance::Protection;
 use crate::domain::text::{fit_left, fit_right, width};
 use crate::domain::{size, time};
@@ -27,7 +7,12 @@ use crate::ops::survey::listing::CollectionView;
 use crate::tui::app::state::App;
 use crate::tui::look::text::{put, style};
 use crate::tui::look::theme::Role;
+use crate::tui::panes::frame::{message, pane_frame};
+use crate::tui::panes::header::header;
 use crate::tui::panes::list::Pane;
+use crate::tui::panes::list_view::{age_text, count_text, empty_reason, first_steps, row_line};
+use crate::tui::panes::notices::notices;
+use crate::tui::panes::points_view::points;
 use crate::tui::panes::{details_view, jobs_view};
 use jiff::Timestamp;
 use ratatui::Frame;

@@ -1,15 +1,14 @@
 //! The list of recovery points.
 
-use crate::tui::panes::frame::{message, pane_frame};
-use crate::tui::panes::list_view::{age_text, count_text, empty_reason, row_line};
-
 use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle};
 use crate::domain::{size, time};
 use crate::ops::survey::listing::{ProofState, RecoveryPointView};
 use crate::tui::app::state::App;
 use crate::tui::look::text::{Row, put, style};
 use crate::tui::look::theme::Role;
+use crate::tui::panes::frame::{message, pane_frame};
 use crate::tui::panes::list::Pane;
+use crate::tui::panes::list_view::{age_text, count_text, empty_reason, row_line};
 use crate::tui::panes::model::Loadable;
 use jiff::Timestamp;
 use ratatui::Frame;

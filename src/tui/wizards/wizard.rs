@@ -9,8 +9,6 @@
 //! The machine never holds an approval: it emits [`Effect::Start`] with the plan and the consent, and
 //! `ops` decides. A defect here cannot destroy anything without consent.
 
-use crate::tui::keys::motion::scrolled;
-
 use crate::domain::problem::Problem;
 use crate::jobs::row::JobId;
 use crate::ops::plan::consent::{Consent, Need};
@@ -19,6 +17,7 @@ use crate::ops::plan::{Plan, Risk};
 use crate::ops::request::Request;
 use crate::tui::keys::action::{Action, Motion, View};
 use crate::tui::keys::keymap::Context;
+use crate::tui::keys::motion::scrolled;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Now, Ticket};
 use crate::tui::panes::model::Model;

@@ -1,12 +1,12 @@
 //! The record of a guarded command: while it runs nobody but it knows what it does to the collection, so that a guard that
 //! is killed leaves an operation behind that can be rolled back to its snapshot.
+
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::Problem;
 use crate::ops::journal::claim::{Claim, Holder};
 use crate::ops::journal::event::Made;
 use crate::ops::journal::record::{Opening, Record};
-use crate::ops::journal::step_names::ALIASES_BEFORE;
-use crate::ops::journal::step_names::GUARDED_COMMAND;
+use crate::ops::journal::step_names::{ALIASES_BEFORE, GUARDED_COMMAND};
 use crate::ops::request::verb::Verb;
 use crate::ops::services::Services;
 use serde_json::json;
