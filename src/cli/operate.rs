@@ -29,15 +29,15 @@ pub async fn operate(
     services: &Arc<Services>,
     global: &Global,
     printer: Printer,
-    specs: Vec<Result<Request, Problem>>,
+    requests: Vec<Result<Request, Problem>>,
 ) -> ExitStatus {
-    let single = specs.len() == 1;
+    let single = requests.len() == 1;
     let signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(problem) => return fail(printer, &problem),
     };
     let (mut items, mut errors, mut statuses) = (Vec::new(), Vec::new(), Vec::new());
-    for request in specs {
+    for request in requests {
         // One that came between two of them, or while one ended: the rest is not begun.
         if let Some(signal) = signals.heard() {
             statuses.push(ExitStatus::Stopped(signal));

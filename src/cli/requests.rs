@@ -99,29 +99,29 @@ fn download(text: &str, to: &Path, overwrite: bool) -> Result<Request, Problem> 
 
 /// One deletion for each collection.
 fn deletions(texts: &[String]) -> Vec<Result<Request, Problem>> {
-    let mut specs: Vec<Result<Request, Problem>> = Vec::new();
+    let mut requests: Vec<Result<Request, Problem>> = Vec::new();
     for text in texts {
         let (address, name) = match snapshot_address(text) {
             Ok((address, Which::Named(name))) => (address, name),
             Ok((_, Which::Latest)) => {
-                specs.push(Err(usage("delete takes names, not @latest: what is latest may change")));
+                requests.push(Err(usage("delete takes names, not @latest: what is latest may change")));
                 continue;
             }
             Err(problem) => {
-                specs.push(Err(problem));
+                requests.push(Err(problem));
                 continue;
             }
         };
-        let same = specs.iter_mut().flatten().find_map(|request| match request {
+        let same = requests.iter_mut().flatten().find_map(|request| match request {
             Request::Delete(request) if request.address == address => Some(&mut request.names),
             _ => None,
         });
         match same {
             Some(names) => names.push(name),
-            None => specs.push(Ok(Request::Delete(DeleteRequest { address, names: vec![name] }))),
+            None => requests.push(Ok(Request::Delete(DeleteRequest { address, names: vec![name] }))),
         }
     }
-    specs
+    requests
 }
 
 fn restore(args: RestoreArgs) -> Result<Request, Problem> {

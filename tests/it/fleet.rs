@@ -143,7 +143,7 @@ async fn a_kill_does_not_lose_what_never_began() {
     assert_eq!(last["id"], whole["id"], "the last operation is the whole, and not whichever part began last");
     for way in ["roll-back", "continue"] {
         let refused = cli.run(&["history", way, id, "--yes", "--confirm", "b"]).await;
-        assert!(refused.code == 7 && refused.stderr.contains("parts are settled each by itself"), "{refused:?}");
+        assert!(refused.code == 7 && refused.stderr.contains("settle each of its parts"), "{refused:?}");
     }
     // A plan on one of those that broke off says so, also as one of several.
     let open = items.iter().find(|item| item["open"] == true && item["target"] != "b").unwrap();

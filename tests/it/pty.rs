@@ -243,7 +243,7 @@ async fn a_killed_download_is_offered_again_and_goes_on() {
         let mut pty = start();
         pty.wait("resume?");
         pty.keys("3\r");
-        pty.wait("are there from an earlier try");
+        pty.wait("were downloaded before");
         std::thread::sleep(Duration::from_millis(400));
         pty.keys("\r");
         pty.wait("verified: sha256");

@@ -192,7 +192,7 @@ async fn no_damage_reaches_the_live_data(real: bool) {
                     }
                     Ok(report) => panic!("{case}: {report:?}"),
                     Err(problem) => {
-                        let words = if unknown { "nothing vouches" } else { words };
+                        let words = if unknown { "nothing proves" } else { words };
                         let words = if what == "another shape" && !renamed { "sha256" } else { words };
                         let text = format!("{} {}", problem.message, problem.advice);
                         assert!(text.contains(words) || text.contains("vectors differ"), "{case}: {problem:?}");

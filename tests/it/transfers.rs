@@ -313,7 +313,7 @@ async fn a_line_that_breaks(server: &Server) {
     line.dies_after_breaks(false);
     let carried = line.carried();
     let plan = world.plan(download(target.clone())).await.unwrap();
-    assert!(plan.findings.iter().any(|finding| finding.message.contains("goes on from there")), "{:?}", plan.findings);
+    assert!(plan.findings.iter().any(|finding| finding.message.contains("continues from there")), "{:?}", plan.findings);
     world.run_plan(plan).await.unwrap();
     assert!(std::fs::read(&target).unwrap() == bytes);
     let moved = line.carried() - carried;
@@ -425,8 +425,8 @@ async fn a_cancel_keeps_what_came_and_says_so() {
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("kept in") && said.contains("goes on from there"), "{said}");
+    assert!(said.contains("kept in") && said.contains("continues from there"), "{said}");
     let ran = cli.run(&[&slow[..5], &["--dry-run"]].concat()).await;
-    assert!(ran.stdout.contains("are there from an earlier try"), "{ran:?}");
+    assert!(ran.stdout.contains("were downloaded before"), "{ran:?}");
     assert_eq!(cli.run(&slow[..5]).await.code, 0);
 }
