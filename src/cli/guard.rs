@@ -59,7 +59,12 @@ impl Shell<'_> {
             .map_err(|why| Problem::new(ProblemKind::Usage, why, "").advise("`qsnap guard --help` shows how it is written"))?;
         let request = GuardRequest { address, skips: skipped(&self.args.skip), forget: self.args.forget };
         if self.global.dry_run {
-            let plan = guard::plan(self.services, &request).await?;
+            let plan = tokio::select! {
+                plan = guard::plan(self.services, &request) => plan?,
+                () = self.stopped() => {
+                    return Err(Problem::new(ProblemKind::Canceled, "stopped by a signal", request.address.to_string()));
+                }
+            };
             self.printer.text(&prompt::plan_text(&plan, self.global.verbose));
             self.printer.text(&format!(
                 "then: run {:?}; when it fails, restore that snapshot in place\nneeds:{}",
