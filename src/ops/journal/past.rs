@@ -523,4 +523,41 @@ mod tests {
         assert!(!read[0].is_open(), "nothing tells what it was for");
         assert_eq!(journal.find("").unwrap_err().kind, ProblemKind::NotFound);
     }
+
+    /// Lines as 0.1.0 wrote them before there was one type for all of them: records are kept for years.
+    #[test]
+    fn records_of_before_are_read() {
+        let text = r#"{"at":"2026-11-22T03:00:00Z","command":"qsnap restore …","event":"begin","inside":null,"operation":"restore","part_of":null,"source":"a/x/s.snapshot","spec":{"restore":{"beside":null,"deep":false,"force":[],"mode":"in-place","route":"auto","skips":{"proof":false,"safety":false},"source":{"file":"/f.snapshot"},"target":"a/x"}},"target":"a/x","version":"0.1.0","who":"ada@bastion"}
+{"at":"2026-11-22T03:00:01Z","event":"parts","parts":[{"command":"qsnap copy …","record":null,"target":"b/x"}]}
+{"at":"2026-11-22T03:00:02Z","collection":"a/x","event":"taking","kind":"safety","known":["old.snapshot"]}
+{"at":"2026-11-22T03:00:03Z","event":"made","kind":"safety","thing":"a/x/safe.snapshot"}
+{"at":"2026-11-22T03:00:04Z","detail":"a/x","event":"step","step":"restore"}
+{"at":"2026-11-22T03:00:05Z","event":"handed-over"}
+
+{"at":"2026-11-22T03:00:06Z","event":"step-end","result":"500","step":"restore"}
+{"at":"2026-11-22T03:00:07Z","between":true,"event":"takes-up","id":"older","spec":null,"things":[{"kind":"upload","thing":"a/x/up"}]}
+{"at":"2026-11-22T03:00:08Z","event":"gone","thing":"a/x/up"}
+{"at":"2026-11-22T03:00:09Z","event":"end","report":{"bytes":1},"result":"failed"}
+{"at":"2026-11-22T03:00:10Z","by":"other","event":"settled","how":"rolled back"}
+"#;
+        let folded = fold("id", text, false);
+        let past = folded.past.unwrap();
+        assert!(!folded.damaged && folded.safeties == ["a/x/safe.snapshot"]);
+        assert_eq!((past.who.as_str(), past.target.as_str(), past.parts.len()), ("ada@bastion", "a/x", 1));
+        assert_eq!((past.taking.as_ref(), past.takes_up.as_deref()), (None, Some("older")));
+        assert_eq!(past.step("restore").and_then(|step| step.result.as_deref()), Some("500"));
+        assert!(past.handed.over && past.between, "{past:?}");
+        assert_eq!(past.made.iter().map(|thing| thing.thing.as_str()).collect::<Vec<_>>(), ["a/x/safe.snapshot"]);
+        assert_eq!((past.state.word(), past.settled.as_deref()), ("failed", Some("rolled back by other")));
+        // What is written today is read the same.
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            let read: Line = serde_json::from_str(line).unwrap();
+            let again: Line = serde_json::from_str(&serde_json::to_string(&read).unwrap()).unwrap();
+            assert_eq!(again, read);
+        }
+        assert!(serde_json::from_str::<Line>(text.lines().next().unwrap()).is_ok_and(|line| match line.event {
+            Event::Begin(begin) => serde_json::from_value::<Repeatable>(begin.request).is_ok(),
+            _ => false,
+        }));
+    }
 }
