@@ -2,7 +2,11 @@
 //! terminal. JSON and exit codes are a contract.
 
 pub mod args;
+mod backup_requests;
+mod backups;
+mod check;
 pub mod commands;
+mod common_args;
 pub mod exit;
 pub mod guard;
 pub mod history;
@@ -13,5 +17,6 @@ pub mod printer;
 pub mod prompt;
 pub mod reporter;
 mod requests;
+mod restore_requests;
 pub mod signals;
 pub mod usage;

@@ -9,16 +9,21 @@ pub mod environment;
 pub mod file;
 pub mod load;
 pub mod paths;
+pub mod repositories;
 pub mod secret_source;
 pub mod show;
 pub mod values;
 pub mod warnings;
 
 use crate::config::values::{ColorChoice, Origin};
+use crate::domain::backup::RepositoryName;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::Instance;
+use crate::domain::secret::SafeUrl;
 use credentials::Credentials;
+use repositories::ConfiguredRepository;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// An instance with the places of its secrets. They are fetched when it is first connected to.
 #[derive(Debug, Clone)]
@@ -40,6 +45,14 @@ pub struct Config {
     pub file_found: bool,
     /// Instances, in the order of the file.
     pub instances: Vec<ConfiguredInstance>,
+    /// Repositories of backups, in the order of the file.
+    pub repositories: Vec<ConfiguredRepository>,
+    /// The repository that is meant where none is named.
+    pub repository: Option<RepositoryName>,
+    /// Where a report goes when a backup ends, if anywhere: an address may hold a token.
+    pub webhook: Option<SafeUrl>,
+    /// Closed records of the journal are kept for so long.
+    pub keep_history: Duration,
     /// Colour.
     pub color: (ColorChoice, Origin),
     /// Only ASCII on screen.

@@ -1,16 +1,23 @@
-//! `qsnap demo`: the terminal UI on two sandboxes in a temporary home. Leaving removes it all.
+//! `qsnap demo`: the terminal UI on two sandboxes and a repository in a temporary home. Leaving removes it all.
+
+mod backups;
 
 use crate::cli::args::Global;
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
 use crate::config::credentials::Credentials;
 use crate::config::environment::Environment;
+use crate::config::repositories::{ConfiguredRepository, StoreCredentials};
 use crate::config::secret_source::SecretSource;
 use crate::config::values::Origin;
 use crate::config::{Config, ConfiguredInstance, load};
+use crate::domain::backup::RepositoryName;
 use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection};
+use crate::domain::keep::Keep;
+use crate::domain::policy::{Policy, Target};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::repository::{Place, Repository};
 use crate::domain::secret::{SafeUrl, Secret};
 use crate::sandbox::Sandbox;
 use crate::sandbox::options::SandboxOptions;
@@ -18,6 +25,7 @@ use crate::sandbox::seed::{Fate, SeedCollection};
 use crate::tui::messages::banner;
 use crate::{compose, tui};
 use std::path::Path;
+use std::time::Duration;
 
 /// Bytes per second and connection: fast enough to be pleasant, slow enough to be seen.
 const RATE: u64 = 100_000_000;
@@ -91,8 +99,42 @@ async fn start(global: &Global, environment: &Environment) -> Result<(Config, [S
         instances.iter_mut().for_each(|configured| configured.instance.protection = Protection::ReadOnly);
     }
     instances.iter_mut().for_each(|configured| configured.instance.transfers.limit_rate = global.limit_rate);
-    let config = config(global, environment, instances, home.path());
+    let config = with_repository(config(global, environment, instances, home.path()), home.path()).await?;
     Ok((config, [prod, staging], home))
+}
+
+/// Adds the repository with its backups, and what is wanted of them.
+async fn with_repository(mut config: Config, home: &Path) -> Result<Config, Problem> {
+    let usage = |why: String| Problem::new(ProblemKind::Usage, why, "demo");
+    let root = home.join("offsite");
+    let failed = |error: std::io::Error| {
+        Problem::new(ProblemKind::Failed, format!("the demo cannot start: {error}"), "")
+            .advise("it needs a temporary folder (TMPDIR) with some space and a free port on 127.0.0.1")
+    };
+    std::fs::create_dir(&root).map_err(failed)?;
+    let keep = Keep { last: 3, daily: 7, ..Keep::default() };
+    let name = RepositoryName::new("offsite").map_err(usage)?;
+    config.repository = Some(name.clone());
+    let repository = Repository { keep, ..Repository::new(name, Place::Directory(root.clone())) };
+    config.repositories = vec![ConfiguredRepository { repository, credentials: StoreCredentials::Anonymous }];
+    // A server with the same points, small and fast: what a backup holds is there before the first screen is.
+    let small = prod_collections().into_iter().map(|seed| SeedCollection {
+        filler: 0,
+        snapshot_ages: Vec::new(),
+        alias: None,
+        fate: Fate::Well,
+        ..seed
+    });
+    let twin = Sandbox::start(SandboxOptions::default(), small.collect()).await.map_err(failed)?;
+    let instance = configured("prod-eu", &twin, Protection::Open, SecretSource::None)?;
+    let (prod, state_dir) = (instance.instance.name.clone(), home.join("twin"));
+    let making = Config { instances: vec![instance], state_dir, ..config.clone() };
+    backups::fill(&making, &prod, &root).await?;
+    for configured in config.instances.iter_mut().filter(|configured| configured.instance.name == prod) {
+        let target = |seconds: i64| Target::AtMost(Duration::from_secs(seconds.unsigned_abs()));
+        configured.instance.policy = Policy { rpo: target(HOUR), prove_every: target(7 * DAY), keep: None };
+    }
+    Ok(config)
 }
 
 fn config(global: &Global, environment: &Environment, instances: Vec<ConfiguredInstance>, home: &Path) -> Config {
@@ -102,6 +144,10 @@ fn config(global: &Global, environment: &Environment, instances: Vec<ConfiguredI
         file: home.join("config.toml"),
         file_found: false,
         instances,
+        repositories: Vec::new(),
+        repository: None,
+        webhook: None,
+        keep_history: Duration::from_secs(86_400),
         color: own.as_ref().map_or((global.color.unwrap_or_default(), Origin::Flag), |own| own.color),
         ascii: own.as_ref().map_or((global.ascii, Origin::Flag), |own| own.ascii),
         state_dir: home.join("state"),

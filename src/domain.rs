@@ -5,13 +5,19 @@
 
 pub mod access;
 pub mod address;
+pub mod backup;
 pub mod collection;
 pub mod given_names;
 pub mod hex;
 pub mod ids;
 pub mod instance;
+pub mod keep;
+pub mod lineage;
 pub mod point;
+pub mod policy;
 pub mod problem;
+pub mod proof;
+pub mod repository;
 pub mod secret;
 pub mod settings;
 pub mod shape;

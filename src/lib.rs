@@ -10,15 +10,17 @@
 //!  main, lib, compose, demo                                 put everything together
 //! ┌──────────────────────────────────────────────────────────────────────────────────────────────┐
 //! │ tui: look messages keys panes wizards layers app terminal run                                 │ the terminal UI
-//! │ cli: guard                                                                                    │ the command line
+//! │ demo:                                                                                         │ the demo
+//! │ cli: args check guard                                                                         │ the command line
 //! │ sandbox: config                                                                               │ an embedded server
 //! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
-//! │ ops: request report journal plan gates survey proof recovery verbs                            │ what a user can do
+//! │ ops: request retention report journal plan gates survey proof recovery several verbs          │ what a user can do
 //! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
 //! │ transfer: landing                                                                             │ bytes from here to there
 //! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
 //! │ archive: formats inspect                                                                      │ the snapshot format
 //! │ qdrant: http                                                                                  │ the server
+//! │ repository:                                                                                   │ backups off the server
 //! │ config:                                                                                       │ the configuration
 //! │ jobs:                                                                                         │ running work
 //! ├──────────────────────────────────────────────────────────────────────────────────────────────┤
@@ -40,6 +42,7 @@ pub mod domain;
 pub mod jobs;
 pub mod ops;
 pub mod qdrant;
+pub mod repository;
 pub mod sandbox;
 pub mod transfer;
 pub mod tui;
@@ -98,7 +101,7 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
         Some(Command::Config(ConfigCommand::Check)) => {
             let (services, events) = compose::services(&config);
             drain(events);
-            cli::commands::check(&services, printer, &config).await
+            cli::commands::config_check(&services, printer, &config).await
         }
         Some(Command::Config(_)) => cli::commands::config_show(printer, &config),
         Some(command) => {

@@ -46,8 +46,8 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Binds at once; seeds in the background, then serves. Requests wait meanwhile, so that nobody sees
-    /// half of the seed.
+    /// Binds at once; seeds in the background, then serves. Requests wait meanwhile, so that no client
+    /// sees half of the seed.
     pub async fn start(options: SandboxOptions, seeds: Vec<seed::SeedCollection>) -> std::io::Result<Self> {
         let mut listeners = vec![nodes::listen(options.listen)?];
         for _ in 1..options.nodes.max(1) {

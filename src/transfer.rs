@@ -5,11 +5,13 @@
 //! pure parts: [`backoff`], [`growth`], [`spans`].
 
 pub mod backoff;
+pub mod composed;
 pub mod disk;
 pub mod download;
 pub mod growth;
 pub mod hashing;
 pub mod landing;
+pub mod local;
 pub mod meter;
 pub mod parallel;
 pub mod part;
@@ -18,4 +20,5 @@ pub mod pump;
 pub mod remote;
 pub mod source;
 pub mod spans;
+pub mod stored;
 pub mod throttle;

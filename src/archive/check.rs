@@ -14,7 +14,7 @@ pub use crate::archive::damage::Severity;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
-    /// What is there and what is missing.
+    /// What was found and what is missing.
     Content,
     /// Data that only some versions read.
     RocksDb,
@@ -111,7 +111,7 @@ fn things(n: usize) -> String {
 #[derive(Default)]
 struct Rules {
     flaws: Vec<Flaw>,
-    /// All of each severity, listed or not: what is not listed counts all the same.
+    /// All of each severity, listed or not: those not listed count, too.
     counts: [usize; 3],
 }
 

@@ -43,6 +43,19 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Where its bytes are: spans of the archive from `at` on, and holes, which have none.
+    pub(super) fn layout(&self, at: u64) -> Vec<(u64, Option<u64>)> {
+        let Some(spans) = &self.spans else { return vec![(self.stored, Some(at))] };
+        let (mut layout, mut end, mut stored) = (Vec::new(), 0, at);
+        for (offset, length) in spans {
+            layout.push((offset - end, None));
+            layout.push((*length, Some(stored)));
+            (end, stored) = (offset + length, stored + length);
+        }
+        layout.push((self.size.saturating_sub(end), None));
+        layout.into_iter().filter(|(length, _)| *length > 0).collect()
+    }
+
     /// Whether it has holes.
     pub(super) fn sparse(&self) -> bool {
         self.spans.is_some()
@@ -62,6 +75,10 @@ pub(super) struct Walk<'a> {
     /// Bytes of the current body and its padding that were not passed yet.
     body: u64,
     padding: u64,
+    /// Where the header of the entry that came last ends.
+    header_end: u64,
+    /// That header, as it stands there.
+    header: [u8; BLOCK as usize],
     ended: bool,
     needs_end: bool,
 }
@@ -70,7 +87,20 @@ impl<'a> Walk<'a> {
     /// Starts at the first byte of a tar. `within` names the entry that is this tar, and ends in `/`.
     pub(super) fn new(bytes: &'a mut dyn Bytes, counters: &'a mut Counters, within: &str, base: u64) -> Self {
         let (within, last) = (within.to_owned(), String::new());
-        Self { bytes, counters, base, at: 0, within, last, body: 0, padding: 0, ended: false, needs_end: true }
+        Self {
+            bytes,
+            counters,
+            base,
+            at: 0,
+            within,
+            last,
+            body: 0,
+            padding: 0,
+            header_end: 0,
+            header: [0; BLOCK as usize],
+            ended: false,
+            needs_end: true,
+        }
     }
 
     /// Takes the end of the bytes for the end of the archive too: Qdrant writes the archive of a segment without end
@@ -101,6 +131,18 @@ impl<'a> Walk<'a> {
     /// Entries so far, over all nested archives.
     pub(super) fn entries(&self) -> u64 {
         self.counters.entries
+    }
+
+    /// The header of the entry that came last, as it stands in the archive.
+    pub(super) fn header(&self) -> &[u8; BLOCK as usize] {
+        &self.header
+    }
+
+    /// What follows that header and belongs to its entry: more of its list of holes, its body, padding. From one offset to another;
+    /// only before its body is read.
+    pub(super) fn behind_header(&self) -> (u64, u64) {
+        let end = self.at().saturating_add(self.body).saturating_add(self.padding);
+        (self.header_end, end)
     }
 
     /// Offset after the last byte that was looked at.
@@ -141,6 +183,7 @@ impl<'a> Walk<'a> {
             }
             self.padding = (BLOCK - decoded.stored % BLOCK) % BLOCK;
             self.body = decoded.stored;
+            (self.header, self.header_end) = (block, self.at());
             match decoded.kind {
                 EntryKind::LongName => long_name = Some(self.attributes(start, MAX_NAME)?),
                 EntryKind::Pax => {
@@ -363,7 +406,7 @@ fn shown(path: &[u8]) -> String {
 }
 
 /// A name that stays where it belongs.
-fn clean(path: &[u8]) -> Result<String, String> {
+pub(super) fn clean(path: &[u8]) -> Result<String, String> {
     if path.len() as u64 > MAX_NAME {
         return Err(format!("its name takes {} bytes", path.len()));
     }

@@ -1,5 +1,8 @@
 //! The command line, as clap types. Nothing happens here.
 
+pub mod backups;
+
+use crate::cli::args::backups::{BackupArgs, Backups, CheckArgs, DrillArgs, PruneArgs, VerifyArgs};
 use crate::config::values::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -10,7 +13,8 @@ use std::path::PathBuf;
 /// Without a command the terminal UI starts. `qsnap demo` shows it on an embedded sandbox.
 #[derive(Debug, Parser)]
 #[command(name = "qsnap", version, max_term_width = 100)]
-#[command(after_help = "Addresses: INSTANCE, INSTANCE/COLLECTION, INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest.
+#[command(after_help = "Addresses: INSTANCE, INSTANCE/COLLECTION, INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest,
+REPOSITORY:INSTANCE/COLLECTION@ID or @latest for a backup.
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 verification found a difference,
 5 not allowed by the server, 6 unreachable or timed out, 7 refused (no consent, protected, read-only), 130/143 stopped.")]
 pub struct Cli {
@@ -48,7 +52,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "INSTANCE/COLLECTION")]
     pub confirm: Vec<String>,
     /// Limit of all transfers of an instance, in bytes per second, such as 50MB.
-    #[arg(long, global = true, value_name = "RATE", value_parser = crate::config::load::rate)]
+    #[arg(long, global = true, value_name = "RATE", value_parser = crate::domain::size::parse_rate)]
     pub limit_rate: Option<u64>,
     /// Change nothing anywhere.
     #[arg(long, global = true)]
@@ -85,15 +89,29 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// List the configured instances and whether they answer.
     Instances,
-    /// List collections, of all instances or one.
+    /// List collections, of all instances or one; or the shards of one collection, and where their replicas are.
     Collections {
-        /// Only this instance.
-        instance: Option<String>,
+        /// Only this INSTANCE, or one INSTANCE/COLLECTION.
+        address: Option<String>,
     },
     /// Work with snapshots on nodes.
     #[command(subcommand)]
     Snapshots(Snapshots),
-    /// Restore a snapshot or a local file into a collection.
+    /// Back collections up into a repository: a snapshot, streamed there, proven, and removed from its node.
+    Backup(BackupArgs),
+    /// List, show, save, note, hold and delete backups in repositories.
+    #[command(subcommand)]
+    Backups(Backups),
+    /// Remove the backups that the retention rules (`keep`) do not keep; shows the plan only, without --apply.
+    Prune(PruneArgs),
+    /// Read every byte of backups, compare, and record what was found.
+    Verify(VerifyArgs),
+    /// Rehearse: restore the newest good backup to a scratch name, verify, measure, remove.
+    Drill(DrillArgs),
+    /// For monitoring: are all backups as young and as well proven as the configuration wants? Exit code 0 ok, 1 warning,
+    /// 2 critical, 3 unknown.
+    Check(CheckArgs),
+    /// Restore a snapshot, a backup or a local file into a collection.
     Restore(RestoreArgs),
     /// Copy a collection to another instance or name.
     Copy(CopyArgs),
@@ -161,17 +179,20 @@ pub struct InspectArgs {
 /// Work with snapshots.
 #[derive(Debug, Subcommand)]
 pub enum Snapshots {
-    /// List the snapshots of collections (INSTANCE/COLLECTION) or of all collections (INSTANCE).
+    /// List the snapshots of collections (INSTANCE/COLLECTION), or all of an instance, those of its full storage too (INSTANCE).
     List {
         /// Addresses.
         #[arg(required = true)]
         addresses: Vec<String>,
     },
-    /// Take a snapshot of each collection.
+    /// Take a snapshot of each collection, or with --storage one of a whole instance.
     Create {
-        /// Addresses of collections.
+        /// Addresses of collections; with --storage names of instances.
         #[arg(required = true)]
         addresses: Vec<String>,
+        /// One snapshot of all collections and aliases of the instance.
+        #[arg(long)]
+        storage: bool,
     },
     /// Download snapshots.
     Download {
@@ -210,11 +231,19 @@ pub enum Snapshots {
 /// Restore.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, or a local file.
+    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a backup (REPOSITORY:INSTANCE/COLLECTION@ID or @latest), or a
+    /// local file; one collection of a full snapshot is INSTANCE@SNAPSHOT#COLLECTION or FILE#COLLECTION. With --all a full
+    /// snapshot (INSTANCE@SNAPSHOT, INSTANCE@latest or a file), or the backups of one run (REPOSITORY:INSTANCE@RUN or @latest).
     pub point: String,
-    /// Where to.
-    #[arg(long, value_name = "INSTANCE/COLLECTION")]
+    /// Where to: INSTANCE/COLLECTION; with --all INSTANCE.
+    #[arg(long, value_name = "WHERE")]
     pub to: String,
+    /// All collections of a full snapshot, or of the backups of one run; aliases are put back where their names are free.
+    #[arg(long)]
+    pub all: bool,
+    /// What the names become.
+    #[command(flatten)]
+    pub names: NamesArgs,
     /// Where it goes: to a free name, beside the existing collection, or over it.
     #[arg(long, value_enum, default_value = "auto")]
     pub mode: ModeArg,
@@ -227,6 +256,20 @@ pub struct RestoreArgs {
     /// What is left out, and how far it is compared.
     #[command(flatten)]
     pub care: CareArgs,
+}
+
+/// What names become, where there are several.
+#[derive(Debug, Clone, Args)]
+pub struct NamesArgs {
+    /// Prefix of every new name.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub prefix: String,
+    /// Suffix of every new name.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub suffix: String,
+    /// Give one of several another name.
+    #[arg(long, value_name = "OLD=NEW")]
+    pub rename: Vec<String>,
 }
 
 /// How careful an operation is that may overwrite something.
@@ -332,15 +375,9 @@ pub struct CopyArgs {
     /// All collections of the instance.
     #[arg(long)]
     pub all: bool,
-    /// Prefix of every new name.
-    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
-    pub prefix: String,
-    /// Suffix of every new name.
-    #[arg(long, value_name = "TEXT", default_value = "", allow_hyphen_values = true)]
-    pub suffix: String,
-    /// Give one of several another name.
-    #[arg(long, value_name = "OLD=NEW")]
-    pub rename: Vec<String>,
+    /// What the names become.
+    #[command(flatten)]
+    pub names: NamesArgs,
     /// How the bytes go.
     #[arg(long, value_enum, default_value = "auto")]
     pub route: RouteArg,
@@ -361,7 +398,7 @@ pub enum ModeArg {
     New,
     /// Under a name beside it; the existing collection is not touched. Ends in a choice: switch an alias, keep both, delete.
     SideBySide,
-    /// Over what is there, after a safety snapshot and a proof restore; rolled back when it fails.
+    /// Over the existing collection, after a safety snapshot and a proof restore; rolled back when it fails.
     InPlace,
 }
 

@@ -1,17 +1,19 @@
 //! From parsed arguments to what is to be done: one short function a command.
 
+use crate::cli::args::backups::{Backups, PruneArgs};
 use crate::cli::args::{Command, Global, HistoryCommand, Output, SandboxArgs, Snapshots};
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::{Printer, fail};
-use crate::cli::requests::{requests, usage};
-use crate::cli::{guard, history, inspect, listing, operate};
+use crate::cli::requests::requests;
+use crate::cli::usage::usage;
+use crate::cli::{backup_requests, backups, check, guard, history, inspect, listing, operate};
 use crate::config::load::Overrides;
 use crate::config::{Config, show, warnings};
-use crate::domain::ids::InstanceName;
+use crate::domain::address::SnapshotsOf;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::services::Services;
 use crate::sandbox::Sandbox;
-use crate::sandbox::options::SandboxOptions;
+use crate::sandbox::options::{Layout, SandboxOptions};
 use crate::sandbox::seed::SeedCollection;
 use serde_json::json;
 use std::path::Path;
@@ -39,23 +41,45 @@ impl Global {
 pub async fn run(services: &Arc<Services>, global: &Global, printer: Printer, command: Command) -> ExitStatus {
     match command {
         Command::Instances => listing::instances(services, printer).await,
-        Command::Collections { instance: None } => listing::collections(services, printer, None).await,
-        Command::Collections { instance: Some(name) } => match InstanceName::new(&name) {
-            Ok(name) => listing::collections(services, printer, Some(name)).await,
+        Command::Collections { address: None } => listing::collections(services, printer, None).await,
+        Command::Collections { address: Some(text) } => match SnapshotsOf::parse(&text) {
+            Ok(SnapshotsOf::Storage(instance)) => listing::collections(services, printer, Some(instance)).await,
+            Ok(SnapshotsOf::Collection(address)) => listing::shards(services, printer, &address).await,
             Err(why) => fail(printer, &usage(why)),
         },
         Command::Snapshots(Snapshots::List { addresses }) => listing::snapshots(services, printer, &addresses).await,
+        Command::Backups(command @ (Backups::List { .. } | Backups::Show { .. })) => {
+            backups::run(services, printer, command).await
+        }
+        Command::Prune(args) => prune(services, global, printer, args).await,
+        Command::Check(args) => check::run(services, printer, args, global.quiet).await,
         Command::Guard(args) => guard::run(services, global, printer, args).await,
         Command::History { command: None } => history::list(services, printer),
         Command::History { command: Some(HistoryCommand::Show { id, markdown }) } => {
             history::show(services, printer, &id, markdown)
         }
         Command::Inspect(args) => inspect::run(services, global, printer, args).await,
-        command => match requests(command) {
+        command => match requests(services.repository(None).map(|repository| repository.name.clone()), command) {
             Some(requests) => operate::operate(services, global, printer, requests).await,
             None => fail(printer, &usage("this command needs no server")),
         },
     }
+}
+
+/// `qsnap prune`: without `--apply` only the plan; `--apply` is the consent to it.
+async fn prune(services: &Arc<Services>, global: &Global, printer: Printer, args: PruneArgs) -> ExitStatus {
+    let mut global = global.clone();
+    if args.apply {
+        global.yes = true;
+        global.confirm.extend(backup_requests::prune_consent(services, &args));
+    } else {
+        global.dry_run = true;
+    }
+    let status = operate::operate(services, &global, printer, vec![backup_requests::prune(&args)]).await;
+    if !args.apply && status == ExitStatus::Done && printer.output == Output::Table {
+        printer.note("note: nothing was removed; --apply removes what the plan says");
+    }
+    status
 }
 
 /// `qsnap config path`
@@ -107,7 +131,7 @@ pub fn config_init(printer: Printer, path: &Path) -> ExitStatus {
 }
 
 /// `qsnap config check`: connects to every instance, which fetches its secrets and reads its certificates.
-pub async fn check(services: &Services, printer: Printer, config: &Config) -> ExitStatus {
+pub async fn config_check(services: &Services, printer: Printer, config: &Config) -> ExitStatus {
     listing::checked_instances(services, printer, Some(warnings::warnings(config))).await
 }
 
@@ -143,6 +167,7 @@ async fn start_sandbox(args: &SandboxArgs) -> Result<Sandbox, Problem> {
         basic_auth: args.basic_auth.clone(),
         required_header: args.require_header.clone(),
         strict_mode: args.strict_mode.clone(),
+        layout: Layout::default(),
         faults: crate::sandbox::faults::Faults::default(),
     };
     options.faults.add_all(&args.faults).map_err(usage)?;

@@ -3,6 +3,7 @@
 use crate::domain::problem::ProblemKind;
 use crate::ops::report::Report;
 use crate::ops::report::verdict::Verdict;
+use crate::ops::request::verb::Verb;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +65,8 @@ impl ExitStatus {
     pub fn of_report(report: &Report) -> Self {
         match report.verdict {
             Some(Verdict::Differs(_)) => Self::Difference,
+            // What was there before is not known to be back.
+            _ if matches!(report.rollback, Some(Verdict::Differs(_) | Verdict::CouldNotCheck(_))) => Self::Failed,
             // Nothing was brought anywhere; else it is some of it that failed.
             _ if !report.failures.is_empty()
                 && report.parts.is_empty()
@@ -73,11 +76,12 @@ impl ExitStatus {
                 Self::Failed
             }
             _ if !report.failures.is_empty() => Self::Partly,
+            Some(Verdict::CouldNotCheck(_)) if Verb::of(report.operation).is_some_and(Verb::proves) => Self::Partly,
             _ => Self::Done,
         }
     }
 
-    /// For several: all the same, or partly.
+    /// For several: their common status, or partly.
     pub fn of_all(each: &[Self]) -> Self {
         match each {
             [] => Self::Done,

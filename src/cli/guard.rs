@@ -4,11 +4,11 @@
 mod command;
 
 use crate::cli::args::{Global, GuardArgs, Output};
+use crate::cli::common_args::skipped;
 use crate::cli::exit::ExitStatus;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::{Printer, fail};
 use crate::cli::prompt;
-use crate::cli::requests::skipped;
 use crate::cli::signals::Signals;
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};

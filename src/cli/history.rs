@@ -53,7 +53,7 @@ pub fn list(services: &Services, printer: Printer) -> ExitStatus {
         ]);
     }
     printer.text(&table.to_string());
-    // With the list and not beside it: whoever pages through it must not miss what is to be decided.
+    // On stdout with the list: in a pager it must not be missed.
     for past in all.iter().filter(|past| past.is_open()) {
         printer.text(&format!("open: {} of {}: {}", past.operation, past.target, past.outcome()));
         for way in ways(past) {

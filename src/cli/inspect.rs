@@ -73,6 +73,10 @@ fn point(services: &Services, text: &str) -> Result<RecoveryPoint, Problem> {
         Ok(Address::Snapshot(address, which)) if !is_file || known(&address.instance) => {
             Ok(RecoveryPoint::Snapshot(address, which))
         }
+        Ok(Address::Backup(address)) => Ok(RecoveryPoint::Backup(address)),
+        Ok(address @ (Address::Storage(..) | Address::Member(..))) if !is_file => {
+            RecoveryPoint::of(address).ok_or_else(|| usage("it is no recovery point".to_owned()))
+        }
         _ if is_file => Ok(RecoveryPoint::File(text.into())),
         Ok(other) => Err(usage(format!(
             "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a file or a link"

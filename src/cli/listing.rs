@@ -3,34 +3,35 @@
 use crate::cli::args::Output;
 use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
-use crate::domain::address::{Address, CollectionAddress};
+use crate::domain::address::{Address, CollectionAddress, SnapshotsOf};
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::{size, time};
 use crate::ops::services::Services;
 use crate::ops::survey::listing::{self, CollectionView, InstanceView, ProofState, RecoveryPointView};
+use crate::ops::survey::shard_map::shard_map;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Rows, documents and problems gathered for one list.
-struct Gathered {
+pub(super) struct Gathered {
     header: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
-    items: Vec<Value>,
-    errors: Vec<(String, Problem)>,
+    pub(super) rows: Vec<Vec<String>>,
+    pub(super) items: Vec<Value>,
+    pub(super) errors: Vec<(String, Problem)>,
     /// Shown below a table; the documents have them elsewhere.
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// Of the configuration.
     warnings: Option<Vec<String>>,
 }
 
 impl Gathered {
-    fn new(header: Vec<&'static str>) -> Self {
+    pub(super) fn new(header: Vec<&'static str>) -> Self {
         Self { header, rows: Vec::new(), items: Vec::new(), errors: Vec::new(), notes: Vec::new(), warnings: None }
     }
 
-    fn print(self, printer: Printer) -> ExitStatus {
+    pub(super) fn print(self, printer: Printer) -> ExitStatus {
         match printer.output {
             Output::Json => {
                 let errors = self.errors.iter().map(|(instance, problem)| {
@@ -80,7 +81,7 @@ pub async fn checked_instances(services: &Services, printer: Printer, warnings: 
     let asked = services.instances().iter().map(|instance| listing::instance(services, &instance.name));
     let (mut working, mut failing) = (0, Vec::new());
     for view in futures_util::future::join_all(asked).await.into_iter().flatten() {
-        let InstanceView { name, nodes, silent, notes, version, protection, problem } = view;
+        let InstanceView { name, nodes, silent, peers, notes, version, protection, problem } = view;
         let reachable = version.is_some() || problem.is_none();
         let version_text = version.map(|version| version.to_string());
         let dead = silent.iter().flatten().count();
@@ -100,8 +101,12 @@ pub async fn checked_instances(services: &Services, printer: Printer, warnings: 
         let states: Vec<(&String, Option<String>)> = nodes.iter().zip(silent).collect();
         let shown_nodes: Vec<String> = states.iter().map(|(url, why)| node((url, why))).collect();
         gathered.rows.push(vec![name.to_string(), shown, protection.word().into(), state.into(), shown_nodes.join(" ")]);
-        let states: Vec<Value> =
-            states.iter().map(|(url, why)| json!({"url": url, "answers": why.is_none(), "problem": why})).collect();
+        let peers = peers.into_iter().chain(std::iter::repeat(None));
+        let states: Vec<Value> = states
+            .iter()
+            .zip(peers)
+            .map(|((url, why), peer)| json!({"url": url, "answers": why.is_none(), "problem": why, "peer_id": peer}))
+            .collect();
         gathered.items.push(json!({"name": name.as_str(), "nodes": nodes, "notes": notes, "version": version_text,
             "node_states": states, "reachable": reachable, "state": state, "protection": protection.word()}));
         gathered.notes.extend(notes.into_iter().map(|note| format!("{name}: {note}")));
@@ -146,6 +151,27 @@ pub async fn collections(services: &Services, printer: Printer, only: Option<Ins
     gathered.print(printer)
 }
 
+/// `qsnap collections INSTANCE/COLLECTION`
+pub async fn shards(services: &Services, printer: Printer, address: &CollectionAddress) -> ExitStatus {
+    let mut gathered = Gathered::new(vec!["SHARD", "NODE", "STATE", "POINTS"]);
+    match shard_map(services, address).await {
+        Ok(map) => {
+            for shard in &map.shards {
+                for replica in &shard.replicas {
+                    let node = replica.node.clone().unwrap_or_else(|| format!("peer {}", replica.peer));
+                    let points = replica.points.map_or_else(|| "-".into(), size::exact);
+                    gathered.rows.push(vec![shard.name(), node, replica.state.clone(), points]);
+                    gathered.items.push(json!({"address": address.to_string(), "shard": shard.id, "key": shard.key,
+                        "node": replica.node, "peer_id": replica.peer, "state": replica.state, "points": replica.points}));
+                }
+            }
+            gathered.errors.extend(map.problems.into_iter().map(|problem| (address.instance.to_string(), problem)));
+        }
+        Err(problem) => gathered.errors.push((address.to_string(), problem)),
+    }
+    gathered.print(printer)
+}
+
 fn collection_row(view: &CollectionView, now: Timestamp) -> Vec<String> {
     vec![
         view.address.to_string(),
@@ -178,21 +204,25 @@ pub async fn snapshots(services: &Services, printer: Printer, addresses: &[Strin
     let mut gathered = Gathered::new(vec!["SNAPSHOT", "TAKEN (UTC)", "SIZE", "PROOF", "NODE"]);
     let mut found_nothing_wrong = true;
     for text in addresses {
-        let asked = match collections_of(services, text).await {
+        let asked = match all_of(services, text).await {
             Ok(asked) => asked,
             Err(problem) => {
                 gathered.errors.push((text.clone(), problem));
                 continue;
             }
         };
-        for address in asked {
-            match listing::recovery_points(services, &address).await {
+        for of in asked {
+            let listed = match &of {
+                SnapshotsOf::Collection(address) => listing::recovery_points(services, address).await,
+                SnapshotsOf::Storage(instance) => listing::storage_points(services, instance).await,
+            };
+            match listed {
                 Ok(listing) => {
                     gathered.rows.extend(listing.items.iter().map(snapshot_row));
                     gathered.items.extend(listing.items.iter().map(snapshot_item));
-                    gathered.errors.extend(listing.problems.into_iter().map(|problem| (address.instance.to_string(), problem)));
+                    gathered.errors.extend(listing.problems.into_iter().map(|problem| (of.instance().to_string(), problem)));
                 }
-                Err(problem) => gathered.errors.push((address.instance.to_string(), problem)),
+                Err(problem) => gathered.errors.push((of.instance().to_string(), problem)),
             }
         }
     }
@@ -201,23 +231,24 @@ pub async fn snapshots(services: &Services, printer: Printer, addresses: &[Strin
     if found_nothing_wrong { ExitStatus::Done } else { status }
 }
 
-async fn collections_of(services: &Services, text: &str) -> Result<Vec<CollectionAddress>, Problem> {
+/// A collection; or all collections of an instance, and its full storage.
+async fn all_of(services: &Services, text: &str) -> Result<Vec<SnapshotsOf>, Problem> {
     let usage = |message: String| Problem::new(ProblemKind::Usage, message, "");
     match Address::parse(text).map_err(usage)? {
-        Address::Collection(address) => Ok(vec![address]),
+        Address::Collection(address) => Ok(vec![address.into()]),
         Address::Instance(name) => {
             let connection = services.connection(&name).await?;
             let mut names = connection.whole().collections().await.map_err(|error| error.into_problem(name.as_str()))?;
             names.sort();
-            Ok(names.into_iter().map(|collection| CollectionAddress::new(name.clone(), collection)).collect())
+            let collections = names.into_iter().map(|collection| CollectionAddress::new(name.clone(), collection).into());
+            Ok(collections.chain([SnapshotsOf::Storage(name.clone())]).collect())
         }
         other => Err(usage(format!("`{other}` is neither INSTANCE nor INSTANCE/COLLECTION"))),
     }
 }
 
 fn point_address(point: &RecoveryPointView) -> String {
-    let which = crate::domain::address::Which::Named(point.snapshot.name.clone());
-    Address::Snapshot(point.address.clone(), which).to_string()
+    point.of.snapshot(&point.snapshot.name)
 }
 
 fn snapshot_row(point: &RecoveryPointView) -> Vec<String> {
@@ -236,8 +267,8 @@ fn snapshot_item(point: &RecoveryPointView) -> Value {
         ProofState::Proven(at) => Some(at.to_string()),
         _ => None,
     };
-    json!({"address": point_address(point), "instance": point.address.instance.as_str(), "node": point.node_url,
-        "collection": point.address.collection.to_string(), "name": point.snapshot.name.to_string(), "size": point.snapshot.size,
+    json!({"address": point_address(point), "instance": point.of.instance().as_str(), "node": point.node_url,
+        "collection": point.of.collection().map(|address| address.collection.to_string()), "name": point.snapshot.name.to_string(), "size": point.snapshot.size,
         "taken_at": point.snapshot.taken_at.map(|at| at.to_string()), "sha256": point.snapshot.sha256,
-        "recorded": point.proof != ProofState::None, "proven_at": proven_at})
+        "recorded": point.proof != ProofState::None, "proven_at": proven_at, "safety": point.safety})
 }

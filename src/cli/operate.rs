@@ -13,6 +13,7 @@ use crate::ops::plan::Plan;
 use crate::ops::plan::consent::{Consent, Need};
 use crate::ops::report::Report;
 use crate::ops::request::Request;
+use crate::ops::request::verb::Verb;
 use crate::ops::services::Services;
 use crate::ops::{engine, verbs};
 use serde_json::{Value, json};
@@ -96,7 +97,10 @@ fn show_plan(global: &Global, printer: Printer, plan: &Plan) -> Value {
 }
 
 fn show_report(global: &Global, printer: Printer, report: &Report) -> Value {
-    if global.output == Output::Table {
+    // What runs by a timer sends mail when it says something.
+    let routine = Verb::of(report.operation).is_some_and(Verb::is_routine);
+    let silent = global.quiet && routine && ExitStatus::of_report(report) == ExitStatus::Done;
+    if global.output == Output::Table && !silent {
         printer.text(&report.lines().join("\n"));
         if global.verbose {
             for step in &report.steps {
@@ -107,39 +111,63 @@ fn show_report(global: &Global, printer: Printer, report: &Report) -> Value {
     json!(report)
 }
 
+/// Plans, asks and runs. What failed before it began is told to the webhook here; the rest the engine tells.
 async fn one(
     services: &Arc<Services>,
     global: &Global,
     printer: Printer,
     request: Request,
-    mut signals: Signals,
+    signals: Signals,
 ) -> Result<Ended, Problem> {
+    let begun = begin(services, global, printer, request.clone(), signals.clone()).await;
+    match begun {
+        Ok(Begun::Over(ended)) => Ok(ended),
+        Ok(Begun::Runs(handle)) => {
+            let Watched { result, stopped } = watch(services, global, printer, handle, signals).await;
+            match (result, stopped) {
+                (Err(problem), Some(signal)) => {
+                    printer.problem(&problem);
+                    Ok(Ended::Stopped(signal))
+                }
+                (result, _) => result.map(|report| Ended::Reported(Box::new(report))),
+            }
+        }
+        Err(problem) if !global.dry_run => Err(engine::tell_not_begun(services, &request, problem).await),
+        Err(problem) => Err(problem),
+    }
+}
+
+enum Begun {
+    /// There is nothing to wait for.
+    Over(Ended),
+    Runs(JobHandle<Report>),
+}
+
+async fn begin(
+    services: &Arc<Services>,
+    global: &Global,
+    printer: Printer,
+    request: Request,
+    mut signals: Signals,
+) -> Result<Begun, Problem> {
     let plan = tokio::select! {
         plan = verbs::plan(services, request) => plan?,
-        signal = signals.next() => return Ok(Ended::Stopped(signal)),
+        signal = signals.next() => return Ok(Begun::Over(Ended::Stopped(signal))),
     };
     if global.dry_run {
-        return Ok(Ended::Planned(Box::new(plan)));
+        return Ok(Begun::Over(Ended::Planned(Box::new(plan))));
     }
-    // Whoever is asked may as well press Ctrl-C.
+    // Ctrl-C is an answer, too.
     let asking = {
         let (global, plan) = (global.clone(), plan.clone());
         tokio::task::spawn_blocking(move || prompt::consent(printer, &global, &plan))
     };
     let consent = tokio::select! {
         consent = asking => consent.unwrap_or(Consent::None),
-        signal = signals.next() => return Ok(Ended::Stopped(signal)),
+        signal = signals.next() => return Ok(Begun::Over(Ended::Stopped(signal))),
     };
     let approved = plan.approve(&consent)?;
-    let handle = engine::start(services, approved);
-    let Watched { result, stopped } = watch(services, global, printer, handle, signals).await;
-    match (result, stopped) {
-        (Err(problem), Some(signal)) => {
-            printer.problem(&problem);
-            Ok(Ended::Stopped(signal))
-        }
-        (result, _) => result.map(|report| Ended::Reported(Box::new(report))),
-    }
+    Ok(Begun::Runs(engine::start(services, approved)))
 }
 
 /// How a job ended.

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether something could not be written to stdout: a list that nobody got is no success.
+/// Whether something could not be written to stdout: a list that was not written is no success.
 static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Whether all output was written.

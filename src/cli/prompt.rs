@@ -5,6 +5,7 @@ use crate::cli::printer::Printer;
 use crate::ops::plan::Plan;
 use crate::ops::plan::consent::{Consent, Need};
 use crate::ops::plan::finding::{Finding, Level, checks_passed};
+use crate::ops::request::Request;
 use std::io::{IsTerminal, Write};
 
 /// Gathers consent for a plan: from flags, else by asking when a person is there.
@@ -77,6 +78,8 @@ pub fn plan_text(plan: &Plan, verbose: bool) -> String {
         _ if !plan.blocked().is_empty() => lines.push("cannot be done as it is".into()),
         Need::Nothing => {}
         Need::Yes => lines.push("needs: --yes".into()),
+        // The rules were written down before: what they say is agreed to with one word, by a timer too.
+        Need::Typed(_) if matches!(plan.request, Request::Prune(_)) => lines.push("needs: --apply".into()),
         Need::Typed(address) => lines.push(format!("needs: --yes --confirm '{address}'")),
     }
     lines.join("\n")

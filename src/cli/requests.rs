@@ -1,27 +1,28 @@
 //! From parsed arguments to requests. What [`crate::ops::request::command`] writes is read here as the same request again.
 
-use crate::cli::args::{
-    AliasArgs, CareArgs, Command, CompareArgs, CopyArgs, HistoryCommand, ModeArg, RestoreArgs, ReviveArgs, RouteArg, SkipArg,
-    Snapshots,
-};
-use crate::domain::address::{Address, CollectionAddress, Which};
-use crate::domain::ids::CollectionName;
-use crate::domain::problem::{Problem, ProblemKind};
+use crate::cli::args::{AliasArgs, Command, CompareArgs, CopyArgs, HistoryCommand, ReviveArgs, RouteArg, Snapshots};
+use crate::cli::backup_requests::{self, Usual};
+use crate::cli::common_args::{careful, names, skips};
+use crate::cli::restore_requests;
+use crate::cli::usage::usage;
+use crate::domain::address::{Address, CollectionAddress, SnapshotsOf, Which};
+use crate::domain::problem::Problem;
 use crate::ops::request::Request;
 use crate::ops::request::collections::{CompareRequest, DropRequest, ReviveRequest, SwitchRequest};
 use crate::ops::request::copy::{CopyRequest, FleetRequest, NameMap};
 use crate::ops::request::recovery_point::RecoveryPoint;
-use crate::ops::request::restore::{Mode, RestoreRequest};
+use crate::ops::request::restore::RestoreRequest;
 use crate::ops::request::route::Route;
 use crate::ops::request::settle::{SettleRequest, Way};
-use crate::ops::request::skips::Skips;
 use crate::ops::request::snapshots::{CreateRequest, DeleteRequest, DownloadRequest};
 use std::path::Path;
 
 /// What a command asks for, one after the other; `None` of one that asks for no operation.
-pub(super) fn requests(command: Command) -> Option<Vec<Result<Request, Problem>>> {
+pub(super) fn requests(usual: Usual, command: Command) -> Option<Vec<Result<Request, Problem>>> {
     Some(match command {
-        Command::Snapshots(Snapshots::Create { addresses }) => addresses.iter().map(|text| create(text)).collect(),
+        Command::Snapshots(Snapshots::Create { addresses, storage }) => {
+            addresses.iter().map(|text| create(text, storage)).collect()
+        }
         Command::Snapshots(Snapshots::Download { addresses, to, overwrite }) => {
             if addresses.len() > 1 && !to.is_dir() {
                 return Some(vec![Err(usage("several snapshots need a folder that exists: --to FOLDER"))]);
@@ -34,7 +35,12 @@ pub(super) fn requests(command: Command) -> Option<Vec<Result<Request, Problem>>
             vec![target.map(|target| careful(RestoreRequest::new(source, target, mode.into(), Route::Upload), care))]
         }
         Command::Snapshots(Snapshots::Delete { addresses }) => deletions(&addresses),
-        Command::Restore(args) => vec![restore(args)],
+        Command::Backup(args) => vec![backup_requests::backup(&args)],
+        Command::Backups(command) => vec![backup_requests::backups(command)?],
+        Command::Prune(args) => vec![backup_requests::prune(&args)],
+        Command::Verify(args) => backup_requests::verify(&args),
+        Command::Drill(args) => vec![backup_requests::drill(usual, &args)],
+        Command::Restore(args) => vec![restore_requests::restore(args)],
         Command::Copy(args) => vec![copy(args)],
         Command::Alias(args) => vec![alias(&args)],
         Command::Drop { address, with_aliases } => {
@@ -45,6 +51,7 @@ pub(super) fn requests(command: Command) -> Option<Vec<Result<Request, Problem>>
         Command::Compare(args) => vec![comparison(&args)],
         Command::History { command: Some(command) } => vec![Ok(settling(command)?)],
         Command::Snapshots(Snapshots::List { .. })
+        | Command::Check(_)
         | Command::Demo
         | Command::Sandbox(_)
         | Command::Instances
@@ -66,26 +73,28 @@ fn settling(command: HistoryCommand) -> Option<Request> {
     Some(Request::Settle(SettleRequest { id, way }))
 }
 
-pub(super) fn usage(message: impl AsRef<str>) -> Problem {
-    Problem::new(ProblemKind::Usage, message, "").advise("`qsnap help` and `qsnap COMMAND --help` show how it is written")
-}
-
 fn comparison(args: &CompareArgs) -> Result<Request, Problem> {
     let address = |text: &str| CollectionAddress::parse(text).map_err(usage);
     Ok(Request::Compare(CompareRequest { first: address(&args.first)?, second: address(&args.second)?, deep: args.deep }))
 }
 
-fn collection_name(text: &str) -> Result<String, Problem> {
-    CollectionAddress::parse(&format!("x/{text}")).map(|address| address.collection.raw().to_owned()).map_err(usage)
+fn create(text: &str, storage: bool) -> Result<Request, Problem> {
+    let of = SnapshotsOf::parse(text).map_err(usage)?;
+    match (&of, storage) {
+        (SnapshotsOf::Collection(_), false) | (SnapshotsOf::Storage(_), true) => Ok(Request::Create(CreateRequest { of })),
+        (SnapshotsOf::Collection(address), true) => {
+            Err(usage(format!("--storage takes a whole instance: write {}, without a collection", address.instance)))
+        }
+        (SnapshotsOf::Storage(instance), false) => Err(usage(format!(
+            "`{instance}` is an instance: write {instance}/COLLECTION, or --storage {instance} for one snapshot of all of it"
+        ))),
+    }
 }
 
-fn create(text: &str) -> Result<Request, Problem> {
-    CollectionAddress::parse(text).map(|address| Request::Create(CreateRequest { address })).map_err(usage)
-}
-
-fn snapshot_address(text: &str) -> Result<(CollectionAddress, Which), Problem> {
+fn snapshot_address(text: &str) -> Result<(SnapshotsOf, Which), Problem> {
     match Address::parse(text).map_err(usage)? {
-        Address::Snapshot(address, which) => Ok((address, which)),
+        Address::Snapshot(address, which) => Ok((address.into(), which)),
+        Address::Storage(instance, which) => Ok((SnapshotsOf::Storage(instance), which)),
         other => Err(usage(format!(
             "`{other}` does not name a snapshot: write INSTANCE/COLLECTION/SNAPSHOT or INSTANCE/COLLECTION@latest"
         ))),
@@ -93,16 +102,16 @@ fn snapshot_address(text: &str) -> Result<(CollectionAddress, Which), Problem> {
 }
 
 fn download(text: &str, to: &Path, overwrite: bool) -> Result<Request, Problem> {
-    let (address, which) = snapshot_address(text)?;
-    Ok(Request::Download(DownloadRequest { address, which, target: to.to_owned(), overwrite }))
+    let (of, which) = snapshot_address(text)?;
+    Ok(Request::Download(DownloadRequest { of, which, target: to.to_owned(), overwrite }))
 }
 
-/// One deletion for each collection.
+/// One deletion for each collection, and for each full storage.
 fn deletions(texts: &[String]) -> Vec<Result<Request, Problem>> {
     let mut requests: Vec<Result<Request, Problem>> = Vec::new();
     for text in texts {
-        let (address, name) = match snapshot_address(text) {
-            Ok((address, Which::Named(name))) => (address, name),
+        let (of, name) = match snapshot_address(text) {
+            Ok((of, Which::Named(name))) => (of, name),
             Ok((_, Which::Latest)) => {
                 requests.push(Err(usage("delete takes names, not @latest: what is latest may change")));
                 continue;
@@ -113,56 +122,15 @@ fn deletions(texts: &[String]) -> Vec<Result<Request, Problem>> {
             }
         };
         let same = requests.iter_mut().flatten().find_map(|request| match request {
-            Request::Delete(request) if request.address == address => Some(&mut request.names),
+            Request::Delete(request) if request.of == of => Some(&mut request.names),
             _ => None,
         });
         match same {
             Some(names) => names.push(name),
-            None => requests.push(Ok(Request::Delete(DeleteRequest { address, names: vec![name] }))),
+            None => requests.push(Ok(Request::Delete(DeleteRequest { of, names: vec![name] }))),
         }
     }
     requests
-}
-
-fn restore(args: RestoreArgs) -> Result<Request, Problem> {
-    let source = match Address::parse(&args.point).map_err(usage)? {
-        Address::File(path) => RecoveryPoint::File(path),
-        Address::Snapshot(address, which) => RecoveryPoint::Snapshot(address, which),
-        other => {
-            return Err(usage(format!(
-                "`{other}` is no recovery point: write INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest or a file"
-            )));
-        }
-    };
-    let target = CollectionAddress::parse(&args.to).map_err(usage)?;
-    let route: Route = args.route.into();
-    match (&source, route) {
-        (RecoveryPoint::File(_), Route::Url | Route::Stream) => {
-            return Err(usage("a local file can only be uploaded: leave out --route"));
-        }
-        (RecoveryPoint::Snapshot(..), Route::Upload) => {
-            return Err(usage("a snapshot on a node goes by url or stream; upload is for local files"));
-        }
-        _ => {}
-    }
-    let beside = args.beside.as_deref().map(collection_name).transpose()?.map(CollectionName::new);
-    if beside.is_some() && args.mode != ModeArg::SideBySide {
-        return Err(usage("--beside names the collection of a side-by-side restore: give --mode side-by-side"));
-    }
-    Ok(careful(RestoreRequest { beside, ..RestoreRequest::new(source, target, args.mode.into(), route) }, args.care))
-}
-
-fn careful(request: RestoreRequest, care: CareArgs) -> Request {
-    Request::Restore(RestoreRequest { skips: skips(&care), force: care.force, deep: care.deep, ..request })
-}
-
-fn skips(care: &CareArgs) -> Skips {
-    skipped(&care.skip)
-}
-
-/// What the command line leaves out.
-pub(super) fn skipped(skip: &[SkipArg]) -> Skips {
-    Skips { safety: skip.contains(&SkipArg::Safety), proof: skip.contains(&SkipArg::Proof) }
 }
 
 fn alias(args: &AliasArgs) -> Result<Request, Problem> {
@@ -194,8 +162,7 @@ fn copy(args: CopyArgs) -> Result<Request, Problem> {
         return Err(usage("copy goes by url or stream"));
     }
     let Some((target, sources)) = args.addresses.split_last() else { return Err(usage("copy needs a source and a target")) };
-    let renames = !args.prefix.is_empty() || !args.suffix.is_empty() || !args.rename.is_empty();
-    if args.all || sources.len() > 1 || renames {
+    if args.all || sources.len() > 1 || names(&args.names)? != NameMap::default() {
         return fleet(&args, sources, target);
     }
     let source = CollectionAddress::parse(&sources[0]).map_err(usage)?;
@@ -230,21 +197,11 @@ fn fleet(args: &CopyArgs, sources: &[String], target: &str) -> Result<Request, P
         }
         (from, addresses.into_iter().map(|address| address.collection).collect())
     };
-    let mut renames = std::collections::BTreeMap::new();
-    for text in &args.rename {
-        match text.split_once('=') {
-            Some((old, new)) if !old.is_empty() && !new.is_empty() => {
-                // As everywhere: what is odd in a name is written as %XX.
-                renames.insert(collection_name(old)?, collection_name(new)?)
-            }
-            _ => return Err(usage("--rename takes OLD=NEW")),
-        };
-    }
     Ok(Request::Fleet(FleetRequest {
         from,
         collections,
         to,
-        names: NameMap { prefix: args.prefix.clone(), suffix: args.suffix.clone(), renames },
+        names: names(&args.names)?,
         route: args.route.into(),
         skips: skips(&args.care),
         force: args.care.force.clone(),
@@ -253,33 +210,19 @@ fn fleet(args: &CopyArgs, sources: &[String], target: &str) -> Result<Request, P
     }))
 }
 
-impl From<ModeArg> for Mode {
-    fn from(arg: ModeArg) -> Self {
-        match arg {
-            ModeArg::Auto => Self::Auto,
-            ModeArg::New => Self::New,
-            ModeArg::SideBySide => Self::SideBySide,
-            ModeArg::InPlace => Self::InPlace,
-        }
-    }
-}
-
-impl From<RouteArg> for Route {
-    fn from(arg: RouteArg) -> Self {
-        match arg {
-            RouteArg::Auto => Self::Auto,
-            RouteArg::Url => Self::Url,
-            RouteArg::Stream => Self::Stream,
-            RouteArg::Upload => Self::Upload,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::args::Cli;
-    use crate::domain::ids::{InstanceName, SnapshotName};
+    use crate::domain::address::{BackupAddress, WhichBackup};
+    use crate::domain::backup::{BackupId, RepositoryName};
+    use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
+    use crate::ops::request::backups::{
+        AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, KindChoice, Of,
+        PruneIn, PruneRequest, SaveRequest, VerifyRequest, Verifying,
+    };
+    use crate::ops::request::restore::{Mode, RestoreAllRequest, Set};
+    use crate::ops::request::skips::Skips;
     use clap::Parser;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -309,7 +252,7 @@ mod tests {
 
     fn read_back(line: &str) -> Request {
         let cli = Cli::try_parse_from(words(line)).unwrap_or_else(|error| panic!("{line}: {error}"));
-        let mut requests = requests(cli.command.unwrap()).unwrap();
+        let mut requests = requests(Err(usage("none")), cli.command.unwrap()).unwrap();
         assert_eq!(requests.len(), 1, "{line}");
         requests.remove(0).unwrap_or_else(|problem| panic!("{line}: {problem}"))
     }
@@ -335,11 +278,20 @@ mod tests {
         prop_oneof![Just(Which::Latest), snapshot().prop_map(Which::Named)]
     }
 
+    fn repository() -> impl Strategy<Value = RepositoryName> {
+        "[a-z][a-z0-9-]{0,8}".prop_map(|text| RepositoryName::new(&text).unwrap())
+    }
+
+    fn which_backup() -> impl Strategy<Value = WhichBackup> {
+        let id = any::<u16>().prop_map(|tail| WhichBackup::Id(BackupId::of(jiff::Timestamp::UNIX_EPOCH, tail)));
+        prop_oneof![Just(WhichBackup::Latest), id]
+    }
+
     fn file() -> impl Strategy<Value = std::path::PathBuf> {
         "/[a-z '$*ä/-]{1,12}x".prop_map(Into::into)
     }
 
-    fn skips() -> impl Strategy<Value = Skips> {
+    pub(super) fn skips() -> impl Strategy<Value = Skips> {
         (any::<bool>(), any::<bool>()).prop_map(|(safety, proof)| Skips { safety, proof })
     }
 
@@ -347,14 +299,95 @@ mod tests {
         proptest::sample::subsequence(vec!["version".to_owned(), "rights".to_owned(), "proof".to_owned()], 0..=3)
     }
 
+    fn kinds() -> impl Strategy<Value = (bool, KindChoice)> {
+        prop_oneof![
+            any::<bool>().prop_map(|keep| (keep, KindChoice::Auto)),
+            any::<bool>().prop_map(|keep| (keep, KindChoice::Snapshot)),
+            Just((false, KindChoice::Shards)),
+        ]
+    }
+
+    fn of_what() -> impl Strategy<Value = SnapshotsOf> {
+        prop_oneof![address().prop_map(SnapshotsOf::Collection), instance().prop_map(SnapshotsOf::Storage)]
+    }
+
+    fn full() -> impl Strategy<Value = RecoveryPoint> {
+        prop_oneof![
+            (instance(), which()).prop_map(|(instance, which)| RecoveryPoint::Storage(instance, which)),
+            file().prop_map(|file| RecoveryPoint::File(file.with_extension("snapshot"))),
+        ]
+    }
+
+    fn sets() -> impl Strategy<Value = Request> {
+        let run = proptest::option::of(any::<u16>().prop_map(|tail| BackupId::of(jiff::Timestamp::UNIX_EPOCH, tail)));
+        let set = prop_oneof![
+            full().prop_map(Set::Storage),
+            (repository(), instance(), run).prop_map(|(repository, instance, run)| Set::Run(repository, instance, run)),
+        ];
+        let modes = prop_oneof![Just(Mode::Auto), Just(Mode::New), Just(Mode::SideBySide), Just(Mode::InPlace)];
+        (set, instance(), maps(), modes, skips(), force(), any::<bool>()).prop_map(
+            |(set, to, names, mode, skips, force, deep)| {
+                Request::RestoreAll(RestoreAllRequest { set, to, names, mode, skips, force, deep })
+            },
+        )
+    }
+
     fn snapshots() -> impl Strategy<Value = Request> {
         prop_oneof![
-            address().prop_map(|address| Request::Create(CreateRequest { address })),
-            (address(), which(), file(), any::<bool>()).prop_map(|(address, which, target, overwrite)| {
-                Request::Download(DownloadRequest { address, which, target, overwrite })
+            of_what().prop_map(|of| Request::Create(CreateRequest { of })),
+            (address(), proptest::option::of(repository()), kinds()).prop_map(|(address, repository, (keep_snapshot, kind))| {
+                Request::Backup(BackupRequest { address, repository, keep_snapshot, kind })
             }),
-            (address(), proptest::collection::vec(snapshot(), 1..4))
-                .prop_map(|(address, names)| Request::Delete(DeleteRequest { address, names })),
+            (of_what(), which(), file(), any::<bool>()).prop_map(|(of, which, target, overwrite)| {
+                Request::Download(DownloadRequest { of, which, target, overwrite })
+            }),
+            (of_what(), proptest::collection::vec(snapshot(), 1..4))
+                .prop_map(|(of, names)| Request::Delete(DeleteRequest { of, names })),
+        ]
+    }
+
+    fn of() -> impl Strategy<Value = Of> {
+        prop_oneof![
+            proptest::collection::vec(address(), 2..4).prop_map(Of::Collections),
+            proptest::collection::vec(instance(), 0..3).prop_map(Of::Instances),
+        ]
+    }
+
+    fn fixed() -> impl Strategy<Value = BackupAddress> {
+        (repository(), address(), which_backup()).prop_map(|(repository, collection, which)| BackupAddress {
+            repository,
+            collection,
+            which,
+        })
+    }
+
+    fn backups() -> impl Strategy<Value = Request> {
+        let place = prop_oneof![proptest::option::of(repository()).prop_map(PruneIn::Repository), Just(PruneIn::Nodes),];
+        let text = || "[a-z 'ä%-]{0,12}";
+        let says = prop_oneof![text().prop_map(Annotation::Note), text().prop_map(Annotation::Hold), Just(Annotation::Release),];
+        let ids = proptest::collection::vec(any::<u16>(), 1..4)
+            .prop_map(|tails| tails.into_iter().map(|tail| BackupId::of(jiff::Timestamp::UNIX_EPOCH, tail)).collect());
+        prop_oneof![
+            (of(), proptest::option::of(repository()), kinds(), any::<bool>()).prop_map(
+                |(of, repository, (keep_snapshot, kind), prune)| {
+                    Request::BackupSeveral(BackupSeveralRequest { of, repository, keep_snapshot, kind, prune })
+                }
+            ),
+            (place, of()).prop_map(|(place, of)| Request::Prune(PruneRequest { place, of })),
+            fixed().prop_map(|address| Request::Verify(VerifyRequest { which: Verifying::One(address) })),
+            (1_u8..=100, of(), proptest::option::of(repository())).prop_map(|(percent, of, repository)| {
+                Request::Verify(VerifyRequest { which: Verifying::Sample { percent, of, repository } })
+            }),
+            (fixed(), instance(), any::<bool>()).prop_map(|(backup, on, deep)| Request::Drill(DrillRequest { backup, on, deep })),
+            (repository(), address(), ids).prop_map(|(repository, collection, ids)| {
+                Request::DeleteBackups(DeleteBackupsRequest { repository, collection, ids })
+            }),
+            (fixed(), file(), any::<bool>()).prop_map(|(backup, target, overwrite)| Request::Save(SaveRequest {
+                backup,
+                target,
+                overwrite
+            })),
+            (fixed(), says).prop_map(|(backup, says)| Request::Annotate(AnnotateRequest { backup, says })),
         ]
     }
 
@@ -368,6 +401,12 @@ mod tests {
         let sources = prop_oneof![
             (address(), which(), prop_oneof![Just(Route::Auto), Just(Route::Url), Just(Route::Stream)])
                 .prop_map(|(address, which, route)| (RecoveryPoint::Snapshot(address, which), route)),
+            (repository(), address(), which_backup(), prop_oneof![Just(Route::Auto), Just(Route::Url), Just(Route::Stream)])
+                .prop_map(|(repository, collection, which, route)| {
+                    (RecoveryPoint::Backup(BackupAddress { repository, collection, which }), route)
+                }),
+            (full(), name(), prop_oneof![Just(Route::Auto), Just(Route::Stream)])
+                .prop_map(|(full, collection, route)| (full.member(&collection), route)),
             (file(), prop_oneof![Just(Route::Auto), Just(Route::Upload)])
                 .prop_map(|(file, route)| (RecoveryPoint::File(file), route)),
         ];
@@ -377,6 +416,13 @@ mod tests {
                 Request::Restore(RestoreRequest { skips, force, deep, beside, ..plain })
             },
         )
+    }
+
+    fn maps() -> impl Strategy<Value = NameMap> {
+        let renames = proptest::collection::btree_map(name(), name(), 0..2).prop_map(|names| {
+            names.into_iter().map(|(old, new)| (old.raw().to_owned(), new.raw().to_owned())).collect::<BTreeMap<_, _>>()
+        });
+        ("[a-z -]{0,4}", "[a-z '-]{0,4}", renames).prop_map(|(prefix, suffix, renames)| NameMap { prefix, suffix, renames })
     }
 
     fn copies() -> impl Strategy<Value = Request> {
@@ -391,12 +437,7 @@ mod tests {
             Just(Vec::new()),
             proptest::collection::btree_set(name(), 2..4).prop_map(|names| names.into_iter().collect::<Vec<_>>()),
         ];
-        let renames = proptest::collection::btree_map(name(), name(), 0..2).prop_map(|names| {
-            names.into_iter().map(|(old, new)| (old.raw().to_owned(), new.raw().to_owned())).collect::<BTreeMap<_, _>>()
-        });
-        let names =
-            ("[a-z -]{0,4}", "[a-z '-]{0,4}", renames).prop_map(|(prefix, suffix, renames)| NameMap { prefix, suffix, renames });
-        let several = (instance(), collections, instance(), names, routes(), skips(), force(), any::<(bool, bool)>()).prop_map(
+        let several = (instance(), collections, instance(), maps(), routes(), skips(), force(), any::<(bool, bool)>()).prop_map(
             |(from, collections, to, names, route, skips, force, (deep, aliases))| {
                 Request::Fleet(FleetRequest { from, collections, to, names, route, skips, force, deep, aliases })
             },
@@ -428,7 +469,14 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         /// Every verb, but discarding a download, which is no command of qsnap.
         #[test]
-        fn what_is_written_is_read_back(request in prop_oneof![snapshots(), restores(), copies(), collections()]) {
+        fn what_is_written_is_read_back(request in prop_oneof![
+            snapshots(),
+            sets(),
+            backups(),
+            restores(),
+            copies(),
+            collections()
+        ]) {
             prop_assert_eq!(read_back(&request.command()), request.clone());
             // Consent changes nothing of what is asked for.
             prop_assert_eq!(read_back(&request.consented()), request);

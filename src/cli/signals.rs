@@ -1,12 +1,12 @@
 //! INT, TERM and HUP, heard once for the whole process: one that comes between two jobs is as good as one that comes in the
-//! middle of one.
+//! middle of one. What a killed process left is in [`crate::ops::journal`].
 
 use crate::domain::problem::{Problem, ProblemKind};
 use std::sync::OnceLock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// The one listener; what it heard before is heard by whoever begins to listen later.
+/// The one listener; a signal that came earlier is delivered to a later listener, too.
 static LISTENER: OnceLock<Signals> = OnceLock::new();
 
 /// Listens for them. Clones hear the same, each from where it was cloned.

@@ -2,11 +2,10 @@
 
 use crate::config::environment::Environment;
 use crate::config::file::{FileBasicAuth, FileHeader, FileInstance};
-use crate::config::secret_source::{Purpose, SecretSource};
+use crate::config::secret_source::{Purpose, SecretSource, one_source};
 use crate::domain::access::{Access, BasicAuth};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::Secret;
-use std::path::PathBuf;
 
 /// Headers that qsnap or HTTP itself sets: another value would break requests, or worse.
 const RESERVED: &[&str] = &[
@@ -105,7 +104,7 @@ impl Credentials {
                     access.basic_auth = Some(BasicAuth { user, password });
                 }
                 (Purpose::Header(name), Some(value)) => access.headers.push((name, value)),
-                (Purpose::Password | Purpose::Header(_), None) => {}
+                (Purpose::Password | Purpose::Header(_), None) | (Purpose::StoreSecret, _) => {}
             }
         }
         match failed.len() {
@@ -118,26 +117,6 @@ impl Credentials {
             }
         }
     }
-}
-
-/// A secret in an environment variable.
-pub(in crate::config) fn from_environment(variable: &str, environment: &Environment) -> SecretSource {
-    SecretSource::Environment { variable: variable.to_owned(), value: environment.get(variable).map(Secret::new) }
-}
-
-type Sources<'a> = (&'a Option<String>, &'a Option<String>, &'a Option<PathBuf>, &'a Option<String>);
-
-fn one_source(purpose: &Purpose, given: Sources<'_>, environment: &Environment) -> Result<SecretSource, String> {
-    let (inline, variable, file, command) = given;
-    let mut sources = Vec::new();
-    sources.extend(inline.as_ref().map(|value| SecretSource::Inline(Secret::new(value))));
-    sources.extend(variable.as_ref().map(|variable| from_environment(variable, environment)));
-    sources.extend(file.as_ref().map(|path| SecretSource::File(path.clone())));
-    sources.extend(command.as_ref().map(|command| SecretSource::Command(command.clone())));
-    if sources.len() > 1 {
-        return Err(format!("{} has several sources: give one of {}, not several", purpose.words(), purpose.options()));
-    }
-    Ok(sources.pop().unwrap_or(SecretSource::None))
 }
 
 fn basic_auth(file: &FileBasicAuth, environment: &Environment) -> Result<BasicAuthSource, String> {

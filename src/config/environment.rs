@@ -1,5 +1,6 @@
 //! The environment of the process, read in one place.
 
+use crate::domain::secret::Secret;
 use std::collections::BTreeMap;
 
 /// The environment, taken once; tests build their own instead of changing the process's.
@@ -19,6 +20,12 @@ impl Environment {
     /// Pairs for a test.
     pub fn of(pairs: &[(&str, &str)]) -> Self {
         Self(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    /// All variables whose names begin like this, with their values as secrets.
+    pub fn with_prefixes(&self, prefixes: &[&str]) -> Vec<(String, Secret)> {
+        let wanted = self.0.iter().filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)));
+        wanted.map(|(name, value)| (name.clone(), Secret::new(value))).collect()
     }
 
     /// A variable that is set and not empty.

@@ -1,5 +1,6 @@
 //! The configuration file as serde sees it, and the check that finds unknown keys with a good hint.
 
+use crate::config::repositories::{FileKeep, FileRepository, KEEP_KEYS, REPOSITORY_KEYS};
 use crate::config::values::ColorChoice;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -8,7 +9,8 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// Keys at the top level.
-pub const TOP_KEYS: &[&str] = &["color", "ascii", "instances"];
+pub const TOP_KEYS: &[&str] =
+    &["color", "ascii", "repository", "rpo", "prove-every", "webhook", "keep-history", "instances", "repositories"];
 
 /// Keys of one instance.
 pub const INSTANCE_KEYS: &[&str] = &[
@@ -31,7 +33,14 @@ pub const INSTANCE_KEYS: &[&str] = &[
     "streams",
     "stall",
     "limit-rate",
+    "rpo",
+    "prove-every",
+    "keep",
+    "collections",
 ];
+
+/// Keys of one collection of an instance.
+pub const COLLECTION_KEYS: &[&str] = &["rpo", "prove-every", "keep"];
 
 /// Keys of `basic-auth`.
 pub const BASIC_AUTH_KEYS: &[&str] = &["user", "password", "password-env", "password-file", "password-command"];
@@ -47,9 +56,34 @@ pub struct FileConfig {
     pub color: Option<ColorChoice>,
     /// `ascii = true`
     pub ascii: Option<bool>,
+    /// `repository = "NAME"`: the one that is meant where none is named.
+    pub repository: Option<String>,
+    /// Age of the last good recovery point, such as `"1h"`.
+    pub rpo: Option<String>,
+    /// Age of its last proof, such as `"7d"`.
+    pub prove_every: Option<String>,
+    /// Address that gets the report of each backup.
+    pub webhook: Option<String>,
+    /// How long closed records of the journal are kept, such as `"1y"`.
+    pub keep_history: Option<String>,
     /// `[instances.NAME]`, in the order of the file.
     #[serde(default)]
     pub instances: IndexMap<String, FileInstance>,
+    /// `[repositories.NAME]`, in the order of the file.
+    #[serde(default)]
+    pub repositories: IndexMap<String, FileRepository>,
+}
+
+/// What is wanted of the backups of one collection.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct FilePolicy {
+    /// Age of the last good recovery point.
+    pub rpo: Option<String>,
+    /// Age of its last proof.
+    pub prove_every: Option<String>,
+    /// Retention.
+    pub keep: Option<FileKeep>,
 }
 
 /// One instance in the file. `Debug` is not derived: `api_key` is a secret.
@@ -95,6 +129,15 @@ pub struct FileInstance {
     pub stall: Option<String>,
     /// Bytes per second of all transfers together, such as `"50MB"`.
     pub limit_rate: Option<String>,
+    /// Age of the last good recovery point.
+    pub rpo: Option<String>,
+    /// Age of its last proof.
+    pub prove_every: Option<String>,
+    /// Retention of its backups.
+    pub keep: Option<FileKeep>,
+    /// `[instances.NAME.collections.COLLECTION]`
+    #[serde(default)]
+    pub collections: IndexMap<String, FilePolicy>,
 }
 
 /// Basic authentication. `Debug` is not derived: `password` is a secret.
@@ -178,6 +221,7 @@ fn check_keys(table: &toml::Table) -> Result<(), String> {
     for key in table.keys() {
         check_key(key, TOP_KEYS, "at the top level")?;
     }
+    check_repositories(table.get("repositories"))?;
     let Some(toml::Value::Table(instances)) = table.get("instances") else { return Ok(()) };
     for (name, instance) in instances {
         let toml::Value::Table(instance) = instance else { continue };
@@ -186,8 +230,39 @@ fn check_keys(table: &toml::Table) -> Result<(), String> {
         }
         check_basic_auth(instance.get("basic-auth"), name)?;
         check_headers(instance.get("headers"), name)?;
+        check_keep(instance.get("keep"), &format!("of [instances.{name}]"))?;
+        check_collections(instance.get("collections"), name)?;
     }
     Ok(())
+}
+
+fn check_repositories(value: Option<&toml::Value>) -> Result<(), String> {
+    let Some(toml::Value::Table(repositories)) = value else { return Ok(()) };
+    for (name, repository) in repositories {
+        let toml::Value::Table(repository) = repository else { continue };
+        repository.keys().try_for_each(|key| check_key(key, REPOSITORY_KEYS, &format!("in [repositories.{name}]")))?;
+        check_keep(repository.get("keep"), &format!("of [repositories.{name}]"))?;
+    }
+    Ok(())
+}
+
+fn check_collections(value: Option<&toml::Value>, instance: &str) -> Result<(), String> {
+    let Some(toml::Value::Table(collections)) = value else { return Ok(()) };
+    for (name, collection) in collections {
+        let toml::Value::Table(collection) = collection else { continue };
+        let place = format!("[instances.{instance}.collections.{name}]");
+        collection.keys().try_for_each(|key| check_key(key, COLLECTION_KEYS, &format!("in {place}")))?;
+        check_keep(collection.get("keep"), &format!("of {place}"))?;
+    }
+    Ok(())
+}
+
+fn check_keep(value: Option<&toml::Value>, place: &str) -> Result<(), String> {
+    match value {
+        None => Ok(()),
+        Some(toml::Value::Table(keep)) => keep.keys().try_for_each(|key| check_key(key, KEEP_KEYS, &format!("in keep {place}"))),
+        Some(_) => Err(format!("keep {place} is a table: {{ last = 24, daily = 7 }}")),
+    }
 }
 
 fn check_basic_auth(value: Option<&toml::Value>, instance: &str) -> Result<(), String> {
@@ -284,10 +359,16 @@ mod tests {
 
     #[test]
     fn the_lists_of_known_keys_are_complete() {
-        let all = "color='never'\nascii=true\n[instances.a]\nurl='x'\nnodes=[]\napi-key='k'\napi-key-env='K'\n\
+        let all = "color='never'\nascii=true\nrepository='r'\nrpo='1h'\nprove-every='7d'\nwebhook='http://h'\nkeep-history='90d'\n\
+                   [repositories.r]\nurl='/b'\nendpoint='e'\nreachable-as='e'\nregion='r'\naccount='a'\npath-style=true\nca-certificate='f'\n\
+                   limit-rate='1MB'\ncredentials='machine'\naccess-key-id='k'\nsecret-access-key='s'\nsecret-access-key-env='S'\n\
+                   secret-access-key-file='f'\nsecret-access-key-command='c'\ncredentials-command='c'\ncredentials-file='f'\n\
+                   keep={last=1,hourly=1,daily=1,weekly=1,monthly=1,yearly=1,within='1d'}\n\
+                   [instances.a]\nurl='x'\nnodes=[]\napi-key='k'\napi-key-env='K'\n\
                    api-key-file='f'\napi-key-command='c'\nca-certificate='f'\ncertificate-pin='f'\nclient-certificate='f'\n\
                    client-key='f'\nreachable-as=['x']\nprotection='open'\ntimeout='1s'\ntransfers=1\nstreams=8\nstall='30s'\n\
-                   limit-rate='50MB'\n\
+                   limit-rate='50MB'\nrpo='1h'\nprove-every='7d'\nkeep={last=1}\n\
+                   [instances.a.collections.c]\nrpo='none'\nprove-every='1d'\nkeep={daily=1}\n\
                    [instances.a.basic-auth]\nuser='u'\npassword='p'\npassword-env='P'\npassword-file='f'\npassword-command='c'\n\
                    [instances.a.headers.X]\nvalue='v'\nenv='E'\nfile='f'\ncommand='c'\n";
         parse(Path::new("c.toml"), all).unwrap();
@@ -303,6 +384,9 @@ mod tests {
         same(&table, TOP_KEYS);
         same(instance, INSTANCE_KEYS);
         same(instance["basic-auth"].as_table().unwrap(), BASIC_AUTH_KEYS);
+        same(instance["collections"]["c"].as_table().unwrap(), COLLECTION_KEYS);
+        same(table["repositories"]["r"].as_table().unwrap(), REPOSITORY_KEYS);
+        same(table["repositories"]["r"]["keep"].as_table().unwrap(), KEEP_KEYS);
         same(instance["headers"]["X"].as_table().unwrap(), HEADER_KEYS);
     }
 }

@@ -1,18 +1,27 @@
 //! Putting the sources together.
 
-use crate::config::credentials::{Credentials, from_environment};
+use crate::config::credentials::Credentials;
 use crate::config::environment::{Environment, GUARD_SNAPSHOT};
 use crate::config::file::{self, FileConfig, FileInstance};
-use crate::config::secret_source::SecretSource;
+use crate::config::repositories::{ConfiguredRepository, FileKeep};
+use crate::config::secret_source::{SecretSource, from_environment};
 use crate::config::values::{ColorChoice, Origin, UNNAMED};
 use crate::config::{Config, ConfiguredInstance, paths};
-use crate::domain::ids::InstanceName;
+use crate::domain::backup::RepositoryName;
+use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::{Instance, Protection, Tls, Transfers};
+use crate::domain::policy::{Policy, Target};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
+use crate::domain::size::parse_rate;
 use crate::domain::text::one_line;
+use crate::domain::time::parse_span;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Closed records are kept so long, unless the configuration says otherwise.
+const KEEP_HISTORY: Duration = Duration::from_secs(90 * 86_400);
 
 const DEFAULT_URL: &str = "http://localhost:6333";
 
@@ -67,9 +76,30 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, 
         Some(value) => (value, Origin::File),
         None => (false, Origin::Default),
     };
+    let wider = policy((&parsed.rpo, &parsed.prove_every, &None)).map_err(|why| wrong_at(&path, why))?;
+    for configured in &mut instances {
+        configured.instance.policy = configured.instance.policy.or(wider);
+    }
+    let (repositories, repository) = repositories(&parsed, environment, &path)?;
+    let webhook = parsed.webhook.as_deref().map(webhook).transpose().map_err(|why| wrong_at(&path, why))?;
+    let keep_history = parsed.keep_history.as_deref().map_or(Ok(KEEP_HISTORY), parse_span);
+    let keep_history = keep_history.map_err(|why| wrong_at(&path, format!("keep-history: {why}")))?;
     let guard = environment.get(GUARD_SNAPSHOT).map(str::to_owned);
     let (state_dir, operator) = (paths::state_dir(environment), operator(environment));
-    Ok(Config { file: path, file_found, instances, color, ascii, state_dir, operator, guard })
+    Ok(Config {
+        file: path,
+        file_found,
+        instances,
+        repositories,
+        repository,
+        webhook,
+        keep_history,
+        color,
+        ascii,
+        state_dir,
+        operator,
+        guard,
+    })
 }
 
 /// Who works here. With sudo it is who called it: an incident review wants the person.
@@ -91,6 +121,57 @@ fn read(path: &Path, explicit: bool) -> Result<(FileConfig, bool), Problem> {
         )
         .advise("check the path and its permissions (`ls -l`), or leave out --config and QSNAP_CONFIG")),
     }
+}
+
+fn wrong_at(path: &Path, why: String) -> Problem {
+    Problem::new(ProblemKind::Usage, why, path.display().to_string()).advise("correct the file")
+}
+
+/// All repositories, and the one that is meant where none is named: the only one, or the one that is said.
+fn repositories(
+    parsed: &FileConfig,
+    environment: &Environment,
+    path: &Path,
+) -> Result<(Vec<ConfiguredRepository>, Option<RepositoryName>), Problem> {
+    let mut all = Vec::new();
+    for (name, file) in &parsed.repositories {
+        let found = ConfiguredRepository::from_file(name, file, environment);
+        all.push(found.map_err(|why| wrong_at(path, format!("[repositories.{}]: {why}", one_line(name, 60))))?);
+    }
+    let names: Vec<&str> = all.iter().map(|configured| configured.repository.name.as_str()).collect();
+    let chosen = match &parsed.repository {
+        Some(name) if names.contains(&name.as_str()) => Some(name.clone()),
+        Some(name) => {
+            let hint = file::nearest(name, &names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+            return Err(wrong_at(path, format!("repository: no repository is called `{}`{hint}", one_line(name, 60))));
+        }
+        None => names.first().filter(|_| names.len() == 1).map(|name| (*name).to_owned()),
+    };
+    let chosen = chosen.and_then(|name| RepositoryName::new(&name).ok());
+    Ok((all, chosen))
+}
+
+/// The address of a webhook. Messages do not show it: it may hold a token.
+fn webhook(text: &str) -> Result<SafeUrl, String> {
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(SafeUrl::new(url)),
+        _ => Err("webhook is not an http(s) address".into()),
+    }
+}
+
+type FilePolicyParts<'a> = (&'a Option<String>, &'a Option<String>, &'a Option<FileKeep>);
+
+fn policy((rpo, prove_every, keep): FilePolicyParts<'_>) -> Result<Policy, String> {
+    let target = |key: &str, text: &Option<String>| match text.as_deref() {
+        None => Ok(Target::Inherit),
+        Some("none") => Ok(Target::None),
+        Some(text) => parse_span(text).map(Target::AtMost).map_err(|why| format!("{key}: {why}, or \"none\"")),
+    };
+    Ok(Policy {
+        rpo: target("rpo", rpo)?,
+        prove_every: target("prove-every", prove_every)?,
+        keep: keep.as_ref().map(FileKeep::read).transpose()?,
+    })
 }
 
 fn instances(
@@ -174,6 +255,11 @@ fn named(name: &str, file: &FileInstance, environment: &Environment, path: &Path
         return Err(wrong("client-certificate and client-key belong together".into()));
     }
     let credentials = Credentials::from_file(file, environment).map_err(wrong)?;
+    let mut collections = BTreeMap::new();
+    for (collection, file) in &file.collections {
+        let policy = policy((&file.rpo, &file.prove_every, &file.keep)).map_err(wrong)?;
+        collections.insert(CollectionName::new(collection), policy);
+    }
     let default = Instance::new(name, nodes);
     let instance = Instance {
         reachable_as,
@@ -187,6 +273,8 @@ fn named(name: &str, file: &FileInstance, environment: &Environment, path: &Path
         protection: file.protection.unwrap_or_default(),
         timeout: file.timeout.as_deref().map_or(Ok(default.timeout), |text| duration("timeout", text)).map_err(wrong)?,
         transfers: transfers(file).map_err(wrong)?,
+        policy: policy((&file.rpo, &file.prove_every, &file.keep)).map_err(wrong)?,
+        collections,
         ..default
     };
     Ok(ConfiguredInstance { instance, credentials, origin: Origin::File })
@@ -203,14 +291,8 @@ fn transfers(file: &FileInstance) -> Result<Transfers, String> {
         streams: within("streams", file.streams, default.streams, 32)?,
         stall: file.stall.as_deref().map_or(Ok(default.stall), |text| duration("stall", text))?,
         first_wait: default.first_wait,
-        limit_rate: file.limit_rate.as_deref().map(rate).transpose()?,
+        limit_rate: file.limit_rate.as_deref().map(parse_rate).transpose()?,
     })
-}
-
-/// A rate in bytes per second: at least 1 kB/s, below which nothing ever arrives.
-pub fn rate(text: &str) -> Result<u64, String> {
-    let rate = crate::domain::size::parse(text)?;
-    if rate >= 1_000 { Ok(rate) } else { Err(format!("a limit of {rate} B/s is too small; write for example 50MB")) }
 }
 
 fn duration(key: &str, text: &str) -> Result<Duration, String> {

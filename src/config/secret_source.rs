@@ -1,5 +1,6 @@
 //! Where a secret may come from, and how it is fetched when it is first needed.
 
+use crate::config::environment::Environment;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::Secret;
 use std::fmt;
@@ -17,6 +18,8 @@ pub enum Purpose {
     ApiKey,
     /// The password of basic-auth: `password`, `password-env` and so on.
     Password,
+    /// The secret of a key to object storage: `secret-access-key`, `secret-access-key-env` and so on.
+    StoreSecret,
     /// The value of the header of this name: `value`, `env` and so on.
     Header(String),
 }
@@ -27,6 +30,7 @@ impl Purpose {
         match self {
             Self::ApiKey => "the API key".into(),
             Self::Password => "the password of basic-auth".into(),
+            Self::StoreSecret => "the secret access key".into(),
             Self::Header(name) => format!("the value of header {name}"),
         }
     }
@@ -38,6 +42,8 @@ impl Purpose {
             (Self::ApiKey, source) => format!("api-key-{source}"),
             (Self::Password, "") => "password".into(),
             (Self::Password, source) => format!("password-{source}"),
+            (Self::StoreSecret, "") => "secret-access-key".into(),
+            (Self::StoreSecret, source) => format!("secret-access-key-{source}"),
             (Self::Header(_), "") => "value".into(),
             (Self::Header(_), source) => source.into(),
         }
@@ -54,10 +60,10 @@ impl Purpose {
         let value = match self {
             // A password may begin or end with a space; a line break comes from the file or the command.
             Self::Password => text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text)),
-            Self::ApiKey | Self::Header(_) => text.trim(),
+            Self::ApiKey | Self::StoreSecret | Self::Header(_) => text.trim(),
         };
         let fits = |c: char| match self {
-            Self::ApiKey => c.is_ascii_graphic(),
+            Self::ApiKey | Self::StoreSecret => c.is_ascii_graphic(),
             Self::Password => !c.is_control(),
             Self::Header(_) => c.is_ascii_graphic() || c == ' ',
         };
@@ -144,6 +150,48 @@ impl SecretSource {
             let advice =
                 format!("check what is given with {}; pasted quotes and line breaks are common causes", purpose.options());
             problem(why, advice)
+        })
+    }
+}
+
+/// A secret in an environment variable.
+pub(in crate::config) fn from_environment(variable: &str, environment: &Environment) -> SecretSource {
+    SecretSource::Environment { variable: variable.to_owned(), value: environment.get(variable).map(Secret::new) }
+}
+
+/// What a file may say of a secret: itself, its variable, its file, its command.
+pub(in crate::config) type Sources<'a> = (&'a Option<String>, &'a Option<String>, &'a Option<PathBuf>, &'a Option<String>);
+
+/// The one source that is given.
+///
+/// # Errors
+/// When there are several.
+pub(in crate::config) fn one_source(
+    purpose: &Purpose,
+    given: Sources<'_>,
+    environment: &Environment,
+) -> Result<SecretSource, String> {
+    let (inline, variable, file, command) = given;
+    let mut sources = Vec::new();
+    sources.extend(inline.as_ref().map(|value| SecretSource::Inline(Secret::new(value))));
+    sources.extend(variable.as_ref().map(|variable| from_environment(variable, environment)));
+    sources.extend(file.as_ref().map(|path| SecretSource::File(path.clone())));
+    sources.extend(command.as_ref().map(|command| SecretSource::Command(command.clone())));
+    if sources.len() > 1 {
+        return Err(format!("{} has several sources: give one of {}, not several", purpose.words(), purpose.options()));
+    }
+    Ok(sources.pop().unwrap_or(SecretSource::None))
+}
+
+impl SecretSource {
+    /// The whole text that a command prints, such as credentials in JSON; `key` names it in the configuration.
+    ///
+    /// # Errors
+    /// When it fails. What it printed is not repeated.
+    pub async fn text(&self, key: &str) -> Result<String, Problem> {
+        let Self::Command(command) = self else { return Ok(String::new()) };
+        run(command).await.map_err(|why| {
+            Problem::new(ProblemKind::Usage, format!("{key} {why}"), "").advise(format!("run {key} in a shell to see why"))
         })
     }
 }

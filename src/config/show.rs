@@ -20,6 +20,11 @@ pub fn show(config: &Config) -> String {
             let _ = writeln!(out, "  {label:<12}{value}");
         }
     }
+    for configured in &config.repositories {
+        let repository = &configured.repository;
+        let _ = writeln!(out, "\n[repository {}]  (file)", repository.name);
+        let _ = writeln!(out, "  {:<12}{}", "place", repository.place);
+    }
     out
 }
 

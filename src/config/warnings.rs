@@ -2,6 +2,7 @@
 
 use crate::config::secret_source::{Purpose, SecretSource};
 use crate::config::{Config, ConfiguredInstance};
+use crate::domain::policy::Policy;
 use std::path::Path;
 
 /// All warnings, each with the name of its instance.
@@ -12,7 +13,18 @@ pub fn warnings(config: &Config) -> Vec<String> {
         found.extend(without_effect(configured));
         found.into_iter().map(|warning| format!("{}: {warning}", configured.instance.name)).collect::<Vec<_>>()
     });
-    each.flatten().collect()
+    each.flatten().chain(without_means(config)).collect()
+}
+
+/// What is wanted and can never be had.
+fn without_means(config: &Config) -> Option<String> {
+    let wanted = |policy: &Policy| policy.prove_every.age().is_some();
+    let proofs = config
+        .instances
+        .iter()
+        .any(|configured| wanted(&configured.instance.policy) || configured.instance.collections.values().any(wanted));
+    (proofs && config.repositories.is_empty())
+        .then(|| "prove-every is set, and no repository is configured: only backups in a repository are proven".to_owned())
 }
 
 /// Secrets that everybody on the way can read.

@@ -12,7 +12,7 @@ pub fn is_scratch(name: &CollectionName) -> bool {
     name.raw().contains(&format!("-{SCRATCH}-"))
 }
 
-/// `<name>-qsnap-proof-<time>-<process>-<job>`, beside the collection: nobody else's, also when two are at it.
+/// `<name>-qsnap-proof-<time>-<process>-<job>`, beside the collection: unique, also when two restores run.
 pub fn scratch_name(name: &CollectionName, now: Timestamp, job: u64) -> CollectionName {
     beside(name, SCRATCH, &format!("{}-{:x}-{job}", compact(now), std::process::id()))
 }

@@ -12,8 +12,23 @@ use std::fmt;
 pub const MAX_COLLECTION_NAME: usize = 255;
 
 /// Name of a configured instance: letters, digits, `.`, `_` and `-`, at most 64.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct InstanceName(String);
+
+impl From<InstanceName> for String {
+    fn from(name: InstanceName) -> Self {
+        name.0
+    }
+}
+
+impl TryFrom<String> for InstanceName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::new(&text)
+    }
+}
 
 impl InstanceName {
     /// Accepts a name, or says why not.

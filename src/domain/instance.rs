@@ -1,8 +1,10 @@
 //! One Qdrant deployment as the configuration describes it.
 
-use crate::domain::ids::InstanceName;
+use crate::domain::ids::{CollectionName, InstanceName};
+use crate::domain::policy::Policy;
 use crate::domain::secret::SafeUrl;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -86,6 +88,10 @@ pub struct Instance {
     pub timeout: Duration,
     /// How bytes are moved.
     pub transfers: Transfers,
+    /// What is wanted of the backups of its collections.
+    pub policy: Policy,
+    /// And of single ones, by name.
+    pub collections: BTreeMap<CollectionName, Policy>,
     /// What to do when it cannot be reached, where that is more than to check its address.
     pub if_unreachable: Option<String>,
 }
@@ -102,8 +108,15 @@ impl Instance {
             protection: Protection::default(),
             timeout: DEFAULT_TIMEOUT,
             transfers: Transfers::default(),
+            policy: Policy::default(),
+            collections: BTreeMap::new(),
             if_unreachable: None,
         }
+    }
+
+    /// What is wanted of the backups of a collection.
+    pub fn policy(&self, collection: &CollectionName) -> Policy {
+        self.collections.get(collection).copied().unwrap_or_default().or(self.policy)
     }
 
     /// How other servers reach a node, where the configuration says that they need another address.

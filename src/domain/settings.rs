@@ -68,6 +68,11 @@ impl Settings {
         Self { config: of_collection(config), indexes, more_indexes: false }
     }
 
+    /// The configuration, as Qdrant calls its parts.
+    pub fn config(&self) -> &Value {
+        &self.config
+    }
+
     /// The same, from the files of a snapshot: there may be more indexes.
     #[must_use]
     pub fn of_snapshot(self) -> Self {

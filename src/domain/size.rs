@@ -104,6 +104,12 @@ pub fn parse(text: &str) -> Result<u64, String> {
     if total.is_finite() && total < 9e18 { Ok(total as u64) } else { Err(wrong()) }
 }
 
+/// A rate in bytes per second: at least 1 kB/s, below which nothing ever arrives.
+pub fn parse_rate(text: &str) -> Result<u64, String> {
+    let rate = parse(text)?;
+    if rate >= 1_000 { Ok(rate) } else { Err(format!("a limit of {rate} B/s is too small; write for example 50MB")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

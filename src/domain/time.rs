@@ -70,6 +70,45 @@ pub fn duration(length: Duration) -> String {
     }
 }
 
+/// A span in its largest whole unit, as the configuration writes it: `90m`, `36h`, `7d`.
+pub fn span(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        _ if seconds >= 172_800 && seconds.is_multiple_of(86_400) => format!("{}d", seconds / 86_400),
+        _ if seconds >= 7_200 && seconds.is_multiple_of(3_600) => format!("{}h", seconds / 3_600),
+        _ if seconds >= 60 && seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
+/// Reads a span such as `90m`, `36h`, `7d`, `2w` or `1h30m`.
+///
+/// # Errors
+/// When it is none, or not positive.
+pub fn parse_span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{}` is not a duration: write for example 90m, 36h, 7d or 2w", crate::domain::text::sanitise(text));
+    let (mut seconds, mut number) = (0_u64, String::new());
+    for c in text.trim().chars() {
+        if c.is_ascii_digit() {
+            number.push(c);
+            continue;
+        }
+        let unit = match c {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            'w' => 604_800,
+            _ => return Err(wrong()),
+        };
+        let count: u64 = number.parse().map_err(|_| wrong())?;
+        number.clear();
+        seconds = count.checked_mul(unit).and_then(|more| seconds.checked_add(more)).ok_or_else(wrong)?;
+    }
+    // Ten thousand years are as good as for ever, and still fit into a timestamp's arithmetic.
+    if !number.is_empty() || seconds == 0 || seconds > 315_360_000_000 { Err(wrong()) } else { Ok(Duration::from_secs(seconds)) }
+}
+
 /// Reads the naive UTC time of a snapshot listing (`2026-11-22T03:00:05`), or RFC 3339.
 pub fn parse_server_time(text: &str) -> Option<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
@@ -103,6 +142,18 @@ mod tests {
         assert_eq!(parse_server_time("2026-11-22T03:00:05"), Some(expected));
         assert_eq!(parse_server_time("2026-11-22T03:00:05Z"), Some(expected));
         assert_eq!(parse_server_time("yesterday"), None);
+    }
+
+    #[test]
+    fn spans_are_read_as_they_are_written() {
+        for text in ["45s", "90m", "36h", "7d"] {
+            assert_eq!(span(parse_span(text).unwrap()), text);
+        }
+        assert_eq!(parse_span("1h30m").unwrap(), Duration::from_secs(5_400));
+        assert_eq!(span(parse_span("2w").unwrap()), "14d");
+        for bad in ["", "h", "5", "0s", "-1h", "1 h", "1y", "99999999999999999999d"] {
+            assert!(parse_span(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

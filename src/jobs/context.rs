@@ -96,7 +96,7 @@ impl JobContext {
         self.list().retain(|cleanup| cleanup.id != id.0);
     }
 
-    /// Says what a cancel keeps and leaves untouched, in words for whoever cancels. `None` when it keeps nothing.
+    /// Says what a cancel keeps and leaves untouched, in words for the user. `None` when it keeps nothing.
     pub fn resumable(&self, words: Option<String>) {
         *self.resumable.lock().unwrap_or_else(PoisonError::into_inner) = words;
     }

@@ -53,7 +53,7 @@ impl Limits {
     fn semaphore(&self, resource: &Resource) -> Arc<Semaphore> {
         let (key, size) = resource.key();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A name that nobody holds or waits for is forgotten: each permit and each waiter has a share of its own.
+        // A name without permits and waiters is forgotten: each of them holds a share of the semaphore.
         all.retain(|known, semaphore| *known == key || Arc::strong_count(semaphore) > 1);
         all.entry(key).or_insert_with(|| Arc::new(Semaphore::new(size))).clone()
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn names_that_nobody_uses_are_forgotten_and_those_in_use_are_not() {
+    async fn unused_names_are_forgotten_and_those_in_use_are_not() {
         let limits = Limits::default();
         let name = |n: usize| Resource::Exclusive(format!("prod/{n}"));
         let held = limits.try_take(&name(0)).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Cancel has two phases: the work is dropped at its next await, then the cleanups that it had
 //! registered run, newest first, each with a deadline. A section that must not be torn apart
-//! ([`JobContext::commit`]) delays the first phase. A panic in a job is its failure, nobody else's.
+//! ([`JobContext::commit`]) delays the first phase. A panic in a job fails that job only.
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::context::JobContext;
@@ -62,7 +62,7 @@ impl<T> JobHandle<T> {
 
 impl JobManager {
     /// A manager and the receiving end of its events. The channel is bounded: a reader that stops
-    /// reading stops the jobs, which is better than a state that nobody sees.
+    /// reading stops the jobs, which is better than a state that is never shown.
     pub fn new() -> (Self, mpsc::Receiver<JobEvent>) {
         let (events, receiver) = mpsc::channel(1024);
         let inner = Inner {

@@ -1,4 +1,4 @@
-//! How far a job is. Adding bytes is one atomic add; whoever shows it samples.
+//! How far a job is. Adding bytes is one atomic add; the front ends sample it.
 
 use crate::domain::size::Unit;
 use crate::domain::text::one_line;
@@ -25,7 +25,7 @@ struct Inner {
     phase: Mutex<Phase>,
 }
 
-/// Shared between the work and whoever shows it.
+/// Shared between the work and the front end.
 #[derive(Debug, Clone)]
 pub struct Progress(Arc<Inner>);
 
@@ -66,7 +66,7 @@ pub fn now() -> Instant {
 }
 
 impl Progress {
-    /// Begins a phase; `total` is in bytes, `None` when nobody knows.
+    /// Begins a phase; `total` is in bytes, `None` when it is unknown.
     pub fn phase(&self, name: &str, total: Option<u64>) {
         self.counting(name, total, Unit::Bytes);
     }

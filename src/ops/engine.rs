@@ -5,10 +5,12 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::context::JobContext;
 use crate::jobs::manager::JobHandle;
 use crate::ops::plan::consent::Approved;
-use crate::ops::plan::{Recording, Risk};
+use crate::ops::plan::{Plan, Recording, Risk};
 use crate::ops::report::Report;
+use crate::ops::request::Request;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
+use serde_json::json;
 use std::sync::Arc;
 
 /// Starts an approved plan as a job.
@@ -41,5 +43,41 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
         steps => steps?,
     };
     let outcome = plan.work.run(services, &plan, &mut steps).await;
-    steps.close(outcome)
+    let outcome = steps.close(outcome);
+    if plan.tells && part_of.is_none() { tell(services, &plan, outcome).await } else { outcome }
+}
+
+/// Tells the webhook of what runs by a timer and did not even begin. Gives the problem, with what came of that.
+pub async fn tell_not_begun(services: &Services, request: &Request, problem: Problem) -> Problem {
+    let verb = request.verb();
+    let Some(webhook) = services.webhook().filter(|_| verb.is_routine()) else { return problem };
+    let document = json!({"version": 1, "operation": verb.word(), "command": request.command(), "error": problem});
+    match webhook.send(&document).await {
+        Ok(()) => problem,
+        Err(why) => {
+            let advice = format!("{}; {why}", problem.advice);
+            problem.advise(advice.trim_start_matches("; "))
+        }
+    }
+}
+
+/// Tells the webhook how it ended. That it was not told changes nothing of that, and is said.
+async fn tell(services: &Services, plan: &Plan, outcome: Result<Report, Problem>) -> Result<Report, Problem> {
+    let Some(webhook) = services.webhook() else { return outcome };
+    let document = match &outcome {
+        Ok(report) => json!(report),
+        Err(problem) => json!({"version": 1, "operation": plan.operation(), "source": plan.source, "target": plan.target,
+            "error": problem}),
+    };
+    match (webhook.send(&document).await, outcome) {
+        (Ok(()), outcome) => outcome,
+        (Err(why), Ok(mut report)) => {
+            report.notes.push(format!("{why}; {}", why.advice));
+            Ok(report)
+        }
+        (Err(why), Err(problem)) => {
+            let advice = format!("{}; {why}", problem.advice);
+            Err(problem.advise(advice.trim_start_matches("; ")))
+        }
+    }
 }

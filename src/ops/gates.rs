@@ -1,9 +1,9 @@
 //! The gates: what a plan checks before a byte moves. Pure rules over facts that were read.
 
+pub mod evidence;
 pub mod loss;
 pub mod server;
 pub(in crate::ops) mod shard_keys;
-pub mod vouched;
 
 use crate::archive::contents::ShardKey;
 use crate::domain::collection::CollectionInfo;
@@ -11,9 +11,11 @@ use crate::domain::ids::{CollectionName, ShardId};
 use crate::domain::shape;
 use crate::domain::size::{bytes, exact};
 use crate::domain::version::{ServerVersion, VersionStep, version_step};
-use crate::ops::gates::vouched::Vouched;
+use crate::ops::gates::evidence::Evidence;
 use crate::ops::plan::finding::{Finding, Level};
 use crate::qdrant::api::SnapshotActivity;
+use crate::repository::index::{Backup, State};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -181,6 +183,15 @@ pub fn shape(source: Option<&CollectionInfo>, target: &CollectionInfo) -> Findin
     Finding::good("shape", format!("{}, {} shard(s) on both sides", source.vectors_in_words(), source.shard_number()))
 }
 
+/// Whether the shards of what is restored and of what is there have the same keys.
+pub fn same_keys(own: &BTreeMap<ShardId, Value>, there: &BTreeMap<ShardId, Value>) -> Finding {
+    if own == there {
+        return Finding::good("sharding", format!("the same keys and shards on both sides: {}", shard_keys::words(own)));
+    }
+    let words = format!("the shards have other keys: source {}; target {}", shard_keys::words(own), shard_keys::words(there));
+    Finding::block("sharding", words, "restore or copy to a free name: the keys are then made as the source has them")
+}
+
 /// The server says `true` and restores nothing when shard keys are missing (qdrant#10135): they are made first.
 /// `keys` are those of the snapshot, `there` those of an existing target.
 pub fn sharding(keys: Option<&[ShardKey]>, there: Option<&BTreeMap<ShardId, Value>>, cluster: bool) -> Finding {
@@ -193,13 +204,7 @@ pub fn sharding(keys: Option<&[ShardKey]>, there: Option<&BTreeMap<ShardId, Valu
     };
     let numbers = shard_keys::numbers(keys);
     if let Some(there) = there {
-        return if *there == numbers {
-            Finding::good("sharding", format!("the same keys and shards on both sides: {}", shard_keys::words(&numbers)))
-        } else {
-            let (own, theirs) = (shard_keys::words(&numbers), shard_keys::words(there));
-            let words = format!("the shards have other keys: snapshot {own}; target {theirs}");
-            Finding::block("sharding", words, "restore to a free name: the keys are then made as the snapshot has them")
-        };
+        return same_keys(&numbers, there);
     }
     if !cluster {
         return Finding::block(
@@ -224,7 +229,7 @@ pub fn complete(missing: &[ShardId], nodes: usize) -> Finding {
     Finding::block(
         "shards",
         format!("shards {missing:?} live on other nodes: one node's snapshot does not hold them ({nodes} nodes configured)"),
-        "restore each node's snapshot on its node; qsnap does not gather the shards of a cluster yet",
+        "`qsnap backup` saves every shard of a cluster, and `qsnap restore` brings them anywhere from there",
     )
 }
 
@@ -234,7 +239,7 @@ pub fn idle(activity: Option<SnapshotActivity>, address: &str) -> Finding {
         None => Finding::look(
             "idle",
             format!("{address}: the server has no counters (before 1.16)"),
-            "make sure that nobody else restores it now",
+            "make sure that no other client is restoring it now",
         ),
         Some(activity) if activity.recovering > 0 => {
             Finding::block("idle", format!("{address} is being restored right now"), "wait until that is over")
@@ -255,6 +260,29 @@ pub fn checksum(sha256: Option<&str>) -> Finding {
             "the server gives no sha256 (uploaded file, S3 storage, or older than 1.8)",
             "only the size and the end of the archive can be checked",
         ),
+    }
+}
+
+/// Whether a backup is worth restoring, as far as its repository tells.
+pub fn backup(backup: &Backup, now: Timestamp) -> Finding {
+    let look = |words: String| Finding::look("backup", words, "choose another one where you can: `qsnap backups list`");
+    match &backup.state {
+        State::Good if backup.taken_at() > now => {
+            look("it is dated in the future: the clock of this machine, or of the one that took it, is wrong".into())
+        }
+        State::Good => match backup.standing.proven_at {
+            Some(at) => Finding::good("backup", format!("complete, and proven {}", crate::domain::time::ago(now, at))),
+            None => Finding::good("backup", "complete; it was never proven by verify, drill or restore"),
+        },
+        State::Incomplete(why) => look(format!("it is incomplete: {why}")),
+        State::Bad(why) => Finding::block(
+            "backup",
+            format!("it is damaged: {why}"),
+            "choose another one: `qsnap backups list` shows what there is",
+        ),
+        State::Unreadable(why) => {
+            Finding::block("backup", why.clone(), "choose another one: `qsnap backups list` shows what there is")
+        }
     }
 }
 
@@ -298,18 +326,18 @@ pub fn safety_covers_all(missing: &[ShardId], address: &str) -> Option<Finding> 
 }
 
 /// What is known of a file's bytes before they are hashed.
-pub fn vouched_file(vouched: Vouched) -> Finding {
-    match vouched {
-        Vouched::Recorded => Finding::good(
+pub fn file_evidence(evidence: Evidence) -> Finding {
+    match evidence {
+        Evidence::Recorded => Finding::good(
             "proof",
             "a snapshot of this name was recorded when it was taken; the file's sha256 is compared before anything is sent",
         ),
-        Vouched::Listed => Finding::look(
+        Evidence::Listed => Finding::look(
             "proof",
             "nothing was recorded of it; the sha256 in the file beside it is compared before anything is sent",
             "snapshots taken with qsnap on this machine can be proven exactly",
         ),
-        Vouched::Nothing => Finding::look(
+        Evidence::Nothing => Finding::look(
             "proof",
             "nothing proves these bytes yet; whether they are recorded under another name is known after hashing",
             "snapshots taken with qsnap on this machine can be proven exactly",
@@ -319,17 +347,17 @@ pub fn vouched_file(vouched: Vouched) -> Finding {
 
 /// Bytes that nothing vouches for may be damaged so that no server notices (measured on 1.18.3: 200 kB of vectors
 /// overwritten, accepted with `true` and the right count). Over data that is there they need more than a yes.
-pub fn overwriting_unproven(vouched: Vouched) -> Option<Finding> {
-    (vouched == Vouched::Nothing).then(|| {
+pub fn overwriting_unproven(evidence: Evidence) -> Option<Finding> {
+    (evidence == Evidence::Nothing).then(|| {
         Finding::block(
             "proof",
             "nothing proves these bytes: no record, no sha256. A server does not notice overwritten vectors",
-            "restore it side by side and look; or overwrite all the same with --force proof",
+            "restore it side by side and look; or overwrite anyway with --force proof",
         )
     })
 }
 
-/// Whoever writes while a collection is overwritten makes the result look wrong, and loses what he writes.
+/// A client that writes while a collection is overwritten loses its writes, and makes the result look wrong.
 pub fn writers(address: &str) -> Finding {
     Finding::look(
         "writers",
@@ -449,11 +477,11 @@ mod tests {
 
     #[test]
     fn bytes_that_nothing_vouches_for_do_not_replace_data() {
-        for (vouched, blocks) in [(Vouched::Recorded, false), (Vouched::Listed, false), (Vouched::Nothing, true)] {
-            assert_eq!(overwriting_unproven(vouched).is_some(), blocks, "{vouched:?}");
+        for (evidence, blocks) in [(Evidence::Recorded, false), (Evidence::Listed, false), (Evidence::Nothing, true)] {
+            assert_eq!(overwriting_unproven(evidence).is_some(), blocks, "{evidence:?}");
         }
-        assert_eq!(vouched_file(Vouched::Recorded).level, Level::Good);
-        assert_eq!(vouched_file(Vouched::Nothing).level, Level::Look);
+        assert_eq!(file_evidence(Evidence::Recorded).level, Level::Good);
+        assert_eq!(file_evidence(Evidence::Nothing).level, Level::Look);
     }
 
     #[test]

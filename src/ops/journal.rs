@@ -7,6 +7,7 @@
 
 pub mod claim;
 mod closed;
+mod done;
 pub mod downloads;
 pub mod event;
 pub mod history;
@@ -17,6 +18,7 @@ pub mod past;
 pub mod proofs;
 pub mod reading;
 pub mod record;
+mod retire;
 pub(in crate::ops) mod safeties;
 pub(in crate::ops) mod step_names;
 pub mod ways;
@@ -30,9 +32,7 @@ use jiff::Timestamp;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The folder of records that are done, in that of all.
-pub(in crate::ops) const DONE: &str = "done";
+use std::time::Duration;
 
 /// The folder of all records.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Journal {
     /// The guard in whose command this runs, by its snapshot.
     inside: Option<String>,
     next: AtomicU64,
+    /// How long records of what is done are kept; for ever without it.
+    keeps: Option<Duration>,
     /// What was read of records that will hardly change any more.
     pub(in crate::ops) closed: Closed,
 }
@@ -54,6 +56,7 @@ impl Journal {
             operator: operator.to_owned(),
             inside: None,
             next: AtomicU64::new(0),
+            keeps: None,
             closed: Closed::default(),
         }
     }
@@ -63,6 +66,11 @@ impl Journal {
         Self { inside: guard, ..self }
     }
 
+    /// The same, which forgets what was done longer ago.
+    pub fn keeping(self, keeps: Duration) -> Self {
+        Self { keeps: Some(keeps), ..self }
+    }
+
     /// Where the records are.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -70,7 +78,7 @@ impl Journal {
 
     /// Where records lie of operations that are over and done.
     pub fn done_folder(&self) -> PathBuf {
-        self.folder.join(DONE)
+        self.folder.join(done::DONE)
     }
 
     /// Where it is written who works on what.
@@ -85,9 +93,7 @@ impl Journal {
 
     /// The file of a record, wherever it lies.
     pub(in crate::ops) fn path_of(&self, id: &str) -> PathBuf {
-        let name = format!("{id}.ndjson");
-        let done = self.done_folder().join(&name);
-        if done.is_file() { done } else { self.folder.join(name) }
+        done::find(&self.done_folder(), id).unwrap_or_else(|| self.folder.join(format!("{id}.ndjson")))
     }
 
     /// Whether records can be written, as far as rights tell. Makes nothing.
@@ -123,6 +129,7 @@ impl Journal {
             inside: self.inside.clone(),
         };
         record.write(at, Event::Begin(Box::new(begin)))?;
+        self.forget_old(at);
         Ok(record)
     }
 

@@ -57,7 +57,7 @@ pub struct Step {
 impl Step {
     /// A step by its name, with what it does.
     pub fn new(name: &'static str, text: impl Into<String>) -> Self {
-        Self { name, text: text.into() }
+        Self { name, text: crate::domain::text::sanitise(&text.into()) }
     }
 }
 
@@ -102,6 +102,8 @@ pub struct Plan {
     pub(in crate::ops) record: Recording,
     /// It decides about an operation that is open, which is then no news.
     pub(in crate::ops) settles: bool,
+    /// How it ends is told to the webhook.
+    pub(in crate::ops) tells: bool,
     /// What the record keeps of the request, for operations that can be taken up again.
     pub(in crate::ops) resume: Value,
     pub(in crate::ops) work: Arc<dyn Work>,
@@ -127,6 +129,7 @@ impl Plan {
             alone: true,
             record: Recording::Always,
             settles: false,
+            tells: false,
             resume: Value::Null,
             work: Arc::new(work),
         }
@@ -139,7 +142,11 @@ impl Plan {
 
     /// The same on the command line, with the consent that it needs.
     pub fn command(&self) -> String {
-        self.request.command() + &self.need().flags()
+        match self.request {
+            // Not qsnap's own: it knows no such flags.
+            Request::Discard(_) => self.request.command(),
+            _ => self.request.command() + &self.need().flags(),
+        }
     }
 
     /// How the record of its execution begins.
@@ -159,7 +166,7 @@ impl Plan {
         Report::new(self.operation(), &self.source, &self.target)
     }
 
-    /// However many points are there by then: whoever consented meant that.
+    /// The number of points may have changed by then: the consent covers that.
     pub fn whatever_is_written(&mut self) {
         self.facts.any_points();
     }
@@ -204,7 +211,7 @@ pub(crate) mod tests {
 
     pub(crate) fn plan_of(risk: Risk, protection: Option<Protection>) -> Plan {
         let address = CollectionAddress::parse("staging/products").unwrap();
-        let request = Request::Delete(DeleteRequest { address: address.clone(), names: vec![] });
+        let request = Request::Delete(DeleteRequest { of: address.clone().into(), names: vec![] });
         Plan {
             title: "delete".into(),
             risk,

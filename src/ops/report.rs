@@ -16,7 +16,7 @@ use serde::Serialize;
 /// Numbers of points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct PointCounts {
-    /// As the recovery point should have them; `null` when nobody recorded it.
+    /// As the recovery point should have them; `null` when it was not recorded.
     pub expected: Option<u64>,
     /// Counted exactly.
     pub found: u64,
@@ -185,7 +185,8 @@ impl Report {
         }
         lines.extend(part_lines(self));
         if let Some(rollback) = &self.rollback {
-            lines.push(format!("rolled back; the collection as it was before: {}", rollback.sentence()));
+            let words = if matches!(rollback, Verdict::Matches(_)) { "rolled back" } else { "a rollback was tried" };
+            lines.push(format!("{words}; the collection as it was before: {}", rollback.sentence()));
         }
         if let Some(points) = self.points {
             let expected = points
@@ -207,7 +208,7 @@ impl Report {
             let rate = if self.seconds > 0.0 { self.bytes as f64 / self.seconds } else { 0.0 };
             lines.push(format!("moved: {} in {:.1} s ({})", size::bytes(self.bytes), self.seconds, size::rate(rate)));
         }
-        // What was made and stays: a way back, which nobody should take for a leftover.
+        // What was made and stays: a way back, not a leftover.
         let safety = |thing: &&String| self.created.contains(thing) && self.left_behind.contains(thing);
         let (kept, left): (Vec<&String>, Vec<&String>) = self.left_behind.iter().partition(safety);
         lines.extend(kept.into_iter().map(|thing| format!("kept: safety snapshot {thing}")));
@@ -241,9 +242,10 @@ impl JobOutput for Report {
 /// One line for each part of a report.
 pub fn part_lines(report: &Report) -> Vec<String> {
     let part = |part: &Report| {
-        let points = part.points.map_or_else(|| "?".to_owned(), |points| exact(points.found));
+        let points = part.points.map_or_else(String::new, |points| format!("{} points, ", exact(points.found)));
+        let way = if part.source == part.target { part.target.clone() } else { format!("{} → {}", part.source, part.target) };
         let verdict = part.verdict.as_ref().map_or_else(|| "done".to_owned(), |verdict| verdict.sentence());
-        format!("{} → {}: {points} points, {:.1} s, {verdict}", part.source, part.target, part.seconds)
+        format!("{way}: {points}{:.1} s, {verdict}", part.seconds)
     };
     let failure = |problem: &Problem| format!("FAILED {problem}; {}", problem.advice);
     report.parts.iter().map(part).chain(report.failures.iter().map(failure)).collect()

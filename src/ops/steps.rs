@@ -96,9 +96,9 @@ impl<'a> Steps<'a> {
     /// Claims the target, if the operation changes it, and opens the journal.
     ///
     /// # Errors
-    /// When somebody else works on the target, or the journal cannot be written: then nothing is started.
+    /// When another process works on the target, or the journal cannot be written: then nothing is started.
     pub fn begin(services: &'a Services, job: &'a JobContext, opening: &Opening, claims: bool) -> Result<Self, Problem> {
-        // One step: whoever has the claim works on the target, and nobody else begins.
+        // One step: the holder of the claim works on the target, and no other process begins.
         let claim = claims.then(|| services.journal.claim(&opening.target)).transpose()?;
         let record = services.journal.begin(services.clock.now(), opening)?;
         job.recorded_as(record.id());
@@ -247,7 +247,12 @@ impl<'a> Steps<'a> {
         self.notes.push(words.into());
     }
 
-    /// Cleanups come after the steps: until they are over nobody else may begin.
+    /// Cleanups come after the steps; no other operation may begin before they are over.
+    /// How long each step took that is over.
+    pub fn phases(&self) -> Vec<(String, f64)> {
+        self.done.iter().map(|step| (step.name.clone(), step.seconds)).collect()
+    }
+
     fn claim_until_over(&mut self) {
         if let Some(claim) = self.claim.take() {
             self.job.hold(Box::new(claim));

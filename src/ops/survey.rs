@@ -2,14 +2,21 @@
 //! Nothing here changes a server. Whether data is right is for [`crate::ops::proof`]. Read [`source`] and [`target`] first:
 //! they gather what a restore is planned from. [`placement`] answers "which node".
 
+pub mod backups;
 pub(in crate::ops) mod contents;
 pub(in crate::ops) mod first_route;
 pub mod inspect;
 pub mod listing;
 pub mod locate;
+pub mod membership;
 pub(in crate::ops) mod open_operations;
 pub(in crate::ops) mod origin;
 pub(in crate::ops) mod placement;
 pub mod remembered;
+pub(in crate::ops) mod shard_backup;
+pub mod shard_map;
+pub(in crate::ops) mod shard_replicas;
 pub(in crate::ops) mod source;
+pub(in crate::ops) mod storage;
 pub(in crate::ops) mod target;
+pub mod watch;

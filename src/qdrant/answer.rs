@@ -25,7 +25,7 @@ pub(in crate::qdrant) fn kind_of(status: StatusCode, body: &str) -> ApiErrorKind
     if status.is_redirection() {
         return ApiErrorKind::NotQdrant;
     }
-    // Says that the file is another one now, whoever says it and in whatever form.
+    // Every form of "the file is another one now", of server or proxy.
     if matches!(status.as_u16(), 412 | 416) {
         return ApiErrorKind::Changed;
     }

@@ -4,7 +4,8 @@
 //! cluster view belong to the node that is asked (1.18.3; see Qdrant's distributed deployment guide).
 
 use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo};
-use crate::domain::ids::{CollectionName, PeerId, SnapshotName};
+use crate::domain::ids::{CollectionName, PeerId, ShardId, SnapshotName};
+use crate::domain::lineage::Lineage;
 use crate::domain::point::{Point, PointId};
 use crate::domain::secret::{SafeUrl, Secret};
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
@@ -185,6 +186,18 @@ pub trait QdrantApi: InstanceApi {
     /// Opens a download. Local storage gives ranges and an ETag and honours `If-Match`; S3 storage gives the
     /// whole file whatever is wanted (1.18.3).
     async fn download(&self, scope: &SnapshotScope, name: &SnapshotName, wanted: &Wanted) -> ApiResult<Download>;
+    /// Streams a shard of which this node has a replica: a tar without length and hash, for which the server uses no disk. In
+    /// the server since 1.12, in its public API since 1.17. A second stream of the same shard answers, and sends nothing until
+    /// the first ends (1.19.0 and older, PR#10018).
+    async fn stream_shard(&self, name: &CollectionName, shard: ShardId) -> ApiResult<Download>;
+    /// The versions of the segments of a shard and of their files, by segment: what [`Self::stream_changes`] is told. In the server
+    /// since 1.14.1, not in its public API (1.16.3 `src/actix/api/snapshot_api.rs:820`, 1.19.0 `:940`).
+    async fn shard_versions(&self, name: &CollectionName, shard: ShardId) -> ApiResult<Value>;
+    /// Streams the files of a shard that are newer than these versions, with the versions of every segment that there is now;
+    /// `None` when all are as they were (304). As [`Self::stream_shard`] in all else (1.19.0 `snapshot_api.rs:642`).
+    async fn stream_changes(&self, name: &CollectionName, shard: ShardId, since: &Value) -> ApiResult<Option<Download>>;
+    /// Whether data of this node can have been replaced, by its telemetry; `None` where that does not tell.
+    async fn lineage(&self) -> ApiResult<Option<Lineage>>;
     /// Uploads and recovers, with `priority=snapshot`. No time limit, never repeated.
     async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()>;
     /// Recovers from a location, with `priority=snapshot`. No time limit, never repeated.

@@ -24,6 +24,8 @@ pub enum ApiErrorKind {
     Rejected,
     /// 412 or 416: the file is no longer what it was.
     Changed,
+    /// Other bytes came than are known by their hash.
+    Differs,
     /// 429.
     RateLimited,
     /// 5xx of Qdrant itself.
@@ -108,7 +110,7 @@ impl ApiError {
 
     /// Whether the same call may succeed a little later, if it is safe to repeat.
     pub fn is_temporary(&self) -> bool {
-        // What the client did wrong stays wrong, whoever says so.
+        // A client error stays one, from a server or a proxy.
         if self.refuses() || self.lasting {
             return false;
         }
@@ -143,6 +145,7 @@ impl ApiError {
             ApiErrorKind::Unauthorized | ApiErrorKind::Forbidden => ProblemKind::NotAllowed,
             ApiErrorKind::NotFound => ProblemKind::NotFound,
             ApiErrorKind::OutcomeUnknown => ProblemKind::Unknown,
+            ApiErrorKind::Differs => ProblemKind::Difference,
             _ => ProblemKind::Failed,
         }
     }
@@ -162,6 +165,9 @@ impl ApiError {
             ApiErrorKind::NotFound => self.not_found_advice(),
             ApiErrorKind::Conflict => "the name is taken; choose another one",
             ApiErrorKind::Changed => "the file changed on the server; refresh the list and start again",
+            ApiErrorKind::Differs => {
+                "it is damaged, or was on the way: read it once more; choose another recovery point if it stays so"
+            }
             ApiErrorKind::RateLimited => "the server limits its clients; wait a little",
             ApiErrorKind::Proxy if self.status == Some(413) => {
                 "a proxy refuses the size: raise its body limit (nginx: client_max_body_size), or use the node's own address"

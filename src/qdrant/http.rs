@@ -8,8 +8,9 @@ mod exchange;
 
 use crate::domain::access::Access;
 use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo};
-use crate::domain::ids::{CollectionName, SnapshotName};
+use crate::domain::ids::{CollectionName, ShardId, SnapshotName};
 use crate::domain::instance::Instance;
+use crate::domain::lineage::Lineage;
 use crate::domain::point::{Point, PointId};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
@@ -26,7 +27,7 @@ use crate::qdrant::{client, ranges, wire};
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Body, Client, Method};
+use reqwest::{Body, Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -97,6 +98,15 @@ impl HttpNode {
             (Some(title), version) if title.contains("qdrant") => Ok(version.and_then(ServerVersion::parse)),
             _ => Err(self.not_qdrant(what, &body)),
         }
+    }
+
+    /// Opens a body. That has its own watch for stalls; a server that never answers must not hang the job either.
+    async fn opened(&self, what: &'static str, request: RequestBuilder) -> ApiResult<Response> {
+        let opened = tokio::time::timeout(self.opening, self.send(what, request)).await;
+        opened.unwrap_or_else(|_| {
+            let words = format!("no answer for {}", crate::domain::time::duration(self.opening));
+            Err(ApiError::new(ApiErrorKind::Timeout, what, &self.url, words))
+        })
     }
 
     /// What telemetry says of the application, for a key that may read it; no header of Qdrant names its version (1.16.3).
@@ -302,13 +312,37 @@ impl QdrantApi for HttpNode {
         if let Some(etag) = &wanted.etag {
             request = request.header(IF_MATCH, etag);
         }
-        // The body has its own watch for stalls; a server that never answers must not hang the job either.
-        let opened = tokio::time::timeout(self.opening, self.send(what, request)).await;
-        let response = opened.unwrap_or_else(|_| {
-            let words = format!("no answer for {}", crate::domain::time::duration(self.opening));
-            Err(ApiError::new(ApiErrorKind::Timeout, what, &self.url, words))
-        })?;
+        let response = self.opened(what, request).await?;
         body_of(response, wanted, what, &self.url)
+    }
+
+    async fn stream_shard(&self, name: &CollectionName, shard: ShardId) -> ApiResult<Download> {
+        let what = "stream the shard";
+        let url = self.path(&["collections", name.raw(), "shards", &shard.to_string(), "snapshot"]);
+        let request = self.transfers.get(url).header(ACCEPT_ENCODING, "identity");
+        let response = self.opened(what, request).await?;
+        body_of(response, &Wanted::default(), what, &self.url)
+    }
+
+    async fn shard_versions(&self, name: &CollectionName, shard: ShardId) -> ApiResult<Value> {
+        let url = self.path(&["collections", name.raw(), "shards", &shard.to_string(), "snapshot", "partial", "manifest"]);
+        self.query("read the versions of the shard", || self.calls.get(url.clone())).await
+    }
+
+    async fn stream_changes(&self, name: &CollectionName, shard: ShardId, since: &Value) -> ApiResult<Option<Download>> {
+        let what = "stream what changed in the shard";
+        let url = self.path(&["collections", name.raw(), "shards", &shard.to_string(), "snapshot", "partial", "create"]);
+        let request = self.transfers.post(url).header(ACCEPT_ENCODING, "identity").json(since);
+        match self.opened(what, request).await {
+            Ok(response) => body_of(response, &Wanted::default(), what, &self.url).map(Some),
+            Err(error) if error.status == Some(304) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn lineage(&self) -> ApiResult<Option<Lineage>> {
+        let result = self.query("read telemetry", || self.calls.get(self.path(&["telemetry"]))).await?;
+        Ok(wire::lineage(&result))
     }
 
     async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()> {

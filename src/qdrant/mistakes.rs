@@ -76,8 +76,8 @@ pub(in crate::qdrant) fn of_port(url: &SafeUrl) -> Option<Said> {
     })
 }
 
-/// Whether a 404 can come from such a path: Qdrant says what is not found, and only below `collections` that is a name that
-/// nobody meant.
+/// Whether a 404 can come from such a path: Qdrant says what is not found, and only below `collections` can that be a part
+/// of the path taken for a name.
 pub(in crate::qdrant) fn is_of_path(url: &SafeUrl, body: &str) -> bool {
     let in_qdrants_words = body.trim_start().starts_with('{') && body.contains("\"status\"");
     !in_qdrants_words || url.expose().path_segments().is_some_and(|mut segments| segments.any(|segment| segment == COLLECTIONS))

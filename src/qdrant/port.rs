@@ -34,7 +34,7 @@ enum Behind {
 /// # Errors
 /// When neither port has one. That is no answer for good: the server may come up later.
 pub async fn settle(instance: &Instance, url: &SafeUrl) -> Result<SafeUrl, Problem> {
-    // Whoever sends headers speaks to a proxy, and the port of a proxy is 80.
+    // Configured headers mean a proxy, and the port of a proxy is 80.
     if !url.names_no_port() || instance.needs_headers {
         return Ok(url.clone());
     }

@@ -9,7 +9,7 @@ use crate::qdrant::{mistakes, token};
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-/// What is known of whoever asks.
+/// What is known of the client.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::qdrant) struct Asker {
     /// When its key expires, if that is a token.
@@ -24,7 +24,7 @@ impl Asker {
         Self { expires, basic_auth: access.basic_auth.is_some() }
     }
 
-    /// Why an answer of this kind was given, if it can be told.
+    /// Why an answer of this kind was given, if known.
     pub(in crate::qdrant) fn explain(
         &self,
         url: &SafeUrl,

@@ -29,12 +29,13 @@ impl Tries {
         if let (ApiErrorKind::RateLimited, Some(asked)) = (error.kind, error.retry_after) {
             // The server says when: that is no failure, and no reason to give up before its time is over.
             self.refused += 1;
-            let wait = asked.max(Duration::from_millis(200)) + Duration::from_millis(50 * u64::from(self.refused.min(20)));
-            self.waited += wait;
+            let more = Duration::from_millis(50 * u64::from(self.refused.min(20)));
+            let wait = asked.max(Duration::from_millis(200)).saturating_add(more);
+            self.waited = self.waited.saturating_add(wait);
             return (self.waited <= PATIENCE).then_some(wait);
         }
         self.failed += 1;
-        // A second deadline's worth of silence helps nobody: a slow server is reported, not asked again. A limit without a
+        // A second silent wait does not help: a slow server is reported, not asked again. A limit without a
         // time means that the request is too large for it, however long one waits (1.16.3).
         let final_kind = matches!(error.kind, ApiErrorKind::Timeout | ApiErrorKind::RateLimited);
         if self.failed >= MAX_ATTEMPTS || !error.is_temporary() || final_kind {

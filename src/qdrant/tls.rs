@@ -177,7 +177,7 @@ fn certificate(why: &CertificateError, host: &str) -> Said {
     match why {
         CertificateError::ApplicationVerificationFailure => said(
             "the server shows another certificate than the one in certificate-pin".into(),
-            "if it was renewed, put the new certificate into the file; if it was not, somebody else may be answering",
+            "if it was renewed, put the new certificate into the file; if it was not, another server may be answering",
         ),
         CertificateError::UnknownIssuer => said(
             "the server's certificate is signed by an authority that this machine does not know".into(),

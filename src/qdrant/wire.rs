@@ -3,6 +3,7 @@
 
 use crate::domain::collection::{Alias, CollectionCluster, CollectionInfo, CollectionStatus, ShardReplica};
 use crate::domain::ids::{CollectionName, SnapshotName};
+use crate::domain::lineage::Lineage;
 use crate::domain::point::{Point, PointId};
 use crate::domain::settings::Settings;
 use crate::domain::snapshot::{SnapshotInfo, time_in_name};
@@ -274,6 +275,24 @@ pub fn activity(result: &Value, name: &CollectionName) -> Option<SnapshotActivit
     Some(sum)
 }
 
+/// `GET /telemetry`: since when the process runs, and how often it was asked to replace data. All calls count, also those that
+/// failed: what they left is not known. Calls of other nodes are among those of gRPC (1.16.3 `src/tonic/mod.rs:318`).
+pub fn lineage(result: &Value) -> Option<Lineage> {
+    let started = result.get("app")?.get("startup")?.as_str()?.to_owned();
+    let requests = result.get("requests")?;
+    let replaces = |call: &str| {
+        let call = call.to_ascii_lowercase();
+        ["recover", "snapshots/upload", "initiate"].iter().any(|word| call.contains(word))
+    };
+    let rest = requests.get("rest")?.get("responses")?.as_object()?;
+    let rest =
+        rest.iter().filter(|(call, _)| replaces(call)).flat_map(|(_, by_status)| by_status.as_object().into_iter().flatten());
+    let grpc = requests.get("grpc").and_then(|grpc| grpc.get("responses")).and_then(Value::as_object);
+    let grpc = grpc.into_iter().flatten().filter(|(call, _)| replaces(call));
+    let counts = rest.chain(grpc).map(|(_, told)| told.get("count").and_then(Value::as_u64).unwrap_or(1));
+    Some(Lineage { started, restores: counts.sum() })
+}
+
 /// The version in an answer of telemetry.
 pub(in crate::qdrant) fn application(result: &Value) -> Option<ServerVersion> {
     let app = result.get("app")?;
@@ -320,6 +339,20 @@ mod tests {
     fn a_checksum_that_is_none_is_dropped() {
         let info = snapshot(json!({"name": "x.snapshot", "creation_time": null, "size": 1, "checksum": "abc"})).unwrap();
         assert_eq!((info.sha256, info.taken_at), (None, None));
+    }
+
+    #[test]
+    fn what_replaces_data_counts_whoever_asked() {
+        let result = json!({"app": {"startup": "2026-11-27T00:17:57.520Z"}, "requests": {
+            "rest": {"responses": {
+                "PUT /collections/{name}/snapshots/recover": {"200": {"count": 2}, "400": {"count": 1}},
+                "POST /collections/{collection}/shards/{shard}/snapshots/upload": {"200": {"count": 1}},
+                "POST /collections/{collection}/shards/{shard}/snapshot/partial/create": {"304": {"count": 9}},
+                "PUT /collections/{name}/points": {"200": {"count": 50}}}},
+            "grpc": {"responses": {"/qdrant.ShardSnapshots/Recover": {"count": 1}, "/qdrant.CollectionsInternal/Initiate": {"count": 1}}}}});
+        let told = lineage(&result).unwrap();
+        assert_eq!((told.started.as_str(), told.restores), ("2026-11-27T00:17:57.520Z", 6));
+        assert_eq!(lineage(&json!({"app": {"startup": "x"}})), None, "without the counters nothing is known");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! wrong place still changes the hash.
 
 use crate::sandbox::config;
+use crate::sandbox::options::Layout;
 use crate::sandbox::world::{Cluster, Collection, Replica, mix};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -106,22 +107,22 @@ impl Picture {
     }
 }
 
-/// Which layout a shard is written in.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What of a shard is written, and how.
+#[derive(Clone)]
 pub(super) enum ShardLayout {
     /// Segments as nested tars.
     Stored,
     /// Segments unpacked.
-    Streamed,
-    /// Unpacked, with a manifest per segment.
-    Partial,
+    Streamed(Layout),
+    /// The same with the manifest of each segment, and of the files only those that are newer than the versions in this manifest.
+    Changes(Layout, Value),
 }
 
 /// Writes a collection snapshot.
 pub(super) fn write_collection(path: &Path, picture: &Picture) -> std::io::Result<()> {
     let mut tar = tar::Builder::new(File::create(path)?);
     for shard in &picture.shards {
-        write_shard(&mut tar, shard, &format!("{}/", shard.id), ShardLayout::Stored, false)?;
+        write_shard(&mut tar, shard, &format!("{}/", shard.id), &ShardLayout::Stored, false)?;
     }
     append(&mut tar, "version.info", b"0.4.2")?;
     let mut config = picture.config.clone();
@@ -136,7 +137,7 @@ pub(super) fn write_collection(path: &Path, picture: &Picture) -> std::io::Resul
 /// Writes a shard snapshot.
 pub(super) fn write_shard_snapshot(path: &Path, shard: &ShardPicture, layout: ShardLayout) -> std::io::Result<()> {
     let mut tar = tar::Builder::new(File::create(path)?);
-    write_shard(&mut tar, shard, "", layout, true)?;
+    write_shard(&mut tar, shard, "", &layout, true)?;
     tar.into_inner().map(drop)
 }
 
@@ -154,17 +155,20 @@ fn write_shard(
     tar: &mut tar::Builder<File>,
     shard: &ShardPicture,
     prefix: &str,
-    layout: ShardLayout,
+    layout: &ShardLayout,
     wal_dir: bool,
 ) -> std::io::Result<()> {
     if let Some(replica) = &shard.replica {
         let inside = format!("{prefix}segments/{}", shard.segment);
         match layout {
             ShardLayout::Stored => append_nested(tar, &format!("{inside}.tar"), shard, replica)?,
-            ShardLayout::Streamed => append_segment(tar, &format!("{inside}/files/"), shard, replica, None)?,
-            ShardLayout::Partial => {
-                append_segment(tar, &format!("{inside}/files/"), shard, replica, Some(&segment_manifest(shard, replica)))?
+            ShardLayout::Streamed(form) => append_segment(tar, &within(&inside, *form), shard, replica, None)?,
+            ShardLayout::Changes(form, known) => {
+                append_segment(tar, &within(&inside, *form), shard, replica, Some((*form, known)))?;
             }
+        }
+        if let ShardLayout::Streamed(Layout::With119) | ShardLayout::Changes(Layout::With119, _) = layout {
+            append(tar, &format!("{prefix}segments_manifest.json"), json!({"segments": [shard.segment]}).to_string().as_bytes())?;
         }
         if wal_dir {
             let mut header = tar::Header::new_ustar();
@@ -181,11 +185,41 @@ fn write_shard(
     append(tar, &format!("{prefix}shard_config.json"), br#"{"type":"ReplicaSet"}"#)
 }
 
-/// `{segment_id, segment_version, file_versions}` of the partial API.
-pub(super) fn segment_manifest(shard: &ShardPicture, replica: &Replica) -> Value {
-    let names = segment_files(shard, replica).into_iter().map(|(name, _)| (name, json!(replica.version)));
-    let versions: Map<String, Value> = names.chain([(shard.vectors.filler(), json!(0))]).collect();
+/// The folder of the files of a segment.
+fn within(segment: &str, layout: Layout) -> String {
+    if layout == Layout::With119 { format!("{segment}/") } else { format!("{segment}/files/") }
+}
+
+/// `{segment_id, segment_version, file_versions}` of the partial API. Of files that change with the segment no version is told.
+pub(super) fn segment_manifest(shard: &ShardPicture, replica: &Replica, layout: Layout) -> Value {
+    let listed = |name: &String| !ALWAYS.contains(&name.as_str());
+    let names = segment_files(shard, replica).into_iter().map(|(name, _)| name).filter(listed);
+    let version = |name: String| {
+        let told = if name.ends_with("config.json") { json!(0) } else { Value::Null };
+        (name, told)
+    };
+    let mut versions: Map<String, Value> = names.map(version).collect();
+    // The filler never changes.
+    versions.insert(shard.vectors.filler(), json!(replica.version.min(1)));
+    if layout == Layout::With116 {
+        versions.extend(["::ROCKS_DB", "::PAYLOAD_INDEX_ROCKS_DB"].map(|name| (name.to_owned(), Value::Null)));
+    }
     json!({"segment_id": shard.segment, "segment_version": replica.version, "file_versions": versions})
+}
+
+/// Files that are in no manifest.
+const ALWAYS: [&str; 2] = ["segment.json", "version.info"];
+
+/// Whether a file goes into a stream of changes: 1.16.3 `lib/segment/src/segment/snapshot.rs:395`.
+fn is_newer(known: &Value, now: &Value, name: &str) -> bool {
+    if ALWAYS.contains(&name) {
+        return true;
+    }
+    let version =
+        |manifest: &Value| manifest["file_versions"][name].as_u64().or(manifest["segment_version"].as_u64()).unwrap_or(0);
+    let before = known["file_versions"].get(name).map(|_| version(known));
+    let now = version(now);
+    before.is_none_or(|before| before < now || (before == 0 && now == 0))
 }
 
 /// The large file of a vector storage.
@@ -240,17 +274,22 @@ fn append_segment(
     prefix: &str,
     shard: &ShardPicture,
     replica: &Replica,
-    manifest: Option<&Value>,
+    changes: Option<(Layout, &Value)>,
 ) -> std::io::Result<()> {
-    tar.get_mut().write_all(filler_header(&format!("{prefix}{}", shard.vectors.filler()), replica.filler)?.as_bytes())?;
-    write_filler(tar.get_mut(), replica.filler)?;
-    for (name, content) in segment_files(shard, replica) {
+    let now = changes.map(|(layout, known)| (segment_manifest(shard, replica, layout), &known[&shard.segment]));
+    let goes = |name: &str| now.as_ref().is_none_or(|(now, known)| is_newer(known, now, name));
+    if let Some((now, _)) = &now {
+        append(tar, &format!("{prefix}segment_manifest.json"), now.to_string().as_bytes())?;
+    }
+    let filler = shard.vectors.filler();
+    if goes(&filler) {
+        tar.get_mut().write_all(filler_header(&format!("{prefix}{filler}"), replica.filler)?.as_bytes())?;
+        write_filler(tar.get_mut(), replica.filler)?;
+    }
+    for (name, content) in segment_files(shard, replica).into_iter().filter(|(name, _)| goes(name)) {
         append(tar, &format!("{prefix}{name}"), &content)?;
     }
-    match manifest {
-        Some(manifest) => append(tar, &format!("{prefix}segment_manifest.json"), manifest.to_string().as_bytes()),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn append_nested(tar: &mut tar::Builder<File>, name: &str, shard: &ShardPicture, replica: &Replica) -> std::io::Result<()> {

@@ -250,7 +250,10 @@ pub(super) async fn telemetry(State(node): State<Node>, Query(query): Query<Hash
         1 => collections["snapshots"] = json!([]),
         _ => collections["snapshots"] = Value::Array(each.collect()),
     }
-    ok(
-        json!({"id": "00000000-0000-4000-9000-000000000000", "app": {"name": "qdrant", "version": VERSION}, "collections": collections}),
-    )
+    let own = &cluster.nodes[node.index];
+    let uploads = json!({"200": {"count": own.restores}});
+    ok(json!({"id": "00000000-0000-4000-9000-000000000000",
+        "app": {"name": "qdrant", "version": VERSION, "startup": own.started.to_string()},
+        "collections": collections,
+        "requests": {"rest": {"responses": {"POST /collections/{name}/snapshots/upload": uploads}}, "grpc": {"responses": {}}}}))
 }

@@ -133,6 +133,11 @@ impl Faults {
         self.take(route, |found| (found == kind).then_some(())).is_some()
     }
 
+    /// Whether every fault that has a number of times was met as often: for those who wait until a request is there.
+    pub fn spent(&self) -> bool {
+        self.list().iter().all(|fault| fault.times.is_none_or(|times| times == 0))
+    }
+
     fn list(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -90,7 +90,8 @@ pub(super) async fn send(node: &Node, name: &str, file: &KeptFile, headers: &Hea
     }
 }
 
-fn truncated(node: &Node, length: u64) -> u64 {
+/// So many bytes come of so many, where a fault cuts an answer.
+pub(super) fn truncated(node: &Node, length: u64) -> u64 {
     let faults = &node.world.options.faults;
     let cut = faults.take(Route::Download, |kind| match kind {
         Kind::Truncate(at) if at < length => Some(at),

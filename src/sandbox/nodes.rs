@@ -2,6 +2,7 @@
 //! stopped node are listed as `Active` until a write fails on them; then they are `Dead`, if another replica took the
 //! write. A node that starts again copies what it missed.
 
+use crate::domain::time::{Clock, SystemClock};
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::routes;
 use crate::sandbox::world::{Cluster, Replica, ReplicaState, World};
@@ -129,12 +130,13 @@ impl Cluster {
     /// Marks a node as running; its replicas copy what they missed.
     fn come_back(&mut self, node: usize) {
         self.stopped.remove(&node);
+        (self.nodes[node].started, self.nodes[node].restores) = (SystemClock.now(), 0);
         let stopped = self.stopped.clone();
         for shard in self.collections.values_mut().flat_map(|collection| collection.shards.values_mut()) {
             let active = |replica: &Replica| replica.state == ReplicaState::Active;
             let source = shard.replicas.iter().find(|(at, replica)| active(replica) && !stopped.contains(at));
             let source = source.map(|(_, replica)| replica.clone());
-            // Where nobody has the data there is nothing to wait for: the shard was made meanwhile, and is empty.
+            // Where no replica has the data there is nothing to wait for: the shard is new and empty.
             let is_lost = !shard.replicas.values().any(active);
             match (shard.replicas.get_mut(&node).filter(|replica| !active(replica)), source) {
                 (Some(replica), Some(source)) => *replica = source,

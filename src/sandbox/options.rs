@@ -6,6 +6,18 @@ use std::net::SocketAddr;
 /// The version it claims, and behaves like.
 pub const VERSION: &str = "1.18.3";
 
+/// How segments are laid out in streams, which changed between versions of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// 1.16: manifests also name two files that do not exist.
+    With116,
+    /// 1.17 and 1.18.
+    #[default]
+    With118,
+    /// 1.19: without the folder `files/`, and with a list of the segments beside them.
+    With119,
+}
+
 /// How to start a sandbox.
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {
@@ -31,6 +43,8 @@ pub struct SandboxOptions {
     pub required_header: Option<(String, String)>,
     /// Strict mode of every new collection, under what the collection says itself; `None` for none.
     pub strict_mode: Option<serde_json::Value>,
+    /// How it lays out the segments of a stream.
+    pub layout: Layout,
     /// Faults from the start.
     pub faults: Faults,
 }
@@ -49,6 +63,7 @@ impl Default for SandboxOptions {
             basic_auth: None,
             required_header: None,
             strict_mode: None,
+            layout: Layout::default(),
             faults: Faults::default(),
         }
     }

@@ -126,7 +126,11 @@ pub(super) struct Recovering {
 impl Recovering {
     /// Begins.
     pub(super) fn begin(node: &Node, name: &str) -> Self {
-        node.world.cluster().nodes[node.index].activity.entry(name.to_owned()).or_default().recovering += 1;
+        let mut cluster = node.world.cluster();
+        cluster.nodes[node.index].activity.entry(name.to_owned()).or_default().recovering += 1;
+        // The other replicas are rebuilt from this one, which their nodes count as well.
+        cluster.nodes.iter_mut().for_each(|node| node.restores += 1);
+        drop(cluster);
         Self { node: node.clone(), name: name.to_owned() }
     }
 }
@@ -231,7 +235,8 @@ fn replace(
 ) -> Result<(), Refusal> {
     let empty = Replica::empty(&target.config);
     let shard = target.shards.get_mut(&shard).ok_or_else(|| Refusal::no_shard(shard))?;
-    let version = shard.replicas.get(&node).map_or(0, |replica| replica.version) + 1;
+    // Versions go on from where they were when the snapshot was taken, as on the real server.
+    let version = data.version;
     if data.broken {
         shard.replicas.insert(node, Replica { broken: true, version, ..empty });
         return Err(Refusal::internal("Failed to load segment: segment.json: No such file or directory"));

@@ -11,8 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{Multipart, Path, Query, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
 
 fn folder(node: &Node, name: &str, shard: u32) -> Result<String, Refusal> {
     let cluster = node.world.cluster();
@@ -140,7 +139,8 @@ async fn stream_picture(node: &Node, picture: ShardPicture, layout: ShardLayout)
     let segment = picture.segment.clone();
     let written = tokio::task::spawn_blocking(move || archive::write_shard_snapshot(&target, &picture, layout));
     written.await.map_err(Refusal::internal)??;
-    let length = std::fs::metadata(&path)?.len();
+    // Without a length in the answer a cut stream looks as if it were whole.
+    let length = files::truncated(node, std::fs::metadata(&path)?.len());
     let body = files::body(node, &path, 0, length).await?;
     // The open file outlives its name: nothing stays behind when the client goes away.
     let _ = std::fs::remove_file(&path);
@@ -153,40 +153,37 @@ async fn stream_picture(node: &Node, picture: ShardPicture, layout: ShardLayout)
 
 /// `GET …/shards/{s}/snapshot`: no length, no checksum.
 pub(super) async fn stream(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Answer {
-    let streamed = async { stream_picture(&node, picture(&node, &name, shard)?, ShardLayout::Streamed).await };
+    let streamed =
+        async { stream_picture(&node, picture(&node, &name, shard)?, ShardLayout::Streamed(node.world.options.layout)).await };
     streamed.await.unwrap_or_else(Refusal::plain)
+}
+
+/// The manifests of all segments of a shard.
+fn versions(node: &Node, picture: &ShardPicture) -> Value {
+    let replica = picture.replica.clone().unwrap_or_default();
+    json!({&picture.segment: archive::segment_manifest(picture, &replica, node.world.options.layout)})
 }
 
 /// `GET …/snapshot/partial/manifest`
 pub(super) async fn manifest(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>) -> Result<Answer, Refusal> {
-    let picture = picture(&node, &name, shard)?;
-    let replica = picture.replica.clone().unwrap_or_default();
-    let mut map = Map::new();
-    map.insert(picture.segment.clone(), archive::segment_manifest(&picture, &replica));
-    Ok(ok(Value::Object(map)))
-}
-
-#[derive(Deserialize)]
-struct SegmentManifest {
-    segment_version: u64,
+    Ok(ok(versions(&node, &picture(&node, &name, shard)?)))
 }
 
 /// `POST …/snapshot/partial/create`: 304 when the manifest is still true.
 pub(super) async fn partial(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, body: Bytes) -> Answer {
-    let parsed: Result<BTreeMap<String, SegmentManifest>, _> = serde_json::from_slice(&body);
-    let known = match parsed {
-        Ok(known) => known,
+    let known = match serde_json::from_slice::<Value>(&body) {
+        Ok(known @ Value::Object(_)) => known,
+        Ok(_) => return Refusal::new(400, "Json deserialize error: invalid type, expected a map").plain(),
         Err(error) => return Refusal::new(400, format!("Json deserialize error: {error}")).plain(),
     };
     let streamed = async {
         let picture = picture(&node, &name, shard)?;
-        let version = picture.replica.as_ref().map_or(0, |replica| replica.version);
-        if known.get(&picture.segment).is_some_and(|manifest| manifest.segment_version == version) {
+        if known == versions(&node, &picture) {
             let unchanged =
                 Response::builder().status(StatusCode::NOT_MODIFIED).header("content-type", "text/plain; charset=utf-8");
             return unchanged.body(axum::body::Body::empty()).map_err(Refusal::internal);
         }
-        stream_picture(&node, picture, ShardLayout::Partial).await
+        stream_picture(&node, picture, ShardLayout::Changes(node.world.options.layout, known)).await
     };
     streamed.await.unwrap_or_else(Refusal::plain)
 }

@@ -22,6 +22,8 @@ pub(super) struct UnpackedShard {
     pub broken: bool,
     /// It carries a partial manifest.
     pub partial: bool,
+    /// The newest version of its segments.
+    pub version: u64,
 }
 
 /// A collection snapshot (`config` is there) or a shard snapshot (shard 0 alone).
@@ -40,6 +42,7 @@ struct Segment {
     points: BTreeMap<PointKey, StoredPoint>,
     filler: u64,
     has_json: bool,
+    version: u64,
     has_tracker: bool,
     has_version: bool,
     is_ours: bool,
@@ -109,7 +112,8 @@ fn shard_entry(
         }
         return keep(target, segment);
     }
-    let Some((id, file)) = inside.split_once("/files/") else { return Ok(()) };
+    let Some((id, file)) = inside.split_once('/') else { return Ok(()) };
+    let file = file.strip_prefix("files/").unwrap_or(file);
     if file == "segment_manifest.json" {
         target.partial = true;
         return Ok(());
@@ -119,7 +123,11 @@ fn shard_entry(
 
 fn read_file(segment: &mut Segment, name: &str, content: &mut impl Read) -> Result<(), Refusal> {
     match name {
-        "segment.json" => segment.has_json = serde_json::from_reader::<_, Value>(&mut *content).is_ok(),
+        "segment.json" => {
+            let json = serde_json::from_reader::<_, Value>(&mut *content).ok();
+            segment.version = json.as_ref().and_then(|json| json["version"].as_u64()).unwrap_or(0);
+            segment.has_json = json.is_some();
+        }
         "mutable_id_tracker.mappings" => segment.has_tracker = true,
         "version.info" => segment.has_version = true,
         "payload_storage/points.ndjson" => {
@@ -147,6 +155,7 @@ fn keep(shard: &mut UnpackedShard, segment: Segment) -> Result<(), Refusal> {
     } else if segment.has_tracker && segment.has_version {
         shard.points.extend(segment.points);
         shard.filler += segment.filler;
+        shard.version = shard.version.max(segment.version);
     }
     Ok(())
 }

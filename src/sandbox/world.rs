@@ -1,5 +1,6 @@
 //! The state behind all nodes: collections of real points, aliases, and each node's files.
 
+use crate::domain::time::{Clock, SystemClock};
 use crate::sandbox::answer::Refusal;
 use crate::sandbox::limiter::{Buckets, Side};
 use crate::sandbox::options::SandboxOptions;
@@ -140,6 +141,10 @@ pub struct NodeState {
     pub files: BTreeMap<(String, String), KeptFile>,
     /// Telemetry by the name used in the call.
     pub activity: BTreeMap<String, Activity>,
+    /// When it was started.
+    pub started: jiff::Timestamp,
+    /// Calls since then that replace data.
+    pub restores: u64,
 }
 
 /// Everything that requests change.
@@ -183,7 +188,11 @@ pub(super) struct Node {
 impl World {
     /// An empty cluster.
     pub fn new(options: SandboxOptions, nodes: usize) -> std::io::Result<Self> {
-        let nodes = (0..nodes).map(|i| NodeState { peer: 7_462_152_614_201_081 + i as u64 * 1_009_777, ..NodeState::default() });
+        let nodes = (0..nodes).map(|i| NodeState {
+            peer: 7_462_152_614_201_081 + i as u64 * 1_009_777,
+            started: SystemClock.now(),
+            ..NodeState::default()
+        });
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().map_err(std::io::Error::other)?;
         let basic_auth = match &options.basic_auth {
             Some((user, password)) => {

@@ -1,5 +1,5 @@
 //! A file from a source to the disk, whatever the line does: ranges in parallel where the server gives them,
-//! one stream and a new start where it gives none.
+//! one stream and a new start where it gives none. What is left of an earlier try, and where it goes on: [`crate::transfer::part`].
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress::Progress;
@@ -55,7 +55,7 @@ impl Job<'_> {
             let stopped = landing.failure().await;
             match fault {
                 Fault::Disk => return Err(stopped),
-                // A broken line or a restarted proxy must not cost what is there.
+                // A broken line or a restarted proxy must not cost the bytes already here.
                 Fault::NoRanges if part::unfinished(self.target).is_some_and(|left| left.spans.total() >= PRECIOUS) => {
                     let words = "the server gives no byte ranges any more, so that the part cannot be continued now";
                     return Err(Problem::new(ProblemKind::Failed, words, self.source.shown()).advise(

@@ -78,7 +78,7 @@ impl Growth {
     }
 
     fn judge(&mut self, at: Duration, rate: f64) {
-        // From 8 to 9 nobody can win as much as from 4 to 8.
+        // From 8 to 9 the gain cannot be as large as from 4 to 8.
         let gain = 1.0 + (WORTH - 1.0) * (self.streams as f64 / self.fewer as f64 - 1.0).min(1.0);
         let worth = self.before.is_none_or(|before| rate >= before * gain);
         if !worth {

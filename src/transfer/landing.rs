@@ -117,7 +117,7 @@ impl Landing {
     /// Waits until all is hashed and synced. The name is still `.part`.
     pub async fn finish(mut self, progress: &Progress) -> Result<(Written, Ready), Problem> {
         self.shared.whole(true);
-        // Whoever stops waiting takes the word back: nobody hashes for hours what was canceled.
+        // A caller that stops waiting withdraws the request: a canceled file is not hashed for hours.
         let waits = Waits(Some(self.shared.clone()));
         self.chunks = None;
         let size = self.shared.spans().total();

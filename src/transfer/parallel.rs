@@ -48,7 +48,7 @@ struct Fetch<'a> {
     line: &'a Line,
     progress: &'a Progress,
     intake: Intake,
-    /// What nobody has taken yet.
+    /// Ranges not taken yet.
     todo: Mutex<Spans>,
     /// Streams that should run.
     wanted: AtomicUsize,
@@ -155,7 +155,7 @@ impl Fetch<'_> {
         todo.take_front(block).map(|(at, end)| Claim { at, end })
     }
 
-    /// Takes the block after a claim, if nobody has it.
+    /// Takes the block after a claim, if it is free.
     fn extend(&self, claim: &mut Claim) -> bool {
         match self.todo().take_at(claim.end, LARGEST) {
             Some((_, end)) => {

@@ -65,7 +65,7 @@ pub fn state_path(target: &Path) -> PathBuf {
     beside(target, ".part.state")
 }
 
-/// `NAME.corrupt`: bytes that are not what they should be, for whoever wants to look.
+/// `NAME.corrupt`: bytes that are not what they should be, kept for inspection.
 pub fn corrupt_path(target: &Path) -> PathBuf {
     beside(target, ".corrupt")
 }
@@ -107,10 +107,10 @@ pub fn forget(target: &Path) {
     let _ = std::fs::remove_file(state_path(target));
 }
 
-/// Removes bytes and state. Whoever calls this has them open, or knows that nobody has.
+/// Removes bytes and state. The caller has them open, or knows that no process has.
 pub fn remove(target: &Path) -> Result<(), Problem> {
     let part = part_path(target);
-    // The state last: a kill in between leaves no bytes that nobody knows.
+    // The state last: a kill in between leaves no bytes without a state.
     match std::fs::remove_file(&part) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(disk_problem("remove", &part, &error)),
         _ => forget(target),
@@ -122,7 +122,7 @@ pub fn remove(target: &Path) -> Result<(), Problem> {
 pub fn discard(target: &Path) -> Result<(), Problem> {
     let path = part_path(target);
     let file = OpenOptions::new().read(true).custom_flags(no_follow()).open(&path);
-    // Held until it is removed: nobody begins in between.
+    // Held until it is removed: no other process begins in between.
     if let Ok(file) = &file
         && let Err(TryLockError::WouldBlock) = file.try_lock()
     {
@@ -142,7 +142,7 @@ fn busy(path: &Path) -> Problem {
         .advise("wait for it, or choose another name or folder")
 }
 
-/// How often somebody else may take the name away while it is opened.
+/// How often another process may take the name away while it is opened.
 const CONTESTED: u32 = 8;
 
 /// Opens the part, for this process alone, with what an earlier try left if that is `wanted`. A link in its place is
@@ -180,7 +180,7 @@ pub fn open(target: &Path, wanted: impl Fn(&Unfinished) -> bool) -> Result<(File
 /// Whether some process has it open as [`open`] does.
 pub fn in_use(target: &Path) -> bool {
     let Ok(file) = OpenOptions::new().read(true).custom_flags(no_follow()).open(part_path(target)) else { return false };
-    // A shared lock: whoever wants to begin meanwhile is only in its way for a moment, and others that look are not.
+    // A shared lock: it delays a writer for a moment only, and other readers not at all.
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
@@ -260,7 +260,7 @@ mod tests {
         let reader = File::open(part_path(&target)).unwrap();
         let (file, kept) = open(&target, |_| false).unwrap();
         assert_eq!((kept, file.metadata().unwrap().len()), (None, 0));
-        assert_eq!(reader.metadata().unwrap().len(), 100, "whoever had it open still has its bytes");
+        assert_eq!(reader.metadata().unwrap().len(), 100, "a process that had it open still has its bytes");
         assert!(discard(&target).is_err(), "somebody is at it");
         drop(file);
         discard(&target).unwrap();

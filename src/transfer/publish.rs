@@ -18,7 +18,7 @@ pub(in crate::transfer) trait Held: Send {
     fn is_named(&self) -> bool;
 }
 
-/// Renames, but never over what is there.
+/// Renames, but never over an existing file.
 fn rename_to_free(from: &Path, to: &Path) -> std::io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(std::io::Error::from) {
@@ -51,7 +51,7 @@ impl Ready {
         Ok(self.target)
     }
 
-    /// Keeps it as `.corrupt`, for whoever wants to look; never under the final name.
+    /// Keeps it as `.corrupt`, for inspection; never under the final name.
     pub fn keep_as_corrupt(self) -> PathBuf {
         let (part, corrupt) = (part_path(&self.target), corrupt_path(&self.target));
         if !self.held.is_named() {

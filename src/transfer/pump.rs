@@ -23,7 +23,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,8 @@ struct State {
     /// Bytes that the upload took from it.
     sent: AtomicU64,
     failure: Mutex<Option<Problem>>,
+    /// sha256 of all bytes of a source, once all were read.
+    sha256: OnceLock<String>,
     given_up: CancellationToken,
 }
 
@@ -140,6 +142,16 @@ impl Pump {
         self.state.sent.load(Ordering::Relaxed)
     }
 
+    /// sha256 of a source, in hex, once all of it was read.
+    pub fn sha256(&self) -> Option<&str> {
+        self.state.sha256.get().map(String::as_str)
+    }
+
+    /// Why it gave up, if it did.
+    pub fn failure(&self) -> Option<Problem> {
+        self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Waits until the target has taken nothing for too long though something is there for it. What the
     /// machines between buffer counts as taken, so that this says nothing of the last megabytes.
     async fn stalled(&self) -> Problem {
@@ -162,8 +174,7 @@ impl Pump {
             () = self.state.given_up.cancelled() => {}
             problem = self.stalled() => return problem,
         }
-        let failure = self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        failure.unwrap_or_else(|| Problem::new(ProblemKind::Failed, "the transfer stopped", ""))
+        self.failure().unwrap_or_else(|| Problem::new(ProblemKind::Failed, "the transfer stopped", ""))
     }
 }
 
@@ -282,17 +293,16 @@ impl Relay<'_> {
                 feed.send(before).await;
             }
         }
-        if let Some(sha256) = &self.expected.sha256 {
-            let found = hex(&hasher.finalize());
-            if found != *sha256 {
-                let words = format!("the source sent other bytes than it lists: sha256 is {found} instead of {sha256}");
-                return Err(Problem::new(ProblemKind::Difference, words, self.source.shown())
-                    .advise("the target was not given the last bytes, so it restored nothing; take a new snapshot"));
-            }
+        let found = hex(&hasher.finalize());
+        let _ = feed.state.sha256.set(found.clone());
+        if let Some(sha256) = self.expected.sha256.as_ref().filter(|sha256| **sha256 != found) {
+            let words = format!("the source sent other bytes than it lists: sha256 is {found} instead of {sha256}");
+            return Err(Problem::new(ProblemKind::Difference, words, self.source.shown())
+                .advise("the target was not given the last bytes, so it restored nothing; use another recovery point, or take a new snapshot"));
         }
         if self.expected.sha256.is_none() && self.wants_end && !end.is_of_a_tar() {
             return Err(Problem::new(ProblemKind::Difference, "the archive has no end: it is cut", self.source.shown())
-                .advise("the target was not given the last bytes, so it restored nothing; take a new snapshot"));
+                .advise("the target was not given the last bytes, so it restored nothing; use another recovery point, or take a new snapshot"));
         }
         if !held.is_empty() {
             feed.send(held).await;

@@ -130,7 +130,7 @@ impl Ranges {
                 read = read_range(self.source.as_ref(), &self.expected, &self.line, &self.cost, span) => read.map_err(io::Error::other),
             }
         };
-        // `Interrupted` would be tried again by whoever reads.
+        // A reader would retry after `Interrupted`.
         let read = self.runtime.block_on(work).map_err(|error: io::Error| match error.kind() {
             io::ErrorKind::Interrupted => io::Error::other("stopped"),
             _ => error,

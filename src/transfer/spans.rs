@@ -12,7 +12,7 @@ impl Spans {
         spans
     }
 
-    /// Reads pairs from a file that nobody vouches for: `None` unless they are sorted, apart, and end by `size`.
+    /// Reads pairs from an untrusted file: `None` unless they are sorted, apart, and end by `size`.
     pub fn checked(pairs: &[(u64, u64)], size: u64) -> Option<Self> {
         let sane = pairs.iter().all(|(from, to)| from < to && *to <= size);
         let apart = pairs.windows(2).all(|pair| pair[0].1 < pair[1].0);

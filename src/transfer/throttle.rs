@@ -1,6 +1,6 @@
 //! A limit in bytes per second that all transfers of an instance share and that can change while they run.
 //!
-//! A bucket that may go into debt: whoever finds it not empty takes a whole chunk at once, and the next one
+//! A bucket that may go into debt: a caller that finds it not empty takes a whole chunk at once, and the next one
 //! waits until the debt is paid. So the rate is exact over time whatever the size of the chunks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What may be saved up while nobody transfers.
+/// What may be saved up while idle.
 const BURST: Duration = Duration::from_millis(50);
 
 /// Bytes that always pass together.

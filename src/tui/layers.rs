@@ -5,6 +5,8 @@ pub mod cancel;
 pub mod choice;
 pub mod choice_view;
 pub mod dialogs_view;
+pub mod fleet;
+pub mod fleet_view;
 pub mod guide;
 pub mod inspector;
 pub mod inspector_view;

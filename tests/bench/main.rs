@@ -13,6 +13,8 @@
 )]
 
 mod measure;
+#[path = "../it/s3_server.rs"]
+mod s3_server;
 
 use comfy_table::Table;
 use measure::{Run, Sandbox, run};
@@ -57,11 +59,30 @@ fn main() {
     bench.loopback(large, 1);
     bench.loopback(size, ROUNDS);
     bench.link();
+    bench.backup(size, ROUNDS);
     bench.copy(size, &[], ROUNDS, "stream copy, loopback, verified");
     let (delay, rate, bytes) = LINK;
     let faults = format!("download:delay={delay},upload:delay={delay}");
     bench.copy(bytes, &["--rate", rate, "--faults", &faults], 1, "stream copy, 50 ms, 10 MB/s, verified");
     bench.print();
+}
+
+/// How long a step of the only operation in a state folder took.
+fn step_seconds(state: &Path, step: &str) -> f64 {
+    let journal = state.join("qsnap/journal");
+    let days = std::fs::read_dir(journal.join("done")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let all = days
+        .chain([journal])
+        .collect::<Vec<_>>()
+        .into_iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flatten()
+        .flatten();
+    let record = all.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|kind| kind == "ndjson")).unwrap();
+    let text = std::fs::read_to_string(record).unwrap();
+    let end: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let steps = end["report"]["steps"].as_array().unwrap();
+    steps.iter().find(|found| found["name"] == step).unwrap()["seconds"].as_f64().unwrap()
 }
 
 fn best(runs: &[Run]) -> Run {
@@ -161,6 +182,51 @@ impl Bench {
             ours.push(checked("qsnap", self.alone(command)));
         }
         self.row(what, size, "curl down, then up", best(&theirs), best(&ours), 1.0 / 0.65);
+    }
+
+    /// Beside `rclone`, which copies a file of the same size to the same server. Of a backup only the step counts that moves the
+    /// bytes, from the node to the store, hashed: taking the snapshot is the server's work.
+    fn backup(&mut self, size: u64, rounds: usize) {
+        if Command::new("rclone").arg("version").output().is_err() {
+            println!("skipped: no rclone");
+            return;
+        }
+        let store = s3_server::S3Server::start();
+        let server = Sandbox::start(QSNAP, &["--points", "0", "--snapshot-size", &size.to_string()]);
+        let folder = self.fresh("file");
+        let url = snapshot_url(&server.url);
+        checked("curl", shell("curl -sf -o \"$1/f\" \"$2\" && sync \"$1/f\"", &[path(&folder), &url]));
+        let (id, secret, bucket) = (s3_server::KEY, s3_server::SECRET, s3_server::BUCKET);
+        let config = folder.join("config.toml");
+        let text = format!(
+            "[instances.a]\nurl = '{}'\n[repositories.offsite]\nurl = 's3://{bucket}/qdrant'\nendpoint = '{}'\n\
+             region = 'us-east-1'\naccess-key-id = '{id}'\nsecret-access-key = '{secret}'\n",
+            server.url, store.url
+        );
+        std::fs::write(&config, text).unwrap();
+        let remote = format!(
+            ":s3,provider=Other,endpoint='{}',access_key_id={id},secret_access_key={secret},force_path_style=true:{bucket}/theirs",
+            store.url
+        );
+        let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let mut command = Command::new("rclone");
+            // It cannot load one.
+            command.env_remove("AWS_CA_BUNDLE");
+            command.args(["copyto", "--no-check-dest", "--s3-no-check-bucket", "--config", "/dev/null"]);
+            command.args([path(&folder.join("f")), &remote]);
+            theirs.push(checked("rclone", command));
+            let state = self.fresh("backup-state");
+            let mut command = Command::new(QSNAP);
+            command.args(["--config", path(&config), "--quiet", "backup", "a/big", "--yes"]);
+            let mut command = self.alone(command);
+            command.env("XDG_STATE_HOME", &state);
+            let run = checked("qsnap", command);
+            ours.push(Run { seconds: step_seconds(&state, "store"), ..run });
+            let _ = std::fs::remove_dir_all(store.bucket().join("qdrant"));
+            let _ = std::fs::remove_file(store.bucket().join("theirs"));
+        }
+        self.row("backup to S3, loopback, sha256", size, "rclone copyto", best(&theirs), best(&ours), 0.9);
     }
 
     fn row(&mut self, what: &'static str, bytes: u64, beside: &'static str, theirs: Run, ours: Run, budget: f64) {

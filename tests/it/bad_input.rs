@@ -372,6 +372,7 @@ async fn failed_restores_say_what_is_there_now() {
         assert!(
             ran.stderr.contains(words)
                 || ran.stderr.contains("the stream broke after")
+                || ran.stderr.contains("the connection broke")
                 || ran.stderr.contains("restored nothing"),
             "{faults}: {ran:?}"
         );

@@ -23,7 +23,7 @@ fn address(text: &str) -> CollectionAddress {
 }
 
 fn create(text: &str) -> Request {
-    Request::Create(CreateRequest { address: address(text) })
+    Request::Create(CreateRequest { of: address(text).into() })
 }
 
 fn copy(source: &str, target: &str, route: Route) -> Request {
@@ -69,7 +69,7 @@ async fn everything(a: &Server, b: &Server) {
     let folder = world.home.path().join("downloads");
     std::fs::create_dir(&folder).unwrap();
     let download = Request::Download(DownloadRequest {
-        address: address("a/products"),
+        of: address("a/products").into(),
         which: Which::Latest,
         target: folder.clone(),
         overwrite: false,
@@ -97,7 +97,7 @@ async fn everything(a: &Server, b: &Server) {
 
     let doomed = a.snapshots("products").await;
     let names = doomed.iter().map(|name| SnapshotName::new(name.clone())).collect();
-    world.run(Request::Delete(DeleteRequest { address: address("a/products"), names })).await.unwrap();
+    world.run(Request::Delete(DeleteRequest { of: address("a/products").into(), names })).await.unwrap();
     assert!(a.snapshots("products").await.is_empty());
     assert_eq!(a.count("products").await, 1_200, "the collection is not touched");
 }
@@ -373,7 +373,7 @@ async fn damage_that_the_server_accepts_is_seen() {
     let snapshot = a.snapshots("x").await;
     let source = world.services.connection(&address("a/x").instance).await.unwrap();
     let which = Which::Named(SnapshotName::new(snapshot[0].clone()));
-    let located = qsnap::ops::survey::locate::locate(&world.services, &source, &address("a/x"), &which).await.unwrap();
+    let located = qsnap::ops::survey::locate::locate(&world.services, &source, &address("a/x").into(), &which).await.unwrap();
     let proof = world.services.proofs.load(located.snapshot.sha256.as_deref()).unwrap();
     let expected = qsnap::ops::proof::verify::Reference::of(qsnap::ops::proof::verify::Expected::Recorded(proof));
     let progress = qsnap::jobs::progress::Progress::default();

@@ -125,7 +125,7 @@ async fn switching_an_alias_asks_for_the_alias_in_both_front_ends() {
 async fn deleted_collections_are_remembered_by_history_and_proofs() {
     let server = Server::sandbox(None, vec![seed("orders"), seed("other")]).await;
     let world = World::open(&[("a", &server)]);
-    world.run(Request::Create(CreateRequest { address: address("a/orders") })).await.unwrap();
+    world.run(Request::Create(CreateRequest { of: address("a/orders").into() })).await.unwrap();
     world.run(restore("a/other", "a/else", Mode::New)).await.unwrap();
     let names: Vec<String> = remembered::collections(&world.services).into_iter().map(|one| one.address.to_string()).collect();
     for name in ["a/orders", "a/other", "a/else"] {

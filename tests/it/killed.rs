@@ -231,7 +231,7 @@ async fn what_was_restored_since_is_not_cleaned_up() {
     let (a, b) = (&servers[0], &servers[1]);
     a.fill("live", 300).await;
     let world = World::open(&[("a", a), ("b", b)]);
-    world.run(Request::Create(qsnap::ops::request::snapshots::CreateRequest { address: address("a/live") })).await.unwrap();
+    world.run(Request::Create(qsnap::ops::request::snapshots::CreateRequest { of: address("a/live").into() })).await.unwrap();
     let request = |mode| {
         let source = RecoveryPoint::Snapshot(address("a/live"), Which::Latest);
         Request::Restore(RestoreRequest::new(source, address("b/fresh"), mode, Route::Url))

@@ -34,11 +34,18 @@ async fn place() -> (Cli, Server, Server) {
     let prod = Server::sandbox(None, vec![seed("products", 200), seed("orders", 50), seed("gone", 20)]).await;
     let staging = Server::sandbox(None, vec![]).await;
     let cli = Cli::for_servers(&[("default", &prod), ("prod", &prod), ("staging", &staging)]);
+    let config = std::fs::read_to_string(cli.path("config.toml")).unwrap();
+    let folder = cli.path("offsite");
+    std::fs::create_dir(&folder).unwrap();
+    let repository = format!("[repositories.offsite]\nurl = '{}'\n", folder.display());
+    // As in the README: what changes data on `prod` needs its address typed.
+    let config = config.replace("[instances.prod]\n", "[instances.prod]\nprotection = 'protected'\n");
+    std::fs::write(cli.path("config.toml"), config + &repository).unwrap();
     for arguments in [
-        &["snapshots", "create", "prod/products", "prod/orders", "prod/gone"][..],
+        &["snapshots", "create", "prod/products", "prod/orders", "prod/gone", "--yes"][..],
         &["drop", "prod/gone", "--yes", "--confirm", "prod/gone"],
-        &["restore", "prod/products@latest", "--to", "prod/products-copy", "--yes"],
-        &["alias", "prod/live", "products", "--yes"],
+        &["restore", "prod/products@latest", "--to", "prod/products-copy", "--yes", "--confirm", "prod/products-copy"],
+        &["alias", "prod/live", "products", "--yes", "--confirm", "prod/live"],
     ] {
         let ran = cli.run(arguments).await;
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -113,9 +120,12 @@ macro_rules! pages {
 pages! {
     the_readme: "README.md",
     configuration: "assets/manual/configuration.md",
+    backing_up: "assets/manual/backups.md",
     downloads: "assets/manual/downloads.md",
     inspecting: "assets/manual/inspect.md",
     restoring: "assets/manual/restore.md",
+    restoring_all: "assets/manual/whole-instance.md",
+    clustering: "assets/manual/clusters.md",
     migrating: "assets/manual/migrate.md",
     recovering: "assets/manual/recovery.md",
     guarding: "assets/manual/guard.md",
@@ -126,7 +136,7 @@ pages! {
 #[test]
 fn every_link_leads_somewhere_and_every_page_is_linked() {
     let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
-    assert!(readme.lines().count() < 130, "the README is short");
+    assert!(readme.lines().count() < 132, "the README is short");
     let mut pages: Vec<String> = std::fs::read_dir(format!("{ROOT}/assets/manual"))
         .unwrap()
         .map(|entry| format!("assets/manual/{}", entry.unwrap().file_name().to_string_lossy()))

@@ -66,6 +66,7 @@ impl Three {
     }
 
     pub async fn real() -> Option<Self> {
+        qsnap::compose::install_crypto();
         let binary = real_binary()?;
         let first = free();
         let ports = [first, free(), free()];

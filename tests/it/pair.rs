@@ -113,8 +113,16 @@ fn words(text: &str) -> String {
     match text.strip_prefix("Format error in JSON body: ") {
         // Which type was expected is told in words of the parser.
         Some(rest) if rest.starts_with("invalid type") || rest.starts_with("invalid value") => "invalid type".to_owned(),
-        _ => sorted(text),
+        _ => sorted(&without_time(text)),
     }
+}
+
+/// A limiter says how much is left and how long it takes: the two are asked one after the other.
+fn without_time(text: &str) -> String {
+    let Some((start, rest)) = text.split_once(" but only ") else { return text.to_owned() };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let rest = rest.trim_end_matches('s').trim_end_matches(|c: char| c.is_ascii_digit());
+    format!("{start} but only{rest}")
 }
 
 /// Several violations come in any order.

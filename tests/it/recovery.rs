@@ -132,9 +132,9 @@ async fn scene(a: &Server, b: &Server) -> Scene {
     std::fs::create_dir(&folder).unwrap();
     let mut files = Vec::new();
     for name in ["a/live", "a/wide"] {
-        world.run(Request::Create(CreateRequest { address: address(name) })).await.unwrap();
+        world.run(Request::Create(CreateRequest { of: address(name).into() })).await.unwrap();
         let download = qsnap::ops::request::snapshots::DownloadRequest {
-            address: address(name),
+            of: address(name).into(),
             which: Which::Latest,
             target: folder.clone(),
             overwrite: false,
@@ -328,7 +328,7 @@ async fn a_deleted_collection_comes_back(real: bool) {
     a.fill("live", 300).await;
     let before = content(a, "live").await.unwrap();
     let world = World::open(&[("a", a)]);
-    world.run(Request::Create(CreateRequest { address: address("a/live") })).await.unwrap();
+    world.run(Request::Create(CreateRequest { of: address("a/live").into() })).await.unwrap();
     let name = a.snapshots("live").await[0].clone();
     a.raw("DELETE", "/collections/live", json!({})).await;
     assert!(content(a, "live").await.is_none());

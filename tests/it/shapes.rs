@@ -216,12 +216,14 @@ async fn goes_through(world: &World, server: &Server, shape: Shape) {
     }
     let address = |name: &str| CollectionAddress::parse(&format!("a/{}", encode(name))).unwrap();
     let copy = format!("{name} copy");
-    let taken =
-        world.run(Request::Create(CreateRequest { address: address(name) })).await.unwrap_or_else(|why| panic!("{name}: {why}"));
+    let taken = world
+        .run(Request::Create(CreateRequest { of: address(name).into() }))
+        .await
+        .unwrap_or_else(|why| panic!("{name}: {why}"));
     assert!(taken.notes.is_empty(), "{name}: {:?}", taken.notes);
     let folder = world.home.path().join(encode(name).replace('%', "_"));
     std::fs::create_dir(&folder).unwrap();
-    let download = DownloadRequest { address: address(name), which: Which::Latest, target: folder.clone(), overwrite: false };
+    let download = DownloadRequest { of: address(name).into(), which: Which::Latest, target: folder.clone(), overwrite: false };
     world.run(Request::Download(download)).await.unwrap_or_else(|why| panic!("{name}: {why}"));
     let file = folder.join(&files(&folder)[0]);
     let restore = RestoreRequest::new(RecoveryPoint::File(file), address(&copy), Mode::New, Route::Upload);

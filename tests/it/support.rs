@@ -1,6 +1,7 @@
 //! Servers and worlds for tests: the sandbox in this process, a real Qdrant beside it.
 
 use qsnap::config::credentials::Credentials;
+use qsnap::config::repositories::ConfiguredRepository;
 use qsnap::config::secret_source::SecretSource;
 use qsnap::config::values::{ColorChoice, Origin};
 use qsnap::config::{Config, ConfiguredInstance};
@@ -270,10 +271,18 @@ pub fn instance(name: &str, urls: &[String], key: Option<&str>, protection: Prot
 
 impl World {
     pub fn new(instances: Vec<ConfiguredInstance>) -> Self {
+        Self::with_repositories(instances, Vec::new())
+    }
+
+    pub fn with_repositories(instances: Vec<ConfiguredInstance>, repositories: Vec<ConfiguredRepository>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let config = Config {
             file: home.path().join("config.toml"),
             file_found: false,
+            repository: repositories.first().map(|configured| configured.repository.name.clone()),
+            repositories,
+            webhook: None,
+            keep_history: Duration::from_secs(90 * 86_400),
             instances,
             color: (ColorChoice::Auto, Origin::Default),
             ascii: (false, Origin::Default),
@@ -353,7 +362,8 @@ impl Cli {
     /// The records of the journal, the oldest first.
     pub fn records(&self) -> Vec<PathBuf> {
         let journal = self.home.path().join("state/qsnap/journal");
-        let folders = [journal.join("done"), journal];
+        let days = std::fs::read_dir(journal.join("done")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let folders: Vec<PathBuf> = days.chain([journal]).collect();
         let all =
             folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten().map(|entry| entry.path());
         let mut records: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|kind| kind == "ndjson")).collect();

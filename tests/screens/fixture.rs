@@ -2,7 +2,7 @@
 
 use crate::archive;
 use crate::archive::bytes::StreamBytes;
-use crate::domain::address::CollectionAddress;
+use crate::domain::address::{CollectionAddress, SnapshotsOf};
 use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::{InstanceName, SnapshotName};
 use crate::domain::instance::{Instance, Protection};
@@ -91,7 +91,11 @@ impl Ui {
                 let (ticket, data) = match effect {
                     Effect::Instance(ticket, name) => (ticket, Data::Instance(name.clone(), Box::new(view_of(&name)))),
                     Effect::Collections(ticket, name) => (ticket, Data::Collections(name.clone(), collections_of(&name))),
-                    Effect::Points(ticket, address) => (ticket, Data::Points(address.clone(), Ok(points_of(&address)))),
+                    Effect::Watch(ticket) => (ticket, Data::Watch(Box::default())),
+                    Effect::Points(ticket, of) => {
+                        let points = of.collection().map_or_else(|| full_snapshots(&of), points_of);
+                        (ticket, Data::Points(of, Ok(points)))
+                    }
                     other => {
                         kept.push(other);
                         continue;
@@ -236,6 +240,7 @@ pub(super) fn view_of(name: &InstanceName) -> Result<InstanceView, Problem> {
     Ok(InstanceView {
         name: name.clone(),
         nodes: vec![format!("https://{name}.example:6333")],
+        peers: vec![],
         silent: vec![None],
         notes: Vec::new(),
         version: (!dead).then(|| ServerVersion::parse("1.18.3").unwrap()),
@@ -278,12 +283,23 @@ pub(super) fn collections_of(name: &InstanceName) -> Result<Listing<CollectionVi
     })
 }
 
+fn full_snapshots(of: &SnapshotsOf) -> Listing<RecoveryPointView> {
+    let mut listing = points_of(&CollectionAddress::parse("prod-eu/products").unwrap());
+    listing.items.truncate(1);
+    for point in &mut listing.items {
+        point.of = of.clone();
+        point.snapshot.name = SnapshotName::new("full-snapshot-2026-11-22-03-00-00.snapshot");
+        (point.proof, point.points, point.taken_with) = (ProofState::None, None, None);
+    }
+    listing
+}
+
 pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPointView> {
     let point = |taken: &str, size: u64, proof: ProofState| {
         let at: Timestamp = taken.parse().unwrap();
         let stamp = crate::domain::time::second(at).replace([' ', ':'], "-");
         RecoveryPointView {
-            address: address.clone(),
+            of: address.clone().into(),
             node: 0,
             node_url: "https://prod-eu.example:6333".into(),
             snapshot: SnapshotInfo {
@@ -296,6 +312,7 @@ pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPointVie
             points: (proof != ProofState::None).then_some((4_199_000, 4_200_000)),
             taken_with: (proof != ProofState::None).then(|| "1.18.3".to_owned()),
             safety: false,
+            stored: None,
         }
     };
     let proven = ProofState::Proven("2026-11-21T09:00:00Z".parse().unwrap());

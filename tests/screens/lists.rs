@@ -83,20 +83,23 @@ fn a_list_that_cannot_be_read_again_stays_with_its_age() {
             Effect::Collections(ticket, name) => (ticket, Data::Collections(name, Err(refused()))),
             Effect::Points(ticket, address) => (ticket, Data::Points(address, Err(refused()))),
             Effect::Instance(ticket, name) => (ticket, Data::Instance(name, Box::new(Err(refused())))),
+            Effect::Watch(ticket) => (ticket, Data::Watch(Box::default())),
             other => panic!("{other:?}"),
         };
         ui.app.update(Event::Data(ticket, data), Now { mono: Duration::from_secs(201), wall: wall() });
     }
     let screen = ui.screen();
     assert!(screen.contains("! 3 m old · 5") && screen.contains("products"), "{screen}");
-    assert!(screen.contains("R refresh"), "{screen}");
+    ui.keys("?");
+    assert!(ui.screen().contains("ask all servers again"), "{}", ui.screen());
 }
 
 #[test]
 fn the_header_follows_a_job_that_gets_no_answer_and_one_that_goes_on() {
     let mut ui = Ui::new(80, 24);
     let address = CollectionAddress::parse("prod-eu/events").unwrap();
-    let request = Request::Download(DownloadRequest { address, which: Which::Latest, target: "/x".into(), overwrite: false });
+    let request =
+        Request::Download(DownloadRequest { of: address.into(), which: Which::Latest, target: "/x".into(), overwrite: false });
     ui.app.model.jobs.started.insert(JobId(1), Started { request, touches: vec![] });
     let mut row = job(1, "download prod-eu/events", JobState::Running, 5, Some(10), "downloading");
     let mut rows = |ui: &mut Ui, seconds: u64, note: &str| {
@@ -152,7 +155,7 @@ fn enter_on_a_recovery_point_tells_all_that_is_known_of_it() {
     });
     // A collection that is in trouble says why; what vanished from the list is not made up.
     let mut ui = Ui::new(80, 24);
-    ui.keys("G o");
+    ui.keys("G up o");
     assert!(ui.screen().contains("no space left on device"), "{}", ui.screen());
     ui.app.model.instances[0].collections = crate::tui::panes::model::Loadable::Never;
     assert!(ui.screen().contains("not in the list any more"), "{}", ui.screen());
@@ -183,7 +186,7 @@ fn without_a_configuration_the_first_screen_says_how_to_begin() {
         ui.keys("left");
         assert_named(&mut ui, &format!("first_steps_{name}"));
         let screen = ui.screen();
-        for text in ["qsnap config init", "QDRANT_URL=http://HOST:6333 qsnap", "qsnap demo"] {
+        for text in ["qsnap config init", "qsnap --url http://HOST:6333", "qsnap demo"] {
             assert!(screen.contains(text), "{text}\n{screen}");
         }
     });
@@ -243,7 +246,7 @@ fn marks_of_several_collections_are_not_deleted_together_and_gone_ones_are_forgo
     let address = CollectionAddress::parse("prod-eu/products").unwrap();
     let mut listing = points_of(&address);
     listing.items.remove(0);
-    ui.send(Event::Data(crate::tui::messages::event::Ticket(0), Data::Points(address, Ok(listing))));
+    ui.send(Event::Data(crate::tui::messages::event::Ticket(0), Data::Points(address.into(), Ok(listing))));
     assert!(ui.app.marked.is_empty());
 }
 

@@ -1,6 +1,7 @@
 //! Whole screens as snapshots, and the picture in the README. Everything here is fixed: times, names,
 //! versions. A visible change shows as a changed snapshot in `tests/snapshots`.
 
+mod backups;
 mod fixture;
 mod forms;
 mod job_rows;
@@ -151,7 +152,7 @@ fn jobs_in_detail_and_the_question_before_leaving() {
 
 fn interrupted(name: &str) -> Interrupted {
     let request = DownloadRequest {
-        address: CollectionAddress::parse("prod-eu/products").unwrap(),
+        of: CollectionAddress::parse("prod-eu/products").unwrap().into(),
         which: Which::Named(SnapshotName::new(name)),
         target: format!("/backups/{name}").into(),
         overwrite: false,
@@ -345,6 +346,31 @@ fn the_guide_ends_in_the_plan_that_was_chosen() {
     // Out of the plan one comes back to the guide.
     ui.keys("esc");
     assert!(ui.screen().contains("Where should the data go?"));
+}
+
+#[test]
+fn the_mark_of_the_guide_stays_on_its_moment_when_the_list_changes() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("D enter enter down");
+    let address = CollectionAddress::parse("prod-eu/products").unwrap();
+    let mut listing = points_of(&address);
+    listing.items.remove(0);
+    let state = ui.app.model.instance_mut(&address.instance).unwrap();
+    let list = state.points.get_mut(&address.clone().into()).unwrap();
+    list.ask(Ticket(9_999));
+    list.answer(Ticket(9_999), Ok(listing), Now { mono: Duration::from_secs(1), wall: wall() });
+    ui.keys("enter");
+    let screen = ui.screen();
+    assert!(screen.contains("Restore prod-eu/products as of 2026-11-22 02:00:00 UTC."), "{screen}");
+}
+
+#[test]
+fn a_complaint_goes_when_it_is_answered() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("u enter");
+    assert!(ui.screen().contains("missing"), "{}", ui.screen());
+    ui.send(Event::Paste("/tmp/x.snapshot".into()));
+    assert!(!ui.screen().contains("missing"), "{}", ui.screen());
 }
 
 #[test]

@@ -32,7 +32,9 @@ pub fn window(window: &Window) -> Finding {
     };
     let advice = match newer {
         Some(newer) => format!("a newer recovery point loses less: {newer}"),
-        None if *unseen => "whether there is a newer recovery point is not known: not everything could be listed".to_owned(),
+        None if *unseen => {
+            "whether there is a newer recovery point elsewhere was not looked up, or could not all be listed".to_owned()
+        }
         None => "no newer recovery point of this collection is listed".to_owned(),
     };
     Finding::look(

@@ -53,7 +53,7 @@ pub fn cluster(peers: &ClusterInfo, nodes: usize, instance: &str) -> Finding {
     if nodes > 1 {
         return Finding::look(
             "cluster",
-            format!("{instance} has {nodes} nodes: all shards go to the first one, Qdrant rebuilds other replicas from it"),
+            format!("{instance} has {nodes} nodes: all shards go to one of them, Qdrant rebuilds other replicas from it"),
             "afterwards move shards if the load should be spread",
         );
     }

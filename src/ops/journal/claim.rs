@@ -38,7 +38,7 @@ pub struct Holder {
 }
 
 impl Claim {
-    /// Whoever is started from now on holds it, too: it is not given up before the last of them is gone, however this process
+    /// Child processes started from now on hold it, too: it is given up when the last of them is gone, however this process
     /// ends.
     pub(in crate::ops) fn inherit(&self) {
         if let Some(file) = &self.0 {
@@ -50,14 +50,14 @@ impl Claim {
     pub(in crate::ops) fn name(&self, holder: &Holder) {
         let Some(mut file) = self.0.as_ref() else { return };
         let line = serde_json::to_vec(holder).unwrap_or_default();
-        // A claim without a name is a claim all the same.
+        // A claim without a name is still a claim.
         let _ = file.rewind().and_then(|()| file.set_len(0)).and_then(|()| file.write_all(&line));
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Whoever comes next must not be told of this one.
+        // The next process must not read our name.
         if let Some(file) = &self.0 {
             let _ = file.set_len(0);
         }
@@ -93,7 +93,7 @@ impl Journal {
     /// Claims a target, or tells who has it.
     ///
     /// # Errors
-    /// When somebody else works on it, or the claim cannot be written.
+    /// When another process works on it, or the claim cannot be written.
     pub fn claim(&self, target: &str) -> Result<Claim, Problem> {
         let tried = self.try_claim(target).map_err(|error| {
             Problem::new(ProblemKind::Failed, format!("the target cannot be claimed: {error}"), target)
@@ -116,7 +116,7 @@ impl Journal {
         matches!(self.try_claim(target), Ok(Tried::Taken(_)))
     }
 
-    /// Waits until nobody else has this claim. `None` where it cannot be had: then it protects from nothing.
+    /// Waits until no other process has this claim. `None` where it cannot be had: then nothing is protected.
     pub(in crate::ops) async fn wait_for_claim(&self, target: &str, progress: &Progress) -> Option<Claim> {
         loop {
             match self.try_claim(target) {

@@ -1,9 +1,9 @@
 //! Downloads that did not end: what a killed process, a lost line or a cancel left on disk.
 //!
 //! A download that can be resumed leaves a note in `<state>/transfers` when it begins and removes it when it
-//! ends well. Whoever looks later finds the bytes beside the target.
+//! ends well. Until then the record says where the partial bytes are.
 
-use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::address::{SnapshotsOf, Which};
 use crate::domain::hex::hex;
 use crate::domain::ids::SnapshotName;
 use crate::ops::request::snapshots::DownloadRequest;
@@ -63,9 +63,9 @@ impl InterruptedStore {
     }
 
     /// A download into `file` begins. A note that cannot be written costs the row in the jobs, nothing else.
-    pub fn begin(&self, address: &CollectionAddress, snapshot: &SnapshotName, file: &Path, overwrite: bool) {
+    pub fn begin(&self, of: &SnapshotsOf, snapshot: &SnapshotName, file: &Path, overwrite: bool) {
         let note = Note {
-            address: address.to_string(),
+            address: of.to_string(),
             snapshot: snapshot.raw().to_owned(),
             file: std::path::absolute(file).unwrap_or_else(|_| file.to_owned()),
             overwrite,
@@ -100,9 +100,9 @@ impl InterruptedStore {
             return None;
         }
         let left = part::unfinished(&note.file).filter(|_| !part::in_use(&note.file))?;
-        let address = CollectionAddress::parse(&note.address).ok()?;
+        let of = SnapshotsOf::parse(&note.address).ok()?;
         let which = Which::Named(SnapshotName::new(&note.snapshot));
-        let request = DownloadRequest { address, which, target: note.file, overwrite: note.overwrite };
+        let request = DownloadRequest { of, which, target: note.file, overwrite: note.overwrite };
         Some(Interrupted { request, size: left.expected.size, done: left.spans.total() })
     }
 }
@@ -120,8 +120,8 @@ mod tests {
         let store = InterruptedStore::new(dir.path());
         assert!(store.list().is_empty());
         let file = dir.path().join("a.snapshot");
-        let address = CollectionAddress::parse("prod/products").unwrap();
-        store.begin(&address, &SnapshotName::new("a.snapshot"), &file, false);
+        let of = SnapshotsOf::parse("prod/products").unwrap();
+        store.begin(&of, &SnapshotName::new("a.snapshot"), &file, false);
         std::fs::write(part_path(&file), [0; 10]).unwrap();
         assert!(store.list().is_empty(), "nothing tells what the bytes are");
         let expected = Expected { size: 20, sha256: None, etag: Some("e".into()), ranged: true };

@@ -25,6 +25,8 @@ pub enum Made {
     Snapshot,
     /// A file that a server keeps after an upload; it can go.
     Upload,
+    /// The folder of a backup that is not finished; it can go.
+    Backup,
 }
 
 impl Made {
@@ -38,6 +40,7 @@ impl Made {
             Self::Before => "snapshot of before",
             Self::Snapshot => "temporary snapshot",
             Self::Upload => "uploaded file",
+            Self::Backup => "unfinished backup",
         }
     }
 }
@@ -53,7 +56,7 @@ pub struct TakenUp {
     /// What was asked for then.
     #[serde(default, rename = "spec")]
     pub request: Value,
-    /// What it made and nobody removed.
+    /// What it made and was not removed.
     #[serde(default)]
     pub things: Vec<Thing>,
 }

@@ -8,18 +8,19 @@ use crate::domain::address::{Address, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::snapshot::time_in_name;
 use crate::domain::text::{one_line, sanitise};
+use crate::ops::journal::done::{self, files};
 use crate::ops::journal::event::Made;
 use crate::ops::journal::past::{Past, State};
 use crate::ops::journal::reading::{Unreadable, read_record};
 use crate::ops::journal::safeties::{Safeties, beyond_instance};
-use crate::ops::journal::{DONE, Journal, marks, parts};
+use crate::ops::journal::{Journal, marks, parts};
 use crate::ops::request::verb::Verb;
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 /// Records that a list shows of what is done, the newest first.
-const MAX_LISTED: usize = 2_000;
+const MAX_LISTED: usize = 500;
 
 /// Records of what is done that are read first to find the last one.
 const LOOKED_BACK: usize = 100;
@@ -41,7 +42,7 @@ impl Records {
 }
 
 impl Journal {
-    /// Whether the records can be read: where there are none yet, nothing was done; where they cannot be read, nobody knows.
+    /// Whether the records can be read. No folder means that nothing was done yet; an unreadable one means unknown.
     ///
     /// # Errors
     /// When their folder is there and cannot be read, or cannot be looked for.
@@ -68,10 +69,7 @@ impl Journal {
 
     fn all_records(&self) -> Records {
         let mut paths = files(self.folder());
-        let mut done = files(&self.done_folder());
-        done.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
-        done.truncate(MAX_LISTED);
-        paths.extend(done);
+        paths.extend(done::newest(&self.done_folder(), MAX_LISTED));
         together(paths, read_record)
     }
 
@@ -103,19 +101,19 @@ impl Journal {
             return;
         }
         let done = self.done_folder();
-        if std::fs::create_dir_all(&done).is_err() {
-            return;
-        }
         for past in movable {
             let safeties = past.made.iter().filter(|thing| thing.kind == Made::Safety);
             let named: Vec<(char, &str)> = safeties.map(|thing| ('+', beyond_instance(&thing.thing))).collect();
             if marks::write(self.folder(), &named).is_err() {
                 continue;
             }
-            let name = format!("{}.ndjson", past.id);
-            let from = self.folder().join(&name);
+            let from = self.folder().join(format!("{}.ndjson", past.id));
+            let to = done::place(&done, &past.id);
+            if to.parent().is_some_and(|day| std::fs::create_dir_all(day).is_err()) {
+                continue;
+            }
             // A record that cannot be moved is read again; nothing else depends on it.
-            if std::fs::rename(&from, done.join(&name)).is_ok() {
+            if std::fs::rename(&from, to).is_ok() {
                 self.closed.forget(&from);
             }
         }
@@ -128,7 +126,7 @@ impl Journal {
         records.safeties(marks::read(self.folder()).unwrap_or_default())
     }
 
-    /// The same, for whoever chooses by them: what cannot be read may name one.
+    /// The same, but an unreadable record is an error: it may name a safety snapshot.
     ///
     /// # Errors
     /// When a record, or their folder, cannot be read.
@@ -159,10 +157,9 @@ impl Journal {
             return self.last();
         }
         // What is done is read only where its name fits; what is not done tells it what came later.
-        let fits = |path: &PathBuf| path.file_stem().is_some_and(|name| name.to_string_lossy().starts_with(id));
         let mut paths = files(self.folder());
         if !id.is_empty() {
-            paths.extend(files(&self.done_folder()).into_iter().filter(fits));
+            paths.extend(done::beginning_with(&self.done_folder(), id));
         }
         let Records { all, unreadable } = together(paths, read_record);
         if let Some(record) = unreadable.iter().find(|record| !id.is_empty() && record.id.starts_with(id)) {
@@ -182,12 +179,10 @@ impl Journal {
 
     /// The newest operation that is no part of another.
     fn last(&self) -> Result<Past, Problem> {
-        let mut done = files(&self.done_folder());
-        done.sort_by(|a, b| b.file_name().cmp(&a.file_name()));
         // A whole may have many parts, each with a record of its own.
         for newest in [LOOKED_BACK, usize::MAX] {
             let mut paths = files(self.folder());
-            paths.extend(done.iter().take(newest).cloned());
+            paths.extend(done::newest(&self.done_folder(), newest));
             let mut all = together(paths, read_record).all;
             if let Some(at) = all.iter().position(|past| past.part_of.is_none()) {
                 return Ok(all.swap_remove(at));
@@ -204,12 +199,6 @@ fn settled(past: &Past) -> bool {
 
 fn unknown(id: &str, why: &str) -> Problem {
     Problem::new(ProblemKind::NotFound, why, one_line(id, 60)).advise("`qsnap history` lists all, with their ids")
-}
-
-/// The records in a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.extension().is_some_and(|extension| extension == "ndjson")).collect()
 }
 
 /// What a later operation brought to a target, and proved.
@@ -233,8 +222,8 @@ impl Brought {
 
 /// Where a record lies once it is done.
 fn done_path(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default();
-    path.parent().unwrap_or(path).join(DONE).join(name)
+    let id = path.file_stem().unwrap_or_default().to_string_lossy();
+    done::place(&path.parent().unwrap_or(path).join(done::DONE), &id)
 }
 
 /// Reads them, and tells each what the others say of it.
@@ -435,7 +424,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_pipe_among_the_records_hangs_nobody() {
+    fn a_pipe_among_the_records_blocks_no_reader() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::new(dir.path(), "");
         std::fs::create_dir_all(journal.folder()).unwrap();

@@ -109,7 +109,7 @@ pub struct Past {
     pub state: State,
     /// What was begun, in order.
     pub steps: Vec<PastStep>,
-    /// What it made and nobody removed.
+    /// What it made and was not removed.
     pub made: Vec<Thing>,
     /// A snapshot that was being taken when nothing more was written.
     pub taking: Option<Taking>,
@@ -156,7 +156,7 @@ impl Past {
             .filter(|thing| match thing.kind {
                 Made::Safety | Made::Before => false,
                 Made::Collection => !kept,
-                Made::Scratch | Made::Upload | Made::Snapshot | Made::Empty => true,
+                Made::Scratch | Made::Upload | Made::Snapshot | Made::Empty | Made::Backup => true,
             })
             .collect()
     }
@@ -275,7 +275,7 @@ pub(in crate::ops) fn fold(id: &str, text: &str, running: bool) -> Folded {
 }
 
 impl Past {
-    /// What a later operation made good is neither between nor a leftover of this one any more. `later` tells whether one
+    /// What a later operation repaired is no longer a leftover of this one. `later` tells whether one
     /// brought something to a target after this, and proved it.
     pub(in crate::ops) fn superseded(&mut self, later: impl Fn(&str) -> bool) {
         self.repaired = self.is_between() && later(&self.target);
@@ -482,7 +482,7 @@ mod tests {
         record.step_begins(at(), "proof restore", "").unwrap();
         drop(record);
         let open = journal.open();
-        assert_eq!(open.len(), 1, "one of the two, though nobody noted it on the older: {open:?}");
+        assert_eq!(open.len(), 1, "one of the two, though the older has no note of it: {open:?}");
         let past = &open[0];
         assert!(past.is_between() && past.safety().is_some() && past.request.is_some() && past.id != id);
     }

@@ -1,43 +1,11 @@
 //! Recorded proofs: what collections looked like when their snapshots were taken.
 
 use crate::domain::hex::hex;
-use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::settings::Settings;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use crate::domain::proof::Proof;
 use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// What is remembered of a snapshot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Proof {
-    /// Of which collection, as `instance/collection`.
-    pub source: String,
-    /// When.
-    pub taken_at: Timestamp,
-    /// Fewest points it can have: writes may have gone on.
-    pub points_min: u64,
-    /// Most points it can have.
-    pub points_max: u64,
-    /// Indexed payload fields and their types.
-    pub payload_schema: Vec<(String, String)>,
-    /// Its configuration and payload indexes; older records have none.
-    #[serde(default)]
-    pub settings: Option<Settings>,
-    /// Version of the server that took it: a snapshot does not hold it.
-    #[serde(default)]
-    pub qdrant_version: Option<String>,
-    /// Digests by point.
-    pub samples: Vec<(PointId, String)>,
-    /// When a restore of it was last proven.
-    #[serde(default)]
-    pub proven_at: Option<Timestamp>,
-    /// Name of the snapshot: a file of that name with other bytes is damaged.
-    #[serde(default)]
-    pub snapshot: Option<String>,
-}
 
 /// Proofs on disk, by the sha256 of the snapshot's bytes: a downloaded file finds its proof again.
 #[derive(Debug)]
@@ -119,6 +87,10 @@ fn put(path: &Path, content: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::point::PointId;
+    use crate::domain::settings::Settings;
+    use jiff::Timestamp;
+
     #[test]
     fn proofs_are_found_by_the_bytes_they_belong_to() {
         let dir = tempfile::tempdir().unwrap();

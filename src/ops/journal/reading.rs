@@ -50,7 +50,7 @@ pub(super) fn read_record(path: &Path) -> Result<Option<Past>, Unreadable> {
     };
     let failed = |error: std::io::Error| unreadable(error.to_string(), Vec::new());
     match path.metadata() {
-        // A FIFO would hang whoever opens it.
+        // Opening a FIFO would block.
         Ok(meta) if !meta.is_file() => return Err(unreadable("it is not a file".into(), Vec::new())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         _ => {}
@@ -59,7 +59,7 @@ pub(super) fn read_record(path: &Path) -> Result<Option<Past>, Unreadable> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(failed)?,
     };
-    // A shared lock: whoever writes holds an exclusive one as long as it lives.
+    // A shared lock: a writer holds an exclusive one as long as it lives.
     let running = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
     let mut bytes = Vec::new();
     (&file).take(MAX_RECORD).read_to_end(&mut bytes).map_err(failed)?;

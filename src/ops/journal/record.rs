@@ -68,7 +68,7 @@ impl Record {
         let open = || -> std::io::Result<File> {
             path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
             let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
-            // Whoever reads it sees by the lock that the operation lives; readers hold theirs for a moment only. Where files
+            // The lock tells a reader that the operation lives; readers hold theirs for a moment only. Where files
             // cannot be locked it reads as broken off while it runs; plans then find the server busy.
             let _ = file.lock();
             Ok(file)

@@ -68,7 +68,12 @@ impl Plan {
     /// Taking a snapshot changes no data: a yes is enough there too.
     pub fn need(&self) -> Need {
         let Some((address, protection)) = &self.changes else {
-            return if self.risk == Risk::Safe { Need::Nothing } else { Need::Yes };
+            return match (self.risk, &self.ask) {
+                (Risk::Safe, _) => Need::Nothing,
+                // No collection changes, but what is destroyed has a name: that of the repository.
+                (Risk::Destroys, Some(name)) => Need::Typed(name.clone()),
+                _ => Need::Yes,
+            };
         };
         let name = self.ask.clone().unwrap_or_else(|| address.to_string());
         match (self.risk, protection) {

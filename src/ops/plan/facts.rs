@@ -26,7 +26,7 @@ impl Facts {
         self.0.insert(name, Fact::Points(value));
     }
 
-    /// Points may come and go: what is there is replaced in any case.
+    /// Points may come and go: the collection is replaced in any case.
     pub fn any_points(&mut self) {
         for fact in self.0.values_mut().filter(|fact| matches!(fact, Fact::Points(_))) {
             *fact = Fact::AnyPoints;

@@ -1,5 +1,6 @@
 //! What the gates of a plan found.
 
+use crate::domain::text::sanitise;
 use serde::Serialize;
 
 /// Level of a finding.
@@ -30,17 +31,17 @@ pub struct Finding {
 impl Finding {
     /// As it should be.
     pub fn good(check: &'static str, message: impl Into<String>) -> Self {
-        Self { level: Level::Good, check, message: message.into(), advice: String::new() }
+        Self { level: Level::Good, check, message: sanitise(&message.into()), advice: String::new() }
     }
 
     /// Needs a look.
     pub fn look(check: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { level: Level::Look, check, message: message.into(), advice: advice.into() }
+        Self { level: Level::Look, check, message: sanitise(&message.into()), advice: sanitise(&advice.into()) }
     }
 
     /// Blocks.
     pub fn block(check: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { level: Level::Block, check, message: message.into(), advice: advice.into() }
+        Self { level: Level::Block, check, message: sanitise(&message.into()), advice: sanitise(&advice.into()) }
     }
 }
 

@@ -7,9 +7,9 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::point::PointId;
+use crate::domain::proof::Proof;
 use crate::domain::settings::Settings;
 use crate::jobs::progress::Progress;
-use crate::ops::journal::proofs::Proof;
 use crate::ops::proof::scan::Reader;
 use crate::ops::proof::unread::Unread;
 use crate::ops::services::Connection;

@@ -20,10 +20,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Ranges of ids that are read at once; each has one request in flight to each side.
 const RANGES: usize = 6;
+
+/// Points that are so large that each is read alone: so many at the same time, of all collections that are read. Each takes some
+/// megabytes until it is a digest.
+static LARGE_AT_ONCE: Semaphore = Semaphore::const_new(3);
 
 /// Bytes that a page should have: a dozen may be in flight.
 const PAGE_BYTES: usize = 512 << 10;
@@ -248,6 +253,8 @@ impl Reader {
     async fn page(&self, offset: Option<&PointId>, pages: &mut Pages, fields: Fields) -> Result<ScrollPage, Unread> {
         let mut again = true;
         loop {
+            let alone = pages.limit == 1 && fields == Fields::All;
+            let _turn = if alone { LARGE_AT_ONCE.acquire().await.ok() } else { None };
             match self.whole().scroll(&self.name, offset, pages.limit, fields).await {
                 Ok(page) => {
                     pages.answered(page.points.len(), page.bytes);

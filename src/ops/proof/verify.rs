@@ -5,11 +5,11 @@ use crate::domain::collection::{CollectionCluster, CollectionInfo, CollectionSta
 use crate::domain::ids::PeerId;
 use crate::domain::point::PointId;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::proof::Proof;
 use crate::domain::settings::Settings;
 use crate::domain::size::exact;
 use crate::domain::{shape, time};
 use crate::jobs::progress::Progress;
-use crate::ops::journal::proofs::Proof;
 use crate::ops::proof::scan::Reader;
 use crate::ops::proof::unread::Unread;
 use crate::ops::report::verdict::Verdict;
@@ -395,7 +395,7 @@ fn silence(found: &Found) -> String {
     words
 }
 
-/// What is wrong with the data: of its structure, which nobody's writes explain, and of its points.
+/// What is wrong with the data: in its structure, which no client's writes explain, and in its points.
 fn data_differences(
     found: &Found,
     count: u64,

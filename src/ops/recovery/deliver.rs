@@ -4,7 +4,7 @@
 //! target in constant memory. *upload*: a local file. Falls back from url to stream when the server says
 //! that URL recovery is off or that it cannot reach the source.
 
-use crate::domain::address::{CollectionAddress, encode};
+use crate::domain::address::{BackupAddress, CollectionAddress, encode};
 use crate::domain::given_names::is_scratch;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -12,88 +12,27 @@ use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
 use crate::jobs::context::{CleanupId, JobContext};
 use crate::ops::recovery::await_server::{Followed, follow};
+use crate::ops::recovery::deliver_shards::deliver_shards;
+use crate::ops::recovery::delivered::{Broken, Delivered, Impact, impact_of};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::meant::{Meant, as_meant};
 use crate::ops::request::route::Route;
-use crate::ops::services::{Connection, Services};
+use crate::ops::services::{OpenRepository, Services};
 use crate::ops::steps::Ledger;
-use crate::ops::survey::first_route::{End, first_route};
+use crate::ops::survey::backups;
+use crate::ops::survey::first_route::{End, first_route, from_store};
 use crate::ops::survey::origin::Origin;
+use crate::ops::survey::storage::Member;
 use crate::qdrant::api::{QdrantApi, Recover, Upload};
 use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::repository::index::Backup;
+use crate::repository::manifest::Object;
 use crate::transfer::disk::disk_problem;
 use crate::transfer::pump::{AtEnd, Body, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// How it went.
-#[derive(Debug)]
-pub(in crate::ops) struct Delivered {
-    pub route: Route,
-    pub reason: Option<String>,
-    pub bytes: u64,
-    /// The file that the target keeps after an upload, and the cleanup that would remove it.
-    pub uploaded: Option<(SnapshotName, CleanupId)>,
-    /// The connection was lost: that the server restored is not known but from verification.
-    pub looked: bool,
-}
-
-/// What a failed delivery can have done to its target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ops) enum Touched {
-    /// Nothing, and not even a file can be there: it never got all of it.
-    NotSent,
-    /// Nothing: the server refused.
-    No,
-    /// It may have replaced something, and it is over.
-    Maybe,
-    /// Nobody knows whether the server is still at it: nothing may be started beside it.
-    Unknown,
-}
-
-impl Touched {
-    /// Whether the target is as it was.
-    pub(in crate::ops) fn nothing(self) -> bool {
-        matches!(self, Self::NotSent | Self::No)
-    }
-}
-
-/// Why a delivery failed, and whether the target can be another one now.
-#[derive(Debug)]
-pub(in crate::ops) struct Broken {
-    pub problem: Problem,
-    pub touched: Touched,
-}
-
-impl Broken {
-    /// Nothing reached the target.
-    fn before(problem: Problem) -> Self {
-        Self { problem, touched: Touched::NotSent }
-    }
-}
-
-impl From<Problem> for Broken {
-    fn from(problem: Problem) -> Self {
-        Self::before(problem)
-    }
-}
-
-/// What the server refuses it refuses before it touches anything: key, checksum, shape, a source that cannot be
-/// fetched (1.16.3, 1.18.3). After its own errors, and when how it ended is unknown, live data may be gone.
-fn touches(error: &ApiError) -> Touched {
-    match error.kind {
-        ApiErrorKind::Unreachable
-        | ApiErrorKind::Unauthorized
-        | ApiErrorKind::Forbidden
-        | ApiErrorKind::Conflict
-        | ApiErrorKind::Rejected
-        | ApiErrorKind::RateLimited => Touched::No,
-        ApiErrorKind::NotFound if error.by_qdrant => Touched::No,
-        ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished | ApiErrorKind::Timeout => Touched::Unknown,
-        _ => Touched::Maybe,
-    }
-}
+use std::time::Duration;
 
 /// How an upload is handed over.
 #[derive(Clone)]
@@ -108,7 +47,7 @@ pub(in crate::ops) struct Handover {
     pub over: Arc<AtomicBool>,
 }
 
-/// What a plan says where the target fetches by itself, and nobody can ask once more.
+/// What a plan says where the target fetches by itself, and no last check is possible.
 pub(in crate::ops) fn unwatched(route: Route) -> &'static str {
     match route {
         Route::Url => "; what somebody makes under that name meanwhile would be overwritten: only the route stream asks again",
@@ -116,7 +55,7 @@ pub(in crate::ops) fn unwatched(route: Route) -> &'static str {
     }
 }
 
-/// Until the last byte a cancel loses nothing; after it the server restores, whoever listens. That it was handed over is
+/// Until the last byte a cancel loses nothing; after it the server restores, even if the connection closes. That it was handed over is
 /// in the journal before it is.
 fn seal_at_end(job: &JobContext, handover: &Handover, destination: &Destination) -> impl AtEnd {
     let (job, handover, destination) = (job.clone(), handover.clone(), destination.clone());
@@ -141,7 +80,7 @@ fn hand_over(job: &JobContext, ledger: &Ledger, destination: &Destination) {
     }
 }
 
-/// The name under which the target will keep an upload: it must be nobody else's.
+/// The name under which the target will keep an upload: it must not be in use.
 pub(in crate::ops) fn upload_name(services: &Services, job: &JobContext, stage: &str) -> SnapshotName {
     let now = compact(services.clock.now());
     SnapshotName::new(format!("qsnap-{now}-{}-{}-{}.snapshot", std::process::id(), job.id.0, stage.replace(' ', "-")))
@@ -167,7 +106,7 @@ pub(in crate::ops) async fn deliver(
             Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
         }
         Origin::Node { connection, node, address, snapshot } => {
-            let on_node = OnNode { connection, node: connection.node(*node)?, address, snapshot };
+            let on_node = OnNode { node: connection.node(*node)?, address, snapshot };
             let limited = services.limited(&[&address.instance, &destination.address.instance]);
             let (route, reason) = first_route(
                 asked,
@@ -177,7 +116,12 @@ pub(in crate::ops) async fn deliver(
             );
             let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
             if route == Route::Url {
-                match fetched(job, &handover.ledger, &on_node, destination, asked).await? {
+                let recover = Recover {
+                    location: on_node.node.snapshot_url(&on_node.scope(), &snapshot.name),
+                    api_key: connection.access.api_key.clone(),
+                    sha256: snapshot.sha256.clone(),
+                };
+                match fetched(job, &handover.ledger, recover, destination, asked).await? {
                     Fetched::Yes { looked } => {
                         return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked });
                     }
@@ -186,12 +130,92 @@ pub(in crate::ops) async fn deliver(
             }
             stream(services, job, &on_node, destination, reason, handover).await
         }
+        Origin::Shards(shards) => deliver_shards(services, job, shards, destination, (&handover.ledger, handover.meant)).await,
+        Origin::Member(member) => from_storage(services, job, member, destination, handover).await,
+        Origin::Backup { open, address, backup, object, .. } => {
+            let stored = Stored { open, address, backup, object };
+            from_repository(services, job, &stored, destination, asked, handover).await
+        }
     }
+}
+
+/// Out of a snapshot of the full storage: the range of bytes that the collection is in it, through qsnap.
+async fn from_storage(
+    services: &Services,
+    job: &JobContext,
+    member: &Member,
+    destination: &Destination,
+    handover: Handover,
+) -> Result<Delivered, Broken> {
+    let (source, expected) = member.bytes();
+    let instance = member.storage.connection.as_ref().map(|connection| connection.instance.name.clone());
+    job.progress.phase("streaming", Some(expected.size));
+    let outlet = destination.outlet(services, instance.as_ref())?;
+    let at_end = seal_at_end(job, &handover, destination);
+    let pump = Pump::from_source(source, expected, member.storage.line.clone(), outlet, &job.progress, at_end);
+    let from = instance.map(|instance| CollectionAddress::new(instance, member.collection.clone()));
+    let (uploaded, looked) = upload(job, destination, pump, (member.size, None), from.as_ref(), handover).await?;
+    Ok(Delivered { route: Route::Stream, reason: None, bytes: member.size, uploaded: Some(uploaded), looked })
+}
+
+/// An object of a backup.
+struct Stored<'a> {
+    open: &'a Arc<OpenRepository>,
+    address: &'a BackupAddress,
+    backup: &'a Backup,
+    object: &'a Object,
+}
+
+/// A link that the target uses is valid for so long: a server fetches at once, but a large file takes its time.
+const LINK_VALID: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// From a repository: by a signed link where the target can reach the store, else through qsnap.
+async fn from_repository(
+    services: &Services,
+    job: &JobContext,
+    from: &Stored<'_>,
+    destination: &Destination,
+    asked: Route,
+    handover: Handover,
+) -> Result<Delivered, Broken> {
+    let bucket = &from.open.bucket;
+    let limited = bucket.repository.limit_rate.is_some() || services.limited(&[&destination.address.instance]);
+    let (route, reason) = from_store(asked, &bucket.repository, destination.node()?.url(), limited);
+    let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
+    if route == Route::Url {
+        let link = bucket.signed(&from.backup.key(&from.object.name), LINK_VALID).await;
+        match link {
+            Ok(Some(location)) => {
+                let recover = Recover { location, api_key: None, sha256: Some(from.object.sha256.clone()) };
+                match fetched(job, &handover.ledger, recover, destination, asked).await? {
+                    Fetched::Yes { looked } => {
+                        let bytes = from.object.size;
+                        return Ok(Delivered { route, reason: None, bytes, uploaded: None, looked });
+                    }
+                    Fetched::Cannot(why) => reason = Some(why),
+                }
+            }
+            Ok(None) => reason = Some("this repository cannot sign links".into()),
+            Err(problem) if asked == Route::Auto => reason = Some(problem.message),
+            Err(problem) => {
+                return Err(Broken::before(problem.advise("choose the route stream: the bytes then go through qsnap")));
+            }
+        }
+    }
+    let shown = from.address.to_string();
+    let (source, expected) = backups::source(from.open, from.backup, from.object, shown);
+    job.progress.phase("streaming", Some(expected.size));
+    let outlet = destination.outlet(services, None)?;
+    let at_end = seal_at_end(job, &handover, destination);
+    let line = backups::line(from.open);
+    let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
+    let whole = (from.object.size, Some(from.object.sha256.as_str()));
+    let (uploaded, looked) = upload(job, destination, pump, whole, Some(&from.address.collection), handover).await?;
+    Ok(Delivered { route: Route::Stream, reason, bytes: from.object.size, uploaded: Some(uploaded), looked })
 }
 
 /// A snapshot on a node.
 struct OnNode<'a> {
-    connection: &'a Arc<Connection>,
     node: &'a Arc<dyn QdrantApi>,
     address: &'a CollectionAddress,
     snapshot: &'a SnapshotInfo,
@@ -215,12 +239,11 @@ enum Fetched {
 async fn fetched(
     job: &JobContext,
     ledger: &Ledger,
-    from: &OnNode<'_>,
+    recover: Recover,
     destination: &Destination,
     asked: Route,
 ) -> Result<Fetched, Broken> {
-    let (connection, snapshot) = (from.connection, from.snapshot);
-    match by_url(job, ledger, connection, from.node.as_ref(), &from.scope(), snapshot, destination).await {
+    match by_url(job, ledger, recover, destination).await {
         Ok(looked) => Ok(Fetched::Yes { looked }),
         Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
             job.unseal();
@@ -232,8 +255,8 @@ async fn fetched(
             Err(Broken::before(problem.advise("choose the route stream: the bytes then go through qsnap")))
         }
         Err(error) => {
-            let touched = touches(&error);
-            Err(Broken { problem: error.into_problem(destination.address.to_string()), touched })
+            let impact = impact_of(&error);
+            Err(Broken { problem: error.into_problem(destination.address.to_string()), impact })
         }
     }
 }
@@ -267,23 +290,10 @@ async fn stream(
     Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
 }
 
-async fn by_url(
-    job: &JobContext,
-    ledger: &Ledger,
-    source: &Connection,
-    node: &dyn QdrantApi,
-    scope: &SnapshotScope,
-    snapshot: &SnapshotInfo,
-    destination: &Destination,
-) -> Result<bool, ApiError> {
+async fn by_url(job: &JobContext, ledger: &Ledger, recover: Recover, destination: &Destination) -> Result<bool, ApiError> {
     let target = match destination.node() {
         Ok(target) => target,
         Err(problem) => return Err(ApiError::new(ApiErrorKind::Rejected, "find the target", "", problem.message)),
-    };
-    let recover = Recover {
-        location: node.snapshot_url(scope, &snapshot.name),
-        api_key: source.access.api_key.clone(),
-        sha256: snapshot.sha256.clone(),
     };
     job.progress.phase("the target fetches and restores", None);
     // The server goes on when its client leaves, so that leaving half-way would only hide the result.
@@ -374,15 +384,15 @@ async fn upload(
         Ok(Followed::Answered(())) => Ok(((kept, cleanup), false)),
         Ok(Followed::MustLook) => match something_restored(destination).await {
             Ok(()) => Ok(((kept, cleanup), true)),
-            Err(problem) => Err(Broken { problem, touched: Touched::Maybe }),
+            Err(problem) => Err(Broken { problem, impact: Impact::Maybe }),
         },
         Err(error) => {
-            let touched = if handed_over() { touches(&error) } else { Touched::NotSent };
-            if matches!(touched, Touched::Unknown | Touched::NotSent) {
+            let impact = if handed_over() { impact_of(&error) } else { Impact::NotSent };
+            if matches!(impact, Impact::Unknown | Impact::NotSent) {
                 // The server may restore from it right now; or has nothing.
                 job.keep(cleanup);
             }
-            Err(Broken { problem: explain(error, destination, source, pump.sent(), size), touched })
+            Err(Broken { problem: explain(error, destination, source, pump.sent(), size), impact })
         }
     }
 }

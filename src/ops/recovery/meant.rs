@@ -1,4 +1,4 @@
-//! Whether what was agreed to is still what is there, asked once more before the last byte of an upload.
+//! Whether the target still is as the consent said, asked once more before the last byte of an upload.
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress::Progress;

@@ -1,4 +1,4 @@
-//! Overwriting a collection so that it cannot get worse: what is there is secured, the recovery point is proven on a
+//! Overwriting a collection so that it cannot get worse: the present data is secured, the recovery point is proven on a
 //! scratch name, only then it goes over the live data; and when that fails the old data comes back by itself.
 //!
 //! ```text
@@ -11,7 +11,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::settings::Settings;
 use crate::domain::size::exact;
 use crate::jobs::progress::Progress;
-use crate::ops::gates::vouched::Vouched;
+use crate::ops::gates::evidence::Evidence;
 use crate::ops::journal::event::Made;
 use crate::ops::journal::step_names::{self, COMPARE_WITH_PROOF, LOOK, SAFETY};
 use crate::ops::plan::Plan;
@@ -19,9 +19,9 @@ use crate::ops::proof::compare::compare;
 use crate::ops::proof::scan::Reader;
 use crate::ops::proof::unread::Unread;
 use crate::ops::proof::verify::{Expected, Reference, Verification, points_move, verify, with_all_nodes};
-use crate::ops::recovery::deliver::{Broken, Delivered, Touched};
+use crate::ops::recovery::delivered::{Broken, Delivered, Impact};
 use crate::ops::recovery::destination::Destination;
-use crate::ops::recovery::restore_into::{self, Cargo, Finished, bring};
+use crate::ops::recovery::restore_into::{self, Finished, RestoreInput, restore_over};
 use crate::ops::recovery::rollback::{Safety, explain, roll_back};
 use crate::ops::recovery::scratch::{Scratch, scratch};
 use crate::ops::recovery::take;
@@ -41,7 +41,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// What an earlier run that broke off left.
 #[derive(Debug, Clone, Default)]
 pub(in crate::ops) struct Earlier {
-    /// What is there now may be neither old nor new: it is not worth saving, and never called "as it was".
+    /// The collection may be neither old nor new: it is not worth saving, and never called "as it was".
     pub between: bool,
     /// The way back that it took.
     pub safety: Option<Safety>,
@@ -49,17 +49,17 @@ pub(in crate::ops) struct Earlier {
 
 /// What is to be done.
 pub(in crate::ops) struct Overwriting<'a> {
-    pub cargo: Cargo<'a>,
+    pub input: RestoreInput<'a>,
     pub destination: &'a Destination,
     pub skips: Skips,
-    pub vouched: Vouched,
+    pub evidence: Evidence,
     /// Nothing vouches for the bytes, and that was accepted.
     pub forced: bool,
     /// Compare every point with the proof restore, and not a sample.
     pub deep: bool,
     /// What an earlier run that broke off left.
     pub earlier: Earlier,
-    /// The plan found, and said, that what is there cannot be read: then there is nothing to save.
+    /// The plan found, and said, that the collection cannot be read: then there is nothing to save.
     pub unreadable: bool,
 }
 
@@ -92,11 +92,11 @@ pub(in crate::ops) async fn overwrite(
     };
     let shown = safety.as_ref().map(|safety| safety.shown(address));
     let scratch = if work.skips.proof { None } else { Some(prove(services, steps, work).await?) };
-    let brought = bring(services, steps, &work.cargo, destination, step_names::RESTORE).await;
-    if brought.as_ref().err().is_none_or(|broken| !broken.touched.nothing()) {
+    let restored = restore_over(services, steps, &work.input, destination, step_names::RESTORE).await;
+    if restored.as_ref().err().is_none_or(|broken| !broken.impact.nothing()) {
         steps.past_return();
     }
-    let outcome = match brought {
+    let outcome = match restored {
         Ok(finished) => settle_verdict(services, steps, work, finished, scratch.as_ref()).await.unless_lost(destination).await,
         Err(broken) => Err(broken),
     };
@@ -126,7 +126,7 @@ pub(in crate::ops) async fn overwrite(
     }
 }
 
-/// The settings of what is there, and how many points it has.
+/// The settings and the point count of the existing collection.
 async fn read(destination: &Destination, progress: &Progress) -> Result<(Settings, u64), Unread> {
     let Destination { connection, address, .. } = destination;
     let read = async {
@@ -167,10 +167,10 @@ async fn secure(
     Ok(Some(safety))
 }
 
-/// Restores to a scratch name and verifies it there. Nothing that is live is touched.
+/// Restores to a scratch name and verifies it there. Nothing that is live is impact.
 async fn prove(services: &Services, steps: &mut Steps<'_>, work: &Overwriting<'_>) -> Result<Scratch, Problem> {
     let live = &work.destination.address;
-    let scratch = scratch(services, steps, &work.cargo, work.destination).await.map_err(|problem| {
+    let scratch = scratch(services, steps, &work.input, work.destination).await.map_err(|problem| {
         let advice = format!("nothing happened to {live}: the proof restore failed; {}", problem.advice);
         problem.advise(advice)
     })?;
@@ -178,8 +178,8 @@ async fn prove(services: &Services, steps: &mut Steps<'_>, work: &Overwriting<'_
         Verdict::Matches(_) => None,
         Verdict::Differs(why) => Some((ProblemKind::Difference, format!("the proof restore differs: {why}"))),
         Verdict::CouldNotCheck(_) if work.forced => None,
-        // Bytes that somebody vouches for need no record; what should be provable and is not, is no proof.
-        Verdict::CouldNotCheck(_) if scratch.verification.unrecorded && work.vouched != Vouched::Nothing => None,
+        // Bytes with evidence need no record; what should be provable and is not, is no proof.
+        Verdict::CouldNotCheck(_) if scratch.verification.unrecorded && work.evidence != Evidence::Nothing => None,
         Verdict::CouldNotCheck(why) => {
             Some((ProblemKind::Refused, format!("it restores, but nothing proves that it is right: {why}")))
         }
@@ -191,7 +191,7 @@ async fn prove(services: &Services, steps: &mut Steps<'_>, work: &Overwriting<'_
     )))
 }
 
-/// After the overwrite: what nobody recorded can still be compared with the proof restore of the same bytes; and a
+/// After the overwrite: what was not recorded can still be compared with the proof restore of the same bytes; and a
 /// difference may come from somebody who writes, which is no reason to throw the restored data away.
 async fn settle_verdict(
     services: &Services,
@@ -215,9 +215,9 @@ async fn settle_verdict(
             Ok(found) => {
                 verification.damaged |= matches!(found.data_verdict, Verdict::Differs(_));
                 verification.structural |= !found.shape.is_empty();
-                let vouched = work.vouched != Vouched::Nothing && verification.unrecorded;
+                let evidence = work.evidence != Evidence::Nothing && verification.unrecorded;
                 let own = std::mem::replace(&mut verification.verdict, Verdict::CouldNotCheck(String::new()));
-                verification.verdict = beside_proof(own, found.data_verdict, vouched);
+                verification.verdict = beside_proof(own, found.data_verdict, evidence);
             }
             // Not being able to compare is no difference.
             // What differs already differs whether more could be compared or not.
@@ -227,10 +227,10 @@ async fn settle_verdict(
             Err(_) => {}
         }
     }
-    // Nobody writes dead shards or other vectors: such a difference is damage, whoever else is at work.
+    // No client writes dead shards or other vectors: such a difference is damage, even while others write.
     let proven = scratch.is_some_and(|scratch| matches!(scratch.verification.verdict, Verdict::Matches(_)));
     if verification.damaged && !verification.structural && proven {
-        let moving = points_move(&work.destination.connection, &work.destination.address, work.cargo.reference, SECOND_LOOK);
+        let moving = points_move(&work.destination.connection, &work.destination.address, work.input.reference, SECOND_LOOK);
         if moving.await {
             verification.damaged = false;
             verification.verdict = Verdict::CouldNotCheck(format!(
@@ -242,12 +242,12 @@ async fn settle_verdict(
     finished
 }
 
-/// The verdict, with what the comparison with the proof restore adds to it; `vouched` when bytes that somebody vouches for
+/// The verdict, with what the comparison with the proof restore adds to it; `evidence` when bytes with evidence
 /// have no record to be compared with. Pure.
-fn beside_proof(own: Verdict, compared: Verdict, vouched: bool) -> Verdict {
+fn beside_proof(own: Verdict, compared: Verdict, evidence: bool) -> Verdict {
     match (own, compared) {
         (_, Verdict::Differs(why)) => Verdict::Differs(format!("it is not what the proof restore of the same bytes gave: {why}")),
-        (Verdict::CouldNotCheck(_), Verdict::Matches(words)) if vouched => Verdict::Matches(format!(
+        (Verdict::CouldNotCheck(_), Verdict::Matches(words)) if evidence => Verdict::Matches(format!(
             "{words} with a restore of the same bytes to a scratch name; the bytes have the sha256 that the server listed"
         )),
         (Verdict::Matches(reason), Verdict::Matches(words)) => {
@@ -269,10 +269,10 @@ struct Looked {
 async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, steps: &mut Steps<'_>) -> Option<Looked> {
     let Destination { connection, address, .. } = work.destination;
     // Nothing may be started beside a restore that may still go on, and what is seen now may not last.
-    if broken.touched == Touched::Unknown {
+    if broken.impact == Impact::Unknown {
         return None;
     }
-    let refused = broken.touched.nothing() && !work.earlier.between;
+    let refused = broken.impact.nothing() && !work.earlier.between;
     let progress = steps.job.progress.clone();
     let looking = async {
         let unknown = |words: String| Looked { verdict: Verdict::CouldNotCheck(words), worse: false };
@@ -301,7 +301,7 @@ async fn look(work: &Overwriting<'_>, broken: &Broken, safety: Option<&Safety>, 
 }
 
 impl Overwritten {
-    /// What a restore to a free name comes to: nothing was there, so that nothing was saved or brought back.
+    /// What a restore to a free name comes to: nothing was there, so that nothing was saved or restored back.
     pub(in crate::ops) fn fresh(finished: Finished) -> Self {
         Self { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None }
     }
@@ -333,7 +333,7 @@ mod tests {
         let matches = || Verdict::Matches("m".into());
         let unknown = || Verdict::CouldNotCheck("c".into());
         let differs = || Verdict::Differs("d".into());
-        for (own, compared, vouched, word) in [
+        for (own, compared, evidence, word) in [
             (matches(), matches(), false, "matches"),
             (matches(), differs(), false, "differs"),
             (unknown(), matches(), true, "matches"),
@@ -341,7 +341,7 @@ mod tests {
             (unknown(), differs(), false, "differs"),
             (unknown(), unknown(), true, "could_not_check"),
         ] {
-            assert_eq!(beside_proof(own.clone(), compared.clone(), vouched).word(), word, "{own:?} {compared:?} {vouched:?}");
+            assert_eq!(beside_proof(own.clone(), compared.clone(), evidence).word(), word, "{own:?} {compared:?} {evidence:?}");
         }
     }
 }

@@ -62,7 +62,7 @@ impl PutBack {
     /// Puts settings and indexes back.
     ///
     /// # Errors
-    /// The first call that the server refused; what comes after it is tried all the same.
+    /// The first call that the server refused; the later ones are still tried.
     pub(in crate::ops) async fn carry_out(&self, connection: &Connection, address: &CollectionAddress) -> Result<(), Problem> {
         let (whole, name) = (connection.whole(), &address.collection);
         let problem = |error: ApiError| error.into_problem(address.to_string());

@@ -11,7 +11,8 @@ use crate::ops::journal::step_names::{EVERY_POINT, SHARD_KEYS, Stage};
 use crate::ops::proof::compare::compare;
 use crate::ops::proof::sample;
 use crate::ops::proof::verify::{Expected, Reference, Verification, verify};
-use crate::ops::recovery::deliver::{Broken, Delivered, Handover, Touched, deliver, upload_name};
+use crate::ops::recovery::deliver::{Handover, deliver, upload_name};
+use crate::ops::recovery::delivered::{Broken, Delivered, Impact};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::meant::{Meant, as_meant};
 use crate::ops::recovery::put_back::{PutBack, SETTINGS};
@@ -27,8 +28,8 @@ use crate::qdrant::api::QdrantApi;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// What is brought.
-pub(in crate::ops) struct Cargo<'a> {
+/// What is restored.
+pub(in crate::ops) struct RestoreInput<'a> {
     pub origin: &'a Origin,
     pub route: Route,
     pub reference: &'a Reference,
@@ -60,19 +61,19 @@ impl Finished {
         let message = format!("the connection was lost, and it is not proven that the server restored: {reason}");
         let problem = Problem::new(ProblemKind::Failed, message, destination.address.to_string());
         let problem = problem.advise("look at the collection before you try again");
-        Err(Broken { problem: after_failure(destination, problem).await, touched: Touched::Maybe })
+        Err(Broken { problem: after_failure(destination, problem).await, impact: Impact::Maybe })
     }
 }
 
 /// Delivers and verifies. Tidying is for later, when the last word about the data is spoken.
-pub(in crate::ops) async fn bring(
+pub(in crate::ops) async fn restore_over(
     services: &Services,
     steps: &mut Steps<'_>,
-    cargo: &Cargo<'_>,
+    input: &RestoreInput<'_>,
     destination: &Destination,
     stage: Stage,
 ) -> Result<Finished, Broken> {
-    bring_onto(services, steps, cargo, (destination, Meant::Anything), stage).await
+    restore_onto(services, steps, input, (destination, Meant::Anything), stage).await
 }
 
 /// Removes what was sent: it stays on the server after a failure, too, and where the name is free again it cannot be reached.
@@ -85,10 +86,10 @@ async fn upload_is_gone(destination: &Destination, kept: &SnapshotName) -> Resul
 }
 
 /// The same, where something certain is `meant` to be there until the end.
-async fn bring_onto(
+async fn restore_onto(
     services: &Services,
     steps: &mut Steps<'_>,
-    cargo: &Cargo<'_>,
+    input: &RestoreInput<'_>,
     (destination, meant): (&Destination, Meant),
     stage: Stage,
 ) -> Result<Finished, Broken> {
@@ -98,7 +99,7 @@ async fn bring_onto(
     let kept = upload_name(services, job, stage.restore);
     let uploaded = address.snapshot(&kept);
     steps.made(Made::Upload, &uploaded)?;
-    let mut touched = Touched::NotSent;
+    let mut impact = Impact::NotSent;
     let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), meant, over: Arc::default() };
     // Canceled before it is handed over, nothing was made.
     let noted = job.on_failure(format!("a note that {uploaded} was not made"), {
@@ -111,8 +112,8 @@ async fn bring_onto(
         }
     });
     let delivery = async {
-        deliver(services, job, cargo.origin, destination, cargo.route, handover).await.map_err(|broken| {
-            touched = broken.touched;
+        deliver(services, job, input.origin, destination, input.route, handover).await.map_err(|broken| {
+            impact = broken.impact;
             broken.problem
         })
     };
@@ -121,17 +122,17 @@ async fn bring_onto(
     let delivered = match delivered {
         Ok(delivered) => delivered,
         // The server may be restoring from what was sent right now.
-        Err(problem) if touched == Touched::Unknown => {
-            return Err(Broken { problem: after_failure(destination, problem).await, touched });
+        Err(problem) if impact == Impact::Unknown => {
+            return Err(Broken { problem: after_failure(destination, problem).await, impact });
         }
         Err(problem) => {
-            if touched.nothing() {
+            if impact.nothing() {
                 steps.ledger().handed_back();
             }
-            if touched == Touched::NotSent || upload_is_gone(destination, &kept).await? {
+            if impact == Impact::NotSent || upload_is_gone(destination, &kept).await? {
                 steps.gone(&uploaded);
             }
-            return Err(Broken { problem: after_failure(destination, problem).await, touched });
+            return Err(Broken { problem: after_failure(destination, problem).await, impact });
         }
     };
     match &delivered.uploaded {
@@ -139,7 +140,7 @@ async fn bring_onto(
         Some((_, cleanup)) => job.keep(*cleanup),
         None => steps.gone(&uploaded),
     }
-    if let Some(put_back) = cargo.put_back {
+    if let Some(put_back) = input.put_back {
         // From here on the data is there: what cannot be put back is found by looking, and said.
         let work = put_back.carry_out(&destination.connection, address);
         if let Err(problem) = steps.run(SETTINGS, &address.to_string(), work).await {
@@ -147,12 +148,12 @@ async fn bring_onto(
         }
     }
     let progress: &Progress = &job.progress;
-    let checking = verify(&destination.connection, address, cargo.reference, progress);
+    let checking = verify(&destination.connection, address, input.reference, progress);
     let verification = steps.judge(stage.verify, checking, |found| found.verdict.record()).await;
     Ok(Finished { delivered, verification })
 }
 
-/// Refuses to start a restore beside one that goes on: nobody could tell what came of which.
+/// Refuses to start a restore beside a running one: the results could not be told apart.
 async fn undisturbed(destination: &Destination) -> Result<(), Problem> {
     let address = &destination.address;
     let node = destination.connection.node(destination.node)?;
@@ -181,10 +182,10 @@ pub(in crate::ops) async fn tidy(steps: &mut Steps<'_>, destination: &Destinatio
 }
 
 /// Brings into a name that is free. When that fails, what the server made of it stays, and the journal says so.
-pub(in crate::ops) async fn bring_fresh(
+pub(in crate::ops) async fn restore_new(
     services: &Services,
     steps: &mut Steps<'_>,
-    cargo: &Cargo<'_>,
+    input: &RestoreInput<'_>,
     destination: &Destination,
     (stage, kind): (Stage, Made),
 ) -> Result<Finished, Problem> {
@@ -193,28 +194,28 @@ pub(in crate::ops) async fn bring_fresh(
     as_meant(destination, Meant::Nothing, &steps.job.progress).await?;
     steps.made(kind, &address.to_string())?;
     note_when_absent(steps, &node, address);
-    if let Some(collection) = cargo.keyed {
+    if let Some(collection) = input.keyed {
         steps.run(SHARD_KEYS, &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
     }
-    // What was made for shard keys is there by now, and ours as long as nobody else writes to it.
-    let meant = if cargo.keyed.is_some() { Meant::Empty } else { Meant::Nothing };
-    let brought = match bring_onto(services, steps, cargo, (destination, meant), stage).await {
+    // The collection made for shard keys exists by now, and is ours as long as no other client writes to it.
+    let meant = if input.keyed.is_some() { Meant::Empty } else { Meant::Nothing };
+    let restored = match restore_onto(services, steps, input, (destination, meant), stage).await {
         Ok(finished) => finished.unless_lost(destination).await,
         Err(broken) => Err(broken),
     };
-    match brought {
+    match restored {
         Ok(finished) => {
             if finished.matches() {
                 tidy(steps, destination, &finished.delivered).await;
             }
             Ok(finished)
         }
-        Err(Broken { problem, touched }) => {
-            // What is there although the server refused is somebody else's, unless it was prepared for shard keys, and nobody
-            // has written to it since.
+        Err(Broken { problem, impact }) => {
+            // A collection that exists although the server refused is another client's, unless it was prepared for shard
+            // keys and not written to since.
             let not_ours = match problem.kind {
                 ProblemKind::PlanStale => true,
-                _ => touched.nothing() && cargo.keyed.is_none(),
+                _ => impact.nothing() && input.keyed.is_none() && !matches!(input.origin, Origin::Shards(_)),
             };
             if not_ours || matches!(node.exists(&address.collection).await, Ok(false)) {
                 steps.gone(&address.to_string());
@@ -222,7 +223,7 @@ pub(in crate::ops) async fn bring_fresh(
             }
             let advice = match kind {
                 Made::Collection => format!(
-                    "{}; the name was free before: `qsnap history clean-up {}` removes what is there now",
+                    "{}; the name was free before: `qsnap history clean-up {}` removes the collection that is there now",
                     problem.advice,
                     steps.id()
                 ),
@@ -248,7 +249,7 @@ fn note_when_absent(steps: &Steps<'_>, node: &Arc<dyn QdrantApi>, address: &Coll
 async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
     let address = &destination.address;
     let Ok(node) = destination.connection.node(destination.node) else { return problem };
-    // Of a scratch collection, which is removed, nobody has to know how it is.
+    // The state of a scratch collection does not matter: it is removed.
     if is_scratch(&address.collection) {
         return problem;
     }
@@ -272,13 +273,13 @@ async fn after_failure(destination: &Destination, problem: Problem) -> Problem {
 pub(in crate::ops) async fn with_source(
     services: &Services,
     steps: &mut Steps<'_>,
-    (source, brought): (&CollectionAddress, &CollectionAddress),
+    (source, restored): (&CollectionAddress, &CollectionAddress),
     own: Verdict,
 ) -> Verdict {
     if matches!(own, Verdict::Differs(_)) {
         return own;
     }
-    let request = CompareRequest { first: source.clone(), second: brought.clone(), deep: true };
+    let request = CompareRequest { first: source.clone(), second: restored.clone(), deep: true };
     let progress = steps.job.progress.clone();
     let comparing = async {
         match compare(services, &request, &progress).await.map(|found| found.data_verdict) {
@@ -301,6 +302,19 @@ pub(in crate::ops) async fn expectation(
     target: &CollectionAddress,
     progress: &Progress,
 ) -> Expected {
+    if let Origin::Backup { proof: Some(proof), .. } = origin {
+        return Expected::Recorded(proof.as_ref().clone());
+    }
+    if let Origin::Shards(shards) = origin
+        && let Some(proof) = &shards.proof
+    {
+        return Expected::Recorded(proof.as_ref().clone());
+    }
+    if let Origin::Member(member) = origin
+        && let Some(proof) = &member.proof
+    {
+        return Expected::Recorded(proof.as_ref().clone());
+    }
     if let Some(proof) = services.proofs.load(sha256) {
         return Expected::Recorded(proof);
     }

@@ -1,16 +1,17 @@
-//! The way back of an overwrite: when it is taken, and what is said of it.
+//! Restores the safety snapshot after a failed overwrite, and says what came of it. Whether that is necessary is decided in
+//! `overwrite.rs`.
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::Problem;
+use crate::domain::proof::Proof;
 use crate::domain::settings::Settings;
 use crate::domain::snapshot::SnapshotInfo;
-use crate::ops::journal::proofs::Proof;
 use crate::ops::journal::step_names;
 use crate::ops::proof::verify::{Expected, Reference};
-use crate::ops::recovery::deliver::{Broken, Touched};
+use crate::ops::recovery::delivered::{Broken, Impact};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::put_back::PutBack;
-use crate::ops::recovery::restore_into::{self, Cargo, bring};
+use crate::ops::recovery::restore_into::{self, RestoreInput, restore_over};
 use crate::ops::report::verdict::Verdict;
 use crate::ops::request::route::Route;
 use crate::ops::services::Services;
@@ -40,6 +41,8 @@ pub(in crate::ops) struct RolledBack {
     pub verdict: Verdict,
     /// It was restored, and nothing was recorded that it could be compared with.
     pub unrecorded: bool,
+    /// Why nothing was restored, where the server refused before it touched anything.
+    pub refused: Option<Problem>,
 }
 
 /// Brings the safety snapshot back; `None` when there is none.
@@ -60,12 +63,13 @@ pub(in crate::ops) async fn roll_back(
     let put_back = safety.settings.clone().map(|wanted| PutBack { wanted, all: true });
     let expected = safety.proof.clone().map_or(Expected::Nothing, Expected::Recorded);
     let reference = Reference { settings: safety.settings.clone(), ..Reference::of(expected) };
-    let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed: None, put_back: put_back.as_ref() };
-    // The server restores on, whoever listens; and nothing may be torn apart now.
+    let input =
+        RestoreInput { origin: &origin, route: Route::Auto, reference: &reference, keyed: None, put_back: put_back.as_ref() };
+    // The server goes on with the restore even if the connection closes; it must not be interrupted now.
     let job = steps.job;
     job.seal();
     let rolling = async {
-        let finished = match bring(services, steps, &cargo, destination, step_names::ROLL_BACK).await {
+        let finished = match restore_over(services, steps, &input, destination, step_names::ROLL_BACK).await {
             Ok(finished) => finished.unless_lost(destination).await,
             Err(broken) => Err(broken),
         };
@@ -78,17 +82,21 @@ pub(in crate::ops) async fn roll_back(
     };
     let finished = job.commit(rolling).await;
     let unrecorded = finished.as_ref().is_ok_and(|finished| finished.verification.unrecorded);
+    let refused = match &finished {
+        Err(broken) if broken.impact.nothing() => Some(broken.problem.clone()),
+        _ => None,
+    };
     let verdict = match finished {
         Ok(finished) => finished.verification.verdict,
-        Err(Broken { problem, touched: Touched::Unknown }) => {
+        Err(Broken { problem, impact: Impact::Unknown }) => {
             Verdict::CouldNotCheck(format!("how it ended is unknown: {problem}; {}", problem.advice))
         }
-        Err(Broken { problem, touched }) if touched.nothing() => {
+        Err(Broken { problem, impact }) if impact.nothing() => {
             Verdict::CouldNotCheck(format!("the rollback did not begin: {problem}; {}", problem.advice))
         }
         Err(Broken { problem, .. }) => Verdict::Differs(format!("the rollback failed: {problem}; {}", problem.advice)),
     };
-    Some(RolledBack { verdict, unrecorded })
+    Some(RolledBack { verdict, unrecorded, refused })
 }
 
 /// What the user reads when the overwrite itself failed. What has to be known first stands first: long advice is cut.
@@ -99,7 +107,7 @@ pub(super) fn explain(
     address: &CollectionAddress,
     id: &str,
 ) -> Problem {
-    let Broken { problem, touched } = broken;
+    let Broken { problem, impact } = broken;
     let way_back = safety.as_ref().map_or_else(String::new, |safety| format!("the safety snapshot {safety} is kept; "));
     let state = match &rolled {
         None => "",
@@ -108,11 +116,11 @@ pub(super) fn explain(
     };
     let advice = match &rolled {
         None if matches!(found, Some(Verdict::Matches(_))) => format!("{address} is as it was; {way_back}{}", problem.advice),
-        None if touched.nothing() => {
+        None if impact.nothing() => {
             let looked = found.as_ref().map_or("it could not be looked at", Verdict::reason);
             format!("the server refused; that {address} is as it was is not proven ({looked}); {way_back}{}", problem.advice)
         }
-        None if touched == Touched::Unknown => format!(
+        None if impact == Impact::Unknown => format!(
             "{way_back}the server may still be restoring into {address}: wait until it is done, then `qsnap history roll-back {id}` \
              brings the old data back, and `qsnap history continue {id}` goes on; {}",
             problem.advice
@@ -120,7 +128,7 @@ pub(super) fn explain(
         None => {
             let looked = found.as_ref().map_or("it could not be looked at", Verdict::reason);
             format!(
-                "{way_back}whether {address} is as it was is not known ({looked}), so that nothing was brought back: look at it, then \
+                "{way_back}whether {address} is as it was is not known ({looked}), so that nothing was restored back: look at it, then \
                  `qsnap history roll-back {id}` brings the old data back, and `qsnap history continue {id}` goes on; {}",
                 problem.advice
             )

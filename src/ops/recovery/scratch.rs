@@ -7,7 +7,7 @@ use crate::ops::journal::event::Made;
 use crate::ops::journal::step_names;
 use crate::ops::proof::verify::{Reference, Verification};
 use crate::ops::recovery::destination::Destination;
-use crate::ops::recovery::restore_into::{Cargo, bring_fresh};
+use crate::ops::recovery::restore_into::{RestoreInput, restore_new};
 use crate::ops::services::Services;
 use crate::ops::steps::{Ledger, Steps};
 use crate::ops::survey::source::scope;
@@ -36,7 +36,7 @@ impl Scratch {
 async fn remove_collection(destination: &Destination, ledger: &Ledger) -> Result<(), Problem> {
     let node = destination.connection.node(destination.node)?;
     let shown = destination.address.to_string();
-    // Snapshots of a collection stay on the disk when it goes, and nobody could reach them then.
+    // Snapshots of a deleted collection stay on the disk, out of reach.
     let scope = scope(&destination.address);
     for snapshot in node.snapshots(&scope).await.unwrap_or_default() {
         let _ = node.delete_snapshot(&scope, &snapshot.name).await;
@@ -50,7 +50,7 @@ async fn remove_collection(destination: &Destination, ledger: &Ledger) -> Result
 pub(in crate::ops) async fn scratch(
     services: &Services,
     steps: &mut Steps<'_>,
-    cargo: &Cargo<'_>,
+    input: &RestoreInput<'_>,
     beside: &Destination,
 ) -> Result<Scratch, Problem> {
     let job = steps.job;
@@ -63,9 +63,10 @@ pub(in crate::ops) async fn scratch(
     });
     let stage = (step_names::PROOF, Made::Scratch);
     // Here is the place to find what a server counts and cannot read: nothing live is touched yet.
-    let reference = Reference { read_all: true, settings: None, ..cargo.reference.clone() };
-    let cargo = Cargo { origin: cargo.origin, route: cargo.route, reference: &reference, keyed: cargo.keyed, put_back: None };
-    let finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
+    let reference = Reference { read_all: true, settings: None, ..input.reference.clone() };
+    let input =
+        RestoreInput { origin: input.origin, route: input.route, reference: &reference, keyed: input.keyed, put_back: None };
+    let finished = restore_new(services, steps, &input, &destination, stage).await?;
     // From here on a cancel loses nothing again: the scratch collection is cleaned up.
     job.unseal();
     Ok(Scratch { destination, verification: finished.verification, cleanup })

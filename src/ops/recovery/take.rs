@@ -3,11 +3,11 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::proof::Proof;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope, time_in_name};
 use crate::jobs::context::{CleanupId, JobContext};
 use crate::ops::journal::claim::Claim;
 use crate::ops::journal::event::Made;
-use crate::ops::journal::proofs::Proof;
 use crate::ops::proof::sample;
 use crate::ops::proof::unread::Unread;
 use crate::ops::recovery::await_server::{Followed, follow};
@@ -32,7 +32,9 @@ fn undo(
         let scope = SnapshotScope::Collection(address.collection.clone());
         let node = connection.node(node)?;
         let problem = |error: ApiError| error.into_problem(address.to_string());
-        let ours = |snapshot: &SnapshotInfo| snapshot.name == taken.name && snapshot.sha256 == taken.sha256;
+        // Some servers list no hash.
+        let same = |snapshot: &SnapshotInfo| snapshot.size == taken.size && snapshot.sha256 == taken.sha256;
+        let ours = |snapshot: &SnapshotInfo| snapshot.name == taken.name && same(snapshot);
         if !node.snapshots(&scope).await.map_err(problem)?.iter().any(ours) {
             return Ok(());
         }
@@ -90,6 +92,14 @@ pub(in crate::ops) struct Taken {
 }
 
 impl Taken {
+    /// Keeps one as a recovery point.
+    pub(in crate::ops) fn keep(self, steps: &mut Steps<'_>) {
+        steps.gone(&self.address.snapshot(&self.snapshot.name));
+        if let Some(cleanup) = self.cleanup {
+            steps.job.keep(cleanup);
+        }
+    }
+
     /// Removes one that has served its purpose.
     pub(in crate::ops) async fn remove(self, steps: &mut Steps<'_>) {
         let job = steps.job;
@@ -115,8 +125,9 @@ pub(in crate::ops) async fn take(
     let node = connection.node(node_index)?.clone();
     let problem = |error: ApiError| error.into_problem(address.to_string());
     let job = steps.job;
-    // One at a time, whichever process asks: two of one second would have one name.
-    let claim = services.journal.wait_for_claim(&format!("snapshot of {address} on node {node_index}"), &job.progress).await;
+    // One at a time, whichever process asks, and by whichever name of the instance: two of one second would have one name.
+    let claim = format!("snapshot of {} at {}", address.collection, node.url());
+    let claim = services.journal.wait_for_claim(&claim, &job.progress).await;
     let claim = Arc::new(claim);
     // A collection that cannot be sampled can still be snapshotted: then nothing is recorded, and the report says why.
     let sampling = async { sample::before(connection, address, &job.progress).await.map_err(Unread::problem) };
@@ -139,7 +150,7 @@ pub(in crate::ops) async fn take(
         }
         match kind {
             Some(kind) => asking.ledger.made(kind, &shown)?,
-            // It is what was wanted: nobody's leftover.
+            // It is what was wanted, not a leftover.
             None => asking.ledger.not_taken(&address.to_string()),
         }
         Ok((taken, cleanup))
@@ -166,7 +177,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    /// Asks, and waits for the answer, or for what is there when the answer was lost.
+    /// Asks, and waits for the answer, or finds the snapshot when the answer was lost.
     async fn taken(&self, claim: &Arc<Option<Claim>>) -> Result<SnapshotInfo, Problem> {
         let problem = |error: ApiError| error.into_problem(self.address.to_string());
         let source = self.address.to_string();
@@ -178,7 +189,7 @@ impl Asking<'_> {
         let stray = self.job.on_failure(format!("a snapshot of {source} that the server may still be taking"), {
             let (node, scope, known, ledger, source) =
                 (self.node.clone(), self.scope.clone(), known.clone(), self.ledger.clone(), source.clone());
-            // Held until it is over: the snapshot of whoever comes next must not be taken for ours.
+            // Held until it is over: the snapshot of the next client must not be taken for ours.
             let claim = claim.clone();
             async move {
                 let removed = remove_stray(node.as_ref(), &scope, &known).await;
@@ -193,7 +204,7 @@ impl Asking<'_> {
             Err(error) => Err(error),
         };
         match &taken {
-            // Nobody knows whether the server still takes it: the cleanup waits for it, and the record stays open until it is
+            // Unknown whether the server still takes it: the cleanup waits for it, and the record stays open until it is
             // known.
             Err(error) if matches!(error.kind, ApiErrorKind::OutcomeUnknown | ApiErrorKind::Vanished) => {}
             Err(_) => {
@@ -206,8 +217,8 @@ impl Asking<'_> {
     }
 }
 
-/// Keeps what was read before, and after, a snapshot that was taken. It is good without its proof; whoever restores it is
-/// told that nothing was recorded.
+/// Keeps what was read before, and after, a snapshot that was taken. It is good without its proof; a restore
+/// says that nothing was recorded.
 async fn record(
     services: &Services,
     steps: &mut Steps<'_>,
@@ -261,7 +272,7 @@ fn could_be_ours(snapshot: &SnapshotInfo, scope: &SnapshotScope, known: &BTreeSe
 
 async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<SnapshotInfo, ApiError> {
     let new = node.snapshots(scope).await?.into_iter().filter(|snapshot| could_be_ours(snapshot, scope, known));
-    // Were there two, nobody could tell which is ours.
+    // With two it is unknown which is ours.
     let mut new = new;
     let only = new.next().filter(|_| new.next().is_none());
     only.ok_or_else(|| {
@@ -277,11 +288,11 @@ async fn new_one(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<S
 /// How often in a row a server must be found idle, with nothing new, until it is believed that it never began.
 const NEVER_BEGAN: u32 = 8;
 
-/// Deletes the one snapshot that appeared since. Were there two, one would be somebody else's: both stay.
+/// Deletes the one snapshot that appeared since. With two, one is another client's: both stay.
 async fn remove_stray(node: &dyn QdrantApi, scope: &SnapshotScope, known: &BTreeSet<SnapshotName>) -> Result<(), Problem> {
     let mut idle = 0;
     loop {
-        // While the server is at it, what is listed already is somebody else's.
+        // While the server is still at it, a listed one belongs to another client.
         if let SnapshotScope::Collection(name) = scope {
             match node.snapshot_activity(name).await {
                 Ok(Some(activity)) if activity.creating > 0 => {

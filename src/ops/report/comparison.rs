@@ -127,7 +127,7 @@ impl Comparison {
             ("only in the second", self.points.only_in_second.words()),
             ("changed", self.points.changed.words()),
         ]);
-        found.extend(self.not_compared.iter().map(|what| ("not compared", what.clone())));
+        found.extend(self.not_compared.iter().map(|what| ("not compared", crate::domain::text::one_line(what, 300))));
         found
     }
 

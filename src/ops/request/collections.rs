@@ -10,7 +10,7 @@ pub struct SwitchRequest {
     pub alias: String,
     /// The collection it is to point at.
     pub to: CollectionAddress,
-    /// Only while it points at nothing: nobody's alias is taken.
+    /// Only while it points at nothing: an alias in use is left alone.
     pub free: bool,
 }
 

@@ -1,13 +1,18 @@
 //! Requests as command lines: the one place that writes flags. What is written here the command line reads back as the same
 //! request; a test goes round (`src/cli/commands.rs`).
 
-use crate::domain::address::{CollectionAddress, Which, encode};
+use crate::domain::address::{BackupAddress, CollectionAddress, SnapshotsOf, Which, encode};
+use crate::domain::backup::RepositoryName;
 use crate::domain::text::sanitise;
 use crate::ops::request::Request;
+use crate::ops::request::backups::{
+    AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, KindChoice, Of,
+    PruneIn, PruneRequest, SaveRequest, VerifyRequest, Verifying,
+};
 use crate::ops::request::collections::{ReviveRequest, SwitchRequest};
-use crate::ops::request::copy::{CopyRequest, FleetRequest};
+use crate::ops::request::copy::{CopyRequest, FleetRequest, NameMap};
 use crate::ops::request::recovery_point::RecoveryPoint;
-use crate::ops::request::restore::RestoreRequest;
+use crate::ops::request::restore::{RestoreAllRequest, RestoreRequest, Set};
 use crate::ops::request::route::Route;
 use crate::ops::request::skips::Skips;
 use crate::ops::request::snapshots::{DeleteRequest, DownloadRequest};
@@ -40,11 +45,14 @@ impl Request {
     /// The same on the command line, without consent.
     pub fn command(&self) -> String {
         match self {
-            Self::Create(request) => format!("qsnap snapshots create {}", request.address),
+            Self::Create(request) => {
+                format!("qsnap snapshots create {}{}", flag("--storage ", request.of.collection().is_none()), request.of)
+            }
             Self::Download(request) => download(request),
             Self::Discard(request) => format!("rm {} {}", path(&part_path(&request.file)), path(&state_path(&request.file))),
             Self::Delete(request) => delete(request),
             Self::Restore(request) => restore(request),
+            Self::RestoreAll(request) => restore_all(request),
             Self::Copy(request) => copy(request),
             Self::Fleet(request) => fleet(request),
             Self::Switch(request) => switch(request),
@@ -52,6 +60,14 @@ impl Request {
                 format!("qsnap drop {}{}", request.address, flag(" --with-aliases", request.with_aliases))
             }
             Self::Revive(request) => revive(request),
+            Self::Backup(request) => backup(request),
+            Self::BackupSeveral(request) => several_backups(request),
+            Self::Prune(request) => prune(request),
+            Self::Verify(request) => verify(request),
+            Self::Drill(request) => drill(request),
+            Self::DeleteBackups(request) => delete_backups(request),
+            Self::Save(request) => save(request),
+            Self::Annotate(request) => annotate(request),
             Self::Settle(request) => format!("qsnap history {} {}", request.way.word(), request.id),
             Self::Compare(request) => {
                 format!("qsnap compare {} {}{}", request.first, request.second, flag(" --deep", request.deep))
@@ -65,13 +81,24 @@ impl Request {
         let typed = match self {
             Self::Switch(request) => request.shown(),
             Self::Fleet(request) => request.to.to_string(),
-            Self::Create(request) => request.address.to_string(),
-            Self::Delete(request) => request.address.to_string(),
+            Self::RestoreAll(request) => request.to.to_string(),
+            Self::Create(request) => request.of.to_string(),
+            Self::Delete(request) => request.of.to_string(),
             Self::Restore(request) => request.target.to_string(),
             Self::Copy(request) => request.target.to_string(),
             Self::Drop(request) => request.address.to_string(),
             Self::Revive(request) => request.address.to_string(),
-            Self::Download(_) | Self::Discard(_) | Self::Settle(_) | Self::Compare(_) => return self.command(),
+            Self::Backup(request) => request.address.to_string(),
+            Self::DeleteBackups(request) => request.collection.to_string(),
+            Self::BackupSeveral(_) | Self::Drill(_) => return self.command() + &consent_flags(false, &""),
+            Self::Download(_)
+            | Self::Discard(_)
+            | Self::Settle(_)
+            | Self::Compare(_)
+            | Self::Prune(_)
+            | Self::Verify(_)
+            | Self::Save(_)
+            | Self::Annotate(_) => return self.command(),
         };
         self.command() + &consent_flags(true, &typed)
     }
@@ -81,18 +108,18 @@ fn flag(flag: &'static str, on: bool) -> &'static str {
     if on { flag } else { "" }
 }
 
-fn snapshot(address: &CollectionAddress, which: &Which) -> String {
-    RecoveryPoint::Snapshot(address.clone(), which.clone()).to_string()
+fn snapshot(of: &SnapshotsOf, which: &Which) -> String {
+    RecoveryPoint::snapshot(of, which.clone()).to_string()
 }
 
 fn download(request: &DownloadRequest) -> String {
-    let point = snapshot(&request.address, &request.which);
+    let point = snapshot(&request.of, &request.which);
     let overwrite = flag(" --overwrite", request.overwrite);
     format!("qsnap snapshots download {point} --to {}{overwrite}", path(&request.target))
 }
 
 fn delete(request: &DeleteRequest) -> String {
-    let each = request.names.iter().map(|name| snapshot(&request.address, &Which::Named(name.clone())));
+    let each = request.names.iter().map(|name| snapshot(&request.of, &Which::Named(name.clone())));
     format!("qsnap snapshots delete {}", each.collect::<Vec<_>>().join(" "))
 }
 
@@ -129,22 +156,41 @@ fn fleet(request: &FleetRequest) -> String {
         let each = request.collections.iter().map(|name| CollectionAddress::new(request.from.clone(), name.clone()).to_string());
         each.collect::<Vec<_>>().join(" ")
     };
-    let mut names = String::new();
-    if !request.names.prefix.is_empty() {
-        names.push_str(&format!(" --prefix={}", quoted(&request.names.prefix)));
-    }
-    if !request.names.suffix.is_empty() {
-        names.push_str(&format!(" --suffix={}", quoted(&request.names.suffix)));
-    }
-    for (old, new) in &request.names.renames {
-        names.push_str(&format!(" --rename {}={}", name(old), name(new)));
-    }
     format!(
-        "qsnap copy {sources} {}{names}{}{}{}",
+        "qsnap copy {sources} {}{}{}{}{}",
         request.to,
+        names(&request.names),
         route(request.route),
         care(request.skips, &request.force, request.deep),
         flag(" --aliases", request.aliases)
+    )
+}
+
+fn names(map: &NameMap) -> String {
+    let mut flags = String::new();
+    if !map.prefix.is_empty() {
+        flags.push_str(&format!(" --prefix={}", quoted(&map.prefix)));
+    }
+    if !map.suffix.is_empty() {
+        flags.push_str(&format!(" --suffix={}", quoted(&map.suffix)));
+    }
+    for (old, new) in &map.renames {
+        flags.push_str(&format!(" --rename {}={}", name(old), name(new)));
+    }
+    flags
+}
+
+fn restore_all(request: &RestoreAllRequest) -> String {
+    let set = match &request.set {
+        Set::Storage(RecoveryPoint::File(file)) => path(file),
+        other => quoted(&other.to_string()),
+    };
+    format!(
+        "qsnap restore --all {set} --to {} --mode {}{}{}",
+        request.to,
+        request.mode.word(),
+        names(&request.names),
+        care(request.skips, &request.force, request.deep)
     )
 }
 
@@ -160,6 +206,79 @@ fn revive(request: &ReviveRequest) -> String {
         Some(Which::Named(name)) => format!(" --from {}", self::name(name.raw())),
     };
     format!("qsnap revive {}{which}", request.address)
+}
+
+fn repository(repository: Option<&RepositoryName>) -> String {
+    repository.map_or_else(String::new, |name| format!(" --repository {name}"))
+}
+
+fn backup(request: &BackupRequest) -> String {
+    let keep = flag(" --keep-snapshot", request.keep_snapshot);
+    format!("qsnap backup {}{}{}{keep}", request.address, repository(request.repository.as_ref()), kind(request.kind))
+}
+
+fn of(of: &Of) -> String {
+    let each: Vec<String> = match of {
+        Of::Collections(all) => all.iter().map(ToString::to_string).collect(),
+        Of::Instances(all) => all.iter().map(ToString::to_string).collect(),
+    };
+    each.into_iter().map(|address| format!(" {address}")).collect()
+}
+
+fn several_backups(request: &BackupSeveralRequest) -> String {
+    let all = flag(" --all", matches!(request.of, Of::Instances(_)));
+    let keep = flag(" --keep-snapshot", request.keep_snapshot);
+    let prune = flag(" --prune", request.prune);
+    let (of, repository) = (of(&request.of), repository(request.repository.as_ref()));
+    format!("qsnap backup{all}{of}{repository}{}{keep}{prune}", kind(request.kind))
+}
+
+fn kind(kind: KindChoice) -> &'static str {
+    match kind {
+        KindChoice::Auto => "",
+        KindChoice::Snapshot => " --kind snapshot",
+        KindChoice::Shards => " --kind shards",
+    }
+}
+
+fn prune(request: &PruneRequest) -> String {
+    let place = match &request.place {
+        PruneIn::Repository(name) => repository(name.as_ref()),
+        PruneIn::Nodes => " --server".to_owned(),
+    };
+    format!("qsnap prune{}{place} --apply", of(&request.of))
+}
+
+fn verify(request: &VerifyRequest) -> String {
+    match &request.which {
+        Verifying::One(address) => format!("qsnap verify {address}"),
+        Verifying::Sample { percent, of: which, repository: name } => {
+            format!("qsnap verify{} --sample {percent}%{}", of(which), repository(name.as_ref()))
+        }
+    }
+}
+
+fn drill(request: &DrillRequest) -> String {
+    format!("qsnap drill {} --on {}{}", request.backup, request.on, flag(" --deep", request.deep))
+}
+
+fn delete_backups(request: &DeleteBackupsRequest) -> String {
+    let each = request.ids.iter().map(|id| BackupAddress::id(&request.repository, &request.collection, id).to_string());
+    format!("qsnap backups delete {}", each.collect::<Vec<_>>().join(" "))
+}
+
+fn save(request: &SaveRequest) -> String {
+    let overwrite = flag(" --overwrite", request.overwrite);
+    format!("qsnap backups download {} --to {}{overwrite}", request.backup, path(&request.target))
+}
+
+fn annotate(request: &AnnotateRequest) -> String {
+    let address = &request.backup;
+    match &request.says {
+        Annotation::Note(text) => format!("qsnap backups note {address} -- {}", quoted(text)),
+        Annotation::Hold(text) => format!("qsnap backups hold {address} -- {}", quoted(text)),
+        Annotation::Release => format!("qsnap backups release {address}"),
+    }
 }
 
 fn route(route: Route) -> String {

@@ -1,7 +1,10 @@
 //! What is asked for of a restore.
 
-use crate::domain::address::CollectionAddress;
-use crate::domain::ids::CollectionName;
+use crate::domain::address::{Address, CollectionAddress, repository_of};
+use crate::domain::backup::{BackupId, RepositoryName};
+use crate::domain::ids::{CollectionName, InstanceName};
+use crate::domain::text::sanitise;
+use crate::ops::request::copy::NameMap;
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::route::Route;
 use crate::ops::request::skips::Skips;
@@ -16,9 +19,9 @@ pub enum Mode {
     Auto,
     /// Only to a free name.
     New,
-    /// Under a name beside the one that is taken; what is there stays as it is.
+    /// Under a new name beside the existing collection, which is not touched.
     SideBySide,
-    /// Over what is there, after a safety snapshot and a proof restore.
+    /// Over the existing collection, after a safety snapshot and a proof restore.
     InPlace,
 }
 
@@ -72,4 +75,65 @@ impl RestoreRequest {
             None => self.target.clone(),
         }
     }
+}
+
+/// What belongs together, and is restored as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Set {
+    /// The collections in a snapshot of the full storage, on a node or in a local file.
+    Storage(RecoveryPoint),
+    /// The backups that one run made of an instance, in a repository; of the last run where none is named.
+    Run(RepositoryName, InstanceName, Option<BackupId>),
+}
+
+impl Set {
+    /// Reads `instance@snapshot`, `instance@latest`, a local file, `repository:instance@run` or `repository:instance@latest`.
+    ///
+    /// # Errors
+    /// Says how it should look.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some((repository, rest)) = repository_of(text) {
+            let Some((instance, run)) = rest.split_once('@') else {
+                return Err(format!("`{}` names no set: write REPOSITORY:INSTANCE@RUN, or @latest", sanitise(text)));
+            };
+            let run = if run == "latest" { None } else { Some(BackupId::new(run)?) };
+            return Ok(Self::Run(RepositoryName::new(repository)?, InstanceName::new(instance)?, run));
+        }
+        match Address::parse(text)? {
+            Address::Storage(instance, which) => Ok(Self::Storage(RecoveryPoint::Storage(instance, which))),
+            Address::File(path) => Ok(Self::Storage(RecoveryPoint::File(path))),
+            other => Err(format!(
+                "`{other}` is no set: write INSTANCE@SNAPSHOT, INSTANCE@latest, REPOSITORY:INSTANCE@RUN or a local file"
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for Set {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Storage(point) => write!(f, "{point}"),
+            Self::Run(repository, instance, Some(run)) => write!(f, "{repository}:{instance}@{run}"),
+            Self::Run(repository, instance, None) => write!(f, "{repository}:{instance}@latest"),
+        }
+    }
+}
+
+/// Restore all collections of a set, and put its aliases back where their names are free.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreAllRequest {
+    /// From.
+    pub set: Set,
+    /// To.
+    pub to: InstanceName,
+    /// What the names of the collections become.
+    pub names: NameMap,
+    /// How, each of them.
+    pub mode: Mode,
+    /// What is left out by choice where something is replaced.
+    pub skips: Skips,
+    /// Gates that are overruled.
+    pub force: Vec<String>,
+    /// Compare every point where there is something to compare with.
+    pub deep: bool,
 }

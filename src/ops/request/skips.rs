@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What is left out by choice; the plan and its consent name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Skips {
-    /// No snapshot of what is there: no way back.
+    /// No safety snapshot: no rollback.
     pub safety: bool,
     /// No restore to a scratch name first.
     pub proof: bool,

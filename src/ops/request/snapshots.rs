@@ -1,22 +1,22 @@
 //! What is asked for of snapshots: to take, download, discard and delete them.
 
-use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::address::{SnapshotsOf, Which};
 use crate::domain::ids::SnapshotName;
 use std::path::PathBuf;
 
 /// What to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateRequest {
-    /// The collection.
-    pub address: CollectionAddress,
+    /// Of what.
+    pub of: SnapshotsOf,
 }
 
 /// What to download, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownloadRequest {
-    /// The collection.
-    pub address: CollectionAddress,
-    /// Which of its snapshots.
+    /// Of what.
+    pub of: SnapshotsOf,
+    /// Which of the snapshots.
     pub which: Which,
     /// A folder, or the file itself.
     pub target: PathBuf,
@@ -34,8 +34,8 @@ pub struct DiscardRequest {
 /// What to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteRequest {
-    /// The collection.
-    pub address: CollectionAddress,
-    /// Which of its snapshots.
+    /// Of what.
+    pub of: SnapshotsOf,
+    /// Which of the snapshots.
     pub names: Vec<SnapshotName>,
 }

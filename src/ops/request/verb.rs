@@ -29,12 +29,22 @@ pub enum Verb {
     RollBack,
     /// Removes what one left behind.
     CleanUp,
+    /// Backs collections up.
+    Backup,
+    /// Removes what the retention rules do not keep.
+    Prune,
+    /// Reads backups, and compares.
+    Verify,
+    /// Restores a backup to a scratch name, and removes it.
+    Drill,
+    /// Says something of a backup.
+    Annotate,
     /// Runs a command, and rolls back what it did when it fails.
     Guard,
 }
 
 impl Verb {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 19] = [
         Self::Create,
         Self::Download,
         Self::Discard,
@@ -48,6 +58,11 @@ impl Verb {
         Self::Continue,
         Self::RollBack,
         Self::CleanUp,
+        Self::Backup,
+        Self::Prune,
+        Self::Verify,
+        Self::Drill,
+        Self::Annotate,
         Self::Guard,
     ];
 
@@ -67,6 +82,11 @@ impl Verb {
             Self::Continue => "continue",
             Self::RollBack => "roll-back",
             Self::CleanUp => "clean-up",
+            Self::Backup => "backup",
+            Self::Prune => "prune",
+            Self::Verify => "verify",
+            Self::Drill => "drill",
+            Self::Annotate => "annotate",
             Self::Guard => "guard",
         }
     }
@@ -74,6 +94,16 @@ impl Verb {
     /// The verb of a word. Records of newer versions may have others.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|verb| verb.word() == word)
+    }
+
+    /// Whether it runs by a timer: then nothing is said of its success where nothing is to be said.
+    pub fn is_routine(self) -> bool {
+        matches!(self, Self::Backup | Self::Prune | Self::Verify | Self::Drill)
+    }
+
+    /// Whether it is there to prove something: then an answer that could not be had is no success.
+    pub fn proves(self) -> bool {
+        matches!(self, Self::Verify | Self::Drill)
     }
 
     /// Whether it brings data into its target.

@@ -34,6 +34,8 @@ pub(crate) enum Content {
     Unread(Problem),
     /// It took too long.
     TooLong,
+    /// It consists of parts, whose bytes are compared with their hashes before the target is given the end of any.
+    Parts,
 }
 
 /// Reads all headers, if that does not take too long.
@@ -53,7 +55,7 @@ pub(crate) async fn read(services: &Services, point: &RecoveryPoint) -> Content 
 pub(crate) async fn has_end(services: &Services, path: &Path) -> bool {
     match read(services, &RecoveryPoint::File(path.to_owned())).await {
         Content::Read(inspected) => inspected.check.as_ref().is_some_and(|check| check.damaged == 0),
-        Content::Unread(_) | Content::TooLong => false,
+        Content::Unread(_) | Content::TooLong | Content::Parts => false,
     }
 }
 
@@ -84,6 +86,7 @@ impl Content {
     pub(crate) fn findings(&self, target: Option<ServerVersion>) -> Vec<Finding> {
         match self {
             Self::TooLong => vec![unchecked("reading its headers takes longer than a plan should")],
+            Self::Parts => Vec::new(),
             Self::Unread(problem) => vec![unchecked(&problem.message)],
             Self::Read(inspected) => read_findings(inspected, target),
         }
@@ -117,9 +120,9 @@ fn read_findings(inspected: &Inspected, target: Option<ServerVersion>) -> Vec<Fi
         Kind::Collection => findings.extend(shards(contents, whole)),
         other => {
             let advice = match other {
-                Kind::Full => "a server takes it at its start only; single collections can be unpacked from it with tar",
+                Kind::Full => "`qsnap restore --all` restores all of it, POINT#COLLECTION one collection",
                 Kind::Partial => "it fits only on top of what it was made against",
-                _ => "choose a collection snapshot; qsnap does not restore single shards yet",
+                _ => "choose a collection snapshot, or a backup: single shards are restored out of backups only",
             };
             findings.push(Finding::block(CHECK, format!("it is a {}", other.words()), advice));
         }
@@ -150,7 +153,7 @@ fn shards(contents: &Contents, whole: bool) -> Option<Finding> {
         (n, held) => Some(Finding::block(
             CHECK,
             format!("it holds {held} of {} shards: other nodes held the rest", n + held),
-            "restored alone it lacks their points; qsnap does not gather the shards of a cluster yet",
+            "restored alone it lacks their points; `qsnap backup` saves every shard of a cluster, and restores them together",
         )),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::ids::{CollectionName, SnapshotName};
 use crate::domain::instance::Instance;
+use crate::domain::repository::{Place, Repository};
 use crate::domain::secret::SafeUrl;
 use crate::ops::request::route::Route;
 use crate::ops::services::Connection;
@@ -81,6 +82,27 @@ pub(in crate::ops) fn first_route(asked: Route, source: Option<End<'_>>, target:
         (Route::Auto, _) if limited => (Route::Stream, "a rate limit is set, which only bytes through qsnap keep to".into()),
         (Route::Auto, Some(why)) => (Route::Stream, why),
         (Route::Auto, None) => (Route::Url, format!("the target fetches from {address}; else through qsnap")),
+    }
+}
+
+/// The same from a repository: the target fetches by a signed link where the store has an address that it can reach.
+pub(in crate::ops) fn from_store(asked: Route, repository: &Repository, target: &SafeUrl, limited: bool) -> (Route, String) {
+    let hint = "`reachable-as` of the repository says how servers reach it";
+    let away = match (&repository.place, &repository.reachable_as, &repository.endpoint) {
+        (Place::Directory(_), ..) => Some("a directory of this machine is no address for a server".to_owned()),
+        (_, Some(_), _) => None,
+        (_, None, Some(endpoint)) if SafeUrl::new(endpoint.clone()).is_loopback() && !target.is_loopback() => {
+            Some(format!("{} is on this machine; {hint}", repository.name))
+        }
+        _ => None,
+    };
+    match (asked, away) {
+        (Route::Stream | Route::Upload, _) => (Route::Stream, "as asked".into()),
+        (Route::Url, None) if limited => (Route::Url, "as asked; the rate limit does not hold for it".into()),
+        (Route::Url, None) => (Route::Url, "as asked".into()),
+        (_, Some(why)) => (Route::Stream, why),
+        (Route::Auto, None) if limited => (Route::Stream, "a rate limit is set, which only bytes through qsnap keep to".into()),
+        (Route::Auto, None) => (Route::Url, "the target fetches it by a signed link; else through qsnap".into()),
     }
 }
 

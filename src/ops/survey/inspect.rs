@@ -5,7 +5,7 @@ use crate::archive::check::{self, Check};
 use crate::archive::contents::{Contents, Scope};
 use crate::archive::versions::{Bounds, bounds};
 use crate::archive::{inspect as archive, tail};
-use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::address::{Address, BackupAddress, CollectionAddress, SnapshotsOf, Which};
 use crate::domain::hex::hex;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::secret::SafeUrl;
@@ -17,14 +17,19 @@ use crate::jobs::progress::Progress;
 use crate::jobs::row::JobOutput;
 use crate::ops::request::inspect::{Depth, InspectRequest};
 use crate::ops::request::recovery_point::RecoveryPoint;
-use crate::ops::services::{Connection, Services};
+use crate::ops::services::{Connection, OpenRepository, Services};
+use crate::ops::survey::backups;
 use crate::ops::survey::locate::locate;
+use crate::ops::survey::storage::{Member, Storage};
 use crate::qdrant::error::ApiError;
 use crate::qdrant::link::Link;
+use crate::repository::index::Backup;
+use crate::repository::manifest::Object;
 use crate::transfer::hashing::hash_file;
 use crate::transfer::pump::{Outlet, Pump};
 use crate::transfer::remote::{Cost, Ranges, Through, read_range};
 use crate::transfer::source::{Expected, Line, Linked, NodeSnapshot, Source};
+use crate::transfer::stored::StoredObject;
 use crate::transfer::throttle::Throttle;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -91,7 +96,7 @@ impl Inspected {
 
     /// Whether something is known to be damaged.
     pub fn damaged(&self) -> bool {
-        self.check.as_ref().is_some_and(|check| !check.whole)
+        self.check.as_ref().is_some_and(|check| check.damaged > 0)
     }
 }
 
@@ -110,7 +115,7 @@ impl JobOutput for Inspected {
 /// When it cannot be read. Damage is no error: it is what was found.
 pub async fn inspect(services: &Services, request: &InspectRequest, job: &JobContext) -> Result<Inspected, Problem> {
     let stop = CancellationToken::new();
-    // The blocking reader ends with whoever waits for it.
+    // The blocking reader ends with its caller.
     let _guard = stop.clone().drop_guard();
     look(services, request, &job.progress, &stop).await
 }
@@ -128,6 +133,9 @@ pub async fn look(
     let remote = match &request.point {
         RecoveryPoint::File(path) => return file(path.clone(), request.depth, progress.clone(), stop.clone()).await,
         RecoveryPoint::Snapshot(address, which) => Remote::find(services, address, which).await?,
+        RecoveryPoint::Backup(address) => Remote::backup(services, address).await?,
+        RecoveryPoint::Storage(..) => Remote::storage(Storage::find(services, &request.point).await?),
+        RecoveryPoint::Member(whole, collection) => Remote::member(&Member::find(services, whole, collection).await?),
         RecoveryPoint::Link(url) => Remote::link(services, url.clone()).await?,
         RecoveryPoint::Stdin => return stdin(progress.clone(), stop.clone()).await,
     };
@@ -136,6 +144,43 @@ pub async fn look(
         Depth::Headers => remote.headers(progress, stop).await,
         Depth::Bytes => remote.through(progress, stop).await,
     }
+}
+
+/// Every byte of an object of a backup, with its hash and the archive check.
+///
+/// # Errors
+/// When it cannot be read.
+pub(in crate::ops) async fn stored(
+    open: &OpenRepository,
+    backup: &Backup,
+    object: &Object,
+    shown: String,
+    progress: &Progress,
+) -> Result<Inspected, Problem> {
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let (source, expected) = backups::source(open, backup, object, shown);
+    let remote = Remote { source: Arc::new(source), expected, line: backups::line(open), name: object.original.clone() };
+    remote.through(progress, &stop).await
+}
+
+/// The headers of an object of a repository, with the archive check.
+///
+/// # Errors
+/// When it cannot be read.
+pub(in crate::ops) async fn stored_headers(
+    open: &OpenRepository,
+    key: &str,
+    size: u64,
+    sha256: &str,
+    progress: &Progress,
+) -> Result<Inspected, Problem> {
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let source = StoredObject { bucket: open.bucket.clone(), key: key.to_owned(), size, shown: open.bucket.shown(key) };
+    let expected = Expected { size, sha256: Some(sha256.to_owned()), etag: None, ranged: true };
+    let name = key.rsplit('/').next().unwrap_or_default().to_owned();
+    Remote { source: Arc::new(source), expected, line: backups::line(open), name }.headers(progress, &stop).await
 }
 
 struct Remote {
@@ -148,7 +193,7 @@ struct Remote {
 impl Remote {
     async fn find(services: &Services, address: &CollectionAddress, which: &Which) -> Result<Self, Problem> {
         let connection = services.connection(&address.instance).await?;
-        let located = locate(services, &connection, address, which).await?;
+        let located = locate(services, &connection, &SnapshotsOf::Collection(address.clone()), which).await?;
         let name = located.snapshot.name.clone();
         let source = NodeSnapshot {
             node: connection.node(located.node)?.clone(),
@@ -160,6 +205,27 @@ impl Remote {
         let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
         let line = services.line(&address.instance)?;
         Ok(Self { source: Arc::new(source), expected, line, name: name.raw().to_owned() })
+    }
+
+    async fn backup(services: &Services, address: &BackupAddress) -> Result<Self, Problem> {
+        let (open, backup) = backups::find(services, address).await?;
+        let shown = BackupAddress::id(&address.repository, &address.collection, &backup.id).to_string();
+        let object = backups::whole_object(&backup, &shown)?;
+        let (source, expected) = backups::source(&open, &backup, object, shown);
+        Ok(Self { source: Arc::new(source), expected, line: backups::line(&open), name: object.original.clone() })
+    }
+
+    fn storage(storage: Storage) -> Self {
+        let name = match &storage.point {
+            RecoveryPoint::Storage(_, Which::Named(name)) => name.raw().to_owned(),
+            _ => String::new(),
+        };
+        Self { source: storage.source, expected: storage.expected, line: storage.line, name }
+    }
+
+    fn member(member: &Member) -> Self {
+        let (source, expected) = member.bytes();
+        Self { source, expected, line: member.storage.line.clone(), name: member.file.clone() }
     }
 
     async fn link(services: &Services, url: SafeUrl) -> Result<Self, Problem> {
@@ -332,7 +398,7 @@ async fn stdin(progress: Progress, stop: CancellationToken) -> Result<Inspected,
     progress.phase("reading standard input", None);
     let bytes = StreamBytes(Hashing { inner: std::io::stdin(), hasher: Sha256::new(), size: 0 });
     let after = |bytes: &mut StreamBytes<Hashing<std::io::Stdin>>| {
-        // The hash is of all that comes, and whoever writes into the pipe must not be cut off.
+        // The hash covers all bytes, and the writer of the pipe must not be cut off.
         std::io::copy(&mut bytes.0, &mut std::io::sink())?;
         Ok((bytes.0.size, hex(&bytes.0.hasher.clone().finalize())))
     };

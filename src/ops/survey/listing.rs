@@ -1,16 +1,20 @@
 //! Reading for lists and panes. One dead instance or node never blanks another.
 
-use crate::domain::address::CollectionAddress;
+use crate::domain::address::{BackupAddress, CollectionAddress, SnapshotsOf, Which};
 use crate::domain::collection::CollectionStatus;
-use crate::domain::ids::InstanceName;
+use crate::domain::ids::{InstanceName, PeerId, SnapshotName};
 use crate::domain::instance::Protection;
 use crate::domain::problem::Problem;
+use crate::domain::repository::Repository;
 use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::version::ServerVersion;
 use crate::ops::journal::safeties::Safeties;
+use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::services::{Connection, Services};
-use crate::ops::survey::{locate, placement};
+use crate::ops::survey::membership::membership;
+use crate::ops::survey::{backups, locate, placement};
+use crate::repository::index::Backup;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -27,6 +31,8 @@ pub struct InstanceView {
     pub nodes: Vec<String>,
     /// Of each node, why it does not answer.
     pub silent: Vec<Option<String>>,
+    /// Of each node of a cluster, its peer id.
+    pub peers: Vec<Option<PeerId>>,
     /// What was decided about it that the configuration does not say.
     pub notes: Vec<String>,
     /// Version of the first node that answered.
@@ -78,8 +84,8 @@ pub enum ProofState {
 /// One recovery point.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecoveryPointView {
-    /// Of which collection.
-    pub address: CollectionAddress,
+    /// Of what.
+    pub of: SnapshotsOf,
     /// Index of the node that keeps it.
     pub node: usize,
     /// That node's address.
@@ -94,6 +100,40 @@ pub struct RecoveryPointView {
     pub taken_with: Option<String>,
     /// It was taken before an overwrite, of what was replaced.
     pub safety: bool,
+    /// Of a backup in a repository: what only that has. `node` means nothing then, and the name is its address.
+    pub stored: Option<Box<Stored>>,
+}
+
+/// What a backup in a repository has and a snapshot on a node has not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Its address.
+    pub address: BackupAddress,
+    /// It can be restored.
+    pub good: bool,
+    /// What it is worth, in a word.
+    pub state: &'static str,
+    /// Why it is not good, in words.
+    pub reason: String,
+    /// What somebody said of it.
+    pub note: Option<String>,
+    /// It is held, and why.
+    pub hold: Option<String>,
+}
+
+impl RecoveryPointView {
+    /// What it is, as it is asked for.
+    pub fn point(&self) -> RecoveryPoint {
+        match &self.stored {
+            Some(stored) => RecoveryPoint::Backup(stored.address.clone()),
+            None => RecoveryPoint::snapshot(&self.of, Which::Named(self.snapshot.name.clone())),
+        }
+    }
+
+    /// Whether it is what somebody means by "the newest": no safety snapshot, and no backup that is not good.
+    pub fn is_wanted(&self) -> bool {
+        !self.safety && self.stored.as_ref().is_none_or(|stored| stored.good)
+    }
 }
 
 /// What a list gives: what could be read, and what went wrong.
@@ -112,6 +152,7 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
         name: name.clone(),
         nodes: settings.nodes.iter().map(ToString::to_string).collect(),
         silent: Vec::new(),
+        peers: Vec::new(),
         notes: Vec::new(),
         version: None,
         protection: settings.protection,
@@ -127,10 +168,13 @@ pub async fn instance(services: &Services, name: &InstanceName) -> Result<Instan
     view.nodes = connection.nodes.iter().map(|node| node.url().to_string()).collect();
     view.notes =
         settings.nodes.iter().zip(&connection.nodes).filter_map(|(written, node)| port_note(written, node.url())).collect();
-    let (versions, silent) = tokio::join!(
+    let (versions, silent, membership) = tokio::join!(
         futures_util::future::join_all(connection.nodes.iter().map(|node| node.version())),
-        placement::silent(&connection)
+        placement::silent(&connection),
+        membership(&connection)
     );
+    view.peers = membership.peers;
+    view.notes.extend(membership.faults);
     for answer in versions {
         match answer {
             Ok(version) => view.version = view.version.or(version),
@@ -263,8 +307,108 @@ pub async fn recovery_points(services: &Services, address: &CollectionAddress) -
         let points = recorded.as_ref().map(|proof| (proof.points_min, proof.points_max));
         let taken_with = recorded.and_then(|proof| proof.qdrant_version);
         let node_url = connection.nodes.get(located.node).map(|node| node.url().to_string()).unwrap_or_default();
-        let (address, node, snapshot) = (address.clone(), located.node, located.snapshot);
-        RecoveryPointView { address, node, node_url, snapshot, proof, points, taken_with, safety }
+        let (of, node, snapshot) = (address.clone().into(), located.node, located.snapshot);
+        RecoveryPointView { of, node, node_url, snapshot, proof, points, taken_with, safety, stored: None }
     });
     Ok(Listing { items: items.collect(), problems })
+}
+
+/// All snapshots of the full storage of an instance, newest first.
+pub async fn storage_points(services: &Services, instance: &InstanceName) -> Result<Listing<RecoveryPointView>, Problem> {
+    let connection = services.connection(instance).await?;
+    let of = SnapshotsOf::Storage(instance.clone());
+    let (located, problems) = locate::snapshots_of(&connection, &of).await;
+    if let (true, Some(problem)) = (located.is_empty(), problems.first()) {
+        return Err(problem.clone());
+    }
+    let items = located.into_iter().map(|located| RecoveryPointView {
+        of: of.clone(),
+        node_url: connection.nodes.get(located.node).map(|node| node.url().to_string()).unwrap_or_default(),
+        node: located.node,
+        snapshot: located.snapshot,
+        // Proofs are kept by the collections in it.
+        proof: ProofState::None,
+        points: None,
+        taken_with: None,
+        safety: false,
+        stored: None,
+    });
+    Ok(Listing { items: items.collect(), problems })
+}
+
+/// Everything that there is of a collection, or of the full storage.
+pub async fn points_of(services: &Services, of: &SnapshotsOf) -> Result<Listing<RecoveryPointView>, Problem> {
+    match of {
+        SnapshotsOf::Collection(address) => all_recovery_points(services, address).await,
+        SnapshotsOf::Storage(instance) => storage_points(services, instance).await,
+    }
+}
+
+/// The same with the backups of all repositories: one list, the newest first. What cannot be asked hides nothing else.
+pub async fn all_recovery_points(
+    services: &Services,
+    address: &CollectionAddress,
+) -> Result<Listing<RecoveryPointView>, Problem> {
+    let repositories = services.repositories();
+    let reading = repositories.iter().map(|repository| backups::contents(services, &repository.name, Some(address)));
+    let (on_nodes, stored) = tokio::join!(recovery_points(services, address), futures_util::future::join_all(reading));
+    let mut listing = match on_nodes {
+        Ok(listing) => listing,
+        Err(problem) if repositories.is_empty() => return Err(problem),
+        Err(problem) => Listing { items: Vec::new(), problems: vec![problem] },
+    };
+    for (repository, contents) in repositories.iter().zip(stored) {
+        match contents {
+            Ok((_, contents)) => {
+                let own = contents.backups.iter().filter(|backup| backup.collection == *address);
+                listing.items.extend(own.map(|backup| stored_view(repository, backup)));
+                listing.problems.extend(contents.problems.into_iter().chain(contents.remarks));
+            }
+            Err(problem) => listing.problems.push(problem),
+        }
+    }
+    if let (true, Some(problem)) = (listing.items.is_empty(), listing.problems.first()) {
+        return Err(problem.clone());
+    }
+    listing
+        .items
+        .sort_by(|a, b| b.snapshot.taken_at.cmp(&a.snapshot.taken_at).then_with(|| a.snapshot.name.cmp(&b.snapshot.name)));
+    Ok(listing)
+}
+
+fn stored_view(repository: &Repository, backup: &Backup) -> RecoveryPointView {
+    let address = BackupAddress::id(&repository.name, &backup.collection, &backup.id);
+    let manifest = backup.manifest.as_ref();
+    let sha256 = manifest.and_then(|manifest| match manifest.objects.as_slice() {
+        [only] => Some(only.sha256.clone()),
+        _ => None,
+    });
+    let points = manifest.and_then(|manifest| manifest.points_min.zip(manifest.points_max));
+    RecoveryPointView {
+        of: backup.collection.clone().into(),
+        node: 0,
+        node_url: repository.place.to_string(),
+        snapshot: SnapshotInfo {
+            name: SnapshotName::new(address.to_string()),
+            size: backup.size,
+            taken_at: Some(backup.taken_at()),
+            sha256,
+        },
+        proof: match (backup.standing.proven_at, points) {
+            (Some(at), _) => ProofState::Proven(at),
+            (None, Some(_)) => ProofState::Recorded,
+            (None, None) => ProofState::None,
+        },
+        points,
+        taken_with: manifest.and_then(|manifest| manifest.qdrant_version.as_deref().map(crate::domain::text::sanitise)),
+        safety: false,
+        stored: Some(Box::new(Stored {
+            address,
+            good: backup.is_good(),
+            state: backup.state.word(),
+            reason: crate::domain::text::one_line(backup.state.reason(), 200),
+            note: backup.standing.note.clone(),
+            hold: backup.standing.hold.clone(),
+        })),
+    }
 }

@@ -1,9 +1,9 @@
 //! From addresses to things on nodes.
 
-use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::address::{CollectionAddress, SnapshotsOf, Which};
 use crate::domain::ids::CollectionName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
+use crate::domain::snapshot::SnapshotInfo;
 use crate::ops::journal::safeties::Safeties;
 use crate::ops::services::{Connection, Services};
 use crate::ops::survey::placement::{self, is_silence};
@@ -20,16 +20,14 @@ pub struct Located {
 }
 
 /// Finds a snapshot on the nodes of an instance.
-pub async fn locate(
-    services: &Services,
-    connection: &Connection,
-    address: &CollectionAddress,
-    which: &Which,
-) -> Result<Located, Problem> {
-    let safeties = safeties(services, which).await?;
-    let listed = snapshots(connection, address).await;
-    let marked = safeties_among(&safeties, address, &listed.0);
-    choose(&listed, address, which, &marked)
+pub async fn locate(services: &Services, connection: &Connection, of: &SnapshotsOf, which: &Which) -> Result<Located, Problem> {
+    let listed = snapshots_of(connection, of).await;
+    let marked = match of {
+        SnapshotsOf::Collection(address) => safeties_among(&safeties(services, which).await?, address, &listed.0),
+        // What an overwrite replaced is kept by collection.
+        SnapshotsOf::Storage(_) => BTreeSet::new(),
+    };
+    choose(&listed, of, which, &marked)
 }
 
 /// What `latest` never means. What is named needs no such knowledge.
@@ -53,7 +51,7 @@ pub(in crate::ops) fn safeties_among(safeties: &Safeties, address: &CollectionAd
 /// what was just replaced, and has to be named. Pure.
 pub(in crate::ops) fn choose(
     (all, problems): &(Vec<Located>, Vec<Problem>),
-    address: &CollectionAddress,
+    of: &SnapshotsOf,
     which: &Which,
     safeties: &BTreeSet<String>,
 ) -> Result<Located, Problem> {
@@ -61,7 +59,7 @@ pub(in crate::ops) fn choose(
     if let (Which::Latest, Some(problem)) = (which, problems.first()) {
         return Err(problem.clone());
     }
-    let wanted = |located: &&Located| !safeties.contains(&address.snapshot(&located.snapshot.name));
+    let wanted = |located: &&Located| !safeties.contains(&of.snapshot(&located.snapshot.name));
     let found = match which {
         Which::Named(name) => all.iter().find(|located| &located.snapshot.name == name),
         Which::Latest => all.iter().filter(wanted).max_by_key(|located| located.snapshot.taken_at),
@@ -73,16 +71,15 @@ pub(in crate::ops) fn choose(
     if let Some(problem) = problems.first() {
         return Err(problem.clone());
     }
-    let list = format!("`qsnap snapshots list {address}` shows");
-    let none =
-        |message: String, advice: String| Err(Problem::new(ProblemKind::NotFound, message, address.to_string()).advise(advice));
+    let list = format!("`qsnap snapshots list {of}` shows");
+    let none = |message: String, advice: String| Err(Problem::new(ProblemKind::NotFound, message, of.to_string()).advise(advice));
     let may = format!("{list} what there is; it may have been deleted meanwhile");
     match which {
         Which::Named(name) => none(format!("there is no snapshot called {name}"), may),
         Which::Latest if all.is_empty() => none("there is no snapshot".to_owned(), may),
         Which::Latest => {
             let message = "there are only safety snapshots, of what was replaced";
-            Err(Problem::new(ProblemKind::Refused, message, address.to_string())
+            Err(Problem::new(ProblemKind::Refused, message, of.to_string())
                 .advise(format!("{list} them; name the one that you mean")))
         }
     }
@@ -90,7 +87,12 @@ pub(in crate::ops) fn choose(
 
 /// All snapshots of a collection on all nodes, and the nodes that failed.
 pub async fn snapshots(connection: &Connection, address: &CollectionAddress) -> (Vec<Located>, Vec<Problem>) {
-    let scope = SnapshotScope::Collection(address.collection.clone());
+    snapshots_of(connection, &SnapshotsOf::Collection(address.clone())).await
+}
+
+/// The same of a collection or of the full storage.
+pub async fn snapshots_of(connection: &Connection, of: &SnapshotsOf) -> (Vec<Located>, Vec<Problem>) {
+    let scope = of.scope();
     let asked = connection.nodes.iter().map(|node| node.snapshots(&scope));
     let answers = futures_util::future::join_all(asked).await;
     let (mut all, mut problems) = (Vec::new(), Vec::new());
@@ -100,7 +102,7 @@ pub async fn snapshots(connection: &Connection, address: &CollectionAddress) -> 
             Err(error) if is_silence(&error) && connection.nodes.len() > 1 => {
                 problems.push(placement::unseen(connection, &error))
             }
-            Err(error) => problems.push(error.into_problem(address.to_string())),
+            Err(error) => problems.push(error.into_problem(of.to_string())),
         }
     }
     all.sort_by(|a, b| b.snapshot.taken_at.cmp(&a.snapshot.taken_at).then_with(|| a.snapshot.name.cmp(&b.snapshot.name)));
@@ -152,7 +154,7 @@ mod tests {
         let safeties: BTreeSet<String> = ["a/x/safety.snapshot".to_owned()].into();
         let pick = |all: &[&Located], problems: &[Problem], which: &Which| {
             let listed = (all.iter().map(|located| (*located).clone()).collect(), problems.to_vec());
-            choose(&listed, &address, which, &safeties).map_err(|problem| problem.kind)
+            choose(&listed, &address.clone().into(), which, &safeties).map_err(|problem| problem.kind)
         };
         assert_eq!(pick(&[&safety, &new, &old], &[], &Which::Latest), Ok(new.clone()));
         assert_eq!(pick(&[&safety], &[], &Which::Latest), Err(ProblemKind::Refused));

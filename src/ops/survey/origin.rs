@@ -1,9 +1,14 @@
 //! A recovery point that was found: where its bytes are. What was asked for is a [`RecoveryPoint`].
 
-use crate::domain::address::{CollectionAddress, Which};
+use crate::domain::address::{BackupAddress, CollectionAddress, Which};
+use crate::domain::proof::Proof;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::ops::request::recovery_point::RecoveryPoint;
-use crate::ops::services::Connection;
+use crate::ops::services::{Connection, OpenRepository};
+use crate::ops::survey::shard_backup::ShardBackup;
+use crate::ops::survey::storage::Member;
+use crate::repository::index::Backup;
+use crate::repository::manifest::Object;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +17,12 @@ use std::sync::Arc;
 pub(in crate::ops) enum Origin {
     /// On a node.
     Node { connection: Arc<Connection>, node: usize, address: CollectionAddress, snapshot: SnapshotInfo },
+    /// In a repository.
+    Backup { open: Arc<OpenRepository>, address: BackupAddress, backup: Arc<Backup>, object: Object, proof: Option<Box<Proof>> },
+    /// In a repository, shard by shard.
+    Shards(Arc<ShardBackup>),
+    /// In a snapshot of the full storage.
+    Member(Arc<Member>),
     /// In a local file; with the hash of its bytes once they were read.
     File { path: PathBuf, size: u64, sha256: Option<String> },
 }
@@ -21,6 +32,9 @@ impl Origin {
     pub(in crate::ops) fn point(&self) -> RecoveryPoint {
         match self {
             Self::Node { address, snapshot, .. } => RecoveryPoint::Snapshot(address.clone(), Which::Named(snapshot.name.clone())),
+            Self::Backup { address, .. } => RecoveryPoint::Backup(address.clone()),
+            Self::Shards(shards) => RecoveryPoint::Backup(shards.address.clone()),
+            Self::Member(member) => member.point(),
             Self::File { path, .. } => RecoveryPoint::File(path.clone()),
         }
     }

@@ -54,7 +54,7 @@ pub(in crate::ops) fn unseen(connection: &Connection, error: &ApiError) -> Probl
 /// A node that answers; the first one where none does.
 pub(in crate::ops) async fn any(connection: &Connection) -> usize {
     if connection.nodes.len() > 1 {
-        // Whoever answers is the preferred one afterwards.
+        // The node that answers is asked first afterwards.
         let _ = connection.whole().collections().await;
     }
     connection.preferred()

@@ -1,5 +1,5 @@
-//! Collections that this machine remembers: from the history and from recorded proofs. Whoever brings back a deleted one need
-//! not know its name by heart.
+//! Collections that this machine remembers: from the history and from recorded proofs. So that the name
+//! of a deleted one can be picked from a list.
 
 use crate::domain::address::{Address, CollectionAddress};
 use crate::domain::given_names::is_scratch;

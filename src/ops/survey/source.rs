@@ -1,26 +1,32 @@
 //! What is known of a recovery point before anything moves. Reads only, and at the same time what can be.
 
 use crate::archive::contents::Collection;
-use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::address::{Address, BackupAddress, CollectionAddress, SnapshotsOf, Which};
 use crate::domain::collection::CollectionInfo;
+use crate::domain::ids::{CollectionName, SnapshotName};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::proof::Proof;
 use crate::domain::settings::Settings;
-use crate::domain::snapshot::SnapshotScope;
+use crate::domain::snapshot::{SnapshotScope, time_in_name};
 use crate::domain::text::sanitise;
 use crate::domain::time;
 use crate::domain::version::ServerVersion;
-use crate::ops::gates::vouched::Vouched;
+use crate::ops::gates::evidence::Evidence;
 use crate::ops::gates::{self, loss};
-use crate::ops::journal::proofs::Proof;
 use crate::ops::plan::finding::Finding;
 use crate::ops::request::recovery_point::RecoveryPoint;
-use crate::ops::services::{Connection, Services};
+use crate::ops::services::{Connection, OpenRepository, Services};
+use crate::ops::survey::backups;
 use crate::ops::survey::contents::{self, Content};
 use crate::ops::survey::inspect::side_file;
 use crate::ops::survey::locate::{choose, safeties, safeties_among, snapshots};
 use crate::ops::survey::origin::Origin;
+use crate::ops::survey::shard_backup::{self, ShardBackup};
+use crate::ops::survey::storage::Member;
+use crate::repository::index::Backup;
 use crate::transfer::disk::disk_problem;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What is known of it.
 pub(in crate::ops) struct Known {
@@ -38,7 +44,7 @@ pub(in crate::ops) struct Known {
     pub collection: Option<Box<Collection>>,
     pub content: Content,
     pub findings: Vec<Finding>,
-    pub vouched: Vouched,
+    pub evidence: Evidence,
     /// Settings that were recorded when it was taken.
     recorded: Option<Settings>,
 }
@@ -54,6 +60,14 @@ pub(in crate::ops) async fn gather(
     let mut known = match source {
         RecoveryPoint::File(path) => file(services, path).await?,
         RecoveryPoint::Snapshot(address, which) => snapshot(services, address, which, over).await?,
+        RecoveryPoint::Backup(address) => backup(services, address).await?,
+        RecoveryPoint::Member(whole, collection) => member(services, whole, collection).await?,
+        RecoveryPoint::Storage(..) => {
+            let words = "it holds a whole instance, not one collection";
+            return Err(Problem::new(ProblemKind::Usage, words, source.to_string()).advise(format!(
+                "`qsnap restore --all {source} --to INSTANCE` restores all of it, `qsnap restore {source}#COLLECTION` one"
+            )));
+        }
         RecoveryPoint::Link(_) | RecoveryPoint::Stdin => {
             return Err(Problem::new(ProblemKind::Usage, "it can be looked into, and not restored from", source.to_string())
                 .advise("save it as a file first, then restore that file"));
@@ -61,7 +75,7 @@ pub(in crate::ops) async fn gather(
     };
     // The snapshot's own shape: the collection may have changed since.
     known.info = known.content.info().or(known.info);
-    known.collection = known.content.collection().cloned().map(Box::new);
+    known.collection = known.content.collection().cloned().map(Box::new).or(known.collection);
     // What the server told when it was taken is more than what the snapshot lists.
     if let (Some(info), Some(recorded)) = (&mut known.info, known.recorded.take()) {
         info.settings = recorded;
@@ -80,7 +94,7 @@ async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
     }
     let content = contents::read(services, &RecoveryPoint::File(path.clone())).await;
     let recorded = named_like(services, &path);
-    let vouched = Vouched::by(recorded.is_some(), side_file(&path).is_some());
+    let evidence = Evidence::by(recorded.is_some(), side_file(&path).is_some());
     Ok(Known {
         fingerprint: format!("{shown} of {} bytes", meta.len()),
         shown,
@@ -89,8 +103,8 @@ async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
         info: None,
         collection: None,
         content,
-        findings: vec![gates::vouched_file(vouched), file_window(services, &path, recorded.as_ref().map(|(_, proof)| proof))],
-        vouched,
+        findings: vec![gates::file_evidence(evidence), file_window(services, &path, recorded.as_ref().map(|(_, proof)| proof))],
+        evidence,
         recorded: recorded.and_then(|(_, proof)| proof.settings),
         origin: Origin::File { path, size: meta.len(), sha256: None },
     })
@@ -125,7 +139,7 @@ async fn snapshot(
     let safeties = safeties(services, which).await?;
     let listed = snapshots(&connection, address).await;
     let safeties = safeties_among(&safeties, address, &listed.0);
-    let located = choose(&listed, address, which, &safeties)?;
+    let located = choose(&listed, &SnapshotsOf::Collection(address.clone()), which, &safeties)?;
     let node = connection.node(located.node)?.clone();
     let snapshot = located.snapshot.clone();
     let named = RecoveryPoint::Snapshot(address.clone(), Which::Named(snapshot.name.clone()));
@@ -137,7 +151,7 @@ async fn snapshot(
     );
     let info = info.ok();
     let proof = services.proofs.load(snapshot.sha256.as_deref());
-    let vouched = Vouched::by(proof.is_some(), snapshot.sha256.is_some());
+    let evidence = Evidence::by(proof.is_some(), snapshot.sha256.is_some());
     let mut findings = vec![gates::checksum(snapshot.sha256.as_deref())];
     findings.push(gates::proof(proof.is_some(), now.is_some() && over != Some(address)));
     let shown = Address::Snapshot(address.clone(), Which::Named(snapshot.name.clone())).to_string();
@@ -174,10 +188,143 @@ async fn snapshot(
         collection: None,
         content,
         findings,
-        vouched,
+        evidence,
         recorded: proof.and_then(|proof| proof.settings),
         origin: Origin::Node { connection, node: located.node, address: address.clone(), snapshot },
     })
+}
+
+/// A backup, which need not be of an instance that still exists.
+async fn backup(services: &Services, asked: &BackupAddress) -> Result<Known, Problem> {
+    let (open, backup) = backups::find(services, asked).await?;
+    let address = BackupAddress::id(&asked.repository, &asked.collection, &backup.id);
+    let shown = address.to_string();
+    if shard_backup::is_one(&backup) {
+        return by_shards(services, &open, backup, address).await;
+    }
+    let object = backups::whole_object(&backup, &shown)?.clone();
+    let point = RecoveryPoint::Backup(address.clone());
+    let (content, proof, now) = tokio::join!(
+        contents::read(services, &point),
+        backups::proof(&open, &backup),
+        counted_where_configured(services, &address.collection)
+    );
+    let proof = proof?;
+    let now_time = services.clock.now();
+    let mut findings = vec![gates::backup(&backup, now_time), gates::checksum(Some(&object.sha256))];
+    findings.push(gates::proof(proof.is_some(), false));
+    findings.push(loss::window(&loss::Window {
+        taken: time::second(backup.taken_at()),
+        ago: time::ago(now_time, backup.taken_at()),
+        then: proof.as_ref().map(|proof| proof.points_max),
+        now,
+        newer: None,
+        unseen: true,
+    }));
+    Ok(Known {
+        fingerprint: format!("{shown} with sha256 {}", object.sha256),
+        size: object.size,
+        version: backup.manifest.as_ref().and_then(|manifest| backups::version_of(manifest)),
+        info: None,
+        collection: None,
+        content,
+        findings,
+        evidence: Evidence::by(proof.is_some(), true),
+        recorded: proof.as_ref().and_then(|proof| proof.settings.clone()),
+        origin: Origin::Backup { open, address, backup: Arc::new(backup), object, proof: proof.map(Box::new) },
+        shown,
+    })
+}
+
+/// A backup that is restored shard by shard.
+async fn by_shards(
+    services: &Services,
+    open: &Arc<OpenRepository>,
+    backup: Backup,
+    address: BackupAddress,
+) -> Result<Known, Problem> {
+    let shown = address.to_string();
+    let (proof, now) = tokio::join!(backups::proof(open, &backup), counted_where_configured(services, &address.collection));
+    let proof = proof?;
+    let now_time = services.clock.now();
+    let Some(manifest) = backup.manifest.clone() else {
+        return Err(Problem::new(ProblemKind::Failed, backup.state.reason(), shown));
+    };
+    let mut findings = vec![gates::backup(&backup, now_time), gates::proof(proof.is_some(), false)];
+    findings.push(loss::window(&loss::Window {
+        taken: time::second(backup.taken_at()),
+        ago: time::ago(now_time, backup.taken_at()),
+        then: proof.as_ref().map(|proof| proof.points_max),
+        now,
+        newer: None,
+        unseen: true,
+    }));
+    let shards = ShardBackup {
+        open: open.clone(),
+        address,
+        backup: Arc::new(backup),
+        manifest: manifest.clone(),
+        proof: proof.clone().map(Box::new),
+    };
+    Ok(Known {
+        fingerprint: format!("{shown} with {} objects of {} bytes", manifest.objects.len(), manifest.size()),
+        size: manifest.size(),
+        version: backups::version_of(&manifest),
+        info: shards.info(),
+        collection: shards.collection().map(Box::new),
+        content: Content::Parts,
+        findings,
+        evidence: Evidence::by(proof.is_some(), true),
+        recorded: proof.and_then(|proof| proof.settings),
+        origin: Origin::Shards(Arc::new(shards)),
+        shown,
+    })
+}
+
+/// One collection in a snapshot of the full storage.
+async fn member(services: &Services, whole: &RecoveryPoint, collection: &CollectionName) -> Result<Known, Problem> {
+    let member = Member::find(services, whole, collection).await?;
+    let shown = member.point().to_string();
+    let content = contents::read(services, &member.point()).await;
+    let proof = member.proof.as_deref();
+    let evidence = Evidence::by(proof.is_some() && member.storage.expected.sha256.is_some(), false);
+    let taken_at = time_in_name(&SnapshotName::new(member.file.clone())).or(proof.map(|proof| proof.taken_at));
+    let now = match &member.storage.connection {
+        Some(connection) => {
+            counted(connection, &CollectionAddress::new(connection.instance.name.clone(), collection.clone())).await
+        }
+        None => None,
+    };
+    let window = match taken_at {
+        None => loss::unknown(),
+        Some(taken_at) => loss::window(&loss::Window {
+            taken: time::second(taken_at),
+            ago: time::ago(services.clock.now(), taken_at),
+            then: proof.map(|proof| proof.points_max),
+            now,
+            newer: None,
+            unseen: true,
+        }),
+    };
+    Ok(Known {
+        fingerprint: format!("{shown}, {}", member.place()),
+        size: member.size,
+        version: proof.and_then(|proof| ServerVersion::parse(proof.qdrant_version.as_deref()?)),
+        info: None,
+        collection: None,
+        content,
+        findings: vec![gates::proof(proof.is_some(), false), window],
+        evidence,
+        recorded: proof.and_then(|proof| proof.settings.clone()),
+        origin: Origin::Member(Arc::new(member)),
+        shown,
+    })
+}
+
+/// Points of a collection now, where its instance is still known and answers.
+async fn counted_where_configured(services: &Services, address: &CollectionAddress) -> Option<u64> {
+    let connection = services.connection(&address.instance).await.ok()?;
+    counted(&connection, address).await
 }
 
 /// Points now, as far as they can be counted without reading all of them: about as many, where the server refuses to count.

@@ -164,10 +164,17 @@ impl Target {
     }
 
     /// The gates that concern a copy of a live collection into it.
-    pub(in crate::ops) fn copy_findings(&self, overwrites: bool, source: &CollectionInfo) -> Vec<Finding> {
+    pub(in crate::ops) fn copy_findings(&self, overwrites: bool, (from, source): (&Self, &CollectionInfo)) -> Vec<Finding> {
         let mut findings = self.own_findings(true, Some(source));
         if source.custom_sharding() && !overwrites && !self.is_cluster() {
             findings.push(gates::sharding(Some(&[]), None, false));
+        }
+        if source.custom_sharding() && overwrites {
+            // Data finds its shard by number: under other keys it would be found by the wrong ones, or not at all.
+            findings.push(match (&from.cluster, &self.cluster) {
+                (Ok(from), Ok(there)) => gates::same_keys(&from.keys(), &there.keys()),
+                _ => gates::sharding(None, None, true),
+            });
         }
         findings
     }

@@ -8,7 +8,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::text::one_line;
 use crate::jobs::limits::Resource;
-use crate::ops::gates::vouched::Vouched;
+use crate::ops::gates::evidence::Evidence;
 use crate::ops::gates::{self, server};
 use crate::ops::journal::event::Made;
 use crate::ops::journal::past::Repeatable;
@@ -17,16 +17,16 @@ use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Risk, Step, Work};
 use crate::ops::proof::verify::{Expected, Reference};
+use crate::ops::recovery::aliases::{self, ALIASES};
 use crate::ops::recovery::deliver::unwatched;
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::overwrite::{Earlier, Overwriting, Overwritten, overwrite};
 use crate::ops::recovery::put_back::PutBack;
-use crate::ops::recovery::restore_into::{Cargo, bring_fresh, with_source};
+use crate::ops::recovery::restore_into::{RestoreInput, restore_new, with_source};
 use crate::ops::recovery::{overwrite_plan, take};
 use crate::ops::report::Report;
 use crate::ops::report::verdict::Verdict;
 use crate::ops::request::Request;
-use crate::ops::request::collections::SwitchRequest;
 use crate::ops::request::copy::CopyRequest;
 use crate::ops::request::restore::Mode;
 use crate::ops::request::route::Route;
@@ -38,8 +38,6 @@ use crate::ops::survey::locate::NameUse;
 use crate::ops::survey::origin::Origin;
 use crate::ops::survey::placement;
 use crate::ops::survey::target::{self, Target};
-use crate::qdrant::api::AliasAction;
-use crate::qdrant::error::ApiError;
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -52,7 +50,7 @@ pub(super) struct Copy {
     /// What is overwritten cannot be read.
     unreadable: bool,
     /// Aliases that are made on the target.
-    aliases: Vec<String>,
+    aliases: Vec<Alias>,
 }
 
 /// The plan, computed by reading only, both sides at the same time.
@@ -60,7 +58,7 @@ pub(super) async fn plan(services: &Services, request: CopyRequest) -> Result<Pl
     Ok(prepare(services, request).await?.0)
 }
 
-/// The plan, and its work, for whoever goes on with a copy that broke off.
+/// The plan and its work, also to resume an interrupted copy.
 pub(super) async fn prepare(services: &Services, request: CopyRequest) -> Result<(Plan, Copy), Problem> {
     let (source, target) = (&request.source, &request.target);
     if source == target {
@@ -137,12 +135,12 @@ fn findings(
     (from, info): (&Target, &CollectionInfo),
     to: &Target,
     route: Route,
-) -> Result<(Vec<String>, Vec<Finding>), Problem> {
+) -> Result<(Vec<Alias>, Vec<Finding>), Problem> {
     let (source, target) = (&request.source, &request.target);
     let overwrites = to.occupied();
     let mut findings = vec![gates::version(from.version, to.version)];
     findings.extend(source_findings(from, info));
-    findings.extend(to.copy_findings(overwrites, info));
+    findings.extend(to.copy_findings(overwrites, (from, info)));
     if route == Route::Url && from.connection.access.api_key.is_some() && source.instance != target.instance {
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
     }
@@ -188,42 +186,17 @@ fn source_findings(from: &Target, info: &CollectionInfo) -> Vec<Finding> {
     findings
 }
 
-/// The step that makes aliases on the target.
-pub(in crate::ops) const ALIASES: &str = "aliases";
-
 /// Aliases that can be carried: never one that points elsewhere on the target.
-fn carried(request: &CopyRequest, from: &Target, to: &Target) -> (Vec<String>, Vec<Finding>) {
+fn carried(request: &CopyRequest, from: &Target, to: &Target) -> (Vec<Alias>, Vec<Finding>) {
     if !request.aliases {
         return (Vec::new(), Vec::new());
     }
-    let (mut carried, mut findings) = (Vec::new(), Vec::new());
-    for alias in from.own_aliases() {
-        let shown = one_line(&alias, 60);
-        let there = to.aliases.iter().find(|known| known.alias == alias).map(|known| known.collection.clone());
-        match there {
-            None if to.names.iter().any(|name| name.raw() == alias) => findings.push(Finding::look(
-                "alias",
-                format!("{shown} is a collection on {}, so that the alias is not carried", to.address.instance),
-                "rename one of them",
-            )),
-            None => {
-                findings.push(Finding::good("alias", format!("{shown} is made on {}", to.address.instance)));
-                carried.push(alias);
-            }
-            Some(name) if name == to.address.collection => {
-                findings.push(Finding::good("alias", format!("{shown} points at {} already", to.address)));
-            }
-            Some(name) => findings.push(Finding::look(
-                "alias",
-                format!("{shown} points at {name} on {}: it is left alone", to.address.instance),
-                format!("`{} --yes` would switch it", Request::Switch(SwitchRequest::new(&alias, &to.address)).command()),
-            )),
-        }
-    }
-    (carried, findings)
+    let point = |alias: String| Alias { alias, collection: to.address.collection.clone() };
+    let wanted: Vec<Alias> = from.own_aliases().into_iter().map(point).collect();
+    aliases::carried(&wanted, &to.address.instance, &to.aliases, &to.names)
 }
 
-fn steps_of(request: &CopyRequest, (route, why): (Route, &str), over: Option<Skips>, aliases: &[String]) -> Vec<Step> {
+fn steps_of(request: &CopyRequest, (route, why): (Route, &str), over: Option<Skips>, aliases: &[Alias]) -> Vec<Step> {
     let (source, target) = (&request.source, &request.target);
     let mut steps = vec![Step::new("snapshot", format!("count {source}, read a proof sample, take a snapshot"))];
     let restore = format!("into {target} by {} ({why})", route.word());
@@ -238,7 +211,8 @@ fn steps_of(request: &CopyRequest, (route, why): (Route, &str), over: Option<Ski
         steps.push(Step::new(step_names::EVERY_POINT, format!("of {source} and {target}")));
     }
     if !aliases.is_empty() {
-        steps.push(Step::new(ALIASES, format!("make {} for {target}", one_line(&aliases.join(", "), 100))));
+        let names: Vec<&str> = aliases.iter().map(|alias| alias.alias.as_str()).collect();
+        steps.push(Step::new(ALIASES, format!("make {} for {target}", one_line(&names.join(", "), 100))));
     }
     steps
 }
@@ -282,16 +256,16 @@ impl Copy {
         let node = placement::holder(&target, &request.target).await;
         let destination = Destination { connection: target.clone(), node, address: request.target.clone() };
         let (keyed, put_back) = (keyed.as_deref(), put_back.as_ref());
-        let cargo = Cargo { origin: &origin, route: request.route, reference: &reference, keyed, put_back };
+        let input = RestoreInput { origin: &origin, route: request.route, reference: &reference, keyed, put_back };
         let mut done = if self.overwrites {
             let (skips, destination, deep, unreadable) = (request.skips, &destination, false, self.unreadable);
-            let vouched = Vouched::by(matches!(reference.expected, Expected::Recorded(_)), listed);
+            let evidence = Evidence::by(matches!(reference.expected, Expected::Recorded(_)), listed);
             let forced = request.force.iter().any(|name| name == "proof");
-            overwrite(services, steps, &Overwriting { cargo, destination, skips, vouched, forced, deep, earlier, unreadable })
+            overwrite(services, steps, &Overwriting { input, destination, skips, evidence, forced, deep, earlier, unreadable })
                 .await?
         } else {
             let stage = (step_names::RESTORE, Made::Collection);
-            let finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
+            let finished = restore_new(services, steps, &input, &destination, stage).await?;
             Overwritten::fresh(finished)
         };
         if request.deep {
@@ -302,7 +276,7 @@ impl Copy {
             Vec::new()
         } else {
             // The data is there and judged: an alias that could not be made is no reason to say that the copy failed.
-            let made = make_aliases(steps, &destination, &self.aliases).await;
+            let made = aliases::make(steps, &destination.connection, &destination.address.to_string(), &self.aliases).await;
             made.err().into_iter().collect()
         };
         taken.remove(steps).await;
@@ -323,24 +297,4 @@ async fn keyed(
     let point =
         crate::ops::request::recovery_point::RecoveryPoint::Snapshot(request.source.clone(), Which::Named(snapshot.name.clone()));
     crate::ops::survey::contents::read(services, &point).await.collection().cloned().map(Box::new)
-}
-
-async fn make_aliases(steps: &mut Steps<'_>, destination: &Destination, aliases: &[String]) -> Result<(), Problem> {
-    if aliases.is_empty() {
-        return Ok(());
-    }
-    let address = &destination.address;
-    let node = destination.connection.whole();
-    let making = async {
-        let problem = |error: ApiError| error.into_problem(address.to_string());
-        // Looked at once more: somebody may have made one meanwhile, which must not be stolen.
-        let there = node.aliases().await.map_err(problem)?;
-        for alias in aliases.iter().filter(|alias| !there.iter().any(|known| known.alias == **alias)) {
-            let point = Alias { alias: alias.clone(), collection: address.collection.clone() };
-            node.update_aliases(&[AliasAction::Point(point)]).await.map_err(problem)?;
-        }
-        Ok(())
-    };
-    let job = steps.job;
-    job.commit(steps.run(ALIASES, &address.to_string(), making)).await
 }

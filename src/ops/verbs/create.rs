@@ -14,6 +14,7 @@ use crate::ops::request::snapshots::CreateRequest;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 use crate::ops::survey::locate::{NameUse, name_use};
+use crate::ops::survey::membership::membership;
 use crate::ops::survey::placement;
 use crate::qdrant::error::ApiError;
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 /// The snapshots to take.
 #[derive(Debug)]
 struct Create {
-    request: CreateRequest,
+    address: CollectionAddress,
     /// Nodes that hold shards.
     nodes: Vec<usize>,
     /// What the snapshots will not hold, in words.
@@ -30,8 +31,8 @@ struct Create {
 }
 
 /// The plan, computed by reading only.
-pub(super) async fn plan(services: &Services, request: CreateRequest) -> Result<Plan, Problem> {
-    let address = &request.address;
+pub(super) async fn plan(services: &Services, asked: CollectionAddress) -> Result<Plan, Problem> {
+    let address = &asked;
     let connection = services.connection(&address.instance).await?;
     let problem = |error: ApiError| error.into_problem(address.to_string());
     if let NameUse::Alias(real) = name_use(&connection, address).await? {
@@ -42,7 +43,7 @@ pub(super) async fn plan(services: &Services, request: CreateRequest) -> Result<
     let held = placement::held(&connection, address).await.map_err(problem)?;
     let source = match connection.whole().collection(&address.collection).await {
         Ok(info) => Finding::good("source", format!("{address}: {}, status {}", info.vectors_in_words(), info.status.word())),
-        // Shards of which no replica is left cannot be asked; those that live can be saved all the same.
+        // Shards without a live replica cannot be asked; the others can still be saved.
         Err(error) if error.is_damage() && !held.silent.is_empty() => {
             let words = format!("{address} cannot be read while a node does not answer: {}", error.message);
             Finding::look("source", words, "what the other nodes hold can be saved, without a proof")
@@ -55,13 +56,15 @@ pub(super) async fn plan(services: &Services, request: CreateRequest) -> Result<
     findings.extend(gates::snapshot_name(&address.collection));
     let nodes = held.nodes.clone();
     findings.extend(held.findings());
+    findings.extend(membership(&connection).await.findings());
     findings.push(gates::idle(activity, &address.to_string()));
     let where_to = if nodes.len() > 1 { format!("on {} nodes", nodes.len()) } else { "on the node".to_owned() };
     let protection = connection.instance.protection;
     let mut facts = Facts::default();
     facts.text("nodes with shards", format!("{nodes:?}"));
     let missing = held.missing_words();
-    let work = Create { request: request.clone(), nodes, missing };
+    let work = Create { address: address.clone(), nodes, missing };
+    let request = CreateRequest { of: address.clone().into() };
     Ok(Plan {
         title: format!("snapshot {address}"),
         changes: Some((address.clone(), protection)),
@@ -79,18 +82,18 @@ pub(super) async fn plan(services: &Services, request: CreateRequest) -> Result<
         findings,
         facts,
         needs: vec![Resource::Exclusive(address.to_string())],
-        ..Plan::of(Request::Create(request.clone()), work)
+        ..Plan::of(Request::Create(request), work)
     })
 }
 
 #[async_trait]
 impl Work for Create {
     async fn again(&self, services: &Services) -> Result<Plan, Problem> {
-        plan(services, self.request.clone()).await
+        plan(services, self.address.clone()).await
     }
 
     async fn run(&self, services: &Arc<Services>, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
-        let address = &self.request.address;
+        let address = &self.address;
         let connection = services.connection(&address.instance).await?;
         let (mut created, mut bytes) = (Vec::new(), 0_u64);
         for node in self.nodes.iter().copied() {

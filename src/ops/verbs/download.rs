@@ -1,9 +1,8 @@
 //! Downloading a snapshot into a folder: `.part`, sha256 while writing, fsync, rename.
 
-use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::address::{SnapshotsOf, Which};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
-use crate::domain::snapshot::SnapshotScope;
 use crate::domain::text::sanitise;
 use crate::jobs::context::JobContext;
 use crate::jobs::limits::Resource;
@@ -41,22 +40,17 @@ struct Download {
     file: PathBuf,
 }
 
-fn source_of(connection: &Connection, address: &CollectionAddress, located: &Located) -> Result<NodeSnapshot, Problem> {
+fn source_of(connection: &Connection, of: &SnapshotsOf, located: &Located) -> Result<NodeSnapshot, Problem> {
     let name = located.snapshot.name.clone();
-    Ok(NodeSnapshot {
-        node: connection.node(located.node)?.clone(),
-        scope: SnapshotScope::Collection(address.collection.clone()),
-        shown: Address::Snapshot(address.clone(), Which::Named(name.clone())).to_string(),
-        name,
-    })
+    Ok(NodeSnapshot { node: connection.node(located.node)?.clone(), scope: of.scope(), shown: of.snapshot(&name), name })
 }
 
 /// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: DownloadRequest) -> Result<Plan, Problem> {
-    let connection = services.connection(&request.address.instance).await?;
-    let located = locate(services, &connection, &request.address, &request.which).await?;
+    let connection = services.connection(request.of.instance()).await?;
+    let located = locate(services, &connection, &request.of, &request.which).await?;
     let snapshot = &located.snapshot;
-    let source = source_of(&connection, &request.address, &located)?;
+    let source = source_of(&connection, &request.of, &located)?;
     let probed = Expected::probe(&source, snapshot.size, snapshot.sha256.clone()).await;
     let expected = probed.map_err(|error| error.into_problem(&source.shown))?;
     let names_folder = request.target.as_os_str().to_string_lossy().ends_with('/');
@@ -83,7 +77,7 @@ pub(super) async fn plan(services: &Services, request: DownloadRequest) -> Resul
     facts.text("snapshot", format!("{} of {} bytes", snapshot.name, snapshot.size));
     facts.text("version of the file", expected.etag.as_deref().unwrap_or("unknown"));
     facts.text("file exists", exists);
-    let title = format!("download {}/{}", request.address, snapshot.name);
+    let title = format!("download {}", request.of.snapshot(&snapshot.name));
     Ok(Plan {
         title,
         risk: if exists && request.overwrite { Risk::Changes } else { Risk::Safe },
@@ -144,7 +138,7 @@ fn local_findings(file: &Path, shown: &str, overwrite: bool) -> Vec<Finding> {
     findings
 }
 
-/// A path that nobody has yet is taken for a file's name, also where a folder may have been meant: that is said.
+/// A path that does not exist yet is taken for a file name, and the plan says so.
 fn file_name(target: &Path, file: &Path) -> Option<Finding> {
     let looks_like_one = file.extension().is_some_and(|extension| extension == "snapshot");
     (target == file && !looks_like_one && std::fs::symlink_metadata(file).is_err()).then(|| {
@@ -212,7 +206,7 @@ impl Work for Download {
         let job = steps.job;
         let tasks = TaskTracker::new();
         let part = part_path(&self.file);
-        // What was broken off is saved by a thread of its own: nobody leaves before it is done.
+        // An interrupted download is saved by its own thread; the process waits for it.
         let saving = tasks.clone();
         let cleanup = job.on_failure(part.display().to_string(), async move {
             saving.close();
@@ -261,20 +255,15 @@ type Fetched = ((Written, Ready), Download, bool);
 
 /// Fetches; a file that is replaced on the server meanwhile is looked up and started again.
 async fn fetch(services: &Services, mut found: Download, job: &JobContext, tasks: &TaskTracker) -> Result<Fetched, Problem> {
-    let connection = services.connection(&found.request.address.instance).await?;
-    let line = services.line(&found.request.address.instance)?;
+    let connection = services.connection(found.request.of.instance()).await?;
+    let line = services.line(found.request.of.instance())?;
     let part = part_path(&found.file);
     let mut restarts = 0;
     loop {
-        let source = source_of(&connection, &found.request.address, &found.located)?;
+        let source = source_of(&connection, &found.request.of, &found.located)?;
         if found.expected.ranged {
             job.resumable(Some(kept_words(&part)));
-            services.interrupted.begin(
-                &found.request.address,
-                &found.located.snapshot.name,
-                &found.file,
-                found.request.overwrite,
-            );
+            services.interrupted.begin(&found.request.of, &found.located.snapshot.name, &found.file, found.request.overwrite);
         } else {
             job.resumable(None);
             services.interrupted.end(&found.file);
@@ -292,8 +281,8 @@ async fn fetch(services: &Services, mut found: Download, job: &JobContext, tasks
                 restarts += 1;
                 job.progress.note("the snapshot was replaced on the server: starting again");
                 let which = Which::Named(found.located.snapshot.name.clone());
-                found.located = locate(services, &connection, &found.request.address, &which).await?;
-                let source = source_of(&connection, &found.request.address, &found.located)?;
+                found.located = locate(services, &connection, &found.request.of, &which).await?;
+                let source = source_of(&connection, &found.request.of, &found.located)?;
                 let listed = &found.located.snapshot;
                 let probed = Expected::probe(&source, listed.size, listed.sha256.clone()).await;
                 found.expected = probed.map_err(|error| error.into_problem(&source.shown))?;
@@ -333,8 +322,8 @@ mod tests {
         let sha256 = sha256.map(str::to_owned);
         let snapshot = SnapshotInfo { name: SnapshotName::new("x.snapshot"), size, taken_at: None, sha256 };
         let expected = Expected { size, sha256: None, etag: None, ranged: false };
-        let address = CollectionAddress::parse("a/x").unwrap();
-        let request = DownloadRequest { address, which: Which::Latest, target: "x".into(), overwrite: false };
+        let address = SnapshotsOf::parse("a/x").unwrap();
+        let request = DownloadRequest { of: address, which: Which::Latest, target: "x".into(), overwrite: false };
         Download { request, located: Located { node: 0, snapshot }, expected, file: "x".into() }
     }
 

@@ -1,4 +1,4 @@
-//! Deleting a collection: what a restore made, and nobody wants.
+//! Deleting a collection, mostly one that a restore made.
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size::exact;
@@ -11,8 +11,8 @@ use crate::ops::request::Request;
 use crate::ops::request::collections::DropRequest;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
+use crate::ops::survey::locate;
 use crate::ops::survey::locate::NameUse;
-use crate::ops::survey::source::scope;
 use crate::ops::survey::target;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -52,10 +52,11 @@ pub(super) async fn plan(services: &Services, request: DropRequest) -> Result<Pl
     if let Some(why) = &target.aliases_unseen {
         findings.push(crate::ops::gates::not_checked("alias", why));
     }
-    let snapshots = target.node().snapshots(&scope(address)).await.unwrap_or_default().len();
-    findings.push(match snapshots {
-        0 => Finding::good("snapshots", "no snapshots of it are on the node"),
-        n => Finding::look(
+    let (snapshots, unseen) = locate::snapshots(&target.connection, address).await;
+    findings.push(match (snapshots.len(), unseen.first()) {
+        (_, Some(problem)) => crate::ops::gates::not_checked("snapshots", &problem.to_string()),
+        (0, None) => Finding::good("snapshots", "no snapshots of it are on the node"),
+        (n, None) => Finding::look(
             "snapshots",
             format!("{n} snapshots of it stay on the node's disk, and no server lists them any more"),
             "delete or download them first; `qsnap revive` finds them later",

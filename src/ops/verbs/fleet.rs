@@ -5,32 +5,25 @@
 use crate::domain::address::CollectionAddress;
 use crate::domain::ids::CollectionName;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::size::Unit;
 use crate::domain::text::one_line;
-use crate::jobs::context::JobContext;
-use crate::jobs::manager::JobHandle;
-use crate::jobs::row::JobId;
-use crate::ops::engine;
-use crate::ops::journal::event::Part;
-use crate::ops::plan::consent::{Consent, Need};
+use crate::ops::gates::server;
 use crate::ops::plan::facts::Facts;
-use crate::ops::plan::finding::{Finding, Level};
-use crate::ops::plan::{Plan, Risk, Step, Work};
+use crate::ops::plan::finding::Finding;
+use crate::ops::plan::{Plan, Risk, Work};
+use crate::ops::recovery::aliases::ALIASES;
+use crate::ops::recovery::overwrite_plan;
 use crate::ops::report::Report;
-use crate::ops::report::verdict::Verdict;
 use crate::ops::request::Request;
 use crate::ops::request::copy::{CopyRequest, FleetRequest, NameMap};
 use crate::ops::services::Services;
+use crate::ops::several::planning::{Planning, left_out};
+use crate::ops::several::{self, run_all};
 use crate::ops::steps::Steps;
-use crate::ops::survey::open_operations;
 use crate::ops::verbs::copy;
 use async_trait::async_trait;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Plans that are computed at the same time.
 const PLANNED_AT_ONCE: usize = 4;
@@ -46,38 +39,16 @@ struct Fleet {
 pub(super) async fn plan(services: &Services, request: FleetRequest) -> Result<Plan, Problem> {
     let named = sources(services, &request).await?;
     let copies = copies(&request, &named)?;
-    let planned: Vec<(CopyRequest, Result<Plan, Problem>)> = futures_util::stream::iter(copies)
-        .map(|copy| async move { (copy.clone(), copy::plan(services, copy).await) })
-        .buffered(PLANNED_AT_ONCE)
-        .collect()
-        .await;
-    let open = open_operations::Open::read(services).await;
-    let mut unplanned = Vec::new();
-    let (mut plans, mut findings, mut steps, mut facts) = (Vec::new(), Vec::new(), Vec::new(), Facts::default());
-    for (copy, result) in planned {
-        match result {
-            Ok(mut plan) => {
-                plan.findings.extend(open.findings(&plan.target));
-                steps.push(step_of(&copy, &plan));
-                steps.extend(plan.steps.iter().filter(|step| step.name == copy::ALIASES).cloned());
-                findings.extend(notable(&plan));
-                plans.push(plan);
-            }
-            Err(problem) => {
-                findings.push(Finding::block("source", problem.to_string(), problem.advice.clone()));
-                unplanned.push(problem);
-            }
-        }
-    }
-    // Nothing can be copied at all: that is no plan with findings.
-    if let (true, Some(problem)) = (plans.is_empty(), unplanned.into_iter().next()) {
-        return Err(problem);
-    }
-    let replaced = plans.iter().filter(|plan| plan.risk == Risk::Destroys).count();
+    let planned: Vec<Result<Plan, Problem>> =
+        futures_util::stream::iter(copies).map(|copy| copy::plan(services, copy)).buffered(PLANNED_AT_ONCE).collect().await;
+    let planning = Planning::of(services, "copy", planned, &[ALIASES]).await?;
+    let (replaced, mut facts) = (planning.replaced(), Facts::default());
+    facts.text("collections", planning.fingerprint());
+    let Planning { plans, mut findings, steps } = planning;
     if replaced == 0 {
         findings.insert(0, Finding::good("target", format!("{} names are free on {}", plans.len(), request.to)));
     }
-    facts.text("collections", copies_in_words(&plans));
+    findings.push(server::disk_unknown(request.route, overwrite_plan::extra(replaced > 0, request.skips)));
     let protection = services.instance(&request.to)?.protection;
     let first = plans.first().and_then(|plan| plan.changes.clone());
     let address =
@@ -160,39 +131,13 @@ fn copies(request: &FleetRequest, named: &[(CollectionName, u64)]) -> Result<Vec
     Ok(copies)
 }
 
-fn step_of(copy: &CopyRequest, plan: &Plan) -> Step {
-    let what = if plan.risk == Risk::Destroys { "replaces the existing collection" } else { "a free name" };
-    Step::new("copy", format!("{} → {}: {what}", copy.source, copy.target))
-}
-
-/// Of each plan what is not as it should be, with the collection it concerns.
-fn notable(plan: &Plan) -> Vec<Finding> {
-    let routine = ["writers", "url recovery", "protection", "key"];
-    let worth =
-        |finding: &&Finding| finding.level == Level::Block || (finding.level == Level::Look && !routine.contains(&finding.check));
-    let named = |finding: &Finding| Finding { message: format!("{}: {}", plan.target, finding.message), ..finding.clone() };
-    plan.findings.iter().filter(worth).map(named).collect()
-}
-
 fn consequence(request: &FleetRequest, replaced: usize, all: usize) -> String {
     if replaced == 0 {
         return String::new();
     }
     let mut words = format!("{replaced} of {all} collections on {} are replaced; {} is only read", request.to, request.from);
-    if request.skips.safety {
-        words.push_str("; NO safety snapshots, as asked: there is no way back");
-    }
-    if request.skips.proof {
-        words.push_str("; NO proof restores, as asked");
-    }
+    words.push_str(&left_out(request.skips));
     words
-}
-
-/// By name: counts are approximate, and so is the order that they give.
-fn copies_in_words(plans: &[Plan]) -> String {
-    let mut each: Vec<String> = plans.iter().map(|plan| format!("{} ({:?})", plan.target, plan.risk)).collect();
-    each.sort();
-    each.join(", ")
 }
 
 /// Copies one collection after the other. The consent to the whole, which names what it replaces, is the consent to each.
@@ -203,114 +148,17 @@ impl Work for Fleet {
     }
 
     async fn run(&self, services: &Arc<Services>, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
-        let job = steps.job;
-        // What it consists of is written down before any of it begins: a kill must not lose what never did.
-        let parts: Vec<Part> = self.plans.iter().map(|plan| Part::new(&plan.target, plan.command())).collect();
-        steps.consists_of(&parts)?;
-        if !job.conduct() {
-            // A cancel came first: this task is about to be dropped here.
-            std::future::pending::<()>().await;
+        let ended = run_all(services, steps, self.plans.clone(), ("copy", "copying collections")).await?;
+        let report = together(plan, ended.done, ended.failures);
+        match ended.canceled {
+            None => Ok(report),
+            Some(counts) => Err(several::canceled(plan, &report, counts, "copies")),
         }
-        let mut running = Vec::new();
-        let mut failures = Vec::new();
-        for part in self.plans.clone() {
-            let consent = match part.need() {
-                Need::Typed(address) => Consent::Typed(address),
-                _ => Consent::Yes,
-            };
-            let target = part.target.clone();
-            match part.approve(&consent) {
-                Ok(approved) => running.push((target, engine::start(services, approved.part_of(steps.id())))),
-                Err(problem) => failures.push(problem),
-            }
-        }
-        let heard = AtomicBool::new(false);
-        let ids: Vec<JobId> = running.iter().map(|(_, handle)| handle.id).collect();
-        let (done, failed) = tokio::select! {
-            ended = wait_for_all(steps, running) => ended,
-            never = pass_cancel_on(services, job, &ids, &heard) => match never {},
-        };
-        let (stopped, failed): (Vec<Problem>, Vec<Problem>) =
-            failed.into_iter().partition(|problem| problem.kind == ProblemKind::Canceled);
-        failures.extend(failed);
-        let canceled = stopped.len();
-        if !heard.load(Ordering::Relaxed) {
-            // One that was canceled by itself is one that was not copied.
-            failures.extend(stopped);
-            return Ok(together(plan, done, failures));
-        }
-        let report = together(plan, done, failures);
-        let left = if report.left_behind.is_empty() {
-            String::new()
-        } else {
-            format!("; left behind: {}", report.left_behind.join(", "))
-        };
-        let message = format!(
-            "canceled: {canceled} of {} copies; {}{left}",
-            ids.len(),
-            report.verdict.as_ref().map_or("", Verdict::reason)
-        );
-        Err(Problem::new(ProblemKind::Canceled, message, &plan.target).advise("`qsnap history` tells how each ended"))
     }
-}
-
-/// Whoever cancels the whole cancels its parts; it ends when they have ended.
-async fn pass_cancel_on(services: &Services, job: &JobContext, ids: &[JobId], heard: &AtomicBool) -> Infallible {
-    job.canceled().await;
-    heard.store(true, Ordering::Relaxed);
-    job.progress.note("canceling each copy; what a server restores already is waited for");
-    ids.iter().for_each(|id| services.jobs.cancel_gently(*id));
-    std::future::pending().await
-}
-
-/// Waits until every copy is over, however it ends, and writes that down. Gives what they reported, and what failed or was
-/// canceled.
-async fn wait_for_all(steps: &mut Steps<'_>, running: Vec<(String, JobHandle<Report>)>) -> (Vec<Report>, Vec<Problem>) {
-    let (mut done, mut failures) = (Vec::new(), Vec::new());
-    let progress = steps.job.progress.clone();
-    progress.counting("copying collections", Some(running.len() as u64), Unit::Collections);
-    let mut open: FuturesUnordered<_> =
-        running.into_iter().map(|(target, handle)| handle.wait().map(|ended| (target, ended))).collect();
-    while let Some((target, ended)) = open.next().await {
-        let name = format!("copy → {target}");
-        match ended {
-            Ok(report) => {
-                let verdict = report
-                    .verdict
-                    .as_ref()
-                    .map_or_else(|| "done".to_owned(), |verdict| format!("{}: {}", verdict.word(), verdict.reason()));
-                steps.ended(&name, verdict, report.seconds);
-                done.push(report);
-            }
-            Err(problem) => {
-                steps.ended(&name, problem.to_string(), 0.0);
-                failures.push(problem);
-            }
-        }
-        progress.look_through(1);
-    }
-    (done, failures)
 }
 
 fn together(plan: &Plan, parts: Vec<Report>, failures: Vec<Problem>) -> Report {
-    let verdict = |part: &&Report, word: &str| part.verdict.as_ref().is_some_and(|verdict| verdict.word() == word);
-    let count = |word: &str| parts.iter().filter(|part| verdict(part, word)).count();
-    let (good, bad, unknown) = (count("matches"), count("differs"), count("could_not_check"));
-    let words = format!("{good} verified, {bad} differ, {unknown} not checked, {} failed", failures.len());
-    let verdict = match (bad, unknown + failures.len()) {
-        (0, 0) => Verdict::Matches(words),
-        (0, _) => Verdict::CouldNotCheck(words),
-        _ => Verdict::Differs(words),
-    };
-    Report {
-        verdict: Some(verdict),
-        bytes: parts.iter().map(|part| part.bytes).sum(),
-        left_behind: parts.iter().flat_map(|part| part.left_behind.iter().cloned()).collect(),
-        created: parts.iter().flat_map(|part| part.created.iter().cloned()).collect(),
-        parts,
-        failures,
-        ..plan.report()
-    }
+    several::together(plan, Some(several::verdict(&parts, &failures)), parts, failures)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use std::sync::Arc;
 
-/// What a guard needs from whoever runs it.
+/// What a guard needs from the front end.
 #[async_trait]
 pub trait Port: Sync {
     /// What the command is called, for the record.
@@ -98,13 +98,13 @@ struct WayBack {
 /// # Errors
 /// Those of planning a snapshot.
 pub async fn plan(services: &Services, request: &GuardRequest) -> Result<Plan, Problem> {
-    verbs::plan(services, Request::Create(CreateRequest { address: request.address.clone() })).await
+    verbs::plan(services, Request::Create(CreateRequest { of: request.address.clone().into() })).await
 }
 
-/// Guards a command. Consent comes first, to the rollback: when the command has failed nobody may be there to give it.
+/// Guards a command. Consent to the rollback comes first: when the command fails the user may be away.
 ///
 /// # Errors
-/// When nothing was run, when the rollback failed, and when it is not known what is there.
+/// When nothing was run, when the rollback failed, and when the state of the collection is unknown.
 pub async fn guard(
     services: &Arc<Services>,
     port: &dyn Port,
@@ -282,7 +282,7 @@ impl Guard<'_> {
         }
     }
 
-    /// A command that says it ended well may still have done what nobody meant.
+    /// A command with exit code 0 may still have done damage.
     async fn ended_well(&self, guarded: &Guarded<'_>, way_back: &WayBack, aliases: &Aliases<'_>) -> Result<Ended, Problem> {
         let address = self.address();
         let connection = self.services.connection(&address.instance).await?;
@@ -307,7 +307,7 @@ impl Guard<'_> {
             self.port.say(&format!("the command succeeded; the snapshot is kept: {}", way_back.shown));
             return Ok(Ended::Well);
         }
-        self.later(Request::Delete(DeleteRequest { address: address.clone(), names: vec![way_back.name.clone()] })).await?;
+        self.later(Request::Delete(DeleteRequest { of: address.clone().into(), names: vec![way_back.name.clone()] })).await?;
         self.port.say("the command succeeded; the snapshot is deleted");
         Ok(Ended::Well)
     }

@@ -1,18 +1,19 @@
-//! Restoring a snapshot or a local file into a collection: under a new name, beside what is there, or over it.
+//! Restoring a snapshot or a local file into a collection: under a new name, beside the existing one, or over it.
 
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::collection::CollectionInfo;
 use crate::domain::given_names::beside;
+use crate::domain::ids::CollectionName;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::proof::Proof;
 use crate::domain::size;
 use crate::domain::time::compact;
 use crate::jobs::context::JobContext;
 use crate::jobs::limits::Resource;
-use crate::ops::gates::vouched::Vouched;
+use crate::ops::gates::evidence::Evidence;
 use crate::ops::gates::{self, server};
 use crate::ops::journal::event::Made;
 use crate::ops::journal::past::Repeatable;
-use crate::ops::journal::proofs::Proof;
 use crate::ops::journal::step_names;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
@@ -23,7 +24,9 @@ use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::overwrite::{Earlier, Overwriting, Overwritten, overwrite};
 use crate::ops::recovery::overwrite_plan;
 use crate::ops::recovery::put_back::PutBack;
-use crate::ops::recovery::restore_into::{Cargo, bring_fresh, expectation, with_source};
+use crate::ops::recovery::records;
+use crate::ops::recovery::restore_into::{RestoreInput, expectation, restore_new, with_source};
+use crate::ops::recovery::scratch::{Scratch, scratch};
 use crate::ops::report::Report;
 use crate::ops::report::offer::after_restore;
 use crate::ops::report::verdict::Verdict;
@@ -34,12 +37,13 @@ use crate::ops::request::route::Route;
 use crate::ops::request::skips::Skips;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
-use crate::ops::survey::first_route::{End, first_route};
+use crate::ops::survey::first_route::{End, first_route, from_store};
 use crate::ops::survey::locate::NameUse;
 use crate::ops::survey::origin::Origin;
 use crate::ops::survey::source::{self, Known, named_like};
 use crate::ops::survey::target::{self, Target};
 use crate::ops::survey::{contents, placement};
+use crate::repository::records::Says;
 use crate::transfer::hashing::hash_file;
 use async_trait::async_trait;
 use std::path::Path;
@@ -56,7 +60,7 @@ pub(super) struct Restore {
     unreadable: bool,
     shape: Option<CollectionInfo>,
     keyed: Option<Box<crate::archive::contents::Collection>>,
-    vouched: Vouched,
+    evidence: Evidence,
     /// Settings to put back after an overwrite.
     put_back: Option<PutBack>,
     /// Aliases of the collection that keeps its place.
@@ -68,7 +72,7 @@ pub(super) async fn plan(services: &Services, request: RestoreRequest) -> Result
     Ok(prepare(services, request).await?.0)
 }
 
-/// The plan, and its work, for whoever goes on with a restore that broke off.
+/// The plan and its work, also to resume an interrupted restore.
 pub(super) async fn prepare(services: &Services, request: RestoreRequest) -> Result<(Plan, Restore), Problem> {
     let over = (request.mode == Mode::InPlace).then_some(&request.target);
     let (known, named) =
@@ -104,7 +108,7 @@ pub(super) async fn prepare(services: &Services, request: RestoreRequest) -> Res
         unreadable: target.unreadable.is_some(),
         shape: known.info,
         keyed: known.collection.filter(|collection| collection.shape.as_ref().is_some_and(|shape| shape.custom_sharding)),
-        vouched: known.vouched,
+        evidence: known.evidence,
         put_back,
         aliases: named.own_aliases(),
     };
@@ -129,6 +133,17 @@ pub(super) async fn prepare(services: &Services, request: RestoreRequest) -> Res
 
 /// The route that is tried first, and why.
 fn route(services: &Services, request: &RestoreRequest, known: &Known, target: &Target) -> Result<(Route, String), Problem> {
+    if let Origin::Backup { open, .. } = &known.origin {
+        let repository = &open.bucket.repository;
+        let limited = repository.limit_rate.is_some() || services.limited(&[&request.target.instance]);
+        return Ok(from_store(request.route, repository, target.node().url(), limited));
+    }
+    if let Origin::Shards(_) = &known.origin {
+        return Ok((Route::Stream, "shard by shard".into()));
+    }
+    if let Origin::Member(_) = &known.origin {
+        return Ok((Route::Stream, "it is taken out of a larger file".into()));
+    }
     let Origin::Node { connection, node, address, snapshot } = &known.origin else {
         return Ok(first_route(request.route, None, target.end(), false));
     };
@@ -146,16 +161,26 @@ fn findings(asked: &RestoreRequest, request: &RestoreRequest, known: &Known, tar
     findings.extend(nothing_beside(asked.mode, request));
     findings.extend(known.findings.iter().cloned());
     findings.extend(known.content.findings(target.version));
+    if let Origin::Shards(shards) = &known.origin {
+        findings.extend(shards.findings(target.connection.nodes.len()));
+        if overwrites {
+            findings.push(Finding::block(
+                "mode",
+                "it is restored shard by shard, which makes a new collection",
+                "restore it side by side, look at it, then point the alias at it",
+            ));
+        }
+    }
     findings.extend(target.findings(in_place, known));
     findings.extend(server::fetching(route));
     findings.push(server::disk(known.size, route, overwrite_plan::extra(overwrites, request.skips)));
     if overwrites {
         let latest = matches!(asked.source, RecoveryPoint::Snapshot(_, Which::Latest));
         findings.push(gates::writers(&request.target.to_string()));
-        findings.extend(gates::unmarked(latest, known.vouched == Vouched::Recorded));
+        findings.extend(gates::unmarked(latest, known.evidence == Evidence::Recorded));
         // A file is known only once it is hashed.
-        if matches!(known.origin, Origin::Node { .. }) {
-            findings.extend(gates::overwriting_unproven(known.vouched));
+        if !matches!(known.origin, Origin::File { .. }) {
+            findings.extend(gates::overwriting_unproven(known.evidence));
         }
     }
     findings
@@ -176,7 +201,10 @@ fn decide(services: &Services, mut request: RestoreRequest, known: &Known, named
             NameUse::Alias(real) => real.clone(),
             _ => request.target.collection.clone(),
         };
-        request.beside = Some(beside(&real, "restored", &compact(services.clock.now())));
+        let base = beside(&real, "restored", &compact(services.clock.now()));
+        // Two of one second are two.
+        let others = (2..).map(|n| CollectionName::new(format!("{}-{n}", base.raw())));
+        request.beside = std::iter::once(base.clone()).chain(others).find(|name| !named.names.contains(name));
     }
     if request.skips != Skips::default() && request.mode != Mode::InPlace {
         return Err(Problem::new(ProblemKind::Usage, "only a restore in place has steps that can be skipped", "")
@@ -200,6 +228,9 @@ fn nothing_beside(asked: Mode, request: &RestoreRequest) -> Option<Finding> {
 fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> Option<PutBack> {
     let own = match &known.origin {
         Origin::Node { address, .. } => address == target,
+        Origin::Backup { address, .. } => address.collection == *target,
+        Origin::Shards(shards) => shards.address.collection == *target,
+        Origin::Member(member) => member.proof.as_ref().is_some_and(|proof| proof.source == target.to_string()),
         Origin::File { path, .. } => named_like(services, path).is_some_and(|(_, proof)| proof.source == target.to_string()),
     };
     known.info.as_ref().map(|info| PutBack { wanted: info.settings.clone(), all: own })
@@ -207,9 +238,18 @@ fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> O
 
 fn needs(request: &RestoreRequest, known: &Known, target: &Target) -> Vec<Resource> {
     let mut needs = vec![Resource::Exclusive(request.landing().to_string()), target.connection.slot()];
+    if let Origin::Backup { open, .. } = &known.origin {
+        needs.push(open.slot());
+    }
+    if let Origin::Member(member) = &known.origin {
+        needs.extend(member.needs());
+    }
+    if let Origin::Shards(shards) = &known.origin {
+        needs.push(shards.open.slot());
+    }
     if let Origin::Node { connection, address, .. } = &known.origin {
         needs.push(connection.slot());
-        // Nobody may delete the snapshot, or take one of the same second, while it is read.
+        // The snapshot must not be deleted, and none of the same second taken, while it is read.
         needs.push(Resource::Exclusive(address.to_string()));
     }
     needs
@@ -250,7 +290,7 @@ fn steps_of(request: &RestoreRequest, known: &Known, (route, why): (Route, &str)
     steps.push(Step::new("restore", format!("{restore}{watched}")));
     let deep = if request.deep { ", and every point with the live source" } else { "" };
     steps.push(Step::new("verify", format!("count {landing}, compare schema and sample{deep}")));
-    if route != Route::Url {
+    if route != Route::Url && !matches!(known.origin, Origin::Shards(_)) {
         steps.push(Step::new("tidy", "delete the uploaded file that Qdrant keeps, once the verdict is good"));
     }
     if request.mode == Mode::SideBySide {
@@ -283,7 +323,7 @@ impl Restore {
         let connection = services.connection(&request.target.instance).await?;
         let hashed = open(services, self, steps).await?;
         let forced = request.force.iter().any(|name| name == "proof");
-        if let (true, false, Some(finding)) = (self.overwrites, forced, gates::overwriting_unproven(hashed.vouched)) {
+        if let (true, false, Some(finding)) = (self.overwrites, forced, gates::overwriting_unproven(hashed.evidence)) {
             return Err(Problem::new(ProblemKind::Refused, finding.message, &plan.source)
                 .advise(format!("nothing was done; {}", finding.advice)));
         }
@@ -300,45 +340,105 @@ impl Restore {
         let node = placement::holder(&connection, &landing).await;
         let destination = Destination { connection, node, address: landing.clone() };
         let (keyed, put_back) = (self.keyed.as_deref(), put_back.as_ref());
-        let cargo = Cargo { origin: &hashed.origin, route: request.route, reference: &reference, keyed, put_back };
+        let input = RestoreInput { origin: &hashed.origin, route: request.route, reference: &reference, keyed, put_back };
         let done = if self.overwrites {
-            let (skips, deep, vouched, destination) = (request.skips, request.deep, hashed.vouched, &destination);
-            overwrite(
-                services,
-                steps,
-                &Overwriting { cargo, destination, skips, vouched, forced, deep, earlier, unreadable: self.unreadable },
-            )
-            .await?
+            let (skips, deep, evidence, destination) = (request.skips, request.deep, hashed.evidence, &destination);
+            let all = Overwriting { input, destination, skips, evidence, forced, deep, earlier, unreadable: self.unreadable };
+            overwrite(services, steps, &all).await
         } else {
-            let stage = (step_names::RESTORE, Made::Collection);
-            let mut finished = bring_fresh(services, steps, &cargo, &destination, stage).await?;
-            if let (true, RecoveryPoint::Snapshot(source, _)) = (request.deep, &request.source) {
-                let verdict = &mut finished.verification.verdict;
-                *verdict = with_source(services, steps, (source, &landing), verdict.clone()).await;
+            self.restore_new(services, steps, &input, &destination).await
+        };
+        let done = match done {
+            Ok(done) => done,
+            Err(problem) => {
+                // Other bytes than the manifest says, or a scratch restore that differs, are no matter of the target.
+                if problem.kind == ProblemKind::Difference {
+                    let verdict = Verdict::Differs(problem.message.clone());
+                    note_found(services, &self.origin, Says::Verify, &verdict).await;
+                }
+                return Err(problem);
             }
-            Overwritten::fresh(finished)
         };
         if let (Verdict::Matches(_), Some(proof), Some(sha256)) = (&done.verification.verdict, recorded, &hashed.sha256) {
             let proven = Proof { proven_at: Some(services.clock.now()), ..proof };
             // Only a note for the list; the verdict stands without it.
             let _ = services.proofs.save(sha256, &proven);
         }
+        note_found(services, &self.origin, Says::Restore, &done.verification.verdict).await;
         let next = after_restore(request, &self.aliases, &done.verification.verdict);
         Ok(Report { next, ..done.report(plan, request.mode) })
     }
+
+    async fn restore_new(
+        &self,
+        services: &Services,
+        steps: &mut Steps<'_>,
+        input: &RestoreInput<'_>,
+        destination: &Destination,
+    ) -> Result<Overwritten, Problem> {
+        let stage = (step_names::RESTORE, Made::Collection);
+        let mut finished = restore_new(services, steps, input, destination, stage).await?;
+        if let (true, RecoveryPoint::Snapshot(source, _)) = (self.request.deep, &self.request.source) {
+            let verdict = &mut finished.verification.verdict;
+            *verdict = with_source(services, steps, (source, &destination.address), verdict.clone()).await;
+        }
+        Ok(Overwritten::fresh(finished))
+    }
+}
+
+impl Restore {
+    /// Restores to a scratch name beside where it would go, and verifies: nothing that is there is touched.
+    pub(super) async fn rehearse(
+        &self,
+        services: &Services,
+        steps: &mut Steps<'_>,
+        beside: &CollectionName,
+    ) -> Result<Scratch, Problem> {
+        let instance = &self.request.target.instance;
+        let connection = services.connection(instance).await?;
+        let address = CollectionAddress::new(instance.clone(), beside.clone());
+        let hashed = open(services, self, steps).await?;
+        let landing = self.request.landing();
+        let expected = expectation(services, &hashed.origin, hashed.sha256.as_deref(), &landing, &steps.job.progress).await;
+        let reference = Reference { shape: self.shape.clone(), ..Reference::of(expected) };
+        let node = placement::holder(&connection, &landing).await;
+        let destination = Destination { connection, node, address };
+        let (keyed, route) = (self.keyed.as_deref(), self.request.route);
+        let input = RestoreInput { origin: &hashed.origin, route, reference: &reference, keyed, put_back: None };
+        scratch(services, steps, &input, &destination).await
+    }
+}
+
+/// Notes in the repository what was found of a backup. The verdict stands without it.
+async fn note_found(services: &Services, origin: &Origin, says: Says, verdict: &Verdict) {
+    let (open, backup) = match origin {
+        Origin::Backup { open, backup, .. } => (open, backup),
+        Origin::Shards(shards) => (&shards.open, &shards.backup),
+        _ => return,
+    };
+    let (found, text) = (records::found(verdict), verdict.sentence());
+    let record = records::Entry { says, text, found: Some(found), phases: Vec::new() };
+    let _ = records::write(services, open, &backup.folder, record).await;
 }
 
 /// The bytes, with what vouches for them.
 struct Opened {
     origin: Origin,
     sha256: Option<String>,
-    vouched: Vouched,
+    evidence: Evidence,
 }
 
 async fn open(services: &Services, restore: &Restore, steps: &mut Steps<'_>) -> Result<Opened, Problem> {
     match &restore.origin {
         Origin::Node { snapshot, .. } => {
-            Ok(Opened { origin: restore.origin.clone(), sha256: snapshot.sha256.clone(), vouched: restore.vouched })
+            Ok(Opened { origin: restore.origin.clone(), sha256: snapshot.sha256.clone(), evidence: restore.evidence })
+        }
+        Origin::Backup { object, .. } => {
+            let sha256 = Some(object.sha256.clone());
+            Ok(Opened { origin: restore.origin.clone(), sha256, evidence: restore.evidence })
+        }
+        Origin::Member(_) | Origin::Shards(_) => {
+            Ok(Opened { origin: restore.origin.clone(), sha256: None, evidence: restore.evidence })
         }
         Origin::File { path, size, .. } => {
             let job: &JobContext = steps.job;
@@ -346,18 +446,18 @@ async fn open(services: &Services, restore: &Restore, steps: &mut Steps<'_>) -> 
             let hashing = async {
                 let (size, sha256, ended) = hash_file(path, &job.progress).await?;
                 let ended = ended || contents::has_end(services, path).await;
-                let vouched = judge_file(services, path, &sha256, ended)?;
-                Ok((size, sha256, vouched))
+                let evidence = judge_file(services, path, &sha256, ended)?;
+                Ok((size, sha256, evidence))
             };
-            let (size, sha256, vouched) = steps.run("hash", "", hashing).await?;
+            let (size, sha256, evidence) = steps.run("hash", "", hashing).await?;
             let origin = Origin::File { path: path.clone(), size, sha256: Some(sha256.clone()) };
-            Ok(Opened { origin, sha256: Some(sha256), vouched })
+            Ok(Opened { origin, sha256: Some(sha256), evidence })
         }
     }
 }
 
 /// Whether these are the bytes that a server made, as far as that is known.
-fn judge_file(services: &Services, path: &Path, sha256: &str, ended: bool) -> Result<Vouched, Problem> {
+fn judge_file(services: &Services, path: &Path, sha256: &str, ended: bool) -> Result<Evidence, Problem> {
     let shown = crate::domain::text::sanitise(&path.display().to_string());
     let refuse = |message: String| {
         Err(Problem::new(ProblemKind::Difference, message, &shown).advise("nothing was sent; find a good copy of the file"))
@@ -366,7 +466,7 @@ fn judge_file(services: &Services, path: &Path, sha256: &str, ended: bool) -> Re
         return refuse("the archive has no end: it is cut".into());
     }
     if services.proofs.load(Some(sha256)).is_some() {
-        return Ok(Vouched::Recorded);
+        return Ok(Evidence::Recorded);
     }
     if let Some((recorded, _)) = named_like(services, path) {
         let message = format!(
@@ -377,12 +477,12 @@ fn judge_file(services: &Services, path: &Path, sha256: &str, ended: bool) -> Re
         return refuse(message);
     }
     match crate::ops::survey::inspect::side_file(path) {
-        Some(listed) if listed == sha256 => Ok(Vouched::Listed),
+        Some(listed) if listed == sha256 => Ok(Evidence::Listed),
         Some(listed) => refuse(format!(
             "it is damaged: the .checksum file beside it says {}…, its bytes have {}…",
             &listed[..16],
             &sha256[..16.min(sha256.len())]
         )),
-        None => Ok(Vouched::Nothing),
+        None => Ok(Evidence::Nothing),
     }
 }

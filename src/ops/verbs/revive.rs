@@ -1,8 +1,8 @@
 //! Bringing back a collection that was deleted, from a snapshot that its node still keeps.
 //!
-//! Deleting a collection leaves its snapshots on the disk, but nobody can list or fetch them until a collection of that
+//! Deleting a collection leaves its snapshots on the disk, but they cannot be listed or fetched until a collection of that
 //! name exists again (qdrant#5558; measured on 1.16.3 and 1.18.3). So an empty one is made to reach them. It cannot be
-//! restored over: its settings are others than those of the snapshot. Hence the way round:
+//! restored over: its settings are others than those of the snapshot. So it takes these steps:
 //!
 //! ```text
 //! make an empty collection of the name ──> restore its snapshot to a scratch name, and verify
@@ -25,7 +25,7 @@ use crate::ops::plan::{Plan, Risk, Step, Work};
 use crate::ops::proof::verify::{Expected, Reference};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::overwrite::Overwritten;
-use crate::ops::recovery::restore_into::{Cargo, bring_fresh, expectation};
+use crate::ops::recovery::restore_into::{RestoreInput, expectation, restore_new};
 use crate::ops::recovery::{scratch, take};
 use crate::ops::report::offer::Offer;
 use crate::ops::report::verdict::Verdict;
@@ -145,7 +145,7 @@ impl Empty {
             let body = json!({"vectors": {}});
             let created = connection.whole().create_collection(&address.collection, &body).await;
             created.map_err(|error| error.into_problem(&shown))?;
-            // Only what this made: a server that says "exists already" speaks of somebody else's.
+            // Only what this made: "exists already" means that another client made it.
             let (connection, address) = (connection.clone(), address.clone());
             let label = format!("the empty collection {shown}");
             Ok(job.on_failure(label, async move { remove_empty(&connection, &address, &ledger).await }))
@@ -225,7 +225,7 @@ impl Work for Revive {
             let next = listed.iter().map(|located| offer(address, &located.snapshot, &safeties)).collect();
             return Ok(Report { created: found, only_found: true, next, ..plan.report() });
         };
-        let chosen = choose(&(listed, unseen), address, which, &safeties).map_err(|problem| {
+        let chosen = choose(&(listed, unseen), &address.clone().into(), which, &safeties).map_err(|problem| {
             problem
                 .advise(format!("`qsnap revive {address} --yes` lists its snapshots; or restore a backup or a downloaded file"))
         })?;
@@ -258,8 +258,8 @@ async fn bring_back(
     };
     let settings = recorded.or(shape.as_ref().map(|shape| shape.settings.clone()));
     let reference = Reference { shape: shape.clone(), settings: settings.clone(), ..Reference::of(expected) };
-    let cargo = Cargo { origin: &origin, route: Route::Auto, reference: &reference, keyed, put_back: None };
-    let scratch = scratch::scratch(services, steps, &cargo, &landing).await?;
+    let input = RestoreInput { origin: &origin, route: Route::Auto, reference: &reference, keyed, put_back: None };
+    let scratch = scratch::scratch(services, steps, &input, &landing).await?;
     if let Verdict::Differs(why) = &scratch.verification.verdict {
         let message = format!("the proof restore differs: {why}");
         scratch.remove(steps).await;
@@ -277,8 +277,8 @@ async fn bring_back(
         _ => taken.proof.clone().map_or(Expected::Nothing, Expected::Recorded),
     };
     let reference = Reference { shape, settings, ..Reference::of(expected) };
-    let cargo = Cargo { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed, put_back: None };
-    let mut finished = bring_fresh(services, steps, &cargo, &landing, (step_names::RESTORE, Made::Collection)).await?;
+    let input = RestoreInput { origin: &from_scratch, route: Route::Auto, reference: &reference, keyed, put_back: None };
+    let mut finished = restore_new(services, steps, &input, &landing, (step_names::RESTORE, Made::Collection)).await?;
     if !recorded && finished.matches() {
         finished.verification.verdict = as_its_proof_restore(finished.verification.points, chosen.sha256.is_some());
     }

@@ -18,6 +18,7 @@ use crate::ops::recovery::await_server;
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::overwrite::Earlier;
 use crate::ops::recovery::rollback::{RolledBack, roll_back};
+use crate::ops::recovery::unfinished::remove_left;
 use crate::ops::report::Report;
 use crate::ops::report::verdict::Verdict;
 use crate::ops::request::Request;
@@ -166,7 +167,7 @@ fn steps_of(way: Way, past: &Past, finished: Option<&Thing>, again: Option<&Plan
             steps.extend(removals(past));
             steps.extend(again.map(|plan| plan.steps.clone()).unwrap_or_default());
             if past.is_between() && past.safety().is_some() {
-                // What is there now may be half of it: the snapshot taken then is the way back.
+                // The collection may be half overwritten: the safety snapshot taken then is the way back.
                 steps.retain(|step| step.name != step_names::SAFETY);
             }
         }
@@ -207,7 +208,7 @@ impl Work for Settle {
 
     async fn run(&self, services: &Arc<Services>, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
         let (request, past) = (&self.request, &self.past);
-        // Nobody else settles it meanwhile; and whoever did so before this began is seen now.
+        // No other process settles it meanwhile; and one that did so before is seen now.
         let _held = services.journal.hold(&past.id)?;
         if let Some(how) = services.journal.find(&past.id)?.settled {
             return Err(Problem::new(ProblemKind::PlanStale, format!("it was settled meanwhile: {how}"), &past.id)
@@ -312,7 +313,12 @@ async fn bring_old_back(
     let connection = services.connection(&address.instance).await?;
     let node = placement::holder(&connection, address).await;
     let destination = Destination { connection, node, address: address.clone() };
-    let RolledBack { verdict, unrecorded } = roll_back(services, steps, &destination, Some(&safety)).await.ok_or_else(nothing)?;
+    let rolled = roll_back(services, steps, &destination, Some(&safety)).await.ok_or_else(nothing)?;
+    let RolledBack { verdict, unrecorded, refused } = rolled;
+    if let Some(problem) = refused {
+        let advice = format!("nothing was restored, the safety snapshot is kept; {}", problem.advice);
+        return Err(problem.advise(advice));
+    }
     // Of what was restored and never recorded nothing more can be known; all else that is not proven stays open.
     let rollback = Some(verdict.clone()).filter(|verdict| !matches!(verdict, Verdict::Matches(_)) && !unrecorded);
     let created = vec![safety.shown(address)];
@@ -358,7 +364,7 @@ async fn remove(services: &Services, past: &Past, steps: &mut Steps<'_>) -> Resu
         let removal = remove_thing(services, thing);
         job.commit(steps.run("remove", &thing.thing, removal)).await?;
         steps.gone(&thing.thing);
-        // Should the next one fail, nobody may remove this again: somebody else may have made it anew.
+        // Should the next one fail, this must not be removed again: another client may have made it anew.
         services.journal.gone(services.clock.now(), &past.id, &thing.thing)?;
     }
     Ok(())
@@ -370,7 +376,9 @@ async fn remove_thing(services: &Services, thing: &Thing) -> Result<(), Problem>
         (Made::Scratch | Made::Collection | Made::Empty, Address::Collection(address)) => {
             remove_collection(services, thing.kind, &address).await
         }
+        (Made::Backup, Address::Backup(address)) => remove_left(services, &address).await,
         (_, Address::Snapshot(address, Which::Named(name))) => {
+            services.writable(&address.instance)?;
             let connection = services.connection(&address.instance).await?;
             let scope = scope(&address);
             for node in &connection.nodes {
@@ -391,6 +399,7 @@ async fn remove_collection(services: &Services, kind: Made, address: &Collection
     let shown = address.to_string();
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(&shown);
     let refuse = |words: &str, advice: &str| Err(Problem::new(ProblemKind::Refused, words, &shown).advise(advice));
+    services.writable(&address.instance)?;
     let connection = services.connection(&address.instance).await?;
     let node = connection.whole();
     if !node.exists(&address.collection).await.map_err(problem)? {

@@ -77,7 +77,10 @@ pub(super) async fn plan(services: &Services, request: SwitchRequest) -> Result<
     Ok(Plan {
         title: format!("alias {alias}: {from} → {}", to.collection),
         risk: Risk::Changes,
-        consequence: format!("readers of {alias} get {to} from then on; {from} is not touched"),
+        consequence: match &before {
+            Some(before) => format!("readers of {alias} get {to} from then on; {before} is not touched"),
+            None => format!("readers of {alias} get {to} from then on"),
+        },
         changes: Some((to.clone(), protection)),
         // What changes is what the alias means.
         ask: Some(request.shown()),

@@ -92,10 +92,10 @@ impl<M: Medium> Shared<M> {
     pub(super) fn checkpoint(&self) -> std::io::Result<()> {
         let spans = self.spans().clone();
         self.sync()?;
-        // Without ranges nothing of it can be used again; that it is ours is told all the same.
+        // Without ranges nothing of it can be used again; the state still marks it as ours.
         let spans = if self.expected.ranged { spans } else { Spans::default() };
         let unfinished = Unfinished { source: self.source.clone(), expected: self.expected.clone(), spans };
-        // Beside a file of somebody else our state would be a lie.
+        // Beside a foreign file our state would be wrong.
         if self.is_named() {
             let _ = part::save(&self.target, &unfinished);
         }

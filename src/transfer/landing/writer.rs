@@ -23,7 +23,7 @@ const FULL_RETRY: Duration = Duration::from_millis(500);
 const FULL_PATIENCE: Duration = Duration::from_secs(30 * 60);
 
 pub(super) fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64, Bytes)>) -> std::io::Result<Written> {
-    // Whoever resumes after a crash before the first checkpoint should at least find the name of the file.
+    // After a crash before the first checkpoint a resume should at least find the name of the file.
     let begun = until_room(shared, &chunks, || shared.file.reserve(shared.expected.size)).and_then(|()| shared.checkpoint());
     std::thread::scope(|threads| {
         let (passing, to_hash) = sync_channel::<(u64, Bytes)>(HASH_QUEUE);
@@ -52,7 +52,7 @@ pub(super) fn run<M: Medium>(shared: &Shared<M>, mut chunks: mpsc::Receiver<(u64
             }
             Ok(())
         });
-        // Nobody may wait for a queue that nobody empties.
+        // No sender may wait for a queue that is no longer read.
         chunks.close();
         closing.store(true, Ordering::Release);
         drop((passing, stop_saving));
@@ -97,7 +97,7 @@ fn leave<M: Medium>(shared: &Shared<M>) {
     }
 }
 
-/// Repeats `work` while the disk is full, until there is room, nobody waits any more, or patience ends.
+/// Repeats `work` while the disk is full, until there is room, the caller is gone, or patience ends.
 fn until_room<M: Medium>(
     shared: &Shared<M>,
     chunks: &mpsc::Receiver<(u64, Bytes)>,
@@ -120,7 +120,7 @@ fn until_room<M: Medium>(
         let missing = shared.expected.size.saturating_sub(shared.spans().total());
         let missing = crate::domain::size::bytes(missing);
         shared.progress.note(&format!("the disk is full: make room for {missing}, then it continues"));
-        // After the note: whoever sees the pause sees why.
+        // After the note, so that the pause never shows without its reason.
         shared.paused.store(true, Ordering::Release);
         std::thread::sleep(FULL_RETRY);
         waited += FULL_RETRY;

@@ -1,20 +1,23 @@
 //! What came of effects: data, finished jobs, and what is asked next.
 
-use crate::domain::address::CollectionAddress;
-use crate::domain::ids::SnapshotName;
+use crate::domain::address::{CollectionAddress, SnapshotsOf};
+use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::row::{JobId, JobOutput};
 use crate::ops::journal::downloads::Interrupted;
 use crate::ops::journal::past::Past;
 use crate::ops::report::Report;
-use crate::ops::survey::listing::{Listing, RecoveryPointView};
+use crate::ops::request::Request;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::survey::listing::{CollectionView, Listing, RecoveryPointView};
+use crate::ops::survey::shard_map::ShardMap;
 use crate::tui::app::state::App;
 use crate::tui::layers::choice::Chooser;
 use crate::tui::layers::layer::Layer;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Ticket};
 use crate::tui::panes::jobs::JobKey;
-use crate::tui::panes::keys::{collection_keys, point_keys};
+use crate::tui::panes::keys::point_keys;
 use crate::tui::panes::list::{ListState, Pane};
 use crate::tui::panes::model::Loadable;
 use crate::tui::wizards::wizard::Wizard;
@@ -32,7 +35,7 @@ impl App {
     pub(super) fn data(&mut self, ticket: Ticket, data: Data) {
         let now = self.model.now;
         // A list that is as it was is not drawn again.
-        let list = matches!(data, Data::Instance(..) | Data::Collections(..) | Data::Points(..));
+        let list = matches!(data, Data::Instance(..) | Data::Collections(..) | Data::Points(..) | Data::Watch(_));
         self.dirty |= !list;
         match data {
             Data::Instance(name, result) => {
@@ -41,11 +44,13 @@ impl App {
                 }
             }
             Data::Collections(name, result) => {
+                self.forget_marks(&name, &result);
                 if let Some(state) = self.model.instance_mut(&name) {
                     self.dirty |= state.collections.answer(ticket, result, now);
                 }
             }
             Data::Points(address, result) => self.points_listed(ticket, address, result),
+            Data::Watch(watch) => self.dirty |= self.model.watch.answer(ticket, Ok(*watch), now),
             Data::Plan(result) => {
                 if let Some(wizard) = self.wizard_mut() {
                     wizard.planned(ticket, *result, now);
@@ -75,6 +80,7 @@ impl App {
                     wizard.offers.answer(ticket, all);
                 }
             }
+            Data::Shards(address, result) => self.shards_told(ticket, &address, result),
             Data::State(why) => self.model.surroundings.state = why,
             Data::History(all) => {
                 let awaits = |layer: &&mut Layer| matches!(layer, Layer::Choose(chooser) if chooser.awaits == Some(ticket));
@@ -89,16 +95,32 @@ impl App {
         }
     }
 
-    fn points_listed(&mut self, ticket: Ticket, address: CollectionAddress, result: Listed) {
+    /// A mark on a collection that is gone would be acted on unseen.
+    fn forget_marks(&mut self, name: &InstanceName, result: &Result<Listing<CollectionView>, Problem>) {
+        if let (Ok(listing), true) = (result, self.model.instance().is_some_and(|state| state.name == *name)) {
+            let there = |name: &CollectionName| listing.items.iter().any(|view| view.address.collection == *name);
+            self.marked_collections.retain(there);
+        }
+    }
+
+    fn points_listed(&mut self, ticket: Ticket, of: SnapshotsOf, result: Listed) {
         // A mark on what is gone would be acted on unseen.
         if let Ok(listing) = &result {
-            let there = |name: &SnapshotName| listing.items.iter().any(|point| point.snapshot.name == *name);
-            self.marked.retain(|(of, name)| *of != address || there(name));
+            let there = |marked: &RecoveryPoint| listing.items.iter().any(|point| point.point() == *marked);
+            self.marked.retain(|marked| marked.snapshots_of().as_ref() != Some(&of) || there(marked));
         }
         let now = self.model.now;
-        if let Some(state) = self.model.instance_mut(&address.instance) {
-            let list = state.points.entry(address.collection).or_insert(Loadable::Never);
+        if let Some(state) = self.model.instance_mut(of.instance()) {
+            let list = state.points.entry(of).or_insert(Loadable::Never);
             self.dirty |= list.answer(ticket, result, now);
+        }
+    }
+
+    fn shards_told(&mut self, ticket: Ticket, address: &CollectionAddress, result: Result<ShardMap, Problem>) {
+        let now = self.model.now;
+        let state = self.model.instance_mut(&address.instance).and_then(|state| state.shards.as_mut());
+        if let Some((_, map)) = state.filter(|(of, _)| of == address) {
+            self.dirty |= map.answer(ticket, result, now);
         }
     }
 
@@ -123,7 +145,7 @@ impl App {
             lines.push(String::new());
             lines.push(format!("What to do: {}", problem.advice));
         }
-        // A second error goes into the page of the first: nobody wants to close one after the other.
+        // A second error goes into the page of the first, so that one key closes both.
         if let Some(Layer::Text { title: shown, lines: before, scroll, of: None }) = self.layers.last_mut()
             && shown.starts_with(title)
         {
@@ -164,6 +186,13 @@ impl App {
         self.model.jobs.results.insert(id, result);
         let ticket = self.model.ticket();
         self.effects.push(Effect::Interrupted(ticket));
+        if started.is_some() {
+            self.ask_watch();
+        }
+        // Which instances an operation that broke off concerns stands in the journal only.
+        if started.as_ref().is_some_and(|started| matches!(started.request, Request::Settle(_))) {
+            self.refresh();
+        }
         for name in started.map(|started| started.touches).unwrap_or_default() {
             self.refresh_instance(&name);
         }
@@ -174,25 +203,26 @@ impl App {
         for name in names {
             self.refresh_instance(&name);
         }
+        self.ask_watch();
     }
 
     fn refresh_instance(&mut self, name: &crate::domain::ids::InstanceName) {
-        let shown = self.shown.clone().filter(|address| &address.instance == name);
+        let shown = self.shown.clone().filter(|of| of.instance() == name);
         if let Some(state) = self.model.instance_mut(name) {
-            state.points.retain(|collection, _| shown.as_ref().is_some_and(|address| &address.collection == collection));
+            state.points.retain(|of, _| shown.as_ref() == Some(of));
         }
         self.ask_view(name);
         self.ask_collections(name);
-        if let Some(address) = shown {
-            self.ask_points(&address);
+        if let Some(of) = shown {
+            self.ask_points(&of);
         }
     }
 
-    pub(super) fn ask_points(&mut self, address: &CollectionAddress) {
+    pub(super) fn ask_points(&mut self, of: &SnapshotsOf) {
         let ticket = self.model.ticket();
-        if let Some(state) = self.model.instance_mut(&address.instance) {
-            state.points.entry(address.collection.clone()).or_insert(Loadable::Never).ask(ticket);
-            self.effects.push(Effect::Points(ticket, address.clone()));
+        if let Some(state) = self.model.instance_mut(of.instance()) {
+            state.points.entry(of.clone()).or_insert(Loadable::Never).ask(ticket);
+            self.effects.push(Effect::Points(ticket, of.clone()));
         }
     }
 
@@ -213,12 +243,12 @@ impl App {
             self.layers.pop();
             self.say("the job is over", false);
         }
-        let keys = collection_keys(&self.visible_collections());
+        let keys = self.collection_keys();
         let height = self.pane_height(Pane::Collections);
         if let Some(list) = self.collections.get_mut(self.model.current) {
             list.settle(&keys, height);
         }
-        let shown = self.collection().map(|view| view.address.clone());
+        let shown = self.subject();
         if shown != self.shown {
             self.points = ListState::default();
             let first = self.shown.is_none();
@@ -246,7 +276,7 @@ impl App {
         }
     }
 
-    /// The selection stays on its job. While nobody uses the pane it shows its top, and a new job is selected.
+    /// The selection stays on its job. Without focus the pane shows its top, and a new job is selected.
     fn settle_jobs(&mut self) {
         let keys = self.model.jobs.keys();
         let height = self.pane_height(Pane::Jobs);

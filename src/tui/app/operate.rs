@@ -3,51 +3,55 @@
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::CollectionName;
 use crate::domain::size;
+use crate::ops::request::Request;
+use crate::ops::request::backups::{Annotation, Of, PruneIn, PruneRequest};
 use crate::ops::request::inspect::Depth;
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::request::restore::Set;
 use crate::ops::survey::listing::RecoveryPointView;
 use crate::tui::app::rates;
 use crate::tui::app::state::App;
-use crate::tui::keys::action::Verb;
+use crate::tui::keys::action::Command;
 use crate::tui::layers::choice::{Chooser, Then};
+use crate::tui::layers::fleet::Fleet;
 use crate::tui::layers::guide::Turn;
-use crate::tui::layers::inspector::{Inspector, Point};
+use crate::tui::layers::inspector::Inspector;
 use crate::tui::layers::layer::{Layer, Subject};
 use crate::tui::messages::effect::Effect;
 use crate::tui::panes::jobs::JobKey;
 use crate::tui::panes::list::Pane;
+use crate::tui::panes::model::Loadable;
 use crate::tui::wizards::kind::Kind;
 use crate::tui::wizards::wizard::Wizard;
 
 impl App {
-    pub(super) fn operate(&mut self, verb: Verb) {
+    pub(super) fn operate(&mut self, verb: Command) {
         if let Some(why) = self.disabled(verb) {
             self.say(&why, true);
             return;
         }
         match verb {
-            Verb::Cancel => self.cancel(),
-            Verb::DismissAll => self.dismiss_all(),
-            Verb::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => self.dismiss_all(),
-            Verb::Dismiss => {
+            Command::Cancel => self.cancel(),
+            Command::DismissAll => self.dismiss_all(),
+            Command::Dismiss if self.layers.is_empty() && self.job_key() == Some(JobKey::Folded) => self.dismiss_all(),
+            Command::Dismiss => {
                 match self.interrupted().filter(|_| self.layers.is_empty()).map(|left| left.request.target.clone()) {
                     Some(file) => self.open_wizard(Kind::discard(file)),
                     None => self.effects.extend(self.current_job().map(Effect::Dismiss)),
                 }
             }
-            Verb::Slower | Verb::Faster => self.change_rate(verb == Verb::Faster),
-            Verb::Details => self.details(),
-            Verb::Inspect => self.inspect(),
-            Verb::Mark if self.focus == Pane::Collections => self.mark_collection(),
-            Verb::Mark => self.mark(),
-            Verb::Guide => self.layers.push(Layer::Guide(Box::default())),
-            Verb::History => self.history(),
-            Verb::Next => self.next(),
-            Verb::Report => self.write_report(),
-            Verb::Tree => self.read_on(Depth::Headers),
-            Verb::Through => self.read_on(Depth::Bytes),
-            Verb::Delete if self.marked.iter().any(|(of, _)| *of != self.marked[0].0) => {
-                self.say("the marked recovery points are of several collections: mark those of one, Esc unmarks", true);
-            }
+            Command::Slower | Command::Faster => self.change_rate(verb == Command::Faster),
+            Command::Details => self.details(),
+            Command::Inspect => self.inspect(),
+            Command::Mark if self.focus == Pane::Collections => self.mark_collection(),
+            Command::Mark => self.mark(),
+            Command::Fleet => self.layers.push(Layer::Fleet(Fleet::default())),
+            Command::Guide => self.layers.push(Layer::Guide(Box::default())),
+            Command::History => self.history(),
+            Command::Next => self.next(),
+            Command::Report => self.write_report(),
+            Command::Tree => self.read_on(Depth::Headers),
+            Command::Through => self.read_on(Depth::Bytes),
             _ => {
                 if let Some(kind) = self.kind_for(verb) {
                     self.open_wizard(kind);
@@ -59,23 +63,37 @@ impl App {
     /// What was replaced by an overwrite is newest right after it, and not what is meant.
     fn newest_point(&self) -> Option<&RecoveryPointView> {
         let points = self.visible_points();
-        points.iter().find(|point| !point.safety).or(points.first()).copied()
+        points.iter().find(|point| point.is_wanted()).or(points.first()).copied()
     }
 
-    fn selected_point(&self) -> Option<Point> {
+    fn selected_point(&self) -> Option<RecoveryPoint> {
         // On the collections the newest recovery point is meant.
         let point = if self.focus == Pane::Points { self.point() } else { self.newest_point() };
-        point.map(|point| (point.address.clone(), point.snapshot.name.clone()))
+        point.map(RecoveryPointView::point)
     }
 
     fn details(&mut self) {
         let point = self.point().filter(|_| self.focus == Pane::Points);
         let of = match (point, self.collection()) {
-            (Some(point), _) => Subject::Point(point.address.clone(), (point.node, point.snapshot.name.clone())),
+            (Some(point), _) => Subject::Point(point.of.clone(), (point.node, point.snapshot.name.clone())),
             (None, Some(view)) => Subject::Collection(view.address.clone()),
             (None, None) => return,
         };
+        if let Subject::Collection(address) = &of {
+            self.ask_shards(address.clone());
+        }
         self.layers.push(Layer::Details { of, scroll: 0 });
+    }
+
+    /// Where its shards are is asked when its page is opened: for a whole list it would be a request to every node for each.
+    fn ask_shards(&mut self, address: CollectionAddress) {
+        let ticket = self.model.ticket();
+        if let Some(state) = self.model.instance_mut(&address.instance) {
+            let mut map = Loadable::Never;
+            map.ask(ticket);
+            state.shards = Some((address.clone(), map));
+            self.effects.push(Effect::Shards(ticket, address));
+        }
     }
 
     fn inspect(&mut self) {
@@ -149,36 +167,52 @@ impl App {
         }
     }
 
-    fn kind_for(&self, verb: Verb) -> Option<Kind> {
+    fn kind_for(&self, verb: Command) -> Option<Kind> {
         let collection = self.collection().map(|view| view.address.clone());
         // On the collections the newest recovery point is meant; in a list that is not loaded yet it has no name.
         let point = if self.focus == Pane::Points { self.point() } else { self.newest_point() };
-        let named = point.map(|point| (point.address.clone(), point.snapshot.name.clone()));
+        let named = point.map(RecoveryPointView::point);
+        let stored = point.and_then(|point| point.stored.clone());
         match verb {
-            Verb::Snapshot => collection.map(Kind::snapshot),
-            Verb::Migrate if !self.marked_collections.is_empty() => {
+            Command::Backup if !self.marked_collections.is_empty() => {
+                let on = self.model.instance()?.name.clone();
+                let each = self.marked_collections.iter();
+                Some(Kind::backups(each.map(|name| CollectionAddress::new(on.clone(), name.clone())).collect()))
+            }
+            Command::Backup => collection.map(|address| Kind::backups(vec![address])),
+            Command::Verify => stored.map(|stored| Kind::verify(stored.address)),
+            Command::Note => {
+                stored.map(|stored| Kind::Annotate(stored.address, Annotation::Note(stored.note.unwrap_or_default())))
+            }
+            Command::Hold => stored.map(|stored| match stored.hold {
+                Some(_) => Kind::Annotate(stored.address, Annotation::Release),
+                None => Kind::Annotate(stored.address, Annotation::Hold(String::new())),
+            }),
+            Command::Prune => collection.map(|address| {
+                let of = Of::Collections(vec![address]);
+                Kind::ready(Request::Prune(PruneRequest { place: PruneIn::Repository(None), of }))
+            }),
+            Command::Snapshot => self.subject().map(Kind::snapshot),
+            Command::Migrate if !self.marked_collections.is_empty() => {
                 let from = self.model.instance()?.name.clone();
                 Some(Kind::Fleet(from, self.marked_collections.clone()))
             }
-            Verb::Migrate => collection.map(Kind::Migrate),
-            Verb::Compare => match (&self.marked_collections[..], &self.model.instance()?.name) {
+            Command::Migrate => collection.map(Kind::Migrate),
+            Command::Compare => match (&self.marked_collections[..], &self.model.instance()?.name) {
                 ([first, second], on) => {
                     let on = |name: &CollectionName| CollectionAddress::new(on.clone(), name.clone());
                     Some(Kind::Compare(on(first), Some(on(second))))
                 }
                 _ => collection.map(|address| Kind::Compare(address, None)),
             },
-            Verb::Upload => Some(Kind::Upload(None)),
-            Verb::Download => named.map(|(address, name)| Kind::Download(address, name)),
-            Verb::Delete => match self.marked.first() {
-                Some((address, _)) => {
-                    Some(Kind::delete(address.clone(), self.marked.iter().map(|(_, name)| name.clone()).collect()))
-                }
-                None => named.map(|(address, name)| Kind::delete(address, vec![name])),
-            },
-            Verb::Restore => named
-                .map(|(address, name)| Kind::Restore(address, Which::Named(name)))
-                .or_else(|| collection.map(|address| Kind::Restore(address, Which::Latest))),
+            Command::Upload => Some(Kind::Upload(None)),
+            Command::Download => named.map(Kind::Download),
+            Command::Delete if !self.marked.is_empty() => Kind::delete(&self.marked),
+            Command::Delete => named.and_then(|point| Kind::delete(&[point])),
+            Command::Restore if self.whole() => named.map(|point| Kind::RestoreAll(Set::Storage(point))),
+            Command::Restore => {
+                named.or_else(|| collection.map(|address| RecoveryPoint::Snapshot(address, Which::Latest))).map(Kind::Restore)
+            }
             _ => None,
         }
     }
@@ -250,7 +284,7 @@ impl App {
             Turn::Close => drop(self.layers.pop()),
             Turn::Plan(kind) => self.open_wizard(*kind),
             Turn::Choose(chooser) => self.layers.push(Layer::Choose(chooser)),
-            Turn::Ask(address) => self.ask_points(&address),
+            Turn::Ask(address) => self.ask_points(&address.into()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an intention does to the top layer.
 
+use crate::domain::address::CollectionAddress;
 use crate::tui::app::state::App;
 use crate::tui::keys::action::{Action, View};
 use crate::tui::keys::motion;
@@ -7,6 +8,7 @@ use crate::tui::layers::layer::{Layer, QUIT_CHOICES};
 use crate::tui::messages::effect::Effect;
 use crate::tui::panes::details_view;
 use crate::tui::panes::jobs::Started;
+use crate::tui::panes::list::{CollectionKey, Pane};
 use crate::tui::wizards::wizard::Step;
 
 impl App {
@@ -28,6 +30,7 @@ impl App {
                     self.chosen(then);
                 }
             }
+            (Layer::Fleet(_), action) if !matches!(action, Action::View(View::Back | View::Copy)) => self.act_on_fleet(action),
             (Layer::Guide(guide), action) => {
                 let turn = guide.act(action, &self.model);
                 self.turn(turn);
@@ -61,6 +64,35 @@ impl App {
             }
             (_, Action::View(View::Back)) => drop(self.layers.pop()),
             _ => self.effects.extend(copy.map(Effect::Copy)),
+        }
+    }
+
+    fn act_on_fleet(&mut self, action: Action) {
+        let (Some(Layer::Fleet(fleet)), Some(watch)) = (self.layers.last_mut(), self.model.watch.value()) else { return };
+        match action {
+            Action::Move(motion) => fleet.go(motion, watch),
+            Action::View(View::Enter) => {
+                let chosen = fleet.collection(watch);
+                self.go_to(chosen);
+            }
+            Action::View(View::Refresh) => self.refresh(),
+            _ => {}
+        }
+    }
+
+    /// Closes the fleet and selects a collection in the panes.
+    fn go_to(&mut self, chosen: Option<CollectionAddress>) {
+        let Some(address) = chosen else { return };
+        let Some(at) = self.model.instances.iter().position(|state| state.name == address.instance) else { return };
+        self.layers.pop();
+        self.show_instance(at);
+        self.focus = Pane::Collections;
+        let keys = self.collection_keys();
+        let height = self.pane_height(Pane::Collections);
+        let wanted = CollectionKey::Named(address.collection.clone());
+        match (keys.iter().position(|key| *key == wanted), self.collections.get_mut(at)) {
+            (Some(row), Some(list)) => list.select(&keys, row, height),
+            _ => self.say(&format!("{address} is not in the list: it does not exist, or the filter hides it"), true),
         }
     }
 

@@ -20,6 +20,9 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// Lists that were asked about the same time are asked again together.
 const TOGETHER: Duration = Duration::from_secs(5);
 
+/// The ages of backups are looked up this often: a large bucket is slow to list, and they change by the hour.
+const WATCHED: Duration = Duration::from_secs(300);
+
 /// How notes of jobs begin that wait for a server to answer again.
 const TROUBLE: [&str; 3] = ["retry", "the connection was lost", "the server does not answer"];
 
@@ -38,7 +41,9 @@ impl App {
         let views = self.model.instances.iter().map(|state| state.view.answered());
         let points = self.shown.as_ref().and_then(|address| self.model.points(address)).and_then(Loadable::answered);
         let all = views.chain([current.collections.answered(), points]);
-        all.flatten().min().map(|oldest| oldest + self.interval())
+        let watch = self.model.watch.answered().map(|at| at + WATCHED);
+        let lists = all.flatten().min().map(|oldest| oldest + self.interval());
+        [watch, lists].into_iter().flatten().min()
     }
 
     /// Asks for what is due.
@@ -53,12 +58,15 @@ impl App {
         let collections = self.model.instance().filter(|state| due(state.collections.answered())).map(|state| state.name.clone());
         let points = self.shown.clone();
         let points = points.filter(|address| self.model.points(address).is_some_and(|list| due(list.answered())));
+        if self.model.watch.answered().is_some_and(|at| at + WATCHED <= now + TOGETHER) {
+            self.ask_watch();
+        }
         views.iter().for_each(|name| self.ask_view(name));
         if let Some(name) = collections {
             self.ask_collections(&name);
         }
-        if let Some(address) = points {
-            self.ask_points(&address);
+        if let Some(of) = points {
+            self.ask_points(&of);
         }
     }
 
@@ -68,6 +76,12 @@ impl App {
             state.view.ask(ticket);
             self.effects.push(Effect::Instance(ticket, name.clone()));
         }
+    }
+
+    pub(super) fn ask_watch(&mut self) {
+        let ticket = self.model.ticket();
+        self.model.watch.ask(ticket);
+        self.effects.push(Effect::Watch(ticket));
     }
 
     pub(super) fn ask_collections(&mut self, name: &InstanceName) {
@@ -95,7 +109,7 @@ impl App {
             if begins || (in_trouble && since(PROBE)) || (was && !in_trouble) {
                 asked.push(state.name.clone());
             }
-            // Of two instances nobody knows yet which one it is.
+            // With two instances it is not known yet which one.
             let retrying = concerned.iter().any(|names| *names == [state.name.clone()]);
             self.dirty |= std::mem::replace(&mut state.retrying, retrying) != retrying;
         }

@@ -1,13 +1,13 @@
 //! The app: an event in, effects out. No I/O, nothing awaited, no clock of its own.
 
-use crate::domain::address::{Address, CollectionAddress, Which};
+use crate::domain::address::SnapshotsOf;
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::Instance;
 use crate::jobs::row::{JobId, JobRow, JobState, Outcome};
-use crate::tui::keys::action::{Action, AppAction, Motion, Verb, View};
+use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::tui::keys::action::{Action, AppAction, Command, Motion, View};
 use crate::tui::keys::keymap::{self, Context};
 use crate::tui::layers::choice::Chooser;
-use crate::tui::layers::inspector::Point;
 use crate::tui::layers::layer::Layer;
 use crate::tui::look::caps::Look;
 use crate::tui::look::layout;
@@ -15,8 +15,8 @@ use crate::tui::messages::banner::Banner;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Event, Now};
 use crate::tui::panes::jobs::JobKey;
-use crate::tui::panes::keys::{collection_keys, point_keys};
-use crate::tui::panes::list::{ListState, Pane, PointKey};
+use crate::tui::panes::keys::point_keys;
+use crate::tui::panes::list::{CollectionKey, ListState, Pane, PointKey};
 use crate::tui::panes::model::Model;
 use crate::tui::panes::notices::notices;
 use crate::tui::wizards::kind::Kind;
@@ -46,13 +46,13 @@ pub struct App {
     /// The focused pane.
     pub focus: Pane,
     /// Selection among collections, by instance.
-    pub collections: Vec<ListState<CollectionName>>,
+    pub collections: Vec<ListState<CollectionKey>>,
     /// Selection among recovery points.
     pub points: ListState<PointKey>,
     /// Selection among jobs.
     pub job_list: ListState<JobKey>,
     /// Recovery points that are marked, to be compared.
-    pub marked: Vec<Point>,
+    pub marked: Vec<RecoveryPoint>,
     /// Collections of the shown instance that are marked, to be migrated together.
     pub marked_collections: Vec<CollectionName>,
     /// What lies over the base screen.
@@ -63,7 +63,7 @@ pub struct App {
     pub size: (u16, u16),
     /// Counts ticks, for the spinner.
     pub ticks: u64,
-    pub(super) shown: Option<CollectionAddress>,
+    pub(super) shown: Option<SnapshotsOf>,
     pub(super) rest_until: Option<Duration>,
     pub(super) quit_when_idle: bool,
     /// Instances of which a job gets no answer.
@@ -329,7 +329,7 @@ impl App {
         let height = self.pane_height(self.focus);
         match self.focus {
             Pane::Collections => {
-                let keys = collection_keys(&self.visible_collections());
+                let keys = self.collection_keys();
                 if let Some(list) = self.collections.get_mut(self.model.current) {
                     list.go(motion, &keys, height);
                 }
@@ -369,8 +369,14 @@ impl App {
     fn turn_instance(&mut self, forward: bool) {
         let count = self.model.instances.len();
         if count > 1 {
-            self.model.current =
-                if forward { (self.model.current + 1) % count } else { (self.model.current + count - 1) % count };
+            self.show_instance(if forward { (self.model.current + 1) % count } else { (self.model.current + count - 1) % count });
+        }
+    }
+
+    /// Shows another instance, by its place in the list.
+    pub(super) fn show_instance(&mut self, at: usize) {
+        if at != self.model.current {
+            self.model.current = at;
             self.points = ListState::default();
             // Marks are of one instance: those of another one would be migrated unseen.
             self.marked_collections.clear();
@@ -381,7 +387,7 @@ impl App {
         match (self.context(), self.focus) {
             (Context::Filter, _) => self.set_typing(false),
             (_, Pane::Collections) => self.focus = Pane::Points,
-            (_, Pane::Points) => self.operate(Verb::Details),
+            (_, Pane::Points) => self.operate(Command::Details),
             (_, Pane::Jobs) if self.undecided().is_some() => {
                 let chooser = self.undecided().map(Chooser::open);
                 self.layers.extend(chooser.map(|chooser| Layer::Choose(Box::new(chooser))));
@@ -416,11 +422,9 @@ impl App {
     }
 
     fn copy_address(&mut self) {
-        let text = match (self.focus, self.point(), self.collection()) {
-            (Pane::Points, Some(point), _) => {
-                Some(Address::Snapshot(point.address.clone(), Which::Named(point.snapshot.name.clone())).to_string())
-            }
-            (_, _, Some(view)) => Some(view.address.to_string()),
+        let text = match (self.focus, self.point(), self.subject()) {
+            (Pane::Points, Some(point), _) => Some(point.point().to_string()),
+            (_, _, Some(of)) => Some(of.to_string()),
             _ => None,
         };
         match text {

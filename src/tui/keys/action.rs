@@ -8,7 +8,7 @@ pub enum Action {
     /// Act on a pane or layer.
     View(View),
     /// Do something with what is selected.
-    Do(Verb),
+    Do(Command),
     /// Concerning the whole program.
     App(AppAction),
 }
@@ -63,7 +63,7 @@ pub enum View {
 
 /// Operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verb {
+pub enum Command {
     /// Take a snapshot.
     Snapshot,
     /// Download a recovery point.
@@ -84,6 +84,18 @@ pub enum Verb {
     Inspect,
     /// Mark a recovery point, to compare it with another.
     Mark,
+    /// Back a collection up into the repository.
+    Backup,
+    /// Read every byte of a backup, and compare.
+    Verify,
+    /// Say something of a backup.
+    Note,
+    /// Hold a backup, or release it.
+    Hold,
+    /// Remove the backups of a collection that the rules do not keep.
+    Prune,
+    /// Show the age of the last good backup of everything.
+    Fleet,
     /// Open the recovery guide.
     Guide,
     /// Show what was done here.

@@ -1,6 +1,6 @@
 //! Keys to actions, with the words that footer and help show. One table for all three.
 
-use crate::tui::keys::action::{Action, AppAction, Motion, Verb, View};
+use crate::tui::keys::action::{Action, AppAction, Command, Motion, View};
 use Key::{Char, Code, Ctrl};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -39,6 +39,8 @@ pub enum Context {
     Ask,
     /// The filter of a list.
     Filter,
+    /// The fleet.
+    Fleet,
 }
 
 /// One binding.
@@ -99,6 +101,9 @@ const PANE_2: Binding = bind!("2", [Char('2')], Action::View(View::Pane(2)), "re
 const PANE_3: Binding = bind!("3", [Char('3')], Action::View(View::Pane(3)), "jobs", "go to the jobs");
 const LEFT: Binding =
     bind!("← h", [Code(KeyCode::Left), Char('h')], Action::View(View::Left), "instance", "show the instance to the left");
+/// Where `h` holds.
+const LEFT_ARROW: Binding =
+    bind!("←", [Code(KeyCode::Left)], Action::View(View::Left), "instance", "show the instance to the left");
 const RIGHT: Binding =
     bind!("→ l", [Code(KeyCode::Right), Char('l')], Action::View(View::Right), "instance", "show the instance to the right");
 const OPEN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "open", "go into what is selected");
@@ -135,104 +140,146 @@ const SUSPEND: Binding = bind!(
     "suspend the program; `fg` resumes it (jobs stop meanwhile)"
 );
 const SNAPSHOT: Binding =
-    bind!("s", [Char('s')], Action::Do(Verb::Snapshot), "snapshot", "take a snapshot of the collection on its node");
+    bind!("s", [Char('s')], Action::Do(Command::Snapshot), "snapshot", "take a snapshot of the collection on its node");
 const DOWNLOAD: Binding =
-    bind!("d", [Char('d')], Action::Do(Verb::Download), "download", "download the recovery point to a folder here");
-const UPLOAD: Binding = bind!("u", [Char('u')], Action::Do(Verb::Upload), "upload", "upload a local file and restore it");
+    bind!("d", [Char('d')], Action::Do(Command::Download), "download", "download the recovery point to a folder here");
+const UPLOAD: Binding = bind!("u", [Char('u')], Action::Do(Command::Upload), "upload", "upload a local file and restore it");
 const RESTORE: Binding =
-    bind!("r", [Char('r')], Action::Do(Verb::Restore), "restore", "restore the recovery point (of a collection: its newest)");
+    bind!("r", [Char('r')], Action::Do(Command::Restore), "restore", "restore the recovery point (of a collection: its newest)");
 const MIGRATE: Binding =
-    bind!("m", [Char('m')], Action::Do(Verb::Migrate), "migrate", "copy the collection to another instance or name");
+    bind!("m", [Char('m')], Action::Do(Command::Migrate), "migrate", "copy the collection to another instance or name");
 const COMPARE: Binding = bind!(
     "c",
     [Char('c')],
-    Action::Do(Verb::Compare),
+    Action::Do(Command::Compare),
     "compare",
     "compare the collection with another one, here or elsewhere; of two marked ones, those"
 );
 const DETAILS: Binding = bind!(
     "o",
     [Char('o')],
-    Action::Do(Verb::Details),
+    Action::Do(Command::Details),
     "details",
     "details: full name, exact time, sha256, vectors, aliases, shards"
 );
 const OPEN_DETAILS: Binding = bind!(
     "Enter o",
     [Code(KeyCode::Enter), Char('o')],
-    Action::Do(Verb::Details),
+    Action::Do(Command::Details),
     "details",
     "details: full name, exact time, sha256, size in bytes, node, proof"
 );
-const DELETE: Binding =
-    bind!("X", [Char('X')], Action::Do(Verb::Delete), "delete", "delete the recovery point from its node; of marked ones, those");
+const DELETE: Binding = bind!(
+    "X",
+    [Char('X')],
+    Action::Do(Command::Delete),
+    "delete",
+    "delete the recovery point from its node; of marked ones, those"
+);
 const CANCEL: Binding = bind!(
     "x",
     [Char('x')],
-    Action::Do(Verb::Cancel),
+    Action::Do(Command::Cancel),
     "cancel",
     "cancel the job; asks first where something is lost, saying what a cancel does now"
 );
-const SLOWER: Binding =
-    bind!("-", [Char('-')], Action::Do(Verb::Slower), "slower", "lower the rate limit of the instances the job moves bytes of");
+const SLOWER: Binding = bind!(
+    "-",
+    [Char('-')],
+    Action::Do(Command::Slower),
+    "slower",
+    "lower the rate limit of the instances the job moves bytes of"
+);
 const FASTER: Binding =
-    bind!("+", [Char('+'), Char('=')], Action::Do(Verb::Faster), "faster", "raise that limit, up to no limit");
+    bind!("+", [Char('+'), Char('=')], Action::Do(Command::Faster), "faster", "raise that limit, up to no limit");
 const DISMISS: Binding = bind!(
     "Del",
     [Code(KeyCode::Delete), Code(KeyCode::Backspace)],
-    Action::Do(Verb::Dismiss),
+    Action::Do(Command::Dismiss),
     "dismiss",
     "take a finished job off the list"
 );
 const DISMISS_ALL: Binding =
-    bind!("z", [Char('z')], Action::Do(Verb::DismissAll), "clear", "take all finished jobs off the list");
+    bind!("z", [Char('z')], Action::Do(Command::DismissAll), "clear", "take all finished jobs off the list");
 
 const INSPECT: Binding = bind!(
     "i",
     [Char('i')],
-    Action::Do(Verb::Inspect),
+    Action::Do(Command::Inspect),
     "inspect",
     "look into the recovery point without downloading it; with two marked, compare them"
 );
 const MARK: Binding = bind!(
     "Space",
     [Char(' ')],
-    Action::Do(Verb::Mark),
+    Action::Do(Command::Mark),
     "mark",
     "mark the recovery point: i compares two, X deletes all that are marked; again: unmark"
 );
 const TREE: Binding =
-    bind!("t", [Char('t')], Action::Do(Verb::Tree), "tree and check", "read all headers: the tree, and whether it is whole");
+    bind!("t", [Char('t')], Action::Do(Command::Tree), "tree and check", "read all headers: the tree, and whether it is whole");
 const THROUGH: Binding = bind!(
     "c",
     [Char('c')],
-    Action::Do(Verb::Through),
+    Action::Do(Command::Through),
     "checksum",
     "read every byte once, save nothing, and compare the sha256 with the listed one"
 );
+const BACKUP: Binding = bind!(
+    "b",
+    [Char('b')],
+    Action::Do(Command::Backup),
+    "backup",
+    "back the collection up into the repository, away from the server; of marked ones, all"
+);
+const VERIFY: Binding = bind!(
+    "v",
+    [Char('v')],
+    Action::Do(Command::Verify),
+    "verify",
+    "read every byte of the backup, compare, and record what is found"
+);
+const NOTE: Binding = bind!("n", [Char('n')], Action::Do(Command::Note), "note", "write a note on the backup");
+const HOLD: Binding =
+    bind!("h", [Char('h')], Action::Do(Command::Hold), "hold", "hold the backup, so that nothing removes it; again: release it");
+const PRUNE: Binding = bind!(
+    "p",
+    [Char('p')],
+    Action::Do(Command::Prune),
+    "prune",
+    "remove the backups of the collection that the rules (`keep`) do not keep; shows them first"
+);
+const FLEET: Binding = bind!(
+    "0",
+    [Char('0')],
+    Action::Do(Command::Fleet),
+    "fleet",
+    "the age of the last good backup of every collection, the worst first"
+);
+const GO: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "go there", "select it in the panes");
 const GUIDE: Binding = bind!(
     "D",
     [Char('D')],
-    Action::Do(Verb::Guide),
+    Action::Do(Command::Guide),
     "guide",
     "the recovery guide: what happened, which moment, where to; nothing is changed before you agree to a plan"
 );
 const HISTORY: Binding =
-    bind!("H", [Char('H')], Action::Do(Verb::History), "history", "what was done here, by whom and how it ended");
+    bind!("H", [Char('H')], Action::Do(Command::History), "history", "what was done here, by whom and how it ended");
 const CHOOSE: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "choose", "choose the marked one");
 const WHAT_NOW: Binding = bind!(
     "Enter",
     [Code(KeyCode::Enter)],
-    Action::Do(Verb::Next),
+    Action::Do(Command::Next),
     "what now",
     "choose what comes next: switch an alias, delete, …"
 );
 const WRITE: Binding =
-    bind!("w", [Char('w')], Action::Do(Verb::Report), "write report", "write the report as Markdown into the current folder");
+    bind!("w", [Char('w')], Action::Do(Command::Report), "write report", "write the report as Markdown into the current folder");
 const MARK_COLLECTION: Binding = bind!(
     "Space",
     [Char(' ')],
-    Action::Do(Verb::Mark),
+    Action::Do(Command::Mark),
     "mark",
     "mark the collection; m then migrates all that are marked, c compares two"
 );
@@ -292,6 +339,8 @@ const HIDE: Binding =
     bind!("Esc", [Code(KeyCode::Esc), Char('q')], Action::View(View::Back), "hide", "close this; the job continues");
 const CLOSE_TEXT: Binding =
     bind!("Esc", [Code(KeyCode::Esc), Char('q'), Code(KeyCode::Enter)], Action::View(View::Back), "close", "close this");
+const CLOSE_TEXT_ONLY: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q'), Char('0')], Action::View(View::Back), "close", "close this");
 const KEEP_FILTER: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "keep", "keep the filter");
 const DROP_FILTER: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "clear", "clear the filter");
 
@@ -316,6 +365,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         | Context::Inspector
         | Context::Text
         | Context::Report
+        | Context::Fleet
         | Context::Choose => list.extend(MOTIONS),
         _ => {}
     }
@@ -327,29 +377,54 @@ pub fn bindings(context: Context) -> Vec<Binding> {
     list
 }
 
+/// Keys of the recovery points.
+const POINTS: [Binding; 19] = [
+    OPEN_DETAILS,
+    RESTORE,
+    DOWNLOAD,
+    VERIFY,
+    INSPECT,
+    DELETE,
+    HOLD,
+    NOTE,
+    FLEET,
+    REFRESH,
+    GUIDE,
+    BACKUP,
+    PRUNE,
+    SNAPSHOT,
+    MIGRATE,
+    UPLOAD,
+    MARK,
+    HISTORY,
+    LEFT_ARROW,
+];
+
 /// What a context binds itself.
 fn own(context: Context) -> Vec<Binding> {
     match context {
         Context::Collections => {
             vec![
-                SNAPSHOT,
+                BACKUP,
                 RESTORE,
                 MIGRATE,
-                INSPECT,
+                SNAPSHOT,
+                FLEET,
                 GUIDE,
+                INSPECT,
                 REFRESH,
                 UPLOAD,
                 DOWNLOAD,
                 MARK_COLLECTION,
                 COMPARE,
                 DETAILS,
+                PRUNE,
                 HISTORY,
             ]
         }
-        Context::Points => {
-            vec![OPEN_DETAILS, RESTORE, DOWNLOAD, INSPECT, DELETE, REFRESH, GUIDE, SNAPSHOT, MIGRATE, UPLOAD, MARK, HISTORY]
-        }
-        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, GUIDE, HISTORY],
+        Context::Points => POINTS.to_vec(),
+        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, FLEET, GUIDE, HISTORY],
+        Context::Fleet => vec![GO, REFRESH, CLOSE_TEXT_ONLY, INTERRUPT_LAYER],
         Context::Form => {
             vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, FIELD_DOWN, FIELD_UP, INTERRUPT_LAYER]
         }
@@ -379,7 +454,8 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 16] = [
+    const ALL: [Context; 17] = [
+        Context::Fleet,
         Context::Details,
         Context::Ask,
         Context::Choose,
@@ -418,7 +494,7 @@ mod tests {
             for c in ['[', 'A', 'B', 'C', 'D', 'O'] {
                 let event = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
                 // The guide has the letter D: a page that changes nothing, and that the next Esc closes.
-                let harmless = [None, Some(Action::Do(Verb::Guide)).filter(|_| c == 'D')];
+                let harmless = [None, Some(Action::Do(Command::Guide)).filter(|_| c == 'D')];
                 assert!(harmless.contains(&action(context, &event)), "{context:?} {c}");
             }
         }

@@ -19,9 +19,9 @@ pub fn chooser(app: &App, frame: &mut Frame<'_>, chooser: &Chooser) {
 
 /// Draws a page of the recovery guide.
 pub fn guide(app: &App, frame: &mut Frame<'_>, guide: &Guide) {
-    let lines = guide.lines(&app.model);
-    let lines: Vec<(&str, &str)> = lines.iter().map(|line| (line.label.as_str(), line.detail.as_str())).collect();
-    list(app, frame, &guide.title(), &guide.intro(&app.model), &lines, guide.selected());
+    let all = guide.lines(&app.model);
+    let lines: Vec<(&str, &str)> = all.iter().map(|line| (line.label.as_str(), line.detail.as_str())).collect();
+    list(app, frame, &guide.title(), &guide.intro(&app.model), &lines, guide.selected(&all));
 }
 
 fn list(app: &App, frame: &mut Frame<'_>, title: &str, intro: &[String], lines: &[(&str, &str)], selected: usize) {

@@ -18,9 +18,9 @@ const GLOSSARY: [&str; 7] = [
     "proof: – nothing recorded · recorded: count and sample kept · ✓ proven: a restore matched",
     "last: age of the newest recovery point; never: there is none",
     "! beside a collection: yellow or grey, it is being optimised; ✗: red. o tells more.",
-    "A snapshot lies on the node that made it; d brings it here.",
-    "Nothing happens on one key: each opens a plan that is only read.",
-    "What destroys data wants its instance/collection typed.",
+    "A snapshot is stored on the node that took it; d downloads it.",
+    "An operation shows its plan first; nothing changes until you agree.",
+    "To destroy data you must type its instance/collection.",
     "A read-only API key can still download all data.",
 ];
 
@@ -95,9 +95,9 @@ pub fn cancel(app: &App, frame: &mut Frame<'_>, question: Question) {
     let inner = frame_box(app.look, frame, columns, wrapped.len() as u16 + 4, title);
     let text = ratatui::layout::Rect { height: inner.height.saturating_sub(2), ..inner };
     scrolled(app.look, frame, text, &wrapped, 0);
-    let mut spans = button(app, "No, continue", !question.yes).spans;
+    let mut spans = button(app, if again { "Keep cleaning up" } else { "Keep it running" }, !question.yes).spans;
     spans.push(Span::raw("  "));
-    spans.extend(button(app, if again { "Stop cleaning up" } else { "Cancel it" }, question.yes).spans);
+    spans.extend(button(app, if again { "Stop cleaning up" } else { "Cancel the job" }, question.yes).spans);
     put(frame, ratatui::layout::Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, 0, Line::from(spans));
 }
 

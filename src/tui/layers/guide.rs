@@ -7,7 +7,7 @@
 //! ```
 
 use crate::domain::address::{CollectionAddress, Which};
-use crate::domain::ids::{InstanceName, SnapshotName};
+use crate::domain::ids::InstanceName;
 use crate::domain::instance::Protection;
 use crate::domain::{size, time};
 use crate::ops::request::Request;
@@ -65,7 +65,7 @@ pub enum Turn {
 enum Answer {
     Happened(Happened),
     Collection(CollectionAddress),
-    Point(SnapshotName),
+    Point(RecoveryPoint),
     Go(Box<Kind>),
     Open(Box<Chooser>),
 }
@@ -83,15 +83,16 @@ pub struct Line {
 /// The guide.
 #[derive(Debug)]
 pub struct Guide {
-    pages: Vec<(Page, usize)>,
+    /// Each page with its marked line, which is known by what it means: lists change while they are read.
+    pages: Vec<(Page, Option<Answer>)>,
     happened: Happened,
     collection: Option<CollectionAddress>,
-    point: Option<SnapshotName>,
+    point: Option<RecoveryPoint>,
 }
 
 impl Default for Guide {
     fn default() -> Self {
-        Self { pages: vec![(Page::Happened, 0)], happened: Happened::Rehearsal, collection: None, point: None }
+        Self { pages: vec![(Page::Happened, None)], happened: Happened::Rehearsal, collection: None, point: None }
     }
 }
 
@@ -102,8 +103,9 @@ impl Guide {
     }
 
     /// The marked line.
-    pub fn selected(&self) -> usize {
-        self.pages.last().map_or(0, |(_, selected)| *selected)
+    pub fn selected(&self, lines: &[Line]) -> usize {
+        let marked = self.pages.last().and_then(|(_, marked)| marked.as_ref());
+        marked.and_then(|marked| lines.iter().position(|line| line.answer == *marked)).unwrap_or(0)
     }
 
     /// The title, with how far one is.
@@ -135,6 +137,7 @@ impl Guide {
             }
             Page::Where => {
                 vec![
+                    format!("Restore {} as of {}.", self.shown(), self.moment(model)),
                     "Where should the data go?".into(),
                     "Over it: the data is restored to a scratch name first. Nothing live is touched before.".into(),
                 ]
@@ -142,12 +145,19 @@ impl Guide {
         }
     }
 
+    /// The chosen moment, or the name of the snapshot where that tells none.
+    fn moment(&self, model: &Model) -> String {
+        let Some(chosen) = &self.point else { return String::new() };
+        let taken = self.points(model).iter().find(|point| point.point() == *chosen).and_then(|point| point.snapshot.taken_at);
+        taken.map_or_else(|| chosen.to_string(), |at| format!("{} UTC", time::second(at)))
+    }
+
     fn shown(&self) -> String {
         self.collection.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
     fn listing<'m>(&self, model: &'m Model) -> Option<&'m Loadable<crate::ops::survey::listing::Listing<RecoveryPointView>>> {
-        model.points(self.collection.as_ref()?)
+        model.points(&self.collection.clone()?.into())
     }
 
     fn points<'m>(&self, model: &'m Model) -> &'m [RecoveryPointView] {
@@ -200,8 +210,8 @@ impl Guide {
             };
             Line {
                 label: when,
-                detail: format!("{ago}{}, {proof}", size::bytes(point.snapshot.size)),
-                answer: Answer::Point(point.snapshot.name.clone()),
+                detail: format!("{ago}{}, {}{proof}", size::bytes(point.snapshot.size), kept_in(point)),
+                answer: Answer::Point(point.point()),
             }
         };
         let mut lines: Vec<Line> = self.points(model).iter().map(line).collect();
@@ -211,7 +221,7 @@ impl Guide {
 
     fn where_lines(&self, model: &Model) -> Vec<Line> {
         let (Some(collection), Some(point)) = (&self.collection, &self.point) else { return Vec::new() };
-        let source = RecoveryPoint::Snapshot(collection.clone(), Which::Named(point.clone()));
+        let source = point.clone();
         let go = |target: CollectionAddress, mode: Mode| {
             let request = RestoreRequest::new(source.clone(), target, mode, Route::Auto);
             Answer::Go(Box::new(Kind::ready(Request::Restore(request))))
@@ -243,8 +253,9 @@ impl Guide {
         let lines = self.lines(model);
         match action {
             Action::Move(motion) => {
-                if let Some((_, selected)) = self.pages.last_mut() {
-                    *selected = moved(*selected, motion, lines.len());
+                let at = moved(self.selected(&lines), motion, lines.len());
+                if let Some((_, marked)) = self.pages.last_mut() {
+                    *marked = lines.into_iter().nth(at).map(|line| line.answer);
                 }
                 Turn::Stay
             }
@@ -252,35 +263,44 @@ impl Guide {
                 self.pages.pop();
                 if self.pages.is_empty() { Turn::Close } else { Turn::Stay }
             }
-            Action::View(View::Enter) => match lines.into_iter().nth(self.selected()) {
-                Some(line) => self.answer(line.answer),
+            Action::View(View::Enter) => match lines.get(self.selected(&lines)).cloned() {
+                Some(line) => self.answer(line.answer, model),
                 None => Turn::Stay,
             },
             _ => Turn::Stay,
         }
     }
 
-    fn answer(&mut self, answer: Answer) -> Turn {
+    fn answer(&mut self, answer: Answer, model: &Model) -> Turn {
         match answer {
             Answer::Happened(happened) => {
                 self.happened = happened;
-                self.pages.push((Page::Collection, 0));
+                self.pages.push((Page::Collection, None));
                 Turn::Stay
             }
             Answer::Collection(address) => {
                 self.collection = Some(address.clone());
-                self.pages.push((Page::Point, 0));
+                // A newer one may be listed while this page is read: the mark stays on its moment.
+                let first = self.points(model).first().map(|point| Answer::Point(point.point()));
+                self.pages.push((Page::Point, first));
                 Turn::Ask(address)
             }
-            Answer::Point(name) => {
-                self.point = Some(name);
-                self.pages.push((Page::Where, 0));
+            Answer::Point(point) => {
+                self.point = Some(point);
+                self.pages.push((Page::Where, None));
                 Turn::Stay
             }
             Answer::Go(kind) => Turn::Plan(kind),
             Answer::Open(chooser) => Turn::Choose(chooser),
         }
     }
+}
+
+/// Where a backup is, and what it is worth; a snapshot is on its node.
+fn kept_in(point: &RecoveryPointView) -> String {
+    let Some(stored) = &point.stored else { return String::new() };
+    let worth = if stored.good { String::new() } else { format!(", {}", stored.state) };
+    format!("in {}{worth}, ", stored.address.repository)
 }
 
 fn from_a_file(collection: Option<CollectionAddress>) -> Line {
@@ -345,7 +365,7 @@ fn lost(model: &Model) -> Chooser {
                 choices.push(Choice::new(
                     format!("from the newest recovery point of {}", view.address),
                     "choose the fresh instance as its target",
-                    Then::Plan(Box::new(Kind::Restore(view.address.clone(), Which::Latest))),
+                    Then::Plan(Box::new(Kind::Restore(RecoveryPoint::Snapshot(view.address.clone(), Which::Latest)))),
                 ));
             }
         }

@@ -3,8 +3,6 @@
 
 use crate::archive::differences::{Difference, differences};
 use crate::archive::tree::Row;
-use crate::domain::address::{Address, CollectionAddress, Which};
-use crate::domain::ids::SnapshotName;
 use crate::domain::problem::Problem;
 use crate::jobs::progress::{Progress, Sample};
 use crate::ops::request::inspect::{Depth, InspectRequest};
@@ -16,9 +14,6 @@ use crate::tui::messages::event::Ticket;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
-
-/// A snapshot, wherever it is listed.
-pub type Point = (CollectionAddress, SnapshotName);
 
 /// Lines of a page.
 const PAGE: usize = 10;
@@ -50,7 +45,7 @@ pub struct Reading {
 #[derive(Debug)]
 pub struct Looked {
     /// Which.
-    pub point: Point,
+    pub point: RecoveryPoint,
     /// What is known of it.
     pub found: Option<Box<Inspected>>,
     /// Why not more is known.
@@ -78,7 +73,7 @@ pub struct Inspector {
 
 impl Inspector {
     /// Looks at one point, or compares two.
-    pub fn new(points: Vec<Point>) -> Self {
+    pub fn new(points: Vec<RecoveryPoint>) -> Self {
         let looked = |point| Looked { point, found: None, problem: None, reading: None };
         Self {
             looked: points.into_iter().map(looked).collect(),
@@ -111,10 +106,7 @@ impl Inspector {
         for looked in &mut self.looked {
             let stop = CancellationToken::new();
             let progress = Progress::default();
-            let request = InspectRequest {
-                point: RecoveryPoint::Snapshot(looked.point.0.clone(), Which::Named(looked.point.1.clone())),
-                depth,
-            };
+            let request = InspectRequest { point: looked.point.clone(), depth };
             let ticket = ticket();
             effects.push(Effect::Inspect(ticket, Box::new(request), progress.clone(), stop.clone()));
             looked.problem = None;
@@ -164,7 +156,7 @@ impl Inspector {
         found.contents.tree.rows(&|path, depth| self.toggled.contains(path) != (depth == 0))
     }
 
-    /// A key. `Close` is whoever asks' to do.
+    /// A key. The caller does `Close`.
     pub fn act(&mut self, action: Action) {
         match action {
             Action::Move(motion) if self.half == Half::Tree && self.looked.len() == 1 => {
@@ -218,14 +210,14 @@ impl Inspector {
     /// Its title.
     pub fn title(&self) -> String {
         match &self.looked[..] {
-            [one] => format!("Inspect {}", shown(&one.point)),
+            [one] => format!("Inspect {}", one.point),
             _ => "Two recovery points".into(),
         }
     }
 
     /// The same as a command line.
     pub fn command(&self) -> String {
-        let address = |looked: &Looked| shown(&looked.point);
+        let address = |looked: &Looked| looked.point.to_string();
         match &self.looked[..] {
             [first, second] => format!("qsnap inspect {} --diff {}", address(first), address(second)),
             [one, ..] => {
@@ -246,9 +238,4 @@ impl Looked {
     pub fn has_tree(&self) -> bool {
         self.found.as_ref().is_some_and(|found| found.check.is_some())
     }
-}
-
-/// Address of a snapshot.
-pub fn shown(point: &Point) -> String {
-    Address::Snapshot(point.0.clone(), Which::Named(point.1.clone())).to_string()
 }

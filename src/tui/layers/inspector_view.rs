@@ -6,7 +6,7 @@ use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle, widt
 use crate::ops::request::inspect::Depth;
 use crate::ops::survey::inspect::{self, Inspected};
 use crate::tui::app::state::App;
-use crate::tui::layers::inspector::{Half, Inspector, Looked, Reading, shown};
+use crate::tui::layers::inspector::{Half, Inspector, Looked, Reading};
 use crate::tui::look::glyphs::SPINNER;
 use crate::tui::look::layout;
 use crate::tui::look::text::{Row, frame_at, put, scrolled, style, wrap};
@@ -211,7 +211,7 @@ fn compared(app: &App, frame: &mut Frame<'_>, area: Rect, inspector: &Inspector,
     let columns = usize::from(area.width);
     let mut rows = Vec::new();
     for (label, looked) in ["first", "second"].iter().zip(both) {
-        rows.push(Row::new(Role::Title, format!("{} {}", fit_left(label, 7), shown(&looked.point))).indented(8));
+        rows.push(Row::new(Role::Title, format!("{} {}", fit_left(label, 7), looked.point)).indented(8));
         rows.extend(finding_rows(app, looked).into_iter().map(|row| Row {
             text: format!("        {}", row.text),
             indent: 10,

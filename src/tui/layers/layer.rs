@@ -1,10 +1,11 @@
 //! What lies over the base screen. The top layer gets the input; everything below is still drawn and updated.
 
-use crate::domain::address::CollectionAddress;
+use crate::domain::address::{CollectionAddress, SnapshotsOf};
 use crate::jobs::row::JobId;
 use crate::tui::keys::keymap::Context;
 use crate::tui::layers::cancel::Question;
 use crate::tui::layers::choice::Chooser;
+use crate::tui::layers::fleet::Fleet;
 use crate::tui::layers::guide::Guide;
 use crate::tui::layers::inspector::Inspector;
 use crate::tui::panes::list::PointKey;
@@ -15,8 +16,8 @@ use crate::tui::wizards::wizard::Wizard;
 pub enum Subject {
     /// A collection.
     Collection(CollectionAddress),
-    /// A recovery point of a collection.
-    Point(CollectionAddress, PointKey),
+    /// A recovery point of a collection, or of the full storage.
+    Point(SnapshotsOf, PointKey),
 }
 
 /// One layer.
@@ -60,6 +61,8 @@ pub enum Layer {
     Inspector(Box<Inspector>),
     /// A list to choose from.
     Choose(Box<Chooser>),
+    /// The age of the last good backup of everything.
+    Fleet(Fleet),
     /// The recovery guide.
     Guide(Box<Guide>),
     /// One job.
@@ -85,6 +88,7 @@ impl Layer {
             Self::Cancel(_) => Context::Ask,
             Self::Wizard(wizard) => wizard.context(),
             Self::Inspector(_) => Context::Inspector,
+            Self::Fleet(_) => Context::Fleet,
             Self::Choose(_) | Self::Guide(_) => Context::Choose,
             Self::Job { .. } => Context::Job,
         }

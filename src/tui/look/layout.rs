@@ -75,7 +75,7 @@ pub fn areas(area: Rect, notices: u16, jobs: usize) -> Areas {
         let [collections, points, details] = columns.areas(middle);
         return Areas { header, notices, collections, points, details: Some(details), jobs, toast, footer, narrow };
     }
-    let [collections, points] = Layout::horizontal([Constraint::Fill(37), Constraint::Fill(43)]).areas(middle);
+    let [collections, points] = Layout::horizontal([Constraint::Fill(35), Constraint::Fill(45)]).areas(middle);
     Areas { header, notices, collections, points, details: None, jobs, toast, footer, narrow }
 }
 

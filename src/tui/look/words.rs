@@ -3,7 +3,7 @@
 /// What the command line says, and what is said here.
 const TABLE: [(&str, &str); 4] = [
     ("allow overwriting it (--overwrite)", "set `if it exists` to overwrite"),
-    ("overwrite all the same with --force proof", "overwrite all the same on the command line, with --force proof"),
+    ("overwrite anyway with --force proof", "overwrite anyway on the command line, with --force proof"),
     ("`qsnap inspect POINT --check`", "the inspector (i, then t)"),
     ("; a path that ends with / is always a folder", ", or end the path with /"),
 ];

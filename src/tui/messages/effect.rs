@@ -1,6 +1,6 @@
 //! Everything the app may ask of the world.
 
-use crate::domain::address::CollectionAddress;
+use crate::domain::address::{CollectionAddress, SnapshotsOf};
 use crate::domain::ids::InstanceName;
 use crate::jobs::progress::Progress;
 use crate::jobs::row::JobId;
@@ -18,8 +18,12 @@ pub enum Effect {
     Instance(Ticket, InstanceName),
     /// List its collections.
     Collections(Ticket, InstanceName),
-    /// List a collection's recovery points.
-    Points(Ticket, CollectionAddress),
+    /// List the recovery points of a collection, or of the full storage.
+    Points(Ticket, SnapshotsOf),
+    /// Look where the shards of a collection are.
+    Shards(Ticket, CollectionAddress),
+    /// Look how old the last good backup of each collection is.
+    Watch(Ticket),
     /// Compute a plan.
     Plan(Ticket, Box<Request>),
     /// Look into a recovery point, counting progress, until it is stopped.

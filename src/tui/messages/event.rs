@@ -1,6 +1,6 @@
 //! Everything that may wake the app.
 
-use crate::domain::address::CollectionAddress;
+use crate::domain::address::{CollectionAddress, SnapshotsOf};
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::jobs::row::{JobId, JobRow};
@@ -11,6 +11,8 @@ use crate::ops::report::Report;
 use crate::ops::survey::inspect::Inspected;
 use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, RecoveryPointView};
 use crate::ops::survey::remembered::Remembered;
+use crate::ops::survey::shard_map::ShardMap;
+use crate::ops::survey::watch::Watch;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -57,7 +59,11 @@ pub enum Data {
     /// To `Effect::Collections`.
     Collections(InstanceName, Result<Listing<CollectionView>, Problem>),
     /// To `Effect::Points`.
-    Points(CollectionAddress, Result<Listing<RecoveryPointView>, Problem>),
+    Points(SnapshotsOf, Result<Listing<RecoveryPointView>, Problem>),
+    /// To `Effect::Shards`.
+    Shards(CollectionAddress, Result<ShardMap, Problem>),
+    /// To `Effect::Watch`.
+    Watch(Box<Watch>),
     /// To `Effect::Plan`.
     Plan(Box<Result<Plan, Problem>>),
     /// To `Effect::Inspect`.

@@ -1,20 +1,22 @@
 //! Header, collections, recovery points, details.
 
+use crate::domain::address::SnapshotsOf;
 use crate::domain::instance::Protection;
 use crate::domain::text::{fit_left, fit_right, width};
 use crate::domain::{size, time};
+use crate::ops::retention::freshness::Level;
 use crate::ops::survey::listing::CollectionView;
 use crate::tui::app::state::App;
 use crate::tui::look::text::{put, style};
 use crate::tui::look::theme::Role;
 use crate::tui::panes::frame::{message, pane_frame};
 use crate::tui::panes::header::header;
-use crate::tui::panes::list::Pane;
+use crate::tui::panes::list::{EVERYTHING, Pane};
 use crate::tui::panes::list_view::{age_text, count_text, empty_reason, first_steps, row_line};
+use crate::tui::panes::model::Loadable;
 use crate::tui::panes::notices::notices;
 use crate::tui::panes::points_view::points;
 use crate::tui::panes::{details_view, jobs_view};
-use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -71,13 +73,18 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
         message(app, frame, inner, &lines);
         return;
     }
-    let widths = Widths::of(&visible, app.model.now.wall, usize::from(inner.width));
+    let widths = Widths::of(app, &visible, usize::from(inner.width));
     put(frame, inner, 0, Line::styled(format!(" {}", widths.row("name", "points", "last", "")), style(app.look, Role::Muted)));
-    let current = app.collection().map(|view| view.address.clone());
+    let current = app.subject();
     let height = usize::from(inner.height.saturating_sub(1));
-    for (line, view) in visible.iter().skip(offset).take(height).enumerate() {
-        let (text, role) = collection_row(app, view, &widths);
-        let selected = current.as_ref() == Some(&view.address);
+    let rows = visible.iter().map(|view| (SnapshotsOf::Collection(view.address.clone()), Some(view)));
+    let whole = app.shows_storage().then(|| (SnapshotsOf::Storage(state.name.clone()), None));
+    for (line, (of, view)) in rows.chain(whole).skip(offset).take(height).enumerate() {
+        let (text, role) = match view {
+            Some(view) => collection_row(app, view, &widths),
+            None => (widths.row(EVERYTHING, "", &storage_words(app, &of), ""), Role::Muted),
+        };
+        let selected = current.as_ref() == Some(&of);
         put(frame, inner, line as u16 + 1, row_line(app, Pane::Collections, selected, text, role));
     }
 }
@@ -95,12 +102,12 @@ struct Widths {
 const ROOM_FOR_STATUS: usize = 44;
 
 impl Widths {
-    fn of(visible: &[&CollectionView], now: Timestamp, columns: usize) -> Self {
+    fn of(app: &App, visible: &[&CollectionView], columns: usize) -> Self {
         let widest = |least: usize, words: &dyn Fn(&CollectionView) -> String| {
             visible.iter().map(|view| width(&words(view))).max().unwrap_or(0).max(least)
         };
         let points = widest(6, &points_words);
-        let last = widest(4, &|view| last_words(view, now));
+        let last = widest(4, &|view| last_words(app, view));
         let green = visible.iter().all(|view| status_word(view) == "green");
         let status = match (green, columns >= ROOM_FOR_STATUS) {
             (true, _) => 0,
@@ -131,11 +138,27 @@ fn points_words(view: &CollectionView) -> String {
     view.points.map_or_else(|| "–".into(), size::count)
 }
 
-fn last_words(view: &CollectionView, now: Timestamp) -> String {
-    match (view.newest, view.recovery_points) {
-        (Some(at), _) => time::age(now, at),
+/// The age of the newest recovery point, wherever it is; a sign where the newest good backup is older than is wanted.
+fn last_words(app: &App, view: &CollectionView) -> String {
+    let watched = app.model.watched(&view.address);
+    let late = watched.is_some_and(|item| item.freshness.level == Level::Critical);
+    let stored = watched.and_then(|item| item.newest.as_ref()).map(|newest| newest.at);
+    let words = match (view.newest.max(stored), view.recovery_points) {
+        (Some(at), _) => time::age(app.model.now.wall, at),
         (None, Some(0)) => "never".into(),
         _ => "–".into(),
+    };
+    if late { format!("{words} late") } else { words }
+}
+
+/// The age of the newest snapshot of the full storage, once they were listed.
+fn storage_words(app: &App, of: &SnapshotsOf) -> String {
+    let listing = app.model.points(of).and_then(Loadable::value);
+    let newest = listing.and_then(|listing| listing.items.iter().filter_map(|point| point.snapshot.taken_at).max());
+    match (listing, newest) {
+        (_, Some(at)) => time::age(app.model.now.wall, at),
+        (Some(_), None) => "never".into(),
+        (None, None) => String::new(),
     }
 }
 
@@ -152,5 +175,5 @@ fn collection_row(app: &App, view: &CollectionView, widths: &Widths) -> (String,
     };
     let marked = app.marked_collections.contains(&view.address.collection);
     let name = if marked { format!("● {}", view.address.collection) } else { view.address.collection.to_string() };
-    (widths.row(&name, &points_words(view), &last_words(view, app.model.now.wall), status), role)
+    (widths.row(&name, &points_words(view), &last_words(app, view), status), role)
 }

@@ -1,9 +1,10 @@
 //! All that is known of the selected collection and recovery point: a pane of a wide window, and a page in any.
 
+use crate::domain::address::CollectionAddress;
 use crate::domain::instance::Protection;
 use crate::domain::text::fit_left;
 use crate::domain::{size, time};
-use crate::ops::survey::listing::{CollectionView, ProofState, RecoveryPointView};
+use crate::ops::survey::listing::{CollectionView, InstanceView, ProofState, RecoveryPointView};
 use crate::tui::app::state::App;
 use crate::tui::layers::layer::Subject;
 use crate::tui::look::text::{Row, frame_box, scrolled, style, wrap};
@@ -24,7 +25,10 @@ pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(block, area);
     let mut rows = match app.collection() {
         Some(view) => collection_rows(app, view),
-        None => vec![Row::new(Role::Muted, "nothing is selected")],
+        None => match app.subject() {
+            Some(of) => vec![Row::new(Role::Title, format!("all of {of}")).indented(2)],
+            None => vec![Row::new(Role::Muted, "nothing is selected")],
+        },
     };
     if let Some(point) = app.point() {
         rows.push(Row::gap());
@@ -52,7 +56,11 @@ pub fn rows(app: &App, subject: &Subject) -> Vec<Row> {
             let state = app.model.instances.iter().find(|state| state.name == address.instance);
             let listing = state.and_then(|state| state.collections.value());
             let view = listing.and_then(|listing| listing.items.iter().find(|view| view.address == *address));
-            view.map(|view| collection_rows(app, view))
+            view.map(|view| {
+                let mut rows = collection_rows(app, view);
+                rows.extend(shard_rows(app, address));
+                rows
+            })
         }
         Subject::Point(address, (node, name)) => {
             let listing = app.model.points(address).and_then(Loadable::value);
@@ -92,7 +100,41 @@ fn collection_rows(app: &App, view: &CollectionView) -> Vec<Row> {
     if let Some(state) = app.model.instances.iter().find(|state| state.name == view.address.instance) {
         let role = if state.protection == Protection::Open { Role::Text } else { Role::Look };
         rows.push(Row { role, ..line("instance", format!("{}, {}", state.name, state.protection.word())) });
+        rows.extend(state.view.value().map(node_rows).unwrap_or_default());
     }
+    rows
+}
+
+/// The nodes of an instance that has several, and what is not as it should be with them.
+fn node_rows(view: &InstanceView) -> Vec<Row> {
+    let silent = view.silent.iter().cloned().chain(std::iter::repeat(None));
+    let nodes = view.nodes.iter().zip(silent).filter(|_| view.nodes.len() > 1).map(|(url, why)| match why {
+        None => line("node", format!("{url} answers")),
+        Some(why) => Row { role: Role::Look, ..line("node", format!("{url} does not answer: {why}")) },
+    });
+    nodes.chain(view.notes.iter().map(|note| Row { role: Role::Look, ..line("", note.clone()) })).collect()
+}
+
+/// Where its shards are, once that was asked.
+fn shard_rows(app: &App, address: &CollectionAddress) -> Vec<Row> {
+    let state = app.model.instances.iter().find(|state| state.name == address.instance);
+    let Some((_, map)) = state.and_then(|state| state.shards.as_ref()).filter(|(of, _)| of == address) else { return Vec::new() };
+    let mut rows = vec![Row::gap()];
+    if let Some(problem) = map.problem() {
+        rows.push(Row { role: Role::Look, ..line("shards", format!("could not be asked: {}", problem.message)) });
+    }
+    let Some(known) = map.value() else {
+        rows.extend(map.is_loading().then(|| Row::new(Role::Muted, "asking where its shards are …")));
+        return rows;
+    };
+    for shard in &known.shards {
+        for (at, replica) in shard.replicas.iter().enumerate() {
+            let role = if replica.state == "Active" { Role::Text } else { Role::Look };
+            let name = if at == 0 { shard.name() } else { String::new() };
+            rows.push(Row { role, ..line(&name, replica.words()) });
+        }
+    }
+    rows.extend(known.problems.iter().map(|problem| Row { role: Role::Look, ..line("", problem.to_string()) }));
     rows
 }
 
@@ -113,12 +155,22 @@ fn newest(app: &App, view: &CollectionView) -> String {
 
 fn point_rows(app: &App, point: &RecoveryPointView) -> Vec<Row> {
     let mut rows = vec![Row::new(Role::Title, point.snapshot.name.to_string()).indented(2)];
-    rows.push(line("of", point.address.to_string()));
+    rows.push(line("of", point.of.to_string()));
     if let Some(at) = point.snapshot.taken_at {
         rows.push(line("taken", format!("{} UTC, {}", time::second(at), time::ago(app.model.now.wall, at))));
     }
     rows.push(line("size", format!("{} ({} bytes)", size::bytes(point.snapshot.size), size::exact(point.snapshot.size))));
-    rows.push(line("node", point.node_url.clone()));
+    match &point.stored {
+        None => rows.push(line("node", point.node_url.clone())),
+        Some(stored) => {
+            rows.push(line("kept in", format!("{} ({})", stored.address.repository, point.node_url)));
+            let role = if stored.good { Role::Text } else { Role::Look };
+            let why = if stored.reason.is_empty() { String::new() } else { format!(": {}", stored.reason) };
+            rows.push(Row { role, ..line("state", format!("{}{why}", stored.state)) });
+            rows.extend(stored.note.as_ref().map(|note| line("note", crate::domain::text::one_line(note, 200))));
+            rows.extend(stored.hold.as_ref().map(|why| line("held", crate::domain::text::one_line(why, 200))));
+        }
+    }
     rows.push(line("sha256", point.snapshot.sha256.clone().unwrap_or_else(|| "not given by the server".into())));
     rows.push(line("proof", proof_words(point)));
     if let Some((fewest, most)) = point.points {
@@ -136,6 +188,7 @@ fn proof_words(point: &RecoveryPointView) -> String {
         _ if point.safety => "safety snapshot: what was replaced by an overwrite".into(),
         ProofState::None => "nothing recorded: a restore can only be counted".into(),
         ProofState::Recorded => "count and sample recorded; not restored yet".into(),
+        ProofState::Proven(at) if point.stored.is_some() => format!("found good, {} UTC", time::minute(at)),
         ProofState::Proven(at) => format!("a restore matched, {} UTC", time::minute(at)),
     }
 }

@@ -3,6 +3,7 @@
 use crate::domain::instance::Protection;
 use crate::domain::problem::ProblemKind;
 use crate::domain::text::{shorten_end, width};
+use crate::ops::retention::freshness::Level;
 use crate::tui::app::state::App;
 use crate::tui::look::text::{put, style};
 use crate::tui::look::theme::Role;
@@ -13,7 +14,9 @@ use ratatui::text::{Line, Span};
 
 pub(super) fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     let mut spans = vec![Span::styled(" qsnap ", style(app.look, Role::Title))];
-    let right = jobs_summary(app);
+    let late = late_words(app);
+    let jobs = jobs_summary(app);
+    let right = [late.as_str(), jobs.as_str()].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(" · ");
     let room = usize::from(area.width).saturating_sub(width(&right) + 1);
     let mut used = 7;
     let all: Vec<_> = header_entries(app, room.saturating_sub(used));
@@ -44,6 +47,12 @@ pub(super) fn header(app: &App, frame: &mut Frame<'_>, area: Rect) {
     if !right.is_empty() {
         put(frame, area, 0, Line::from(format!("{right} ")).right_aligned());
     }
+}
+
+/// How many collections have no good backup that is young enough.
+fn late_words(app: &App) -> String {
+    let late = app.model.watch.value().map_or(0, |watch| watch.counts()[usize::from(Level::Critical.code())]);
+    if late == 0 { String::new() } else { format!("RPO {late} late") }
 }
 
 fn jobs_summary(app: &App) -> String {

@@ -32,7 +32,7 @@ pub struct Jobs {
     pub results: BTreeMap<JobId, Result<Report, Problem>>,
     /// Downloads that were interrupted and can go on.
     pub interrupted: Vec<Interrupted>,
-    /// Operations that did not end well, and that nobody decided about yet.
+    /// Operations that did not end well and are not settled yet.
     pub open: Vec<Past>,
     /// What was started.
     pub started: BTreeMap<JobId, Started>,
@@ -134,7 +134,7 @@ impl Jobs {
         let Some(Request::Download(request)) = self.started.get(&id).map(|started| &started.request) else { return false };
         let file = left.file();
         let same_place = request.target == file || file.parent() == Some(request.target.as_path());
-        request.address == left.request.address && request.which == left.request.which && same_place
+        request.of == left.request.of && request.which == left.request.which && same_place
     }
 
     /// Interrupted downloads that no job of this process goes on with, and that have no row of a canceled job.
@@ -148,7 +148,7 @@ impl Jobs {
     /// Instances whose rate limit holds for a job.
     pub fn moves(&self, id: JobId) -> Vec<InstanceName> {
         match self.started.get(&id).map(|started| &started.request) {
-            Some(Request::Download(request)) => vec![request.address.instance.clone()],
+            Some(Request::Download(request)) => vec![request.of.instance().clone()],
             Some(request @ (Request::Restore(_) | Request::Copy(_))) => {
                 let mut names = request.touches();
                 names.dedup();

@@ -100,7 +100,7 @@ fn limits(app: &App) -> Option<String> {
 }
 
 fn interrupted_line<'a>(app: &App, left: &Interrupted, columns: usize) -> Line<'a> {
-    undecided_line(app, &format!("download {}", left.request.address), &interrupted_text(left), columns)
+    undecided_line(app, &format!("download {}", left.request.of), &interrupted_text(left), columns)
 }
 
 /// Something that waits for a decision.

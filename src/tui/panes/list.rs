@@ -1,7 +1,7 @@
 //! Selection, scrolling and filter of a list. Selection is by identity: a refresh never moves the cursor
 //! to another thing.
 
-use crate::domain::ids::SnapshotName;
+use crate::domain::ids::{CollectionName, SnapshotName};
 use crate::tui::keys::action::Motion;
 use crate::tui::look::layout::scroll;
 
@@ -31,6 +31,18 @@ impl Pane {
         self.next().next()
     }
 }
+
+/// Identity of a row among the collections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CollectionKey {
+    /// A collection.
+    Named(CollectionName),
+    /// All of the instance: snapshots of its full storage.
+    Storage,
+}
+
+/// What the row of the whole instance is called; no collection can have such a name (it may not hold `<`).
+pub const EVERYTHING: &str = "<everything>";
 
 /// Identity of a recovery point within its collection.
 pub type PointKey = (usize, SnapshotName);

@@ -51,7 +51,7 @@ pub(super) fn first_steps(app: &App, state: &InstanceState, empty: bool) -> Opti
     let mut rows =
         vec![Row::new(Role::Danger, problem.to_string()), Row::new(Role::Look, format!("No configuration: there is no {file}"))];
     rows.extend(step("qsnap config init", "writes an example there"));
-    rows.extend(step("QDRANT_URL=http://HOST:6333 qsnap", "for one server, without a file"));
+    rows.extend(step("qsnap --url http://HOST:6333", "for one server, without a file"));
     rows.extend(step("qsnap demo", "to try it on made-up data"));
     rows.push(Row::new(Role::Muted, "R asks again"));
     Some(rows)

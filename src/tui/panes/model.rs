@@ -1,10 +1,12 @@
 //! Data that the panes share. Components keep only what they show, never copies of this.
 
-use crate::domain::address::CollectionAddress;
-use crate::domain::ids::{CollectionName, InstanceName};
+use crate::domain::address::{CollectionAddress, SnapshotsOf};
+use crate::domain::ids::InstanceName;
 use crate::domain::instance::{Instance, Protection};
 use crate::domain::problem::Problem;
 use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, RecoveryPointView};
+use crate::ops::survey::shard_map::ShardMap;
+use crate::ops::survey::watch::{Watch, Watched};
 use crate::tui::messages::event::{Now, Ticket};
 use crate::tui::messages::surroundings::Surroundings;
 use crate::tui::panes::jobs::Jobs;
@@ -136,8 +138,10 @@ pub struct InstanceState {
     pub collections: Loadable<Listing<CollectionView>>,
     /// A job that moves bytes from or to it alone gets no answer now.
     pub retrying: bool,
-    /// Recovery points by collection.
-    pub points: BTreeMap<CollectionName, Loadable<Listing<RecoveryPointView>>>,
+    /// Recovery points by collection, and of the full storage.
+    pub points: BTreeMap<SnapshotsOf, Loadable<Listing<RecoveryPointView>>>,
+    /// Where the shards of the collection are whose page was opened last.
+    pub shards: Option<(CollectionAddress, Loadable<ShardMap>)>,
 }
 
 /// Everything the panes show.
@@ -149,6 +153,8 @@ pub struct Model {
     pub current: usize,
     /// Jobs.
     pub jobs: Jobs,
+    /// How old the last good backup of each collection is.
+    pub watch: Loadable<Watch>,
     /// Where the program runs.
     pub surroundings: Surroundings,
     /// The time of the last event.
@@ -167,11 +173,13 @@ impl Model {
             collections: Loadable::Never,
             retrying: false,
             points: BTreeMap::new(),
+            shards: None,
         });
         Self {
             instances: states.collect(),
             current: 0,
             jobs: Jobs::default(),
+            watch: Loadable::Never,
             surroundings: Surroundings::default(),
             now,
             next_ticket: 1,
@@ -194,15 +202,20 @@ impl Model {
         self.instances.iter_mut().find(|state| &state.name == name)
     }
 
+    /// What the watch says of a collection.
+    pub fn watched(&self, address: &CollectionAddress) -> Option<&Watched> {
+        self.watch.value()?.items.iter().find(|item| item.address == *address)
+    }
+
     /// Collections of the instance that is shown.
     pub fn collections(&self) -> &[CollectionView] {
         self.instance().and_then(|state| state.collections.value()).map_or(&[], |listing| &listing.items)
     }
 
-    /// Recovery points of a collection.
-    pub fn points(&self, address: &CollectionAddress) -> Option<&Loadable<Listing<RecoveryPointView>>> {
-        let state = self.instances.iter().find(|state| state.name == address.instance)?;
-        state.points.get(&address.collection)
+    /// Recovery points of a collection, or of the full storage.
+    pub fn points(&self, of: &SnapshotsOf) -> Option<&Loadable<Listing<RecoveryPointView>>> {
+        let state = self.instances.iter().find(|state| state.name == *of.instance())?;
+        state.points.get(of)
     }
 }
 

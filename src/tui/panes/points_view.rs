@@ -1,6 +1,7 @@
 //! The list of recovery points.
 
-use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle};
+use crate::domain::address::SnapshotsOf;
+use crate::domain::text::{fit_left, fit_right, shorten_end, shorten_middle, width};
 use crate::domain::{size, time};
 use crate::ops::survey::listing::{ProofState, RecoveryPointView};
 use crate::tui::app::state::App;
@@ -18,15 +19,35 @@ use ratatui::text::Line;
 /// Columns of the recovery points from which on the seconds fit.
 const ROOM_FOR_SECONDS: usize = 50;
 
-pub(super) fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
-    let selected = app.collection();
-    let crumb = if narrow { "" } else { "2 " };
-    let title = match (selected, narrow) {
-        (Some(view), false) => format!("2 Recovery points · {}", view.address.collection),
-        (Some(view), true) => format!("{} > Recovery points", view.address),
-        (None, _) => format!("{crumb}Recovery points"),
+/// Columns of the proof.
+const PROOF: usize = 8;
+
+fn title(selected: Option<&SnapshotsOf>, narrow: bool) -> String {
+    match (selected, narrow) {
+        (Some(SnapshotsOf::Collection(address)), false) => format!("2 Recovery points · {}", address.collection),
+        (Some(SnapshotsOf::Storage(instance)), false) => format!("2 Snapshots of all of {instance}"),
+        (Some(of), true) => format!("{of} > Recovery points"),
+        (None, true) => "Recovery points".to_owned(),
+        (None, false) => "2 Recovery points".to_owned(),
+    }
+}
+
+/// What an empty list says.
+fn how_to_begin(whole: bool) -> Vec<Row> {
+    let lines: &[&str] = if whole {
+        &["s takes one: all collections and aliases in one file"]
+    } else {
+        &["b backs it up into the repository", "s takes a snapshot on the node"]
     };
-    let list = selected.and_then(|view| app.model.points(&view.address));
+    let none = if whole { "no snapshot of the whole instance" } else { "no recovery point" };
+    let lines = lines.iter().map(|line| Row::new(Role::Text, *line));
+    [Row::new(Role::Look, none), Row::gap()].into_iter().chain(lines).collect()
+}
+
+pub(super) fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
+    let selected = app.subject();
+    let title = title(selected.as_ref(), narrow);
+    let list = selected.as_ref().and_then(|of| app.model.points(of));
     let visible = app.visible_points();
     let all = list.and_then(Loadable::value).map_or(0, |listing| listing.items.len());
     let right = match list.and_then(Loadable::value) {
@@ -47,22 +68,19 @@ pub(super) fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool)
     let never = Loadable::Never;
     if let Some(mut lines) = empty_reason(app, list.unwrap_or(&never), visible.is_empty(), &app.points.filter) {
         if all == 0 && list.is_some_and(|list| list.value().is_some() && list.problem().is_none()) {
-            lines = vec![
-                Row::new(Role::Look, "no recovery point"),
-                Row::gap(),
-                Row::new(Role::Text, "s takes a snapshot on the node"),
-            ];
+            lines = how_to_begin(matches!(selected, Some(SnapshotsOf::Storage(_))));
         }
         message(app, frame, inner, &lines);
         return;
     }
     let columns = usize::from(inner.width);
     let taken_columns = if columns >= ROOM_FOR_SECONDS { 19 } else { 16 };
-    let where_columns = columns.saturating_sub(1 + taken_columns + 1 + 9 + 1 + 1 + 8).max(4);
+    let sizes = visible.iter().map(|point| width(&size::bytes(point.snapshot.size))).max().unwrap_or(0).max(4);
+    let where_columns = columns.saturating_sub(1 + taken_columns + 1 + sizes + 1 + 1 + PROOF).max(4);
     let heading = format!(
         " {} {} {} {}",
         fit_left("taken (UTC)", taken_columns),
-        fit_right("size", 9),
+        fit_right("size", sizes),
         fit_left("kept", where_columns),
         "proof"
     );
@@ -72,7 +90,7 @@ pub(super) fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool)
     for (line, point) in visible.iter().skip(app.points.offset).take(height).enumerate() {
         let is_selected = current.as_ref().is_some_and(|(node, name)| *node == point.node && *name == point.snapshot.name);
         let taken = fit_left(&taken_words(point, &visible, columns >= ROOM_FOR_SECONDS), taken_columns);
-        let text = format!("{taken} {}", point_row(app, point, where_columns));
+        let text = format!("{taken}{}{}", flag(app, point), point_row(app, point, (sizes, where_columns)));
         let text = shorten_end(&text, columns.saturating_sub(1));
         put(frame, inner, line as u16 + 1, row_line(app, Pane::Points, is_selected, text, Role::Text));
     }
@@ -91,16 +109,32 @@ fn taken_words(point: &RecoveryPointView, all: &[&RecoveryPointView], room: bool
     }
 }
 
-fn point_row(app: &App, point: &RecoveryPointView, where_columns: usize) -> String {
+/// What stands between the time and the size: that it is marked, or held.
+fn flag(app: &App, point: &RecoveryPointView) -> &'static str {
+    match &point.stored {
+        _ if app.marked.contains(&point.point()) => "●",
+        Some(stored) if stored.hold.is_some() => "⚑",
+        _ => " ",
+    }
+}
+
+fn point_row(app: &App, point: &RecoveryPointView, (sizes, where_columns): (usize, usize)) -> String {
     let nodes = app.model.instance().and_then(|state| state.view.value()).map_or(1, |view| view.nodes.len());
-    let place = if nodes > 1 { format!("node {}", point.node) } else { "node".to_owned() };
-    let marked = app.marked.iter().any(|(address, name)| *address == point.address && *name == point.snapshot.name);
-    let place = if marked { format!("{place} ●") } else { place };
+    let place = match &point.stored {
+        Some(stored) => stored.address.repository.to_string(),
+        None if nodes > 1 => format!("node {}", point.node),
+        None => "node".to_owned(),
+    };
     let proof = match point.proof {
         _ if point.safety => "safety",
+        _ if !point.is_wanted() => match point.stored.as_ref().map_or("", |stored| stored.state) {
+            "incomplete" => "✗ part",
+            "bad" => "✗ bad",
+            _ => "✗ ?",
+        },
         ProofState::None => "–",
         ProofState::Recorded => "recorded",
         ProofState::Proven(_) => "✓ proven",
     };
-    format!("{} {} {proof}", fit_right(&size::bytes(point.snapshot.size), 9), fit_left(&place, where_columns))
+    format!("{} {} {proof}", fit_right(&size::bytes(point.snapshot.size), sizes), fit_left(&place, where_columns))
 }

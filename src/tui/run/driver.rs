@@ -1,11 +1,13 @@
 //! Carries out effects and sends back what came of them. The only place of the UI that spawns.
 
+use crate::domain::address::CollectionAddress;
 use crate::jobs::row::JobId;
 use crate::ops::journal::incident;
 use crate::ops::plan::Plan;
 use crate::ops::plan::consent::Consent;
 use crate::ops::services::Services;
-use crate::ops::survey::{inspect, listing, remembered};
+use crate::ops::survey::shard_map::shard_map;
+use crate::ops::survey::{inspect, listing, remembered, watch};
 use crate::ops::{engine, verbs};
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Event, Ticket};
@@ -41,9 +43,14 @@ impl Driver {
                 let result = listing::collections(&services, &name).await;
                 Event::Data(ticket, Data::Collections(name, result))
             }),
-            Effect::Points(ticket, address) => self.answer(async move {
-                let result = listing::recovery_points(&services, &address).await;
-                Event::Data(ticket, Data::Points(address, result))
+            Effect::Points(ticket, of) => self.answer(async move {
+                let result = listing::points_of(&services, &of).await;
+                Event::Data(ticket, Data::Points(of, result))
+            }),
+            Effect::Shards(ticket, address) => self.answer(shards(services, ticket, address)),
+            Effect::Watch(ticket) => self.answer(async move {
+                let watch = watch::watch(&services, None).await;
+                Event::Data(ticket, Data::Watch(Box::new(watch)))
             }),
             Effect::Plan(ticket, request) => self.answer(async move {
                 let result = verbs::plan(&services, *request).await;
@@ -127,4 +134,9 @@ pub fn clipboard_sequence(text: &str) -> Result<Vec<u8>, String> {
     crossterm::execute!(bytes, crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))
         .map(|()| bytes)
         .map_err(|error| format!("cannot copy: {error}"))
+}
+
+async fn shards(services: Arc<Services>, ticket: Ticket, address: CollectionAddress) -> Event {
+    let map = shard_map(&services, &address).await;
+    Event::Data(ticket, Data::Shards(address, map))
 }

@@ -1,8 +1,9 @@
 //! The form of a download.
 
-use crate::domain::address::{CollectionAddress, Which};
-use crate::domain::ids::SnapshotName;
+use crate::domain::address::SnapshotsOf;
 use crate::ops::request::Request;
+use crate::ops::request::backups::SaveRequest;
+use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::snapshots::DownloadRequest;
 use crate::tui::messages::surroundings::Surroundings;
 use crate::tui::panes::model::Model;
@@ -12,29 +13,29 @@ use crate::tui::wizards::form::Form;
 /// A recovery point of a collection.
 #[derive(Debug)]
 pub struct DownloadForm {
-    address: CollectionAddress,
-    name: SnapshotName,
+    point: RecoveryPoint,
     place: TextField,
     overwrite: ChoiceField<bool>,
 }
 
 impl DownloadForm {
     /// With what is proposed for it.
-    pub fn new(address: CollectionAddress, name: SnapshotName, model: &Model) -> Self {
+    pub fn new(point: RecoveryPoint, model: &Model) -> Self {
         let choices =
             [(false, "keep", "stop, and keep the existing file"), (true, "overwrite", "replace it when the new one is whole")];
         let place = TextField::new("folder or file", model.surroundings.folder_text());
-        Self { address, name, place, overwrite: ChoiceField::words("if it exists", choices) }
+        Self { point, place, overwrite: ChoiceField::words("if it exists", choices) }
     }
 }
 
 impl Form for DownloadForm {
     fn title(&self) -> String {
-        format!("Download from {}", self.address)
+        let from = self.point.collection().map_or_else(|| self.point.to_string(), ToString::to_string);
+        format!("Download from {from}")
     }
 
     fn about(&self) -> String {
-        self.address.snapshot(&self.name)
+        self.point.to_string()
     }
 
     fn lines(&self) -> Vec<&dyn Field> {
@@ -49,11 +50,17 @@ impl Form for DownloadForm {
         if self.place.value().is_empty() {
             return Err("the folder or file is missing; `.` is the current folder".into());
         }
-        Ok(Request::Download(DownloadRequest {
-            address: self.address.clone(),
-            which: Which::Named(self.name.clone()),
-            target: surroundings.absolute(&typed_path(self.place.value())),
-            overwrite: self.overwrite.value() == Some(&true),
-        }))
+        let target = surroundings.absolute(&typed_path(self.place.value()));
+        let overwrite = self.overwrite.value() == Some(&true);
+        match self.point.clone() {
+            RecoveryPoint::Snapshot(address, which) => {
+                Ok(Request::Download(DownloadRequest { of: address.into(), which, target, overwrite }))
+            }
+            RecoveryPoint::Storage(instance, which) => {
+                Ok(Request::Download(DownloadRequest { of: SnapshotsOf::Storage(instance), which, target, overwrite }))
+            }
+            RecoveryPoint::Backup(backup) => Ok(Request::Save(SaveRequest { backup, target, overwrite })),
+            _ => Err("only snapshots and backups are downloaded".into()),
+        }
     }
 }

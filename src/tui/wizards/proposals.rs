@@ -45,7 +45,7 @@ pub(super) fn free_name(model: &Model, instance: &InstanceName, collection: &Col
     encode(&free)
 }
 
-/// Whether an instance answered when it was last asked; `None` when nobody asked yet.
+/// Whether an instance answered when it was last asked; `None` when it was not asked yet.
 pub(super) fn answers(state: &InstanceState) -> Option<bool> {
     if state.view.problem().is_some() {
         return Some(false);
@@ -104,7 +104,7 @@ mod tests {
     fn a_target_that_is_dead_or_read_only_is_not_proposed() {
         let own = InstanceName::new("prod-eu").unwrap();
         let mut model = model();
-        assert_eq!(target(&model, Some(&own), true).value().unwrap().as_str(), "gone", "nobody knows yet that it is dead");
+        assert_eq!(target(&model, Some(&own), true).value().unwrap().as_str(), "gone", "it is not known yet that it is dead");
         assert_eq!(target(&model, Some(&own), false).value().unwrap().as_str(), "prod-eu");
         dies(&mut model, 1);
         assert_eq!(target(&model, Some(&own), true).value().unwrap().as_str(), "staging");

@@ -1,6 +1,6 @@
 //! The form of a restore, from a recovery point or from a local file that is uploaded.
 
-use crate::domain::address::{CollectionAddress, Which, encode};
+use crate::domain::address::{CollectionAddress, encode};
 use crate::domain::ids::InstanceName;
 use crate::ops::request::Request;
 use crate::ops::request::recovery_point::RecoveryPoint;
@@ -15,7 +15,9 @@ use crate::tui::wizards::proposals::{free_name, on, routes, target};
 /// A recovery point of a collection.
 #[derive(Debug)]
 pub struct RestoreForm {
-    source: (CollectionAddress, Which),
+    source: RecoveryPoint,
+    /// Of which collection it is.
+    of: Option<CollectionAddress>,
     to: ChoiceField<InstanceName>,
     collection: TextField,
     mode: ChoiceField<Mode>,
@@ -24,13 +26,16 @@ pub struct RestoreForm {
 
 impl RestoreForm {
     /// With what is proposed for it.
-    pub fn new(address: CollectionAddress, which: Which, model: &Model) -> Self {
+    pub fn new(source: RecoveryPoint, model: &Model) -> Self {
+        let of = source.collection().cloned();
+        let name = of.as_ref().map_or_else(String::new, |of| encode(of.collection.raw()));
         let mut form = Self {
-            to: target(model, Some(&address.instance), true),
-            collection: TextField::new("collection", &encode(address.collection.raw())),
+            to: target(model, of.as_ref().map(|of| &of.instance), true),
+            collection: TextField::new("collection", &name),
             mode: modes(),
             route: routes(),
-            source: (address, which),
+            of,
+            source,
         };
         form.follow(model);
         form
@@ -39,11 +44,11 @@ impl RestoreForm {
 
 impl Form for RestoreForm {
     fn title(&self) -> String {
-        format!("Restore {}", self.source.0)
+        self.of.as_ref().map_or_else(|| "Restore".to_owned(), |of| format!("Restore {of}"))
     }
 
     fn about(&self) -> String {
-        RecoveryPoint::Snapshot(self.source.0.clone(), self.source.1.clone()).to_string()
+        self.source.to_string()
     }
 
     fn lines(&self) -> Vec<&dyn Field> {
@@ -55,13 +60,14 @@ impl Form for RestoreForm {
     }
 
     fn follow(&mut self, model: &Model) {
-        self.collection.propose(&name(&self.source.0, &self.to, &self.mode, model));
+        if let Some(of) = &self.of {
+            self.collection.propose(&name(of, &self.to, &self.mode, model));
+        }
     }
 
     fn request(&self, _: &Surroundings) -> Result<Request, String> {
-        let source = RecoveryPoint::Snapshot(self.source.0.clone(), self.source.1.clone());
         let target = on(&self.to, &self.collection)?;
-        Ok(Request::Restore(RestoreRequest::new(source, target, chosen(&self.mode), chosen(&self.route))))
+        Ok(Request::Restore(RestoreRequest::new(self.source.clone(), target, chosen(&self.mode), chosen(&self.route))))
     }
 }
 

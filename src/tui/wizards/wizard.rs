@@ -151,6 +151,7 @@ impl Wizard {
 
     /// Pastes into the focused text, if there is one.
     pub fn paste(&mut self, text: &str) -> bool {
+        self.complaint = None;
         match &mut self.page {
             Page::Typing { input, .. } => {
                 field::paste(input, text);
@@ -251,6 +252,7 @@ impl Wizard {
     }
 
     fn back(&mut self) -> Step {
+        self.complaint = None;
         let page = std::mem::replace(&mut self.page, Page::Form);
         match page {
             Page::Typing { plan, .. } => {
@@ -268,6 +270,7 @@ impl Wizard {
             Ok(request) => {
                 self.request = Some(request.clone());
                 self.stale = None;
+                self.complaint = None;
                 self.page = Page::Planning(ticket);
                 Step::Effect(Effect::Plan(ticket, Box::new(request)))
             }

@@ -1,4 +1,4 @@
-//! The record of a guarded command: while it runs nobody but it knows what it does to the collection, so that a guard that
+//! The record of a guarded command: only it knows what the command does to the collection, so that a guard that
 //! is killed leaves an operation behind that can be rolled back to its snapshot.
 
 use crate::domain::address::CollectionAddress;

@@ -40,7 +40,7 @@ impl Guard<'_> {
         }
         // The command made it anew with another shape: nothing can be restored over that.
         if !self.request.skips.safety {
-            for snapshot in self.later(Request::Create(CreateRequest { address: address.clone() })).await?.created {
+            for snapshot in self.later(Request::Create(CreateRequest { of: address.clone().into() })).await?.created {
                 guarded.replaced(&snapshot);
                 self.port.say(&format!("kept: {snapshot} (what the command made in its place)"));
             }
@@ -49,7 +49,7 @@ impl Guard<'_> {
         verbs::plan(self.services, revive()).await
     }
 
-    /// What is there after a rollback that failed, and what brings the collection back by hand.
+    /// The state after a rollback that failed, and how to bring the collection back by hand.
     pub(super) async fn rollback_failed(&self, way_back: &WayBack, problem: Problem) -> Problem {
         let address = self.address();
         let back = match self.services.connection(&address.instance).await {
@@ -62,7 +62,7 @@ impl Guard<'_> {
         let snapshot = &way_back.shown;
         let kept = match self.is_there(way_back).await {
             Some(true) => format!("the snapshot {snapshot} is kept"),
-            Some(false) => format!("the snapshot {snapshot} is gone: the command, or somebody else, deleted it"),
+            Some(false) => format!("the snapshot {snapshot} is gone: the command, or another client, deleted it"),
             None => format!("whether the snapshot {snapshot} is still there is not known"),
         };
         let advice = format!("THE ROLLBACK FAILED{back}; {kept}; {}", problem.advice);

@@ -47,7 +47,7 @@ pub(super) fn impossible(past: &Past, way: Way) -> Option<(&'static str, String)
                 || "no safety snapshot was taken: restore another recovery point over it".to_owned(),
                 |thing| {
                     format!(
-                        "`qsnap restore {} --to {} --mode in-place` brings it back, and keeps what is there",
+                        "`qsnap restore {} --to {} --mode in-place` brings it back, and keeps a safety snapshot of the present data",
                         thing.thing, past.target
                     )
                 },
@@ -110,7 +110,7 @@ pub(super) async fn going_on_findings(services: &Services, past: &Past, again: &
     findings
 }
 
-/// Whether going on has a way back, where what is there may be half of it.
+/// Whether resuming has a way back, where the collection may be half overwritten.
 async fn way_back_finding(services: &Services, past: &Past) -> Option<Finding> {
     if !past.is_between() {
         return None;
@@ -164,8 +164,8 @@ pub(super) async fn roll_back_findings(services: &Services, past: &Past, finding
     }
 }
 
-/// Why the way back cannot be restored over what is there now, and how it comes back all the same: a verified revival of
-/// the collection settles what was open on it.
+/// Why the safety snapshot cannot be restored over the present collection, and the other way to bring it back: a verified
+/// revival of the collection settles what was open on it.
 async fn in_the_way(services: &Services, past: &Past) -> Option<Finding> {
     let target = CollectionAddress::parse(&past.target).ok()?;
     let Ok(Address::Snapshot(_, Which::Named(name))) = Address::parse(&past.safety()?.thing) else { return None };
@@ -182,7 +182,7 @@ async fn in_the_way(services: &Services, past: &Past) -> Option<Finding> {
             let plan =
                 restore::plan(services, RestoreRequest::new(point, target.clone(), Mode::InPlace, Route::Auto)).await.ok()?;
             let other = plan.other_shape()?.message.clone();
-            let drop = format!("`qsnap drop {target} --yes --confirm '{target}'` removes what is there; then {revive}");
+            let drop = format!("`qsnap drop {target} --yes --confirm '{target}'` removes the present collection; then {revive}");
             Some(Finding::block("target", format!("what is in {target} now has another shape: {other}"), drop))
         }
     }

@@ -11,12 +11,12 @@ use crate::ops::services::Services;
 use crate::ops::survey::locate::snapshots;
 use jiff::SignedDuration;
 
-/// A server names a snapshot by the second in which it was asked. One that is further from that is somebody else's, or its
-/// clock is wrong: then nobody can tell.
+/// A server names a snapshot by the second in which it was asked. One that is further from that belongs to another
+/// client, or the server's clock is wrong: then it is unknown.
 const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
-/// The snapshot that was being taken when the operation broke off, if the server finished it. Only one that can be nobody
-/// else's: others that appeared since are recovery points, stay, and are named.
+/// The snapshot that was being taken when the operation broke off, if the server finished it. Only one that cannot be
+/// another client's: others that appeared since are recovery points, stay, and are named.
 pub(super) async fn finished(services: &Services, past: &Past, findings: &mut Vec<Finding>) -> Result<Option<Thing>, Problem> {
     let Some(taking) = &past.taking else { return Ok(None) };
     let Ok(address) = CollectionAddress::parse(&taking.collection) else { return Ok(None) };

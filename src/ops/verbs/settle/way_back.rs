@@ -14,7 +14,7 @@ pub(super) async fn safety_of(services: &Services, past: &Past) -> Result<Option
     let Some(thing) = past.safety() else { return Ok(None) };
     let Ok(Address::Snapshot(address, which @ Which::Named(_))) = Address::parse(&thing.thing) else { return Ok(None) };
     let connection = services.connection(&address.instance).await?;
-    let located = locate(services, &connection, &address, &which).await?;
+    let located = locate(services, &connection, &address.clone().into(), &which).await?;
     let proof = services.proofs.load(located.snapshot.sha256.as_deref());
     let settings = match proof.as_ref().and_then(|proof| proof.settings.clone()) {
         Some(settings) => Some(settings),

@@ -1,8 +1,8 @@
-//! What vouches for the bytes of a recovery point.
+//! The evidence that the bytes of a recovery point are right.
 
-/// What vouches for the bytes of a recovery point.
+/// The evidence that the bytes of a recovery point are right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Vouched {
+pub enum Evidence {
     /// qsnap took it, and recorded what was in it.
     Recorded,
     /// A hash that the server made is known, in its list or in a file beside it.
@@ -11,7 +11,7 @@ pub enum Vouched {
     Nothing,
 }
 
-impl Vouched {
+impl Evidence {
     /// By a record of ours, else by a hash that the server made.
     pub fn by(recorded: bool, listed: bool) -> Self {
         match (recorded, listed) {

@@ -1,0 +1,53 @@
+//! Writing what is said of a backup: notes, holds, proofs.
+
+use crate::domain::problem::Problem;
+use crate::domain::time::compact;
+use crate::ops::report::verdict::Verdict;
+use crate::ops::services::{OpenRepository, Services};
+use crate::repository::layout::{NOTES, part};
+use crate::repository::manifest::FORMAT;
+use crate::repository::records::{Found, Record, Says};
+use std::hash::{BuildHasher, Hasher};
+
+/// A record that is to be written.
+pub(in crate::ops) struct Entry {
+    pub says: Says,
+    pub text: String,
+    pub found: Option<Found>,
+    pub phases: Vec<(String, f64)>,
+}
+
+/// What a verdict says of a backup.
+pub(in crate::ops) fn found(verdict: &Verdict) -> Found {
+    match verdict {
+        Verdict::Matches(_) => Found::Good,
+        Verdict::Differs(_) => Found::Bad,
+        Verdict::CouldNotCheck(_) => Found::Unknown,
+    }
+}
+
+/// Writes a record into the folder of a backup, as an object of its own.
+///
+/// # Errors
+/// When it cannot be written.
+pub(in crate::ops) async fn write(services: &Services, open: &OpenRepository, folder: &str, entry: Entry) -> Result<(), Problem> {
+    let (at, who) = (services.clock.now(), services.journal.operator());
+    let record = Record {
+        format: FORMAT,
+        says: entry.says,
+        at,
+        who: who.to_owned(),
+        text: crate::domain::text::sanitise(&entry.text),
+        found: entry.found,
+        phases: entry.phases,
+    };
+    let name = format!("{}-{}-{:04x}.json", compact(at), part(who), random());
+    let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
+    open.bucket.create(&format!("{folder}/{NOTES}/{name}"), text).await
+}
+
+/// Four hex digits that tell two names of the same second apart.
+pub(in crate::ops) fn random() -> u16 {
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    (random & 0xffff) as u16
+}

@@ -1,0 +1,179 @@
+//! Saving the files of a backup in a folder: `.part`, sha256 while writing, fsync, rename, as a download from a node.
+
+use crate::domain::address::BackupAddress;
+use crate::domain::ids::SnapshotName;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::size;
+use crate::domain::text::sanitise;
+use crate::jobs::limits::Resource;
+use crate::ops::gates;
+use crate::ops::plan::facts::Facts;
+use crate::ops::plan::finding::Finding;
+use crate::ops::plan::{Plan, Risk, Step, Work};
+use crate::ops::report::Report;
+use crate::ops::report::verdict::Verdict;
+use crate::ops::request::Request;
+use crate::ops::request::backups::SaveRequest;
+use crate::ops::services::Services;
+use crate::ops::steps::Steps;
+use crate::ops::survey::{backups, inspect};
+use crate::ops::verbs::verify;
+use crate::repository::index::Backup;
+use crate::repository::manifest::{Manifest, Object};
+use crate::repository::records::Says;
+use crate::transfer::disk;
+use crate::transfer::download::{Job, kept_words};
+use crate::transfer::part::{self, part_path};
+use async_trait::async_trait;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio_util::task::TaskTracker;
+
+#[derive(Debug)]
+struct Save {
+    request: SaveRequest,
+    backup: Backup,
+    files: Vec<(Object, PathBuf)>,
+}
+
+/// The plan, computed by reading only.
+pub(super) async fn plan(services: &Services, request: SaveRequest) -> Result<Plan, Problem> {
+    let (open, backup) = backups::find(services, &request.backup).await?;
+    let address = BackupAddress::id(&request.backup.repository, &backup.collection, &backup.id);
+    let shown = address.to_string();
+    let Some(manifest) = backup.manifest.clone() else {
+        return Err(Problem::new(ProblemKind::Failed, backup.state.reason(), shown)
+            .advise("choose another backup; `qsnap backups list` shows what there is"));
+    };
+    let files = files(&request.target, &manifest, &shown)?;
+    let mut findings = vec![gates::backup(&backup, services.clock.now())];
+    for (_, file) in &files {
+        findings.push(place(file, request.overwrite));
+    }
+    let folder = files[0].1.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let message = format!("the folder {} does not exist", sanitise(&folder.display().to_string()));
+        findings.push(Finding::block("folder", message, "create it, or choose another one"));
+    }
+    findings.extend(gates::room(disk::free(folder), manifest.size()));
+    let mut facts = Facts::default();
+    facts.text("backup", format!("{} of {} bytes", backup.id, manifest.size()));
+    let replaces = request.overwrite && files.iter().any(|(_, file)| file.exists());
+    let target = files.iter().map(|(_, file)| sanitise(&file.display().to_string())).collect::<Vec<_>>().join(", ");
+    let mut needs = vec![open.slot()];
+    needs.extend(files.iter().map(|(_, file)| Resource::Exclusive(file.display().to_string())));
+    let steps = files.iter().map(|(object, file)| {
+        Step::new(
+            "download",
+            format!("{} to {}, hashed on the way", size::bytes(object.size), sanitise(&file.display().to_string())),
+        )
+    });
+    let request = SaveRequest { backup: address, ..request };
+    Ok(Plan {
+        title: format!("download {shown}"),
+        risk: if replaces { Risk::Changes } else { Risk::Safe },
+        consequence: if replaces { format!("{target} is replaced") } else { String::new() },
+        source: shown,
+        target,
+        steps: steps.collect(),
+        findings,
+        facts,
+        needs,
+        ..Plan::of(Request::Save(request.clone()), Save { request, backup, files })
+    })
+}
+
+/// Which object becomes which file.
+fn files(target: &Path, manifest: &Manifest, shown: &str) -> Result<Vec<(Object, PathBuf)>, Problem> {
+    let folder = target.as_os_str().to_string_lossy().ends_with('/') || target.is_dir();
+    match (manifest.objects.as_slice(), folder) {
+        ([], _) => Err(Problem::new(ProblemKind::Failed, "it holds no file", shown).advise("choose another backup")),
+        ([only], false) => Ok(vec![(only.clone(), target.to_owned())]),
+        (objects, true) => Ok(objects
+            .iter()
+            .map(|object| (object.clone(), target.join(SnapshotName::new(object.original.clone()).local_file_name())))
+            .collect()),
+        (objects, false) => {
+            let words = format!("it consists of {} files", objects.len());
+            Err(Problem::new(ProblemKind::Usage, words, shown).advise("give a folder that exists: --to FOLDER"))
+        }
+    }
+}
+
+fn place(file: &Path, overwrite: bool) -> Finding {
+    let shown = sanitise(&file.display().to_string());
+    match std::fs::symlink_metadata(file) {
+        Err(_) if part::in_use(file) => {
+            Finding::block("file", format!("another qsnap is writing {shown}"), "wait for it, or choose another name")
+        }
+        Err(_) => Finding::good("file", format!("{shown} does not exist yet")),
+        Ok(meta) if !meta.is_file() => Finding::block(
+            "file",
+            format!("{shown} is not a regular file"),
+            "choose another name: a device or folder is never replaced",
+        ),
+        Ok(_) if overwrite => {
+            Finding::look("file", format!("{shown} exists and will be replaced"), "it is kept until the new file is complete")
+        }
+        Ok(_) => Finding::block(
+            "file",
+            format!("{shown} exists already"),
+            "choose another folder or file name, or allow overwriting it (--overwrite)",
+        ),
+    }
+}
+
+#[async_trait]
+impl Work for Save {
+    async fn again(&self, services: &Services) -> Result<Plan, Problem> {
+        plan(services, self.request.clone()).await
+    }
+
+    async fn run(&self, services: &Arc<Services>, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
+        let open = services.open(&self.request.backup.repository).await?;
+        let line = backups::line(&open);
+        let job = steps.job;
+        let (mut created, mut bytes) = (Vec::new(), 0);
+        for (object, file) in &self.files {
+            let tasks = TaskTracker::new();
+            let saving = tasks.clone();
+            // An interrupted download is saved by its own thread; the process waits for it.
+            let cleanup = job.on_failure(part_path(file).display().to_string(), async move {
+                saving.close();
+                saving.wait().await;
+                Ok(())
+            });
+            let (source, expected) = backups::source(&open, &self.backup, object, plan.source.clone());
+            let fetching = async {
+                job.resumable(Some(kept_words(&part_path(file))));
+                let on_fallback = || job.resumable(None);
+                let (target, progress) = (file.as_path(), &job.progress);
+                Job { source: &source, expected, line: &line, target, progress, tasks: &tasks, on_fallback: &on_fallback }
+                    .run()
+                    .await
+            };
+            let (written, ready) = steps.run("download", &object.name, fetching).await?;
+            if written.sha256 != object.sha256 {
+                let corrupt = ready.keep_as_corrupt();
+                let words = format!("sha256 is {} instead of {}", written.sha256, object.sha256);
+                // The disk here, or an older `.part`, may be at fault: only what is read once more says something of the backup.
+                let reading = inspect::stored(&open, &self.backup, object, plan.source.clone(), &job.progress);
+                if steps.run("read again", &object.name, reading).await.is_ok_and(|found| found.damaged()) {
+                    let verdict = Verdict::Differs(format!("{}: {words}", object.name));
+                    verify::record(services, steps, &open, &self.backup, Says::Verify, &verdict).await;
+                }
+                return Err(Problem::new(ProblemKind::Difference, words, &plan.source).advise(format!(
+                    "the backup is damaged, or was on the way: `qsnap verify {}` tells; the bytes are kept as {}",
+                    self.request.backup,
+                    corrupt.display()
+                )));
+            }
+            let published = job.commit(steps.run("publish", "", async { ready.publish(self.request.overwrite) })).await?;
+            job.keep(cleanup);
+            bytes += written.size;
+            created.push(sanitise(&published.display().to_string()));
+        }
+        let verdict = Verdict::Matches("sha256 as in the manifest".into());
+        Ok(Report { verdict: Some(verdict), bytes, created, ..plan.report() })
+    }
+}
