@@ -99,7 +99,10 @@ async fn start(global: &Global, environment: &Environment) -> Result<(Config, [S
         instances.iter_mut().for_each(|configured| configured.instance.protection = Protection::ReadOnly);
     }
     instances.iter_mut().for_each(|configured| configured.instance.transfers.limit_rate = global.limit_rate);
-    let config = with_repository(config(global, environment, instances, home.path()), home.path()).await?;
+    let mut config = with_repository(config(global, environment, instances, home.path()), home.path()).await?;
+    if global.read_only {
+        config.repositories.iter_mut().for_each(|configured| configured.repository.read_only = true);
+    }
     Ok((config, [prod, staging], home))
 }
 

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod download;
 pub mod growth;
 pub mod hashing;
+pub mod indexed_shard;
 pub mod landing;
 pub mod local;
 pub mod meter;

@@ -145,6 +145,14 @@ fn read(segment: &str, text: &[u8]) -> Result<(SegmentManifest, Value), String> 
     Ok((manifest, raw))
 }
 
+/// Whether the segments are the same, with the same versions.
+pub fn is_same(before: &Value, after: &Value) -> bool {
+    let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return false };
+    let version = |segment: Option<&Value>| segment.and_then(|segment| segment.get("segment_version")).and_then(Value::as_u64);
+    let same = |id: &String| version(before.get(id)).is_some() && version(before.get(id)) == version(after.get(id));
+    before.len() == after.len() && before.keys().all(same)
+}
+
 /// Whether nothing went back in time: a segment or file of `after` with a smaller version than in `before` was restored.
 pub fn goes_on(before: &Value, after: &Value) -> bool {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return false };

@@ -40,9 +40,10 @@ fn of(texts: &[String]) -> Result<Of, Problem> {
 /// `qsnap backup`
 pub(super) fn backup(args: &BackupArgs) -> Result<Request, Problem> {
     let repository = repository(args.repository.as_deref())?;
-    let (keep_snapshot, prune) = (args.keep_snapshot, args.prune);
+    let (keep_snapshot, prune, full) = (args.keep_snapshot, args.prune, args.full);
     let kind = match args.kind {
         None => KindChoice::Auto,
+        Some(KindArg::Snapshot) if full => return Err(usage("--full is about shards: a snapshot is whole")),
         Some(KindArg::Snapshot) => KindChoice::Snapshot,
         Some(KindArg::Shards) if keep_snapshot => return Err(usage("--kind shards takes no snapshot that could be kept")),
         Some(KindArg::Shards) => KindChoice::Shards,
@@ -53,8 +54,10 @@ pub(super) fn backup(args: &BackupArgs) -> Result<Request, Problem> {
         (_, of) => of,
     };
     Ok(match (of.one(), prune) {
-        (Some(address), false) => Request::Backup(BackupRequest { address: address.clone(), repository, keep_snapshot, kind }),
-        _ => Request::BackupSeveral(BackupSeveralRequest { of, repository, keep_snapshot, kind, prune }),
+        (Some(address), false) => {
+            Request::Backup(BackupRequest { address: address.clone(), repository, keep_snapshot, kind, full })
+        }
+        _ => Request::BackupSeveral(BackupSeveralRequest { of, repository, keep_snapshot, kind, full, prune }),
     })
 }
 

@@ -8,7 +8,7 @@ use crate::cli::listing::Gathered;
 use crate::cli::printer::{Printer, fail};
 use crate::cli::usage::usage;
 use crate::domain::address::{BackupAddress, CollectionAddress};
-use crate::domain::backup::RepositoryName;
+use crate::domain::backup::{BackupId, RepositoryName};
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::{size, text, time};
 use crate::ops::services::Services;
@@ -16,6 +16,7 @@ use crate::ops::survey::backups;
 use crate::repository::index::{Backup, Contents};
 use crate::repository::records::Record;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Runs one of its commands.
 pub(super) async fn run(services: &Services, printer: Printer, command: Backups) -> ExitStatus {
@@ -71,6 +72,13 @@ fn lines(services: &Services, repository: &RepositoryName, backup: &Backup, reco
         for object in &manifest.objects {
             lines.push(row("file", format!("{}/{} ({})", backup.folder, object.name, size::bytes(object.size))));
             lines.push(row("", format!("sha256 {}", object.sha256)));
+        }
+        for built in manifest.indexes.iter().filter(|index| index.base != manifest.id) {
+            let others: BTreeSet<&BackupId> =
+                built.parts.iter().map(|part| &part.backup).filter(|id| **id != manifest.id).collect();
+            let others: Vec<String> = others.into_iter().map(ToString::to_string).collect();
+            let whole = size::bytes(built.bytes);
+            lines.push(row("shard", format!("{}: {whole}, with data of {}", built.shard, others.join(", "))));
         }
     }
     let said = &backup.standing;
@@ -155,6 +163,8 @@ fn document(repository: &RepositoryName, backup: &Backup) -> Value {
         "kind": manifest.map(|manifest| manifest.kind),
         "taken_at": backup.taken_at().to_string(),
         "size": backup.size,
+        "restored_size": manifest.map(|manifest| manifest.restored_size()),
+        "run": manifest.and_then(|manifest| manifest.run.as_deref()),
         "points": manifest.and_then(|manifest| manifest.points_max),
         "state": backup.state.word(),
         "reason": backup.state.reason(),

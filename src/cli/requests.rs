@@ -299,11 +299,11 @@ mod tests {
         proptest::sample::subsequence(vec!["version".to_owned(), "rights".to_owned(), "proof".to_owned()], 0..=3)
     }
 
-    fn kinds() -> impl Strategy<Value = (bool, KindChoice)> {
+    fn kinds() -> impl Strategy<Value = (bool, KindChoice, bool)> {
         prop_oneof![
-            any::<bool>().prop_map(|keep| (keep, KindChoice::Auto)),
-            any::<bool>().prop_map(|keep| (keep, KindChoice::Snapshot)),
-            Just((false, KindChoice::Shards)),
+            any::<(bool, bool)>().prop_map(|(keep, full)| (keep, KindChoice::Auto, full)),
+            any::<bool>().prop_map(|keep| (keep, KindChoice::Snapshot, false)),
+            any::<bool>().prop_map(|full| (false, KindChoice::Shards, full)),
         ]
     }
 
@@ -335,9 +335,11 @@ mod tests {
     fn snapshots() -> impl Strategy<Value = Request> {
         prop_oneof![
             of_what().prop_map(|of| Request::Create(CreateRequest { of })),
-            (address(), proptest::option::of(repository()), kinds()).prop_map(|(address, repository, (keep_snapshot, kind))| {
-                Request::Backup(BackupRequest { address, repository, keep_snapshot, kind })
-            }),
+            (address(), proptest::option::of(repository()), kinds()).prop_map(
+                |(address, repository, (keep_snapshot, kind, full))| {
+                    Request::Backup(BackupRequest { address, repository, keep_snapshot, kind, full })
+                }
+            ),
             (of_what(), which(), file(), any::<bool>()).prop_map(|(of, which, target, overwrite)| {
                 Request::Download(DownloadRequest { of, which, target, overwrite })
             }),
@@ -369,8 +371,8 @@ mod tests {
             .prop_map(|tails| tails.into_iter().map(|tail| BackupId::of(jiff::Timestamp::UNIX_EPOCH, tail)).collect());
         prop_oneof![
             (of(), proptest::option::of(repository()), kinds(), any::<bool>()).prop_map(
-                |(of, repository, (keep_snapshot, kind), prune)| {
-                    Request::BackupSeveral(BackupSeveralRequest { of, repository, keep_snapshot, kind, prune })
+                |(of, repository, (keep_snapshot, kind, full), prune)| {
+                    Request::BackupSeveral(BackupSeveralRequest { of, repository, keep_snapshot, kind, full, prune })
                 }
             ),
             (place, of()).prop_map(|(place, of)| Request::Prune(PruneRequest { place, of })),

@@ -80,7 +80,12 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, 
     for configured in &mut instances {
         configured.instance.policy = configured.instance.policy.or(wider);
     }
-    let (repositories, repository) = repositories(&parsed, environment, &path)?;
+    let (mut repositories, repository) = repositories(&parsed, environment, &path)?;
+    if overrides.read_only {
+        for configured in &mut repositories {
+            configured.repository.read_only = true;
+        }
+    }
     let webhook = parsed.webhook.as_deref().map(webhook).transpose().map_err(|why| wrong_at(&path, why))?;
     let keep_history = parsed.keep_history.as_deref().map_or(Ok(KEEP_HISTORY), parse_span);
     let keep_history = keep_history.map_err(|why| wrong_at(&path, format!("keep-history: {why}")))?;

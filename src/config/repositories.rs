@@ -21,6 +21,8 @@ pub const REPOSITORY_KEYS: &[&str] = &[
     "ca-certificate",
     "limit-rate",
     "keep",
+    "full-every",
+    "read-only",
     "credentials",
     "access-key-id",
     "secret-access-key",
@@ -56,6 +58,11 @@ pub struct FileRepository {
     pub limit_rate: Option<String>,
     /// `{ last = 24, daily = 7 }`
     pub keep: Option<FileKeep>,
+    /// How long increments build on one whole stream.
+    pub full_every: Option<String>,
+    /// Nothing is written there.
+    #[serde(default)]
+    pub read_only: bool,
     /// `"environment"`, `"machine"` or `"anonymous"`
     pub credentials: Option<FileCredentials>,
     /// S3 key.
@@ -177,6 +184,8 @@ impl ConfiguredRepository {
             Some(Ok(url)) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => Ok(Some(url)),
             Some(_) => Err(format!("{key} is not an http(s) address")),
         };
+        let full_every = file.full_every.as_deref().map(parse_span).transpose().map_err(|why| format!("full-every: {why}"))?;
+        let usual = Repository::new(name, place);
         let repository = Repository {
             endpoint: address("endpoint", &file.endpoint)?,
             reachable_as: address("reachable-as", &file.reachable_as)?,
@@ -186,7 +195,9 @@ impl ConfiguredRepository {
             ca_certificate: file.ca_certificate.clone(),
             limit_rate: file.limit_rate.as_deref().map(crate::domain::size::parse_rate).transpose()?,
             keep: file.keep.as_ref().map_or(Ok(Keep::default()), FileKeep::read)?,
-            ..Repository::new(name, place)
+            full_every: full_every.unwrap_or(usual.full_every),
+            read_only: file.read_only,
+            ..usual
         };
         let credentials = credentials(file, &repository, environment)?;
         Ok(Self { repository, credentials })

@@ -24,6 +24,11 @@ pub fn show(config: &Config) -> String {
         let repository = &configured.repository;
         let _ = writeln!(out, "\n[repository {}]  (file)", repository.name);
         let _ = writeln!(out, "  {:<12}{}", "place", repository.place);
+        let keep = if repository.keep.is_empty() { "everything".to_owned() } else { repository.keep.to_string() };
+        let _ = writeln!(out, "  {:<12}{keep}", "keep");
+        if repository.read_only {
+            let _ = writeln!(out, "  {:<12}read-only", "protection");
+        }
     }
     out
 }

@@ -68,7 +68,13 @@ pub(super) async fn fill(config: &Config, instance: &InstanceName, root: &Path) 
     let now = SystemClock.now();
     for name in names {
         let address = CollectionAddress::new(instance.clone(), CollectionName::new(name));
-        let request = BackupRequest { address: address.clone(), repository: None, keep_snapshot: false, kind: KindChoice::Auto };
+        let request = BackupRequest {
+            address: address.clone(),
+            repository: None,
+            keep_snapshot: false,
+            kind: KindChoice::Auto,
+            full: false,
+        };
         let plan = verbs::plan(&services, Request::Backup(request)).await?;
         engine::start(&services, plan.approve(&Consent::Yes)?).wait().await?;
         date_back(root, &address, now).map_err(|error| {

@@ -1,6 +1,12 @@
 //! Bytes as people and servers write them.
 
+use sha2::{Digest, Sha256};
 use std::fmt::Write;
+
+/// sha256 of a text, in lower-case hex.
+pub fn sha256(text: &[u8]) -> String {
+    hex(&Sha256::digest(text))
+}
 
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {

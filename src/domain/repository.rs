@@ -5,7 +5,11 @@ use crate::domain::keep::Keep;
 use crate::domain::text::sanitise;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 use url::Url;
+
+/// How long increments build on one whole stream, unless the configuration says it.
+const FULL_EVERY: Duration = Duration::from_secs(7 * 86_400);
 
 /// Where a repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +109,10 @@ pub struct Repository {
     pub limit_rate: Option<u64>,
     /// How many backups of each collection are kept, unless an instance or a collection says otherwise.
     pub keep: Keep,
+    /// After so long a shard is streamed as a whole again, and not only what changed.
+    pub full_every: Duration,
+    /// Nothing is written to it, and nothing removed from it.
+    pub read_only: bool,
 }
 
 impl Repository {
@@ -121,6 +129,8 @@ impl Repository {
             ca_certificate: None,
             limit_rate: None,
             keep: Keep::default(),
+            full_every: FULL_EVERY,
+            read_only: false,
         }
     }
 }

@@ -8,6 +8,7 @@ pub(in crate::ops) mod shard_keys;
 use crate::archive::contents::ShardKey;
 use crate::domain::collection::CollectionInfo;
 use crate::domain::ids::{CollectionName, ShardId};
+use crate::domain::repository::Repository;
 use crate::domain::shape;
 use crate::domain::size::{bytes, exact};
 use crate::domain::version::{ServerVersion, VersionStep, version_step};
@@ -261,6 +262,13 @@ pub fn checksum(sha256: Option<&str>) -> Finding {
             "only the size and the end of the archive can be checked",
         ),
     }
+}
+
+/// Whether anything may be written to a repository, or removed from it.
+pub fn repository(repository: &Repository) -> Option<Finding> {
+    let advice = "leave out --read-only, or take `read-only` out of the configuration, if this is meant to be changed";
+    let words = format!("{} is read-only for qsnap", repository.name);
+    repository.read_only.then(|| Finding::block("repository", words, advice))
 }
 
 /// Whether a backup is worth restoring, as far as its repository tells.

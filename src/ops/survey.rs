@@ -2,9 +2,11 @@
 //! Nothing here changes a server. Whether data is right is for [`crate::ops::proof`]. Read [`source`] and [`target`] first:
 //! they gather what a restore is planned from. [`placement`] answers "which node".
 
+pub(in crate::ops) mod backup_files;
 pub mod backups;
 pub(in crate::ops) mod contents;
 pub(in crate::ops) mod first_route;
+pub(in crate::ops) mod increments;
 pub mod inspect;
 pub mod listing;
 pub mod locate;

@@ -10,12 +10,11 @@
 //!
 //! An entry is what stands in the archive: its headers, its body, and what fills the last block.
 
-use crate::domain::hex::hex;
+use crate::domain::hex;
 use crate::domain::ids::ShardId;
 use crate::repository::manifest::{FORMAT, Held, Manifest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// A list larger than this is none.
@@ -64,7 +63,7 @@ impl ShardIndex {
     /// # Errors
     /// Says what is wrong with it, in one sentence.
     pub fn read(text: &[u8], sha256: &str) -> Result<Self, String> {
-        if hex(&Sha256::digest(text)) != sha256 {
+        if hex::sha256(text) != sha256 {
             return Err("the list of its files has other bytes than the manifest says".into());
         }
         let index: Self = serde_json::from_slice(text).map_err(|error| format!("the list of its files is damaged: {error}"))?;
@@ -123,7 +122,7 @@ mod tests {
         assert_eq!(index.in_order().iter().map(|at| (at.0, at.1)).collect::<Vec<_>>(), [(0, 0), (0, 2000), (1, 1000)]);
         let read = |index: &ShardIndex| {
             let text = index.text();
-            ShardIndex::read(&text, &hex(&Sha256::digest(&text)))
+            ShardIndex::read(&text, &hex::sha256(&text))
         };
         assert_eq!(read(&index).unwrap(), index);
         assert!(ShardIndex::read(&index.text(), &"0".repeat(64)).unwrap_err().contains("other bytes"));

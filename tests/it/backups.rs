@@ -29,7 +29,13 @@ fn offsite() -> RepositoryName {
 }
 
 fn backup(of: &str) -> Request {
-    Request::Backup(BackupRequest { address: address(of), repository: None, keep_snapshot: false, kind: KindChoice::Auto })
+    Request::Backup(BackupRequest {
+        address: address(of),
+        repository: None,
+        keep_snapshot: false,
+        kind: KindChoice::Auto,
+        full: false,
+    })
 }
 
 fn restore(of: &str, to: &str, mode: Mode, route: Route) -> Request {

@@ -1,6 +1,6 @@
 //! Bad input: each gets a clear message, loses nothing, and leaves nothing half-written under a final name.
 
-use crate::support::{Cli, Ran, RealQdrant, Server, World, files, instance, say};
+use crate::support::{Cli, Ran, RealQdrant, Server, World, files, files_below, instance, say};
 use qsnap::domain::instance::Protection;
 use qsnap::sandbox::seed::SeedCollection;
 use serde_json::json;
@@ -412,22 +412,13 @@ async fn secrets_are_nowhere() {
     ] {
         said.push_str(&format!("{:?}", cli.run(arguments).await));
     }
-    for entry in walk(&cli.path("state")) {
+    for entry in files_below(&cli.path("state")) {
         said.push_str(&std::fs::read_to_string(entry).unwrap());
     }
     assert!(said.contains("step-end"), "the journal was read");
     assert!(!said.contains("hunter2"), "{said}");
     let world = World::new(vec![instance("a", &a.urls(), a.key(), Protection::Open)]);
     assert!(!format!("{:?}", world.services.instances()).contains("hunter2"));
-}
-
-fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
-    }
-    found
 }
 
 /// P14: a server cannot take a snapshot of a collection with a very long name; that is said before it is asked.

@@ -1,7 +1,7 @@
 //! The life of backups on the command line: several at once, notes and holds, retention, verification, drills, and the watch over
 //! them. On the sandbox, and on a real server where there is one.
 
-use crate::support::{Cli, RealQdrant, Server};
+use crate::support::{Cli, RealQdrant, Server, files_below};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -134,6 +134,7 @@ async fn retention(cli: &Cli, folder: &Path, one: &Value) {
         plan["plan"]["steps"].as_array().unwrap().iter().filter(|s| s["name"] == "remove").map(|s| text(s, "text")).collect();
     assert_eq!((dry.code, removed.len()), (0, 4), "{plan}");
     assert_eq!(items(cli).await.len(), 10, "a dry run removes nothing");
+    nothing_is_written_read_only(cli, &address, folder).await;
     let pruned = cli.run(&["prune", "--apply"]).await;
     assert_eq!(pruned.code, 0, "{pruned:?}");
     assert!(pruned.stdout.contains("4 removed"), "{pruned:?}");
@@ -150,6 +151,25 @@ async fn retention(cli: &Cli, folder: &Path, one: &Value) {
 }
 
 /// One byte of the newest is changed, on the disk.
+async fn nothing_is_written_read_only(cli: &Cli, address: &str, folder: &Path) {
+    let before = files_below(folder);
+    for arguments in [
+        &["prune", "--apply"][..],
+        &["backups", "delete", address, "--yes", "--confirm", "a/one"],
+        &["backups", "note", address, "x"],
+        &["backups", "hold", address, "x"],
+        &["backups", "release", address],
+        &["backup", "a/one", "--yes"],
+    ] {
+        let refused = cli.run(&[arguments, &["--read-only"]].concat()).await;
+        assert_eq!(refused.code, 7, "{arguments:?}: {refused:?}");
+        assert!(refused.stderr.contains("read-only"), "{refused:?}");
+    }
+    let verified = cli.run(&["verify", "offsite:a/one@latest", "--read-only"]).await;
+    assert!(verified.code == 0 && verified.stdout.contains("not recorded"), "{verified:?}");
+    assert_eq!(files_below(folder), before);
+}
+
 async fn damage(cli: &Cli, folder: &Path, one: &Value) {
     let place = folder.join("a/one").join(text(one, "backup_id"));
     let file = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path());

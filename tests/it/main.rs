@@ -19,6 +19,7 @@ mod front;
 mod full_storage;
 mod gate;
 mod guard;
+mod increments;
 mod inspect;
 mod keyed;
 mod killed;

@@ -130,6 +130,7 @@ impl Server {
 /// A real Qdrant in a folder of its own, on loopback; ended when dropped.
 pub struct RealQdrant {
     child: Child,
+    command: Command,
     url: String,
     key: Option<String>,
     home: TempDir,
@@ -224,14 +225,26 @@ impl RealQdrant {
         }
         let child = command.spawn().unwrap();
         let url = format!("http://127.0.0.1:{http}");
-        let real = Self { child, url, key: key.map(str::to_owned), home };
+        let real = Self { child, command, url, key: key.map(str::to_owned), home };
         qsnap::compose::install_crypto();
+        real.ready().await;
+        Some(Server::Real(real))
+    }
+
+    async fn ready(&self) {
         let client = reqwest::Client::new();
         wait_until("a real qdrant is ready", Duration::from_secs(60), async || {
-            client.get(format!("{}/readyz", real.url)).send().await.is_ok_and(|answer| answer.status().is_success())
+            client.get(format!("{}/readyz", self.url)).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
-        Some(Server::Real(real))
+    }
+
+    /// Kills it, and starts it again over the same data.
+    pub async fn restart(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = self.command.spawn().unwrap();
+        self.ready().await;
     }
 }
 
@@ -396,6 +409,17 @@ impl Ran {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
+}
+
+/// All files below a folder, sorted.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
 }
 
 /// Names of the files in a folder, sorted.

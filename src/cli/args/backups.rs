@@ -22,6 +22,9 @@ pub struct BackupArgs {
     /// How the data is copied; without it: shards on a cluster, else a snapshot.
     #[arg(long, value_enum)]
     pub kind: Option<KindArg>,
+    /// Stream shards as a whole, and not only what changed since the last backup.
+    #[arg(long)]
+    pub full: bool,
     /// Afterwards remove the backups of these collections that the rules (`keep`) do not keep.
     #[arg(long)]
     pub prune: bool,

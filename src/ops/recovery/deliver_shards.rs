@@ -15,9 +15,10 @@ use crate::ops::recovery::put_back::PutBack;
 use crate::ops::request::route::Route;
 use crate::ops::services::Services;
 use crate::ops::steps::Ledger;
+use crate::ops::survey::backup_files::FileSource;
 use crate::ops::survey::backups;
 use crate::ops::survey::placement;
-use crate::ops::survey::shard_backup::{ShardBackup, ShardSource};
+use crate::ops::survey::shard_backup::ShardBackup;
 use crate::qdrant::api::Upload;
 use crate::qdrant::error::ApiError;
 use crate::transfer::pump::Pump;
@@ -95,7 +96,7 @@ async fn shard_into(
     job: &JobContext,
     from: &ShardBackup,
     destination: &Destination,
-    (shard, source): (ShardId, ShardSource),
+    (shard, source): (ShardId, FileSource),
     (ledger, handed_over): (&Ledger, &mut bool),
 ) -> Result<bool, Problem> {
     let address = &destination.address;

@@ -1,12 +1,15 @@
 //! Streaming one shard from a node into the repository. The server uses no disk for it, and sends neither a length nor a hash
 //! (1.16.3, 1.18.3): what came is hashed on the way, and its archive is read through afterwards, header by header.
 
+use crate::archive::entries::Splitter;
 use crate::domain::ids::ShardId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress::Progress;
 use crate::ops::services::OpenRepository;
+use crate::ops::survey::backup_files::FileSource;
 use crate::ops::survey::inspect;
 use crate::qdrant::api::Download;
+use crate::repository::layout::shard_object;
 use crate::repository::upload::{Upload, not_removed};
 use crate::transfer::source::{Line, next_chunk};
 use crate::transfer::throttle::Throttle;
@@ -29,6 +32,7 @@ pub(in crate::ops) async fn store(
     mut download: Download,
     mut upload: Upload,
     (line, there): (&Line, &Throttle),
+    splitter: &mut Splitter,
     progress: &Progress,
     shown: &str,
 ) -> Result<Streamed, Problem> {
@@ -40,6 +44,7 @@ pub(in crate::ops) async fn store(
             line.throttle.pass(chunk.len() as u64).await;
             there.pass(chunk.len() as u64).await;
             hasher.update(&chunk);
+            splitter.push(&chunk);
             size += chunk.len() as u64;
             if size > LARGEST_SHARD {
                 let words = format!("the shard has more than {}", crate::domain::size::bytes(LARGEST_SHARD));
@@ -68,12 +73,12 @@ pub(in crate::ops) async fn store(
 /// When something is missing in it, or it cannot be read.
 pub(in crate::ops) async fn check(
     open: &OpenRepository,
-    (key, size, sha256): (&str, u64, &str),
+    file: FileSource,
     shard: ShardId,
     progress: &Progress,
 ) -> Result<(), Problem> {
-    let shown = open.bucket.shown(key);
-    let found = inspect::stored_headers(open, key, size, sha256, progress).await?;
+    let shown = file.source.shown().to_owned();
+    let found = inspect::file_headers(open, file, &shard_object(shard), progress).await?;
     let flaw = found
         .check
         .as_ref()

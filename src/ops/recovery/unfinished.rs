@@ -80,7 +80,6 @@ impl Unfinished {
     ///
     /// # Errors
     /// When that cannot be written.
-    #[expect(dead_code, reason = "increments come next")]
     pub(in crate::ops) async fn builds_on(
         &self,
         services: &Services,
@@ -92,8 +91,12 @@ impl Unfinished {
 
     /// The folder of another backup of the same collection.
     pub(in crate::ops) fn folder_of(&self, id: &BackupId) -> String {
-        let group = self.folder.rsplit_once('/').map_or("", |(group, _)| group);
-        format!("{group}/{id}")
+        format!("{}/{id}", self.group())
+    }
+
+    /// The folder of all backups of the collection.
+    pub(in crate::ops) fn group(&self) -> &str {
+        self.folder.rsplit_once('/').map_or("", |(group, _)| group)
     }
 
     /// Does something long, and says again and again that the backup still runs: in a bucket nothing shows of an upload until it ends.

@@ -32,6 +32,9 @@ pub struct BackupRequest {
     /// How.
     #[serde(default)]
     pub kind: KindChoice,
+    /// Shards are streamed as a whole, and not only what changed.
+    #[serde(default)]
+    pub full: bool,
 }
 
 /// Which collections are meant.
@@ -95,6 +98,8 @@ pub struct BackupSeveralRequest {
     pub keep_snapshot: bool,
     /// How.
     pub kind: KindChoice,
+    /// Shards are streamed as a whole, and not only what changed.
+    pub full: bool,
     /// Remove afterwards what the retention rules do not keep.
     pub prune: bool,
 }

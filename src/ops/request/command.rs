@@ -213,7 +213,7 @@ fn repository(repository: Option<&RepositoryName>) -> String {
 }
 
 fn backup(request: &BackupRequest) -> String {
-    let keep = flag(" --keep-snapshot", request.keep_snapshot);
+    let keep = [flag(" --full", request.full), flag(" --keep-snapshot", request.keep_snapshot)].concat();
     format!("qsnap backup {}{}{}{keep}", request.address, repository(request.repository.as_ref()), kind(request.kind))
 }
 
@@ -227,7 +227,7 @@ fn of(of: &Of) -> String {
 
 fn several_backups(request: &BackupSeveralRequest) -> String {
     let all = flag(" --all", matches!(request.of, Of::Instances(_)));
-    let keep = flag(" --keep-snapshot", request.keep_snapshot);
+    let keep = [flag(" --full", request.full), flag(" --keep-snapshot", request.keep_snapshot)].concat();
     let prune = flag(" --prune", request.prune);
     let (of, repository) = (of(&request.of), repository(request.repository.as_ref()));
     format!("qsnap backup{all}{of}{repository}{}{keep}{prune}", kind(request.kind))

@@ -18,18 +18,17 @@ use crate::jobs::row::JobOutput;
 use crate::ops::request::inspect::{Depth, InspectRequest};
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::services::{Connection, OpenRepository, Services};
+use crate::ops::survey::backup_files::{self, BackupFile, FileSource};
 use crate::ops::survey::backups;
 use crate::ops::survey::locate::locate;
 use crate::ops::survey::storage::{Member, Storage};
 use crate::qdrant::error::ApiError;
 use crate::qdrant::link::Link;
 use crate::repository::index::Backup;
-use crate::repository::manifest::Object;
 use crate::transfer::hashing::hash_file;
 use crate::transfer::pump::{Outlet, Pump};
 use crate::transfer::remote::{Cost, Ranges, Through, read_range};
 use crate::transfer::source::{Expected, Line, Linked, NodeSnapshot, Source};
-use crate::transfer::stored::StoredObject;
 use crate::transfer::throttle::Throttle;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -146,41 +145,36 @@ pub async fn look(
     }
 }
 
-/// Every byte of an object of a backup, with its hash and the archive check.
+/// Every byte of a file of a backup, with its hash and the archive check.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When it cannot be read; `Difference` when other bytes lie there than the list of a shard's files says.
 pub(in crate::ops) async fn stored(
     open: &OpenRepository,
     backup: &Backup,
-    object: &Object,
+    file: &BackupFile,
     shown: String,
     progress: &Progress,
 ) -> Result<Inspected, Problem> {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
-    let (source, expected) = backups::source(open, backup, object, shown);
-    let remote = Remote { source: Arc::new(source), expected, line: backups::line(open), name: object.original.clone() };
-    remote.through(progress, &stop).await
+    let FileSource { source, expected } = file.open(open, backup, shown).await?;
+    Remote { source, expected, line: backups::line(open), name: file.original() }.through(progress, &stop).await
 }
 
-/// The headers of an object of a repository, with the archive check.
+/// The headers of a file of a repository, with the archive check.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(in crate::ops) async fn stored_headers(
+pub(in crate::ops) async fn file_headers(
     open: &OpenRepository,
-    key: &str,
-    size: u64,
-    sha256: &str,
+    FileSource { source, expected }: FileSource,
+    name: &str,
     progress: &Progress,
 ) -> Result<Inspected, Problem> {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
-    let source = StoredObject { bucket: open.bucket.clone(), key: key.to_owned(), size, shown: open.bucket.shown(key) };
-    let expected = Expected { size, sha256: Some(sha256.to_owned()), etag: None, ranged: true };
-    let name = key.rsplit('/').next().unwrap_or_default().to_owned();
-    Remote { source: Arc::new(source), expected, line: backups::line(open), name }.headers(progress, &stop).await
+    Remote { source, expected, line: backups::line(open), name: name.to_owned() }.headers(progress, &stop).await
 }
 
 struct Remote {
@@ -210,9 +204,9 @@ impl Remote {
     async fn backup(services: &Services, address: &BackupAddress) -> Result<Self, Problem> {
         let (open, backup) = backups::find(services, address).await?;
         let shown = BackupAddress::id(&address.repository, &address.collection, &backup.id).to_string();
-        let object = backups::whole_object(&backup, &shown)?;
-        let (source, expected) = backups::source(&open, &backup, object, shown);
-        Ok(Self { source: Arc::new(source), expected, line: backups::line(&open), name: object.original.clone() })
+        let file = backup_files::whole(&backup, &shown)?;
+        let FileSource { source, expected } = file.open(&open, &backup, shown).await?;
+        Ok(Self { source, expected, line: backups::line(&open), name: file.original() })
     }
 
     fn storage(storage: Storage) -> Self {

@@ -13,13 +13,13 @@ use crate::domain::settings::Settings;
 use crate::jobs::progress::Progress;
 use crate::ops::plan::finding::Finding;
 use crate::ops::services::OpenRepository;
+use crate::ops::survey::backup_files::{self, BackupFile, FileSource};
 use crate::ops::survey::{backups, inspect};
 use crate::qdrant::error::ApiError;
 use crate::repository::index::Backup;
 use crate::repository::manifest::{Kind, Manifest, Object};
 use crate::transfer::composed::{Composed, Part, Piece};
 use crate::transfer::remote::{Cost, Ranges};
-use crate::transfer::source::{Expected, Source};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,12 +35,6 @@ pub(in crate::ops) struct ShardBackup {
     pub proof: Option<Box<Proof>>,
 }
 
-/// The bytes of one shard.
-pub(in crate::ops) struct ShardSource {
-    pub source: Arc<dyn Source>,
-    pub expected: Expected,
-}
-
 /// Whether a backup can only be restored shard by shard.
 pub(in crate::ops) fn is_one(backup: &Backup) -> bool {
     backup.manifest.as_ref().is_some_and(|manifest| match manifest.kind {
@@ -52,7 +46,7 @@ pub(in crate::ops) fn is_one(backup: &Backup) -> bool {
 impl ShardBackup {
     /// Shards of which it has the data.
     pub(in crate::ops) fn shards(&self) -> BTreeSet<ShardId> {
-        self.manifest.objects.iter().flat_map(|object| object.shards.iter().copied()).collect()
+        backup_files::files(&self.manifest).iter().flat_map(BackupFile::shards).collect()
     }
 
     /// The shards that the collection had.
@@ -132,21 +126,20 @@ impl ShardBackup {
     ///
     /// # Errors
     /// When an object cannot be read, or does not have what the manifest says.
-    pub(in crate::ops) async fn sources(&self, progress: &Progress) -> Result<BTreeMap<ShardId, ShardSource>, Problem> {
+    pub(in crate::ops) async fn sources(&self, progress: &Progress) -> Result<BTreeMap<ShardId, FileSource>, Problem> {
         let mut sources = BTreeMap::new();
-        for object in &self.manifest.objects {
-            match (self.manifest.kind, object.shards.as_slice()) {
-                (Kind::Shards, [shard]) => {
-                    let (source, expected) = backups::source(&self.open, &self.backup, object, self.shown(*shard));
-                    sources.insert(*shard, ShardSource { source: Arc::new(source), expected });
+        for file in backup_files::files(&self.manifest) {
+            match (self.manifest.kind, file.shards().as_slice(), &file) {
+                (Kind::Shards, [shard], _) => {
+                    sources.insert(*shard, file.open(&self.open, &self.backup, self.shown(*shard)).await?);
                 }
-                (Kind::Shards, _) => return Err(self.damaged(object, "it does not say which shard it is")),
-                (Kind::Snapshot, shards) => {
+                (Kind::Snapshot, shards, BackupFile::Object(object)) => {
                     let wanted: Vec<ShardId> = shards.iter().copied().filter(|shard| !sources.contains_key(shard)).collect();
                     if !wanted.is_empty() {
                         self.take_out(object, &wanted, progress, &mut sources).await?;
                     }
                 }
+                _ => return Err(self.damaged(&file.original(), "it does not say which shard it is")),
             }
         }
         Ok(sources)
@@ -156,8 +149,8 @@ impl ShardBackup {
         format!("{} shard {shard}", self.address)
     }
 
-    fn damaged(&self, object: &Object, words: &str) -> Problem {
-        Problem::new(ProblemKind::Failed, format!("{}: {words}", object.name), self.address.to_string())
+    fn damaged(&self, name: &str, words: &str) -> Problem {
+        Problem::new(ProblemKind::Failed, format!("{name}: {words}"), self.address.to_string())
             .advise("`qsnap verify` reads all of it; choose another backup")
     }
 
@@ -167,10 +160,12 @@ impl ShardBackup {
         object: &Object,
         wanted: &[ShardId],
         progress: &Progress,
-        sources: &mut BTreeMap<ShardId, ShardSource>,
+        sources: &mut BTreeMap<ShardId, FileSource>,
     ) -> Result<(), Problem> {
         // A part of a file has no hash of its own: all of it is read first.
-        let read = inspect::stored(&self.open, &self.backup, object, self.address.to_string(), progress).await?;
+        let read =
+            inspect::stored(&self.open, &self.backup, &BackupFile::Object(object.clone()), self.address.to_string(), progress)
+                .await?;
         if read.damaged() {
             let words = format!("{}: its bytes are not those that the manifest names, or its archive is damaged", object.name);
             return Err(Problem::new(ProblemKind::Difference, words, self.address.to_string())
@@ -183,19 +178,19 @@ impl ShardBackup {
         let (line, cost) = (backups::line(&self.open), Arc::new(Cost::default()));
         let mut ranges = Ranges::new(of.source.clone(), expected, line, cost, stop);
         let read = tokio::task::spawn_blocking(move || shard_parts::shards(&mut ranges)).await;
-        let mut found = match read.map_err(|error| self.damaged(object, &error.to_string()))? {
+        let mut found = match read.map_err(|error| self.damaged(&object.name, &error.to_string()))? {
             Ok(found) => found,
-            Err(Unfit::Damage(damage)) => return Err(self.damaged(object, &damage.what)),
+            Err(Unfit::Damage(damage)) => return Err(self.damaged(&object.name, &damage.what)),
             Err(Unfit::Source(error)) => {
                 return Err(match error.downcast::<ApiError>() {
                     Ok(error) => error.into_problem(self.address.to_string()),
-                    Err(error) => self.damaged(object, &error.to_string()),
+                    Err(error) => self.damaged(&object.name, &error.to_string()),
                 });
             }
         };
         for shard in wanted {
             let Some(pieces) = found.remove(shard) else {
-                return Err(self.damaged(object, &format!("shard {shard} is not in it")));
+                return Err(self.damaged(&object.name, &format!("shard {shard} is not in it")));
             };
             let pieces = pieces.into_iter().map(|piece| match piece {
                 ShardPiece::Own(bytes) => Piece::Own(Bytes::from(bytes)),
@@ -203,7 +198,7 @@ impl ShardBackup {
             });
             let composed = Composed::new(pieces, self.shown(*shard));
             let expected = composed.expected();
-            sources.insert(*shard, ShardSource { source: Arc::new(composed), expected });
+            sources.insert(*shard, FileSource { source: Arc::new(composed), expected });
         }
         Ok(())
     }

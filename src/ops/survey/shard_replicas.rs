@@ -3,7 +3,7 @@
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::CollectionCluster;
-use crate::domain::ids::ShardId;
+use crate::domain::ids::{PeerId, ShardId};
 use crate::ops::services::Connection;
 use crate::ops::survey::placement;
 use crate::qdrant::error::ApiError;
@@ -14,17 +14,23 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(in crate::ops) struct Chosen {
     /// Index of the node, by shard.
     pub nodes: BTreeMap<ShardId, usize>,
+    /// The peers of these nodes.
+    pub peers: BTreeMap<ShardId, PeerId>,
     /// Shards without an Active replica on a node that answers.
     pub missing: BTreeSet<ShardId>,
     /// Shards or transfers are under way.
     pub moving: bool,
 }
 
-/// Asks every node.
+/// Asks every node. A shard that was streamed from a peer before is streamed from it again, where it can be: `prefer`.
 ///
 /// # Errors
 /// When none answers.
-pub(in crate::ops) async fn choose(connection: &Connection, address: &CollectionAddress) -> Result<Chosen, ApiError> {
+pub(in crate::ops) async fn choose(
+    connection: &Connection,
+    address: &CollectionAddress,
+    prefer: &BTreeMap<ShardId, PeerId>,
+) -> Result<Chosen, ApiError> {
     let answers = placement::clusters(connection, address).await;
     let (mut told, mut failure) = (Vec::new(), None);
     for (index, answer) in answers.into_iter().enumerate() {
@@ -37,12 +43,12 @@ pub(in crate::ops) async fn choose(connection: &Connection, address: &Collection
     }
     match (told.is_empty(), failure) {
         (true, Some(error)) => Err(error),
-        _ => Ok(spread(&told)),
+        _ => Ok(spread(&told, prefer)),
     }
 }
 
-/// Shards with the fewest choices first, each to the node that has the least to do. Pure.
-fn spread(told: &[(usize, CollectionCluster)]) -> Chosen {
+/// Shards with the fewest choices first, each to the preferred peer, or the node that has the least to do. Pure.
+fn spread(told: &[(usize, CollectionCluster)], prefer: &BTreeMap<ShardId, PeerId>) -> Chosen {
     let all: BTreeSet<ShardId> =
         told.iter().flat_map(|(_, cluster)| cluster.replicas.iter().map(|replica| replica.shard)).collect();
     let mut candidates: Vec<(ShardId, Vec<usize>)> = all
@@ -61,10 +67,13 @@ fn spread(told: &[(usize, CollectionCluster)]) -> Chosen {
     let mut load: BTreeMap<usize, usize> = BTreeMap::new();
     let mut chosen = Chosen { moving: told.iter().any(|(_, cluster)| cluster.moving > 0), ..Chosen::default() };
     for (shard, nodes) in candidates {
-        match nodes.into_iter().min_by_key(|node| (load.get(node).copied().unwrap_or(0), *node)) {
+        let peer = |node: usize| told.iter().find(|(index, _)| *index == node).map(|(_, cluster)| cluster.peer);
+        let other = |node: usize| prefer.get(&shard).is_some_and(|prefer| peer(node) != Some(*prefer));
+        match nodes.into_iter().min_by_key(|node| (other(*node), load.get(node).copied().unwrap_or(0), *node)) {
             Some(node) => {
                 *load.entry(node).or_default() += 1;
                 chosen.nodes.insert(shard, node);
+                chosen.peers.extend(peer(node).map(|peer| (shard, peer)));
             }
             None => {
                 chosen.missing.insert(shard);
@@ -92,10 +101,13 @@ mod tests {
             (0, node(1, &[(0, "Active"), (1, "Active"), (2, "Active"), (3, "Dead")], &[])),
             (1, node(2, &[(0, "Active"), (1, "Active"), (3, "Active")], &[2])),
         ];
-        let chosen = spread(&told);
+        let chosen = spread(&told, &BTreeMap::new());
         assert_eq!(chosen.nodes, BTreeMap::from([(0, 0), (1, 1), (2, 0), (3, 1)]));
         assert!(chosen.missing.is_empty());
-        let alone = spread(&[(0, node(1, &[(0, "Active"), (1, "Partial")], &[2]))]);
+        assert_eq!(chosen.peers, BTreeMap::from([(0, 1), (1, 2), (2, 1), (3, 2)]));
+        let again = spread(&told, &BTreeMap::from([(0, 2), (1, 1), (2, 2)]));
+        assert_eq!(again.nodes, BTreeMap::from([(0, 1), (1, 0), (2, 0), (3, 1)]), "those of before, where they are Active");
+        let alone = spread(&[(0, node(1, &[(0, "Active"), (1, "Partial")], &[2]))], &BTreeMap::new());
         assert_eq!((alone.nodes.len(), alone.missing), (1, BTreeSet::from([1, 2])));
     }
 }

@@ -268,7 +268,7 @@ async fn by_shards(
     };
     Ok(Known {
         fingerprint: format!("{shown} with {} objects of {} bytes", manifest.objects.len(), manifest.size()),
-        size: manifest.size(),
+        size: manifest.restored_size(),
         version: backups::version_of(&manifest),
         info: shards.info(),
         collection: shards.collection().map(Box::new),

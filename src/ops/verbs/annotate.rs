@@ -3,6 +3,7 @@
 use crate::domain::address::BackupAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::one_line;
+use crate::ops::gates;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Step, Work};
 use crate::ops::recovery::records;
@@ -28,10 +29,11 @@ struct Annotate {
 
 /// The plan, computed by reading only.
 pub(super) async fn plan(services: &Services, request: AnnotateRequest) -> Result<Plan, Problem> {
-    let (_, backup) = backups::find(services, &request.backup).await?;
+    let (open, backup) = backups::find(services, &request.backup).await?;
+    let read_only = gates::repository(&open.bucket.repository);
     let address = BackupAddress::id(&request.backup.repository, &backup.collection, &backup.id);
     let (Annotation::Note(text) | Annotation::Hold(text)) = &request.says else {
-        return Ok(assemble(AnnotateRequest { backup: address, ..request }, backup));
+        return Ok(assemble(AnnotateRequest { backup: address, ..request }, backup, read_only));
     };
     if text.chars().count() > LONGEST {
         return Err(Problem::new(
@@ -41,10 +43,10 @@ pub(super) async fn plan(services: &Services, request: AnnotateRequest) -> Resul
         )
         .advise("say it shorter"));
     }
-    Ok(assemble(AnnotateRequest { backup: address, ..request }, backup))
+    Ok(assemble(AnnotateRequest { backup: address, ..request }, backup, read_only))
 }
 
-fn assemble(request: AnnotateRequest, backup: Backup) -> Plan {
+fn assemble(request: AnnotateRequest, backup: Backup, read_only: Option<Finding>) -> Plan {
     let shown = request.backup.to_string();
     let (title, finding) = match &request.says {
         Annotation::Note(text) if text.is_empty() => {
@@ -63,7 +65,7 @@ fn assemble(request: AnnotateRequest, backup: Backup) -> Plan {
         source: shown.clone(),
         target: shown,
         steps: vec![Step::new("record", format!("write it beside the backup: {words}").trim_end_matches([' ', ':']).to_owned())],
-        findings: vec![Finding::good("backup", finding)],
+        findings: read_only.into_iter().chain([Finding::good("backup", finding)]).collect(),
         ..Plan::of(Request::Annotate(request.clone()), Annotate { request, backup })
     }
 }

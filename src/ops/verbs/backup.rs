@@ -1,6 +1,7 @@
 //! Backing one collection up: a snapshot on every node that holds shards of it, streamed from there into the repository without
 //! a local copy, proven by hash and sample, and visible once its manifest is written.
 
+mod shard;
 mod streams;
 
 use crate::domain::address::{BackupAddress, CollectionAddress};
@@ -9,6 +10,7 @@ use crate::domain::collection::{CollectionCluster, CollectionInfo};
 use crate::domain::ids::ShardId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::proof::Proof;
+use crate::domain::size;
 use crate::domain::snapshot::SnapshotScope;
 use crate::jobs::limits::Resource;
 use crate::ops::gates;
@@ -27,10 +29,12 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::locate::{NameUse, name_use};
 use crate::ops::survey::membership::membership;
 use crate::ops::survey::{backups, placement};
+use crate::ops::verbs::backup::shard::Shards;
+use crate::ops::verbs::backup::streams::Streams;
 use crate::qdrant::error::ApiError;
 use crate::repository::index::Contents;
 use crate::repository::layout::{MANIFEST, MARK, object};
-use crate::repository::manifest::{FORMAT, Kind, Manifest, Mark, Object, Whole};
+use crate::repository::manifest::{FORMAT, Indexed, Kind, Manifest, Mark, Object, Whole};
 use crate::transfer::pump::{Outlet, Pump};
 use crate::transfer::source::{Expected, NodeSnapshot};
 use crate::transfer::stored::store;
@@ -51,8 +55,8 @@ struct Backup {
     repository: RepositoryName,
     /// Nodes that hold shards.
     nodes: Vec<usize>,
-    /// From which node each shard is streamed; of a backup of snapshots there are none.
-    streams: Option<BTreeMap<ShardId, usize>>,
+    /// How shards are streamed; of a backup of snapshots they are not.
+    streams: Option<Streams>,
     /// What the backup will not hold, in words.
     missing: Option<String>,
     /// The run that it is a part of, and how many collections of the instance that has.
@@ -74,16 +78,13 @@ pub(super) async fn plan_in(
     let repository = services.repository(request.repository.as_ref())?.clone();
     let connection = services.connection(&address.instance).await?;
     let problem = |error: ApiError| error.into_problem(address.to_string());
-    if let NameUse::Alias(real) = name_use(&connection, address).await? {
-        let real = CollectionAddress::new(address.instance.clone(), real);
-        return Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), address.to_string())
-            .advise(format!("name {real} itself")));
-    }
-    let (held, contents) =
-        tokio::join!(placement::held(&connection, address), backups::contents(services, &repository.name, Some(address)));
+    no_alias(&connection, address).await?;
+    let reading = backups::contents(services, &repository.name, Some(address));
+    let (held, contents) = tokio::join!(placement::held(&connection, address), reading);
     let (held, (open, contents)) = (held.map_err(problem)?, contents?);
     let info = connection.whole().collection(&address.collection).await;
-    let chosen = streams::streams(&request, &connection, info.as_ref().ok()).await.map_err(problem)?;
+    let known = (&contents, &repository, services.clock.now());
+    let chosen = streams::streams(&request, &connection, info.as_ref().ok(), known).await.map_err(problem)?;
     let source = source_of(address, info, !held.silent.is_empty()).map_err(problem)?;
     let holder = connection.node(placement::holder(&connection, address).await)?;
     let activity = holder.snapshot_activity(&address.collection).await.ok().flatten();
@@ -97,6 +98,7 @@ pub(super) async fn plan_in(
     findings.extend(membership(&connection).await.findings());
     findings.push(gates::idle(activity, &address.to_string()));
     findings.push(destination(&open, &contents).await?);
+    findings.extend(gates::repository(&open.bucket.repository));
     let mut facts = Facts::default();
     facts.text("nodes with shards", format!("{:?}", held.nodes));
     let target = format!("{}:{address}", repository.name);
@@ -111,7 +113,7 @@ pub(super) async fn plan_in(
         repository: repository.name,
         nodes: held.nodes.clone(),
         missing: held.missing_words().filter(|_| chosen.is_none()),
-        streams: chosen.map(|chosen| chosen.nodes),
+        streams: chosen,
         run,
     };
     Ok(Plan {
@@ -127,6 +129,14 @@ pub(super) async fn plan_in(
         needs,
         ..Plan::of(Request::Backup(request), work)
     })
+}
+
+/// Refuses an alias: what it names may be another collection tomorrow.
+async fn no_alias(connection: &Connection, address: &CollectionAddress) -> Result<(), Problem> {
+    let NameUse::Alias(real) = name_use(connection, address).await? else { return Ok(()) };
+    let real = CollectionAddress::new(address.instance.clone(), real);
+    Err(Problem::new(ProblemKind::Usage, format!("is an alias of {real}"), address.to_string())
+        .advise(format!("name {real} itself")))
 }
 
 /// What the collection is; with a silent node it may be saved although it cannot be read.
@@ -194,11 +204,13 @@ impl Work for Backup {
             let words = "its configuration could not be read, and shards alone do not tell how to make the collection again";
             return Err(Problem::new(ProblemKind::Failed, words, address.to_string()).advise("try again"));
         }
-        let (mut taken, mut objects, mut proofs) = (Vec::new(), Vec::new(), Vec::new());
-        if let Some(shards) = &self.streams {
-            let streamed = streams::stream_all(services, steps, (&connection, address), shards, &open, &unfinished).await?;
-            objects = streamed.0;
-            proofs.extend(streamed.1);
+        let (mut taken, mut objects, mut indexes, mut proofs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        if let Some(streams) = &self.streams {
+            let (connection, open, unfinished, id) = (&connection, &open, &unfinished, &id);
+            let shards = Shards { services, connection, address, open, unfinished, id };
+            let streamed = streams::stream_all(&shards, steps, streams).await?;
+            (objects, indexes) = (streamed.objects, streamed.indexes);
+            proofs.extend(streamed.proof);
         } else {
             for node in self.nodes.iter().copied() {
                 let snapshot = take(services, steps, (&connection, node, address), ("snapshot", Some(Made::Snapshot))).await?;
@@ -209,7 +221,7 @@ impl Work for Backup {
             }
         }
         let about = About { address, connection: &connection, info, began, id: &id };
-        let mut manifest = self.manifest(services, about, objects, &proofs).await;
+        let mut manifest = self.manifest(services, about, (objects, indexes), &proofs).await;
         let flaw = manifest.flaw().filter(|_| manifest.complete);
         if let Some(flaw) = &flaw {
             // Shards moved since the plan: what it says must hold for who reads it.
@@ -217,11 +229,8 @@ impl Work for Backup {
         }
         let proof = merged(proofs);
         let bytes = manifest.size();
-        let writing = async {
-            unfinished.all_there(&manifest).await?;
-            let text = serde_json::to_vec_pretty(&Whole { manifest: &manifest, proof: proof.as_ref() }).unwrap_or_default();
-            open.bucket.create(&unfinished.key(MANIFEST), text).await
-        };
+        borrowed(&manifest).into_iter().for_each(|words| steps.note(words));
+        let writing = publish(&open, &unfinished, &manifest, proof.as_ref());
         let job = steps.job;
         job.commit(steps.run("manifest", &shown, writing)).await?;
         unfinished.done(steps).await;
@@ -317,7 +326,13 @@ impl Backup {
         })
     }
 
-    async fn manifest(&self, services: &Services, about: About<'_>, objects: Vec<Object>, proofs: &[Proof]) -> Manifest {
+    async fn manifest(
+        &self,
+        services: &Services,
+        about: About<'_>,
+        (objects, indexes): (Vec<Object>, Vec<Indexed>),
+        proofs: &[Proof],
+    ) -> Manifest {
         let About { address, connection, info, began, id } = about;
         let aliases = connection.whole().aliases().await.unwrap_or_default();
         let own = aliases.into_iter().filter(|alias| alias.collection == address.collection);
@@ -333,7 +348,7 @@ impl Backup {
             complete: self.missing.is_none(),
             missing: self.missing.clone().into_iter().collect(),
             objects,
-            indexes: Vec::new(),
+            indexes,
             points_min: proofs.iter().map(|proof| proof.points_min).min(),
             points_max: proofs.iter().map(|proof| proof.points_max).max(),
             status: info.as_ref().map(|info| info.status.word().to_owned()),
@@ -378,6 +393,24 @@ impl Backup {
         }
         Ok(())
     }
+}
+
+/// Writes the manifest, if all that it names is there: then the backup exists.
+async fn publish(
+    open: &OpenRepository,
+    unfinished: &Unfinished,
+    manifest: &Manifest,
+    proof: Option<&Proof>,
+) -> Result<(), Problem> {
+    unfinished.all_there(manifest).await?;
+    let text = serde_json::to_vec_pretty(&Whole { manifest, proof }).unwrap_or_default();
+    open.bucket.create(&unfinished.key(MANIFEST), text).await
+}
+
+/// What a backup takes from older ones, in words.
+fn borrowed(manifest: &Manifest) -> Option<String> {
+    let (stored, whole) = (manifest.size(), manifest.restored_size());
+    (stored < whole).then(|| format!("{} stored; with what older backups hold it is {}", size::bytes(stored), size::bytes(whole)))
 }
 
 /// One proof of several nodes' snapshots: between them writes may go on, so that only what all agree on counts.

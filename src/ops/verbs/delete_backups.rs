@@ -3,6 +3,7 @@
 use crate::domain::address::BackupAddress;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
+use crate::ops::gates;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Risk, Step, Work};
@@ -42,20 +43,8 @@ pub(super) async fn plan(services: &Services, request: DeleteBackupsRequest) -> 
     let bytes: u64 = chosen.iter().map(|backup| backup.size).sum();
     let left_good = own.iter().filter(|backup| backup.is_good() && !request.ids.contains(&backup.id)).count();
     let mut findings = vec![Finding::good("target", format!("{} of {} backups of {collection}", chosen.len(), own.len()))];
-    for backup in &chosen {
-        findings.extend(backup.standing.hold.as_ref().map(|why| {
-            let words = format!("{} is held{}", backup.id, if why.is_empty() { String::new() } else { format!(": {why}") });
-            Finding::block("held", words, "release it first: qsnap backups release")
-        }));
-        if backup.manifest.is_none() {
-            let words = format!("what belongs to {} is not known: {}", backup.id, backup.state.reason());
-            findings.push(Finding::block(
-                "manifest",
-                words,
-                format!("look at the folder {}, and remove it by hand", backup.folder),
-            ));
-        }
-    }
+    findings.extend(gates::repository(&open.bucket.repository));
+    findings.extend(chosen.iter().flat_map(obstacles));
     if left_good == 0 {
         let words = format!("no good backup of {collection} is left in {} afterwards", request.repository);
         findings.push(Finding::look("last", words, "back it up first, if there is no other recovery point"));
@@ -84,6 +73,19 @@ pub(super) async fn plan(services: &Services, request: DeleteBackupsRequest) -> 
         facts,
         ..Plan::of(Request::DeleteBackups(request.clone()), DeleteBackups { request: request.clone(), backups: chosen })
     })
+}
+
+/// What stands against deleting a backup.
+fn obstacles(backup: &Backup) -> Vec<Finding> {
+    let held = backup.standing.hold.as_ref().map(|why| {
+        let words = format!("{} is held{}", backup.id, if why.is_empty() { String::new() } else { format!(": {why}") });
+        Finding::block("held", words, "release it first: qsnap backups release")
+    });
+    let unknown = backup.manifest.is_none().then(|| {
+        let words = format!("what belongs to {} is not known: {}", backup.id, backup.state.reason());
+        Finding::block("manifest", words, format!("look at the folder {}, and remove it by hand", backup.folder))
+    });
+    held.into_iter().chain(unknown).collect()
 }
 
 impl DeleteBackups {

@@ -7,6 +7,7 @@ mod sorted;
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
+use crate::ops::gates;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::{Plan, Risk, Step, Work};
 use crate::ops::report::Report;
@@ -37,7 +38,8 @@ pub(super) async fn plan(services: &Services, request: PruneRequest) -> Result<P
     let (place, sorted, removals, request) = match &request.place {
         PruneIn::Repository(name) => {
             let repository = services.repository(name.as_ref())?.clone();
-            let (sorted, removals) = repository::sort(services, &repository, &request.of).await?;
+            let (mut sorted, removals) = repository::sort(services, &repository, &request.of).await?;
+            sorted.findings.extend(gates::repository(&repository));
             let request = PruneRequest { place: PruneIn::Repository(Some(repository.name.clone())), of: request.of };
             (repository.name.to_string(), sorted, Removals::Repository(removals), request)
         }

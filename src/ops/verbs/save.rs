@@ -16,10 +16,11 @@ use crate::ops::request::Request;
 use crate::ops::request::backups::SaveRequest;
 use crate::ops::services::Services;
 use crate::ops::steps::Steps;
+use crate::ops::survey::backup_files::{self, BackupFile, FileSource};
 use crate::ops::survey::{backups, inspect};
 use crate::ops::verbs::verify;
 use crate::repository::index::Backup;
-use crate::repository::manifest::{Manifest, Object};
+use crate::repository::manifest::Manifest;
 use crate::repository::records::Says;
 use crate::transfer::disk;
 use crate::transfer::download::{Job, kept_words};
@@ -33,7 +34,7 @@ use tokio_util::task::TaskTracker;
 struct Save {
     request: SaveRequest,
     backup: Backup,
-    files: Vec<(Object, PathBuf)>,
+    files: Vec<(BackupFile, PathBuf)>,
 }
 
 /// The plan, computed by reading only.
@@ -55,17 +56,17 @@ pub(super) async fn plan(services: &Services, request: SaveRequest) -> Result<Pl
         let message = format!("the folder {} does not exist", sanitise(&folder.display().to_string()));
         findings.push(Finding::block("folder", message, "create it, or choose another one"));
     }
-    findings.extend(gates::room(disk::free(folder), manifest.size()));
+    findings.extend(gates::room(disk::free(folder), manifest.restored_size()));
     let mut facts = Facts::default();
-    facts.text("backup", format!("{} of {} bytes", backup.id, manifest.size()));
+    facts.text("backup", format!("{} of {} bytes", backup.id, manifest.restored_size()));
     let replaces = request.overwrite && files.iter().any(|(_, file)| file.exists());
     let target = files.iter().map(|(_, file)| sanitise(&file.display().to_string())).collect::<Vec<_>>().join(", ");
     let mut needs = vec![open.slot()];
     needs.extend(files.iter().map(|(_, file)| Resource::Exclusive(file.display().to_string())));
-    let steps = files.iter().map(|(object, file)| {
+    let steps = files.iter().map(|(of, file)| {
         Step::new(
             "download",
-            format!("{} to {}, hashed on the way", size::bytes(object.size), sanitise(&file.display().to_string())),
+            format!("{} to {}, hashed on the way", size::bytes(of.size()), sanitise(&file.display().to_string())),
         )
     });
     let request = SaveRequest { backup: address, ..request };
@@ -84,17 +85,17 @@ pub(super) async fn plan(services: &Services, request: SaveRequest) -> Result<Pl
 }
 
 /// Which object becomes which file.
-fn files(target: &Path, manifest: &Manifest, shown: &str) -> Result<Vec<(Object, PathBuf)>, Problem> {
+fn files(target: &Path, manifest: &Manifest, shown: &str) -> Result<Vec<(BackupFile, PathBuf)>, Problem> {
     let folder = target.as_os_str().to_string_lossy().ends_with('/') || target.is_dir();
-    match (manifest.objects.as_slice(), folder) {
+    match (backup_files::files(manifest).as_slice(), folder) {
         ([], _) => Err(Problem::new(ProblemKind::Failed, "it holds no file", shown).advise("choose another backup")),
         ([only], false) => Ok(vec![(only.clone(), target.to_owned())]),
-        (objects, true) => Ok(objects
+        (files, true) => Ok(files
             .iter()
-            .map(|object| (object.clone(), target.join(SnapshotName::new(object.original.clone()).local_file_name())))
+            .map(|file| (file.clone(), target.join(SnapshotName::new(file.original()).local_file_name())))
             .collect()),
-        (objects, false) => {
-            let words = format!("it consists of {} files", objects.len());
+        (files, false) => {
+            let words = format!("it consists of {} files", files.len());
             Err(Problem::new(ProblemKind::Usage, words, shown).advise("give a folder that exists: --to FOLDER"))
         }
     }
@@ -134,7 +135,7 @@ impl Work for Save {
         let line = backups::line(&open);
         let job = steps.job;
         let (mut created, mut bytes) = (Vec::new(), 0);
-        for (object, file) in &self.files {
+        for (of, file) in &self.files {
             let tasks = TaskTracker::new();
             let saving = tasks.clone();
             // An interrupted download is saved by its own thread; the process waits for it.
@@ -143,23 +144,23 @@ impl Work for Save {
                 saving.wait().await;
                 Ok(())
             });
-            let (source, expected) = backups::source(&open, &self.backup, object, plan.source.clone());
+            let FileSource { source, expected } = of.open(&open, &self.backup, plan.source.clone()).await?;
             let fetching = async {
                 job.resumable(Some(kept_words(&part_path(file))));
                 let on_fallback = || job.resumable(None);
                 let (target, progress) = (file.as_path(), &job.progress);
-                Job { source: &source, expected, line: &line, target, progress, tasks: &tasks, on_fallback: &on_fallback }
+                Job { source: source.as_ref(), expected, line: &line, target, progress, tasks: &tasks, on_fallback: &on_fallback }
                     .run()
                     .await
             };
-            let (written, ready) = steps.run("download", &object.name, fetching).await?;
-            if written.sha256 != object.sha256 {
+            let (written, ready) = steps.run("download", &of.original(), fetching).await?;
+            if let Some(sha256) = of.sha256().filter(|sha256| **sha256 != *written.sha256) {
                 let corrupt = ready.keep_as_corrupt();
-                let words = format!("sha256 is {} instead of {}", written.sha256, object.sha256);
+                let words = format!("sha256 is {} instead of {}", written.sha256, sha256);
                 // The disk here, or an older `.part`, may be at fault: only what is read once more says something of the backup.
-                let reading = inspect::stored(&open, &self.backup, object, plan.source.clone(), &job.progress);
-                if steps.run("read again", &object.name, reading).await.is_ok_and(|found| found.damaged()) {
-                    let verdict = Verdict::Differs(format!("{}: {words}", object.name));
+                let reading = inspect::stored(&open, &self.backup, of, plan.source.clone(), &job.progress);
+                if steps.run("read again", &of.original(), reading).await.is_ok_and(|found| found.damaged()) {
+                    let verdict = Verdict::Differs(format!("{}: {words}", of.original()));
                     verify::record(services, steps, &open, &self.backup, Says::Verify, &verdict).await;
                 }
                 return Err(Problem::new(ProblemKind::Difference, words, &plan.source).advise(format!(
@@ -173,7 +174,7 @@ impl Work for Save {
             bytes += written.size;
             created.push(sanitise(&published.display().to_string()));
         }
-        let verdict = Verdict::Matches("sha256 as in the manifest".into());
+        let verdict = Verdict::Matches("sha256 as recorded when it was taken".into());
         Ok(Report { verdict: Some(verdict), bytes, created, ..plan.report() })
     }
 }

@@ -15,6 +15,7 @@ use crate::ops::request::backups::{Of, VerifyRequest, Verifying};
 use crate::ops::services::{OpenRepository, Services};
 use crate::ops::several::{self, run_all};
 use crate::ops::steps::Steps;
+use crate::ops::survey::backup_files::{self, BackupFile};
 use crate::ops::survey::{backups, inspect};
 use crate::repository::index::{Backup, State};
 use crate::repository::manifest::Manifest;
@@ -73,7 +74,10 @@ fn one(open: &Arc<OpenRepository>, backup: Backup) -> Result<Plan, Problem> {
     let mut facts = Facts::default();
     facts.text("backup", format!("{} of {} bytes", backup.id, manifest.size()));
     let state = match &backup.state {
-        State::Good => Finding::good("backup", format!("{} objects, {}", manifest.objects.len(), size::bytes(manifest.size()))),
+        State::Good => Finding::good(
+            "backup",
+            format!("{} files, {}", backup_files::files(&manifest).len(), size::bytes(manifest.restored_size())),
+        ),
         other => Finding::look("backup", format!("{}: {}", other.word(), other.reason()), "what is there is read all the same"),
     };
     let request = Request::Verify(VerifyRequest { which: Verifying::One(address.clone()) });
@@ -82,7 +86,7 @@ fn one(open: &Arc<OpenRepository>, backup: Backup) -> Result<Plan, Problem> {
         source: shown.clone(),
         target: shown.clone(),
         steps: vec![
-            Step::new("read", format!("every byte ({}), and compare size and sha256", size::bytes(manifest.size()))),
+            Step::new("read", format!("every byte ({}), and compare size and sha256", size::bytes(manifest.restored_size()))),
             Step::new("check", "the archive: every shard, every segment, every file that a restore needs"),
             Step::new("record", "who, when and what was found, beside the backup"),
         ],
@@ -107,19 +111,31 @@ impl Work for Verify {
         let reading = async {
             let (mut wrong, mut doubts) = (Vec::new(), Vec::new());
             let mut bytes = 0;
-            for object in &self.manifest.objects {
-                match inspect::stored(&open, &self.backup, object, shown.clone(), &job.progress).await {
-                    Ok(found) if found.damaged() => wrong.push(format!("{}: {}", object.name, first_damage(&found))),
+            for file in backup_files::files(&self.manifest) {
+                let name = file.original();
+                match inspect::stored(&open, &self.backup, &file, shown.clone(), &job.progress).await {
+                    Ok(found) if found.damaged() => wrong.push(format!("{name}: {}", first_damage(&found))),
                     Ok(found) => {
                         bytes += found.fetched;
                         // What this version does not know, or not hold in memory, is no damage.
                         let doubt = found.check.as_ref().filter(|check| !check.whole);
-                        doubts.extend(doubt.map(|check| format!("{}: {}", object.name, check.verdict)));
+                        doubts.extend(doubt.map(|check| format!("{name}: {}", check.verdict)));
                     }
-                    Err(problem) => match gone_or_changed(&open, &self.backup, object).await? {
+                    Err(problem) if problem.kind == ProblemKind::Difference => wrong.push(format!("{name}: {}", problem.message)),
+                    Err(problem) => match gone_or_changed(&open, &self.backup, &file).await? {
                         Some(words) => wrong.push(words),
                         None => return Err(problem),
                     },
+                }
+            }
+            // The next increments build on the lists of whole streams, too.
+            for indexed in self.manifest.indexes.iter().filter(|indexed| indexed.base == self.backup.id) {
+                match backup_files::index(&open, &self.backup, indexed).await {
+                    Ok(_) => bytes += indexed.size,
+                    Err(problem) if problem.kind == ProblemKind::Difference => {
+                        wrong.push(format!("{}: {}", indexed.name, problem.message));
+                    }
+                    Err(problem) => return Err(problem),
                 }
             }
             Ok((wrong, doubts, bytes))
@@ -141,16 +157,22 @@ fn first_damage(found: &inspect::Inspected) -> String {
 }
 
 /// What the store says of an object that could not be read: only what is known to be missing or of another size is a difference.
-async fn gone_or_changed(
-    open: &OpenRepository,
-    backup: &Backup,
-    object: &crate::repository::manifest::Object,
-) -> Result<Option<String>, Problem> {
-    Ok(match open.bucket.size(&backup.key(&object.name)).await? {
-        None => Some(format!("{} is missing", object.name)),
-        Some(size) if size != object.size => Some(format!("{} has {size} bytes instead of {}", object.name, object.size)),
-        Some(_) => None,
-    })
+async fn gone_or_changed(open: &OpenRepository, backup: &Backup, file: &BackupFile) -> Result<Option<String>, Problem> {
+    let group = backup.folder.rsplit_once('/').map_or("", |(group, _)| group);
+    let objects: Vec<(String, u64)> = match file {
+        BackupFile::Object(object) => vec![(backup.key(&object.name), object.size)],
+        BackupFile::Built(indexed) => {
+            indexed.parts.iter().map(|part| (format!("{group}/{}/{}", part.backup, part.name), part.size)).collect()
+        }
+    };
+    for (key, size) in objects {
+        match open.bucket.size(&key).await? {
+            None => return Ok(Some(format!("{key} is missing"))),
+            Some(found) if found != size => return Ok(Some(format!("{key} has {found} bytes instead of {size}"))),
+            Some(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 /// Writes a verdict beside a backup. Where that is not possible the verdict stands, and the report says so.
@@ -162,6 +184,9 @@ pub(super) async fn record(
     says: Says,
     verdict: &Verdict,
 ) {
+    if open.bucket.repository.read_only {
+        return steps.note("what was found is not recorded beside the backup: its repository is read-only for qsnap");
+    }
     let (found, text) = (records::found(verdict), verdict.sentence());
     let entry = records::Entry { says, text, found: Some(found), phases: steps.phases() };
     let writing = records::write(services, open, &backup.folder, entry);

@@ -45,14 +45,19 @@ impl Kind {
     /// Back up a collection, or several of one instance.
     pub fn backups(addresses: Vec<CollectionAddress>) -> Self {
         Self::ready(match <[CollectionAddress; 1]>::try_from(addresses) {
-            Ok([address]) => {
-                Request::Backup(BackupRequest { address, repository: None, keep_snapshot: false, kind: KindChoice::Auto })
-            }
+            Ok([address]) => Request::Backup(BackupRequest {
+                address,
+                repository: None,
+                keep_snapshot: false,
+                kind: KindChoice::Auto,
+                full: false,
+            }),
             Err(several) => Request::BackupSeveral(BackupSeveralRequest {
                 of: Of::Collections(several),
                 repository: None,
                 keep_snapshot: false,
                 kind: KindChoice::Auto,
+                full: false,
                 prune: false,
             }),
         })

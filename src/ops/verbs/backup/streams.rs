@@ -1,39 +1,59 @@
 //! Backups of kind "shards": one replica of each shard, streamed from its node without using the server's disk.
 
-use crate::domain::address::CollectionAddress;
 use crate::domain::backup::RepositoryName;
 use crate::domain::collection::CollectionInfo;
-use crate::domain::ids::ShardId;
+use crate::domain::ids::{PeerId, ShardId};
+use crate::domain::lineage::Lineage;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::proof::Proof;
+use crate::domain::repository::Repository;
 use crate::ops::plan::Step;
 use crate::ops::plan::finding::Finding;
 use crate::ops::proof::sample;
 use crate::ops::proof::unread::Unread;
-use crate::ops::recovery::shard_stream;
-use crate::ops::recovery::unfinished::Unfinished;
 use crate::ops::request::backups::{BackupRequest, KindChoice};
-use crate::ops::services::{Connection, OpenRepository, Services};
+use crate::ops::services::Connection;
 use crate::ops::steps::Steps;
+use crate::ops::survey::increments::{self, Last, Way};
 use crate::ops::survey::shard_replicas::{self, Chosen};
+use crate::ops::verbs::backup::shard::{Replica, Shards};
 use crate::qdrant::error::ApiError;
-use crate::repository::layout;
-use crate::repository::manifest::Object;
+use crate::repository::index::Contents;
+use crate::repository::manifest::{Indexed, Object};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// The first version that streams shards.
 const STREAMS_SINCE: (u32, u32) = (1, 12);
 
+/// From where each shard is streamed, and how.
+#[derive(Debug)]
+pub(super) struct Streams {
+    pub(super) chosen: Chosen,
+    pub(super) ways: BTreeMap<ShardId, Way>,
+}
+
+impl Streams {
+    /// The peers whose changes are told.
+    fn prefer(&self) -> BTreeMap<ShardId, PeerId> {
+        let changes = self.ways.iter().filter_map(|(shard, way)| match way {
+            Way::Changes(last) => Some((*shard, last.indexed.peer)),
+            Way::Whole(_) => None,
+        });
+        changes.collect()
+    }
+}
+
 /// From where shards are streamed, where that is asked for or fits best: on a cluster, because one replica of each is enough, and a
-/// server needs no disk for it.
+/// server needs no disk for it. `contents` are the backups that there are.
 pub(super) async fn streams(
     request: &BackupRequest,
     connection: &Connection,
     info: Option<&CollectionInfo>,
-) -> Result<Option<Chosen>, ApiError> {
-    let fits = || async {
-        let version = connection.whole().version().await.ok().flatten();
+    (contents, repository, now): (&Contents, &Repository, Timestamp),
+) -> Result<Option<Streams>, ApiError> {
+    let version = connection.whole().version().await.ok().flatten();
+    let fits = || {
         let new_enough = version.is_some_and(|version| version.at_least(STREAMS_SINCE.0, STREAMS_SINCE.1));
         // Without its configuration a collection cannot be made again.
         connection.nodes.len() > 1 && new_enough && !request.keep_snapshot && info.is_some()
@@ -41,17 +61,57 @@ pub(super) async fn streams(
     let shards = match request.kind {
         KindChoice::Snapshot => false,
         KindChoice::Shards => true,
-        KindChoice::Auto => fits().await,
+        KindChoice::Auto => fits(),
     };
-    if shards { shard_replicas::choose(connection, &request.address).await.map(Some) } else { Ok(None) }
+    if !shards {
+        return Ok(None);
+    }
+    let last = increments::last(contents.backups.iter().filter(|backup| backup.collection == request.address));
+    let prefer = last.iter().map(|(shard, last)| (*shard, last.indexed.peer)).collect();
+    let chosen = shard_replicas::choose(connection, &request.address, &prefer).await?;
+    let version = version.map(|version| version.to_string());
+    let now = increments::Now { at: now, full: request.full, full_every: repository.full_every, version };
+    let ways = ways(connection, &chosen, &last, &now).await;
+    Ok(Some(Streams { chosen, ways }))
+}
+
+/// How each shard is streamed.
+async fn ways(
+    connection: &Connection,
+    chosen: &Chosen,
+    last: &BTreeMap<ShardId, Last>,
+    now: &increments::Now,
+) -> BTreeMap<ShardId, Way> {
+    let mut lineages: BTreeMap<usize, Option<Lineage>> = BTreeMap::new();
+    let mut ways = BTreeMap::new();
+    for (shard, node) in &chosen.nodes {
+        let mut way = increments::way(last.get(shard), now, chosen.peers.get(shard).copied());
+        if let Way::Changes(last) = &way {
+            if !lineages.contains_key(node) {
+                let told = match connection.node(*node) {
+                    Ok(from) => from.lineage().await.ok().flatten(),
+                    Err(_) => None,
+                };
+                lineages.insert(*node, told);
+            }
+            way = match lineages.get(node) {
+                Some(Some(lineage)) if *lineage == last.indexed.lineage => way,
+                Some(Some(_)) => Way::Whole("its node was restarted since, or data was restored on it".into()),
+                _ => Way::Whole("its node does not tell whether data was restored on it (telemetry)".into()),
+            };
+        }
+        ways.insert(*shard, way);
+    }
+    ways
 }
 
 /// What a plan says of the way it is copied.
-pub(super) fn how(streams: Option<&Chosen>, nodes: usize, limited: bool) -> Vec<Finding> {
-    let Some(chosen) = streams else { return Vec::new() };
+pub(super) fn how(streams: Option<&Streams>, nodes: usize, limited: bool) -> Vec<Finding> {
+    let Some(Streams { chosen, ways }) = streams else { return Vec::new() };
     let mut findings = Vec::new();
     let why = if nodes > 1 { "one replica of each is enough" } else { "as asked" };
     findings.push(Finding::good("kind", format!("{} shards are streamed, without the server's disk: {why}", chosen.nodes.len())));
+    findings.push(Finding::good("increment", in_words(ways)));
     if !chosen.missing.is_empty() {
         let missing: Vec<String> = chosen.missing.iter().map(ToString::to_string).collect();
         findings.push(Finding::block(
@@ -71,7 +131,24 @@ pub(super) fn how(streams: Option<&Chosen>, nodes: usize, limited: bool) -> Vec<
     findings
 }
 
-pub(super) fn stream_steps(repository: &RepositoryName, chosen: &Chosen) -> Vec<Step> {
+/// How many shards are streamed in which way, and why.
+fn in_words(ways: &BTreeMap<ShardId, Way>) -> String {
+    let mut groups: BTreeMap<String, Vec<ShardId>> = BTreeMap::new();
+    for (shard, way) in ways {
+        let words = match way {
+            Way::Changes(last) => format!("only what changed since {}", last.id),
+            Way::Whole(why) => format!("as a whole ({why})"),
+        };
+        groups.entry(words).or_default().push(*shard);
+    }
+    let all = ways.len();
+    let group = |(words, shards): (String, Vec<ShardId>)| {
+        if shards.len() == all { words } else { format!("{} of {all} {words}", shards.len()) }
+    };
+    groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
+}
+
+pub(super) fn stream_steps(repository: &RepositoryName, Streams { chosen, .. }: &Streams) -> Vec<Step> {
     let nodes: BTreeSet<usize> = chosen.nodes.values().copied().collect();
     vec![
         Step::new("sample", "count the points and read a proof sample"),
@@ -88,88 +165,40 @@ pub(super) fn stream_steps(repository: &RepositoryName, chosen: &Chosen) -> Vec<
     ]
 }
 
+/// What was streamed.
+pub(super) struct Streamed {
+    pub(super) objects: Vec<Object>,
+    pub(super) indexes: Vec<Indexed>,
+    pub(super) proof: Option<Proof>,
+}
+
 /// Streams every shard into the repository, with the proof sample before and after.
-pub(super) async fn stream_all(
-    services: &Services,
-    steps: &mut Steps<'_>,
-    (connection, address): (&Arc<Connection>, &CollectionAddress),
-    streams: &BTreeMap<ShardId, usize>,
-    open: &Arc<OpenRepository>,
-    unfinished: &Unfinished,
-) -> Result<(Vec<Object>, Option<Proof>), Problem> {
+pub(super) async fn stream_all(shards: &Shards<'_>, steps: &mut Steps<'_>, streams: &Streams) -> Result<Streamed, Problem> {
+    let Shards { services, connection, address, .. } = *shards;
     let progress = steps.job.progress.clone();
     let sampling = async { sample::before(connection, address, &progress).await.map_err(Unread::problem) };
     let before = steps.run("sample", "", sampling).await;
     // Replicas that were Active when it was planned may be behind by now.
-    let now = shard_replicas::choose(connection, address).await.map_err(|error| error.into_problem(address.to_string()))?;
-    if !now.missing.is_empty() || now.nodes.keys().ne(streams.keys()) {
+    let now = shard_replicas::choose(connection, address, &streams.prefer()).await;
+    let now = now.map_err(|error| error.into_problem(address.to_string()))?;
+    if !now.missing.is_empty() || now.nodes.keys().ne(streams.chosen.nodes.keys()) {
         let words = "its shards changed since it was planned, or one has no Active replica any more";
         return Err(Problem::new(ProblemKind::PlanStale, words, address.to_string()).advise("nothing was backed up; try again"));
     }
     let taken_at = services.clock.now();
-    let mut objects = Vec::new();
+    let (mut objects, mut indexes) = (Vec::new(), Vec::new());
     for (shard, node) in &now.nodes {
-        objects.push(stream(services, steps, (connection, *node), (address, *shard), (open, unfinished)).await?);
+        let replica = Replica { shard: *shard, node: *node, peer: now.peers.get(shard).copied() };
+        let unknown = Way::Whole(String::new());
+        let saved = shards.save(steps, &replica, streams.ways.get(shard).unwrap_or(&unknown)).await?;
+        objects.extend(saved.object);
+        indexes.extend(saved.indexed);
     }
     let recording = async { sample::after(connection, taken_at, before?, &progress).await.map_err(Unread::problem) };
-    match steps.run("record", "", recording).await {
-        Ok(proof) => Ok((objects, Some(proof))),
-        Err(problem) => {
-            let words = format!("no proof was recorded: {}; a restore can be counted, but not proven", problem.message);
-            steps.note(words);
-            Ok((objects, None))
-        }
+    let proof = steps.run("record", "", recording).await;
+    if let Err(problem) = &proof {
+        let words = format!("no proof was recorded: {}; a restore can be counted, but not proven", problem.message);
+        steps.note(words);
     }
-}
-
-async fn stream(
-    services: &Services,
-    steps: &mut Steps<'_>,
-    (connection, node): (&Arc<Connection>, usize),
-    (address, shard): (&CollectionAddress, ShardId),
-    (open, unfinished): (&Arc<OpenRepository>, &Unfinished),
-) -> Result<Object, Problem> {
-    let from = connection.node(node)?.clone();
-    let peer = from.cluster().await.ok().and_then(|cluster| cluster.peer);
-    let name = layout::shard_object(shard);
-    unfinished.names(services, &name).await?;
-    let (key, progress) = (unfinished.key(&name), steps.job.progress.clone());
-    let shown = format!("{}/collections/{}/shards/{shard}/snapshot", from.url(), address.collection);
-    // Two streams of one shard: the second would wait for the first, and look like a server that hangs.
-    let claim = format!("stream of shard {shard} of {} at {}", address.collection, from.url());
-    let storing = async {
-        let _claim = services.journal.wait_for_claim(&claim, &progress).await;
-        let upload = open.bucket.upload(&key, shard_stream::LARGEST_SHARD).await?;
-        progress.phase(&format!("streaming shard {shard}"), None);
-        let download = match from.stream_shard(&address.collection, shard).await {
-            Ok(download) => download,
-            Err(error) => {
-                let _ = upload.abort().await;
-                return Err(error.into_problem(&shown));
-            }
-        };
-        let limits = (&services.line(&address.instance)?, &open.throttle);
-        let streamed = shard_stream::store(download, upload, limits, &progress, &shown).await?;
-        // One that stopped being Active meanwhile may lack what the others have.
-        let cluster = from.collection_cluster(&address.collection).await.map_err(|error| error.into_problem(&shown))?;
-        let own = cluster.replicas.iter().find(|replica| replica.shard == shard && replica.peer.is_none());
-        if own.is_none_or(|replica| replica.state != "Active") {
-            let words = "its replica stopped being Active while it streamed";
-            return Err(Problem::new(ProblemKind::Failed, words, &shown).advise("try again: another replica is taken then"));
-        }
-        Ok(streamed)
-    };
-    let streamed = steps.run("stream", &key, unfinished.alive(services, storing)).await?;
-    let (size, sha256) = (streamed.size, streamed.sha256);
-    steps.run("check", &key, shard_stream::check(open, (&key, size, &sha256), shard, &progress)).await?;
-    Ok(Object {
-        original: name.clone(),
-        name,
-        size,
-        sha256,
-        listed: false,
-        node: from.url().to_string(),
-        peer,
-        shards: vec![shard],
-    })
+    Ok(Streamed { objects, indexes, proof: proof.ok() })
 }

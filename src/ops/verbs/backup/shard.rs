@@ -1,0 +1,366 @@
+//! One shard of a backup: streamed as a whole, or only what changed since the last backup. Changes are believed when everything adds
+//! up; where anything does not, the shard is streamed as a whole, and the report says why.
+
+use crate::archive::entries::{Entries, Splitter};
+use crate::archive::partial;
+use crate::domain::address::CollectionAddress;
+use crate::domain::backup::BackupId;
+use crate::domain::ids::{PeerId, ShardId};
+use crate::domain::lineage::Lineage;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::ops::recovery::shard_stream::{self, Streamed};
+use crate::ops::recovery::unfinished::Unfinished;
+use crate::ops::services::{Connection, OpenRepository, Services};
+use crate::ops::steps::Steps;
+use crate::ops::survey::backup_files::FileSource;
+use crate::ops::survey::increments::{Last, Way};
+use crate::qdrant::api::QdrantApi;
+use crate::qdrant::error::ApiErrorKind;
+use crate::repository::layout::{MANIFEST, index_object, shard_object};
+use crate::repository::manifest::{Held, Indexed, Object};
+use crate::repository::shard_index::{At, LARGEST, ShardIndex};
+use crate::transfer::indexed_shard::indexed_shard;
+use crate::transfer::source::Expected;
+use crate::transfer::stored::StoredObject;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What all shards of a backup have in common.
+pub(super) struct Shards<'a> {
+    pub(super) services: &'a Services,
+    pub(super) connection: &'a Arc<Connection>,
+    pub(super) address: &'a CollectionAddress,
+    pub(super) open: &'a Arc<OpenRepository>,
+    pub(super) unfinished: &'a Unfinished,
+    pub(super) id: &'a BackupId,
+}
+
+/// A replica of a shard.
+pub(super) struct Replica {
+    pub(super) shard: ShardId,
+    pub(super) node: usize,
+    pub(super) peer: Option<PeerId>,
+}
+
+/// What a backup has of a shard.
+pub(super) struct Saved {
+    /// What was streamed; nothing where nothing changed.
+    pub(super) object: Option<Object>,
+    /// Where its files are, where that could be listed.
+    pub(super) indexed: Option<Indexed>,
+}
+
+/// A stream that has come, and the node before it.
+struct Received {
+    streamed: Streamed,
+    entries: Result<Entries, String>,
+}
+
+impl Shards<'_> {
+    /// Saves one.
+    pub(super) async fn save(&self, steps: &mut Steps<'_>, replica: &Replica, way: &Way) -> Result<Saved, Problem> {
+        if let Way::Changes(last) = way {
+            match self.changes(steps, replica, last).await? {
+                Ok(saved) => return Ok(saved),
+                Err(why) => {
+                    self.open.bucket.delete(&self.key(replica)).await?;
+                    steps.note(format!("shard {} was streamed as a whole: {why}", replica.shard));
+                }
+            }
+        }
+        self.whole(steps, replica).await
+    }
+
+    async fn whole(&self, steps: &mut Steps<'_>, replica: &Replica) -> Result<Saved, Problem> {
+        let from = self.node(replica)?;
+        // Before the stream: what changes while it comes is told as changed once more.
+        let (versions, before) = tokio::join!(from.shard_versions(&self.address.collection, replica.shard), lineage(&from));
+        let mut splitter = Splitter::new(|_| false);
+        let received = self.receive(steps, replica, None, &mut splitter).await?;
+        let nothing = || Problem::new(ProblemKind::Failed, "the server sent nothing", self.shown(replica)).advise("try again");
+        let streamed = received.ok_or_else(nothing)?;
+        let received = Received { streamed, entries: splitter.finish() };
+        let (key, progress) = (self.key(replica), steps.job.progress.clone());
+        let file = self.stored(&key, received.streamed.size);
+        steps.run("check", &key, shard_stream::check(self.open, file, replica.shard, &progress)).await?;
+        let object = self.object(replica, &received.streamed)?;
+        // A server that does not know versions says so with 404; that is no news each time.
+        let silent = versions.as_ref().is_err_and(|error| error.kind == ApiErrorKind::NotFound);
+        let versions = versions.map_err(|error| error.message);
+        match self.list_whole(replica, &object, received.entries, versions, before).await {
+            Ok(list) => {
+                let base = (self.id.clone(), object.size, 0);
+                let indexed = self.write(steps, replica, &list.0, list.1, base).await?;
+                Ok(Saved { object: Some(object), indexed: Some(indexed) })
+            }
+            Err(why) => {
+                if !silent {
+                    steps.note(format!("the next backup of shard {} is a whole one again: {why}", replica.shard));
+                }
+                Ok(Saved { object: Some(object), indexed: None })
+            }
+        }
+    }
+
+    /// The list of the files of a whole stream.
+    async fn list_whole(
+        &self,
+        replica: &Replica,
+        object: &Object,
+        entries: Result<Entries, String>,
+        versions: Result<Value, String>,
+        before: Option<Lineage>,
+    ) -> Result<(ShardIndex, Lineage), String> {
+        let (entries, versions) = (entries?, versions?);
+        if versions.as_object().is_none_or(serde_json::Map::is_empty) {
+            return Err("the server tells no versions of its files".into());
+        }
+        partial::fits(entries.all.iter().map(|entry| entry.path.as_str()))?;
+        let lineage = self.still(replica, before).await?;
+        let objects = [self.held(object)];
+        Ok((ShardIndex::of(replica.shard, &objects, files(&entries, 0), versions), lineage))
+    }
+
+    /// What changed since then, or why the shard has to be streamed as a whole.
+    async fn changes(&self, steps: &mut Steps<'_>, replica: &Replica, last: &Last) -> Result<Result<Saved, String>, Problem> {
+        if replica.peer != Some(last.indexed.peer) {
+            return Ok(Err("another replica is Active by now".into()));
+        }
+        // First said, then looked: a removal does it the other way round, so that one of both sees the other.
+        let ids = last.indexed.parts.iter().map(|part| part.backup.clone()).chain([last.id.clone()]);
+        self.unfinished.builds_on(self.services, ids).await?;
+        let index = match self.read(last).await? {
+            Ok(index) => index,
+            Err(why) => return Ok(Err(why)),
+        };
+        let from = self.node(replica)?;
+        let before = lineage(&from).await.filter(|now| *now == last.indexed.lineage);
+        if before.is_none() {
+            return Ok(Err("its node was restarted since, or data was restored on it".into()));
+        }
+        let mut splitter = Splitter::new(partial::is_manifest);
+        let received = match self.receive(steps, replica, Some(&index.versions), &mut splitter).await {
+            Ok(received) => received,
+            Err(problem) => return Ok(Err(problem.message)),
+        };
+        let lineage = match self.still(replica, before).await {
+            Ok(lineage) => lineage,
+            Err(why) => return Ok(Err(why)),
+        };
+        let (object, list) = match received {
+            None => match self.same(replica, index).await {
+                Ok(list) => (None, list),
+                Err(why) => return Ok(Err(why)),
+            },
+            Some(streamed) => {
+                let object = self.object(replica, &streamed)?;
+                match self.composed(steps, replica, &index, (&object, splitter)).await? {
+                    Ok(list) => (Some(object), list),
+                    Err(why) => return Ok(Err(why)),
+                }
+            }
+        };
+        let added = last.indexed.added.saturating_add(object.as_ref().map_or(0, |object| object.size));
+        let base = (last.indexed.base.clone(), last.indexed.base_bytes, added);
+        let indexed = self.write(steps, replica, &list, lineage, base).await?;
+        Ok(Ok(Saved { object, indexed: Some(indexed) }))
+    }
+
+    /// The list of the last backup, if that still is one.
+    async fn read(&self, last: &Last) -> Result<Result<ShardIndex, String>, Problem> {
+        let bucket = &self.open.bucket;
+        if bucket.size(&format!("{}/{MANIFEST}", last.folder)).await?.is_none() {
+            return Ok(Err(format!("the backup {} was removed meanwhile", last.id)));
+        }
+        let Some(text) = bucket.read(&format!("{}/{}", last.folder, last.indexed.name), LARGEST).await? else {
+            return Ok(Err(format!("the list of files in the backup {} is missing", last.id)));
+        };
+        let index = ShardIndex::read(&text, &last.indexed.sha256);
+        let named = |index: &ShardIndex| index.objects.iter().all(|held| last.indexed.parts.contains(held));
+        Ok(match index {
+            Ok(index) if index.shard == last.indexed.shard && named(&index) => Ok(index),
+            Ok(_) => Err(format!("the list of files in the backup {} contradicts its manifest", last.id)),
+            Err(why) => Err(format!("in the backup {} {why}", last.id)),
+        })
+    }
+
+    /// The same list once more: the server says that nothing changed.
+    async fn same(&self, replica: &Replica, index: ShardIndex) -> Result<ShardIndex, String> {
+        let now = self.node(replica).map_err(|problem| problem.message)?;
+        let now = now.shard_versions(&self.address.collection, replica.shard).await.map_err(|error| error.message)?;
+        // It says so, too, when a segment is gone and no other came.
+        if !partial::is_same(&index.versions, &now) {
+            return Err("the server says that nothing changed, and tells other versions".into());
+        }
+        Ok(index)
+    }
+
+    /// The list of the shard, put together of what was there and what came.
+    async fn composed(
+        &self,
+        steps: &mut Steps<'_>,
+        replica: &Replica,
+        index: &ShardIndex,
+        (object, splitter): (&Object, Splitter),
+    ) -> Result<Result<ShardIndex, String>, Problem> {
+        let composing = || {
+            let entries = splitter.finish()?;
+            let before: Vec<(String, At)> = index.files.iter().map(|(path, at)| (path.clone(), at.clone())).collect();
+            let now = files(&entries, index.objects.len());
+            let composed = partial::compose(&before, &now, &entries.held)?;
+            if !partial::goes_on(&index.versions, &composed.versions) {
+                return Err("versions of its segments went back: data was restored meanwhile".to_owned());
+            }
+            let mut objects = index.objects.clone();
+            objects.push(self.held(object));
+            Ok(ShardIndex::of(replica.shard, &objects, composed.files, composed.versions))
+        };
+        let list = match composing() {
+            Ok(list) => list,
+            Err(why) => return Ok(Err(why)),
+        };
+        let (key, progress) = (self.key(replica), steps.job.progress.clone());
+        let shown = format!("shard {} of {}", replica.shard, self.address);
+        let source = indexed_shard(&self.open.bucket, self.unfinished.group(), &list, &shown);
+        let file = FileSource { expected: source.expected(), source: Arc::new(source) };
+        let checked = steps.run("check", &key, shard_stream::check(self.open, file, replica.shard, &progress)).await;
+        Ok(checked.map(|()| list).map_err(|problem| problem.message))
+    }
+
+    /// Writes the list beside the objects.
+    async fn write(
+        &self,
+        steps: &mut Steps<'_>,
+        replica: &Replica,
+        list: &ShardIndex,
+        lineage: Lineage,
+        (base, base_bytes, added): (BackupId, u64, u64),
+    ) -> Result<Indexed, Problem> {
+        let (name, text) = (index_object(replica.shard), list.text());
+        let key = self.unfinished.key(&name);
+        let too_large = || {
+            Problem::new(ProblemKind::Failed, "the list of its files is too large", self.open.bucket.shown(&key))
+                .advise("back it up with --kind snapshot")
+        };
+        if text.len() as u64 > LARGEST {
+            return Err(too_large());
+        }
+        let (size, sha256) = (text.len() as u64, crate::domain::hex::sha256(&text));
+        let writing = async {
+            self.unfinished.names(self.services, &name).await?;
+            self.open.bucket.create(&key, text).await
+        };
+        steps.run("list", &key, writing).await?;
+        let (shard, parts, bytes) = (replica.shard, list.objects.clone(), list.bytes());
+        let peer = replica.peer.unwrap_or_default();
+        Ok(Indexed { shard, name, size, sha256, bytes, parts, base, base_bytes, added, peer, lineage })
+    }
+
+    /// The node as it was before, if nothing was restored on it meanwhile.
+    async fn still(&self, replica: &Replica, before: Option<Lineage>) -> Result<Lineage, String> {
+        let now = lineage(&self.node(replica).map_err(|problem| problem.message)?).await;
+        match (before, now) {
+            (Some(before), Some(now)) if before == now => Ok(now),
+            (None, _) | (_, None) => Err("its node does not tell whether data was restored on it (telemetry)".into()),
+            _ => Err("its node was restarted meanwhile, or data was restored on it".into()),
+        }
+    }
+
+    /// Streams it into an object; `None` where nothing is newer than `since`.
+    async fn receive(
+        &self,
+        steps: &mut Steps<'_>,
+        replica: &Replica,
+        since: Option<&Value>,
+        splitter: &mut Splitter,
+    ) -> Result<Option<Streamed>, Problem> {
+        let (from, name) = (self.node(replica)?, shard_object(replica.shard));
+        self.unfinished.names(self.services, &name).await?;
+        let (key, shown, progress) = (self.key(replica), self.shown(replica), steps.job.progress.clone());
+        // Two streams of one shard: the second would wait for the first, and look like a server that hangs.
+        let claim = format!("stream of shard {} of {} at {}", replica.shard, self.address.collection, from.url());
+        let storing = async {
+            let _claim = self.services.journal.wait_for_claim(&claim, &progress).await;
+            let upload = self.open.bucket.upload(&key, shard_stream::LARGEST_SHARD).await?;
+            progress.phase(&format!("streaming shard {}", replica.shard), None);
+            let opening = async {
+                match since {
+                    Some(since) => from.stream_changes(&self.address.collection, replica.shard, since).await,
+                    None => from.stream_shard(&self.address.collection, replica.shard).await.map(Some),
+                }
+            };
+            let download = match opening.await {
+                Ok(Some(download)) => download,
+                Ok(None) => return upload.abort().await.map(|()| None),
+                Err(error) => {
+                    let _ = upload.abort().await;
+                    return Err(error.into_problem(&shown));
+                }
+            };
+            let limits = (&self.services.line(&self.address.instance)?, &self.open.throttle);
+            let streamed = shard_stream::store(download, upload, limits, splitter, &progress, &shown).await?;
+            self.still_active(&from, replica).await?;
+            Ok(Some(streamed))
+        };
+        steps.run("stream", &key, self.unfinished.alive(self.services, storing)).await
+    }
+
+    /// One that stopped being Active meanwhile may lack what the others have.
+    async fn still_active(&self, from: &Arc<dyn QdrantApi>, replica: &Replica) -> Result<(), Problem> {
+        let shown = self.shown(replica);
+        let cluster = from.collection_cluster(&self.address.collection).await.map_err(|error| error.into_problem(&shown))?;
+        let own = cluster.replicas.iter().find(|own| own.shard == replica.shard && own.peer.is_none());
+        if own.is_none_or(|own| own.state != "Active") {
+            let words = "its replica stopped being Active while it streamed";
+            return Err(Problem::new(ProblemKind::Failed, words, &shown).advise("try again: another replica is taken then"));
+        }
+        Ok(())
+    }
+
+    fn node(&self, replica: &Replica) -> Result<Arc<dyn QdrantApi>, Problem> {
+        self.connection.node(replica.node).cloned()
+    }
+
+    fn key(&self, replica: &Replica) -> String {
+        self.unfinished.key(&shard_object(replica.shard))
+    }
+
+    fn shown(&self, replica: &Replica) -> String {
+        let node = self.connection.node(replica.node).map(|node| node.url().to_string()).unwrap_or_default();
+        format!("{node}/collections/{}/shards/{}/snapshot", self.address.collection, replica.shard)
+    }
+
+    fn stored(&self, key: &str, size: u64) -> FileSource {
+        let shown = self.open.bucket.shown(key);
+        let source = StoredObject { bucket: self.open.bucket.clone(), key: key.to_owned(), size, shown };
+        FileSource { source: Arc::new(source), expected: Expected { size, sha256: None, etag: None, ranged: true } }
+    }
+
+    fn object(&self, replica: &Replica, streamed: &Streamed) -> Result<Object, Problem> {
+        let (name, from) = (shard_object(replica.shard), self.node(replica)?);
+        Ok(Object {
+            original: name.clone(),
+            name,
+            size: streamed.size,
+            sha256: streamed.sha256.clone(),
+            listed: false,
+            node: from.url().to_string(),
+            peer: replica.peer,
+            shards: vec![replica.shard],
+        })
+    }
+
+    fn held(&self, object: &Object) -> Held {
+        Held { backup: self.id.clone(), name: object.name.clone(), size: object.size, sha256: object.sha256.clone() }
+    }
+}
+
+async fn lineage(from: &Arc<dyn QdrantApi>) -> Option<Lineage> {
+    from.lineage().await.ok().flatten()
+}
+
+/// The entries of a stream, as those of the object of this number.
+fn files(entries: &Entries, number: usize) -> Vec<(String, At)> {
+    let at = |entry: &crate::archive::entries::RawEntry| At(number, entry.offset, entry.length, entry.sha256.clone());
+    entries.all.iter().map(|entry| (entry.path.clone(), at(entry))).collect()
+}

@@ -1,0 +1,248 @@
+//! Increments: what changed is streamed, each backup of a chain restores as the source was, and any of them may go.
+
+use crate::support::{Cli, RealQdrant, Server, files_below, say, wait_until};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn text<'a>(item: &'a Value, name: &str) -> &'a str {
+    item[name].as_str().unwrap_or_default()
+}
+
+/// A server whose collection `x` is backed up again and again, and one that takes what is restored.
+struct Chain {
+    source: Server,
+    target: Server,
+    cli: Cli,
+    folder: TempDir,
+}
+
+impl Chain {
+    async fn new(source: Server, target: Server) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b, to) = (source.url(), target.url(), folder.path().display());
+        let config =
+            format!("[instances.a]\nurl = '{a}'\n[instances.b]\nurl = '{b}'\n[repositories.offsite]\nurl = 'file://{to}'\n");
+        Self { source, target, cli: Cli::new(&config), folder }
+    }
+
+    async fn sandbox() -> Self {
+        Self::new(Server::sandbox(None, vec![]).await, Server::sandbox(None, vec![]).await).await
+    }
+
+    async fn real() -> Option<Self> {
+        Some(Self::new(RealQdrant::start(None).await?, RealQdrant::start(None).await?).await)
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
+        self.source.raw(method, &format!("/collections/x{path}"), body).await
+    }
+
+    async fn upsert(&self, ids: std::ops::Range<u64>, city: &str) {
+        let point = |id: u64| json!({"id": id, "vector": [id as f32, 0.5, -1.25, 2.0], "payload": {"city": city, "n": id}});
+        let points: Vec<Value> = ids.map(point).collect();
+        self.ask("PUT", "/points?wait=true", json!({"points": points})).await;
+    }
+
+    async fn green(&self) {
+        wait_until("the collection is green", Duration::from_secs(60), async || {
+            self.ask("GET", "", json!({})).await["result"]["status"] == "green"
+        })
+        .await;
+    }
+
+    /// Backs it up, and restores it at once: what was restored stays as the truth of that moment.
+    async fn round(&self, name: &str) -> Round {
+        self.green().await;
+        let ran = self.cli.run(&["backup", "a/x", "--kind", "shards", "--yes", "--output", "json"]).await;
+        let report = ran.json();
+        assert_eq!(ran.code, 0, "{name}: {ran:?}");
+        let address = report["created"][0].as_str().unwrap().to_owned();
+        let shown = self.cli.run(&["backups", "show", &address, "--output", "json"]).await.json();
+        let round = Round { name: name.to_owned(), address, manifest: shown["manifest"].clone() };
+        self.restored(&round, &format!("b/{name}")).await;
+        self.equal("a/x", &format!("b/{name}")).await;
+        round
+    }
+
+    async fn restored(&self, round: &Round, to: &str) {
+        let ran = self.cli.run(&["restore", &round.address, "--to", to, "--mode", "new", "--yes", "--output", "json"]).await;
+        assert_eq!((ran.code, text(&ran.json(), "verdict")), (0, "matches"), "{}: {ran:?}", round.name);
+    }
+
+    async fn equal(&self, first: &str, second: &str) {
+        let compared = self.cli.run(&["compare", first, second, "--deep", "--output", "json"]).await;
+        assert_eq!((compared.code, text(&compared.json(), "verdict")), (0, "matches"), "{first} {second}: {compared:?}");
+    }
+
+    /// It is still what it was: every byte is read, and it is restored again.
+    async fn still_whole(&self, round: &Round) {
+        let verified = self.cli.run(&["verify", &round.address, "--output", "json"]).await;
+        assert_eq!((verified.code, text(&verified.json(), "verdict")), (0, "matches"), "{}: {verified:?}", round.name);
+        self.restored(round, "b/again").await;
+        self.equal("b/again", &format!("b/{}", round.name)).await;
+        self.target.raw("DELETE", "/collections/again", json!({})).await;
+    }
+
+    async fn delete(&self, round: &Round) {
+        let ran = self.cli.run(&["backups", "delete", &round.address, "--yes", "--confirm", "a/x"]).await;
+        assert_eq!(ran.code, 0, "{}: {ran:?}", round.name);
+    }
+
+    async fn restart(&mut self) {
+        match &mut self.source {
+            Server::Sandbox(sandbox, _) => {
+                sandbox.stop_node(0).await;
+                sandbox.start_node(0).unwrap();
+            }
+            Server::Real(real) => real.restart().await,
+        }
+    }
+
+    /// The rounds that a day may have, each with its backup.
+    async fn day(&mut self) -> Vec<Round> {
+        self.source.fill("x", 8_000).await;
+        // Segments that are finished do not change: what comes goes into a new one.
+        self.ask("PATCH", "", json!({"optimizers_config": {"indexing_threshold": 50}})).await;
+        let mut rounds = vec![self.round("full").await, self.round("none").await];
+        self.upsert(8_001..8_031, "Rome").await;
+        rounds.push(self.round("append").await);
+        self.upsert(1..21, "Bern").await;
+        rounds.push(self.round("overwrite").await);
+        self.ask("POST", "/points/delete?wait=true", json!({"points": [30, 31, 32]})).await;
+        rounds.push(self.round("delete").await);
+        self.ask("POST", "/points/payload?wait=true", json!({"payload": {"seen": true}, "points": [40, 41]})).await;
+        rounds.push(self.round("payload").await);
+        self.ask("PUT", "/index?wait=true", json!({"field_name": "n", "field_schema": "integer"})).await;
+        rounds.push(self.round("index").await);
+        let filter = json!({"filter": {"must": [{"key": "city", "match": {"value": "Bern"}}]}});
+        self.ask("POST", "/points/delete?wait=true", filter).await;
+        rounds.push(self.round("filter").await);
+        self.restart().await;
+        rounds.push(self.round("restart").await);
+        self.upsert(9_000..9_010, "Oslo").await;
+        rounds.push(self.round("after").await);
+        rounds
+    }
+}
+
+struct Round {
+    name: String,
+    address: String,
+    manifest: Value,
+}
+
+impl Round {
+    fn base(&self) -> &str {
+        text(&self.manifest["indexes"][0], "base")
+    }
+
+    fn id(&self) -> &str {
+        text(&self.manifest, "id")
+    }
+
+    /// Bytes of the data in its own folder.
+    fn stored(&self) -> u64 {
+        let sizes = ["objects", "indexes"].map(|of| self.manifest[of].as_array().cloned().unwrap_or_default());
+        sizes.iter().flatten().filter_map(|object| object["size"].as_u64()).sum()
+    }
+}
+
+fn named<'a>(rounds: &'a [Round], name: &str) -> &'a Round {
+    rounds.iter().find(|round| round.name == name).unwrap()
+}
+
+async fn a_day(mut chain: Chain, real: bool) {
+    let rounds = chain.day().await;
+    let mut base = rounds[0].id();
+    for round in &rounds {
+        assert!([base, round.id()].contains(&round.base()), "{} builds on the last whole one: {}", round.name, round.manifest);
+        base = round.base();
+    }
+    let increments = rounds.iter().filter(|round| round.base() != round.id()).count();
+    assert!(increments >= if real { 5 } else { 3 }, "{increments} increments");
+    assert_eq!(named(&rounds, "none").manifest["objects"], json!([]), "nothing changed, and nothing was streamed");
+    let restart = named(&rounds, "restart");
+    assert_eq!(restart.base(), restart.id(), "versions of a process that ended tell nothing");
+    assert_eq!(named(&rounds, "after").base(), restart.id());
+    if real {
+        let (full, append) = (rounds[0].stored(), named(&rounds, "append").stored());
+        assert!(append * 2 < full, "30 points cost {append} of {full}");
+    }
+    let listed = chain.cli.run(&["backups", "list", "--output", "json"]).await.json();
+    assert!(listed["items"].as_array().unwrap().iter().all(|item| text(item, "state") == "good"), "{listed}");
+
+    // A file that is saved is the whole shard, as it can be restored with curl.
+    let saved = chain.cli.path("shard.tar");
+    let address = &named(&rounds, "filter").address;
+    let ran = chain.cli.run(&["backups", "download", address, "--to", saved.to_str().unwrap()]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let inspected = chain.cli.run(&["inspect", saved.to_str().unwrap(), "--check", "--output", "json"]).await;
+    assert_eq!(inspected.code, 0, "{inspected:?}");
+
+    // One goes after the other, in an order that a seed gives; those that are left are what they were.
+    let mut seed: u64 = if real { 7 } else { 3 };
+    let mut left: Vec<&Round> = rounds.iter().collect();
+    while !left.is_empty() {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let gone = left.remove((seed >> 33) as usize % left.len());
+        chain.delete(gone).await;
+        for round in left.iter().rev().take(3) {
+            chain.still_whole(round).await;
+        }
+        let listed = chain.cli.run(&["backups", "list", "--output", "json"]).await;
+        assert!(listed.json()["items"].as_array().unwrap().iter().all(|item| text(item, "state") == "good"), "{listed:?}");
+    }
+    assert_eq!(left_over(chain.folder.path()), Vec::<String>::new(), "nobody needs anything any more");
+}
+
+/// Files of backups that are still there.
+fn left_over(folder: &Path) -> Vec<String> {
+    let files = files_below(folder).into_iter().map(|path| path.display().to_string());
+    files.filter(|path| !path.ends_with("qsnap-repository.json")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_backup_of_a_chain_restores_on_sandboxes() {
+    a_day(Chain::sandbox().await, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_backup_of_a_chain_restores_on_real_servers() {
+    match Chain::real().await {
+        Some(chain) => a_day(chain, true).await,
+        None => say("skipped: no qdrant"),
+    }
+}
+
+/// After a roll-back and as many writes a server says that nothing changed, and everything did.
+async fn a_roll_back(chain: Chain) {
+    chain.source.fill("x", 100).await;
+    let before = chain.cli.run(&["snapshots", "create", "a/x", "--yes"]).await;
+    assert_eq!(before.code, 0, "{before:?}");
+    chain.upsert(1..11, "Rome").await;
+    let first = chain.round("first").await;
+    let rolled = chain
+        .cli
+        .run(&["restore", "a/x@latest", "--to", "a/x", "--mode", "in-place", "--yes", "--confirm", "a/x", "--skip", "safety"])
+        .await;
+    assert_eq!(rolled.code, 0, "{rolled:?}");
+    chain.upsert(1..11, "Bern").await;
+    let second = chain.round("second").await;
+    assert_eq!(first.base(), first.id());
+    assert_eq!(second.base(), second.id(), "a whole one: {}", second.manifest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roll_back_is_seen_on_sandboxes() {
+    a_roll_back(Chain::sandbox().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roll_back_is_seen_on_real_servers() {
+    match Chain::real().await {
+        Some(chain) => a_roll_back(chain).await,
+        None => say("skipped: no qdrant"),
+    }
+}
