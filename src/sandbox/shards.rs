@@ -12,6 +12,7 @@ use axum::extract::{Multipart, Path, Query, State};
 use axum::http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 fn folder(node: &Node, name: &str, shard: u32) -> Result<String, Refusal> {
     let cluster = node.world.cluster();
@@ -169,11 +170,22 @@ pub(super) async fn manifest(State(node): State<Node>, Path((name, shard)): Path
     Ok(ok(versions(&node, &picture(&node, &name, shard)?)))
 }
 
+/// What the server reads of a segment's versions.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only whether it can be read matters")]
+struct SegmentManifest {
+    segment_id: String,
+    segment_version: u64,
+    file_versions: BTreeMap<String, Option<u64>>,
+}
+
 /// `POST …/snapshot/partial/create`: 304 when the manifest is still true.
 pub(super) async fn partial(State(node): State<Node>, Path((name, shard)): Path<(String, u32)>, body: Bytes) -> Answer {
+    if let Err(error) = serde_json::from_slice::<BTreeMap<String, SegmentManifest>>(&body) {
+        return Refusal::new(400, format!("Json deserialize error: {error}")).plain();
+    }
     let known = match serde_json::from_slice::<Value>(&body) {
-        Ok(known @ Value::Object(_)) => known,
-        Ok(_) => return Refusal::new(400, "Json deserialize error: invalid type, expected a map").plain(),
+        Ok(known) => known,
         Err(error) => return Refusal::new(400, format!("Json deserialize error: {error}")).plain(),
     };
     let streamed = async {
