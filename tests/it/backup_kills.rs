@@ -132,3 +132,40 @@ async fn a_backup_and_a_prune_at_the_same_time_lose_nothing() {
     }
     every_byte_is_right(&cli).await;
 }
+
+/// Increments take bytes from older backups, which a prune removes meanwhile; each of both is killed at some moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_increments_and_prunes_leave_no_backup_that_lacks_an_object() {
+    let server = Server::sandbox(None, vec![]).await;
+    server.fill("one", 1_000).await;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("offsite");
+    let cli = cli(&server, &folder, "", "keep = { last = 2 }");
+    let elsewhere = self::cli(&server, &folder, "", "keep = { last = 2 }");
+    let backup = ["backup", "a/one", "--kind", "shards", "--yes"];
+    let prune = ["prune", "--apply", "-q"];
+    let (mut over, mut removed) = ([0, 0], 0);
+    for round in 0..rounds() {
+        let payload = serde_json::json!({"payload": {"round": round}, "points": [round % 7 + 1]});
+        server.raw("POST", "/collections/one/points/payload?wait=true", payload).await;
+        let whole = cli.run(&backup).await;
+        assert_eq!(whole.code, 0, "{whole:?}");
+        let before = all_good(&cli).await.len();
+        let (first, second) = tokio::join!(
+            killed(&cli, &backup, moment(round, 500)),
+            killed(&elsewhere, &prune, moment(round.wrapping_mul(31) + 5, 200)),
+        );
+        over[0] += usize::from(first);
+        over[1] += usize::from(second);
+        removed += (before + usize::from(first)).saturating_sub(all_good(&cli).await.len());
+    }
+    every_byte_is_right(&cli).await;
+    say(&format!("killed increments and prunes: {} rounds, {over:?} over before, {removed} backups removed", rounds()));
+    let last = cli.run(&["prune", "--apply"]).await;
+    assert_eq!(last.code, 0, "{last:?}");
+    every_byte_is_right(&cli).await;
+    let restored = cli.run(&["restore", "offsite:a/one@latest", "--to", "a/again", "--mode", "new", "--yes"]).await;
+    assert_eq!(restored.code, 0, "{restored:?}");
+    let listed = all_good(&cli).await;
+    assert_eq!(listed.len(), 2);
+}
