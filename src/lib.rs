@@ -95,7 +95,10 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
     }
     let config = match load::load(&cli.global.overrides(), &environment) {
         Ok(config) => config,
-        Err(problem) => return cli::printer::fail(printer, &problem),
+        Err(problem) => {
+            let status = cli::printer::fail(printer, &problem);
+            return if matches!(cli.command, Some(Command::Check(_))) { ExitStatus::UNKNOWN } else { status };
+        }
     };
     match cli.command {
         Some(Command::Config(ConfigCommand::Check)) => {

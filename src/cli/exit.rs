@@ -31,6 +31,9 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// What `check` ends with when it could not look: 3, as monitoring plugins do.
+    pub const UNKNOWN: Self = Self::Command(3);
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

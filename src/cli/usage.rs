@@ -1,6 +1,7 @@
 //! Command lines that cannot be parsed: in clap's words for people, as a document for programs.
 
 use crate::cli::args::Output;
+use crate::cli::exit::ExitStatus;
 use crate::cli::printer::Printer;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::sanitise;
@@ -19,7 +20,17 @@ pub fn report(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
             Printer { output: Output::Table }.note(&format!("\n  tip: {tip}"));
         }
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+    match u8::try_from(error.exit_code()).unwrap_or(2) {
+        // A monitoring system takes 2 for "critical"; that something is wrong with the question is "unknown".
+        2 if is_check(arguments) => ExitCode::from(ExitStatus::UNKNOWN.code()),
+        code => ExitCode::from(code),
+    }
+}
+
+/// Whether the command is `check`, and not `config check`.
+fn is_check(arguments: &[OsString]) -> bool {
+    let own: Vec<&OsString> = arguments.iter().take_while(|argument| *argument != "--").collect();
+    own.windows(2).any(|pair| pair[1] == "check" && pair[0] != "config")
 }
 
 /// Whether JSON was asked for. The command line as a whole could not be parsed, so that its words are looked at; those

@@ -60,6 +60,10 @@ async fn life(server: Server) {
     let cli = cli(&server, &folder, "rpo = \"1h\"\nprove-every = \"2d\"", KEEP);
 
     // Late at first.
+    for arguments in [&["check", "--max-age", "soon"][..], &["check", "--config", "/none/such.toml"]] {
+        let unknown = cli.run(arguments).await;
+        assert_eq!(unknown.code, 3, "2 would be critical: {unknown:?}");
+    }
     let late = cli.run(&["check"]).await;
     assert_eq!(late.code, 2, "{late:?}");
     assert!(late.stdout.starts_with("CRITICAL: 3 critical") && late.stdout.contains("there is no good backup"), "{late:?}");

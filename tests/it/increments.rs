@@ -181,6 +181,10 @@ async fn a_day(mut chain: Chain, real: bool) {
     let inspected = chain.cli.run(&["inspect", saved.to_str().unwrap(), "--check", "--output", "json"]).await;
     assert_eq!(inspected.code, 0, "{inspected:?}");
 
+    if real {
+        by_hand(&chain, named(&rounds, "after")).await;
+    }
+
     // One goes after the other, in an order that a seed gives; those that are left are what they were.
     let mut seed: u64 = if real { 7 } else { 3 };
     let mut left: Vec<&Round> = rounds.iter().collect();
@@ -195,6 +199,28 @@ async fn a_day(mut chain: Chain, real: bool) {
         assert!(listed.json()["items"].as_array().unwrap().iter().all(|item| text(item, "state") == "good"), "{listed:?}");
     }
     assert_eq!(left_over(chain.folder.path()), Vec::<String>::new(), "nobody needs anything any more");
+}
+
+/// The lines of the manual put a shard together, and a server takes it as the manual says.
+async fn by_hand(chain: &Chain, round: &Round) {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        return say("skipped: no python3");
+    }
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/manual/increments.md")).unwrap();
+    let script = page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let folder = chain.folder.path().join("a/x").join(round.id());
+    let place = tempfile::tempdir().unwrap();
+    let mut python = std::process::Command::new("python3");
+    let ran = python.args(["-c", script]).arg(&folder).arg("0").current_dir(place.path()).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    chain.target.raw("PUT", "/collections/hand", round.manifest["config"]["params"].clone()).await;
+    let bytes = std::fs::read(place.path().join("shard-0.whole.tar")).unwrap();
+    let part = reqwest::multipart::Part::bytes(bytes).file_name("shard-0.tar");
+    let url = format!("{}/collections/hand/shards/0/snapshots/upload?priority=snapshot", chain.target.url());
+    let form = reqwest::multipart::Form::new().part("snapshot", part);
+    let answer = reqwest::Client::new().post(url).multipart(form).send().await.unwrap();
+    assert!(answer.status().is_success(), "{:?}", answer.text().await);
+    assert_eq!(chain.target.count("hand").await, round.manifest["points_max"]);
 }
 
 /// Files of backups that are still there.

@@ -126,6 +126,7 @@ pages! {
     restoring: "assets/manual/restore.md",
     restoring_all: "assets/manual/whole-instance.md",
     clustering: "assets/manual/clusters.md",
+    backing_up_what_changed: "assets/manual/increments.md",
     migrating: "assets/manual/migrate.md",
     recovering: "assets/manual/recovery.md",
     guarding: "assets/manual/guard.md",
