@@ -14,6 +14,7 @@ use crate::domain::{size, text, time};
 use crate::ops::services::Services;
 use crate::ops::survey::backups;
 use crate::repository::index::{Backup, Contents};
+use crate::repository::manifest::{Kind, Manifest};
 use crate::repository::records::Record;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -73,6 +74,7 @@ fn lines(services: &Services, repository: &RepositoryName, backup: &Backup, reco
             lines.push(row("file", format!("{}/{} ({})", backup.folder, object.name, size::bytes(object.size))));
             lines.push(row("", format!("sha256 {}", object.sha256)));
         }
+        lines.push(row("kind", kind(manifest)));
         for built in manifest.indexes.iter().filter(|index| index.base != manifest.id) {
             let others: BTreeSet<&BackupId> =
                 built.parts.iter().map(|part| &part.backup).filter(|id| **id != manifest.id).collect();
@@ -98,6 +100,18 @@ fn lines(services: &Services, repository: &RepositoryName, backup: &Backup, reco
         }
     }
     lines
+}
+
+/// How it was copied, and how much a restore moves.
+fn kind(manifest: &Manifest) -> String {
+    let whole = size::bytes(manifest.restored_size());
+    match manifest.kind {
+        Kind::Snapshot => "snapshot".to_owned(),
+        Kind::Shards if manifest.indexes.iter().any(|index| index.base != manifest.id) => {
+            format!("shards, only what changed: a restore moves {whole}")
+        }
+        Kind::Shards => "shards, whole".to_owned(),
+    }
 }
 
 async fn list(services: &Services, address: Option<&str>, repository: Option<&str>) -> Result<Gathered, Problem> {

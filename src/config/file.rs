@@ -361,7 +361,7 @@ mod tests {
     fn the_lists_of_known_keys_are_complete() {
         let all = "color='never'\nascii=true\nrepository='r'\nrpo='1h'\nprove-every='7d'\nwebhook='http://h'\nkeep-history='90d'\n\
                    [repositories.r]\nurl='/b'\nendpoint='e'\nreachable-as='e'\nregion='r'\naccount='a'\npath-style=true\nca-certificate='f'\n\
-                   limit-rate='1MB'\ncredentials='machine'\naccess-key-id='k'\nsecret-access-key='s'\nsecret-access-key-env='S'\n\
+                   limit-rate='1MB'\nfull-every='7d'\nread-only=true\ncredentials='machine'\naccess-key-id='k'\nsecret-access-key='s'\nsecret-access-key-env='S'\n\
                    secret-access-key-file='f'\nsecret-access-key-command='c'\ncredentials-command='c'\ncredentials-file='f'\n\
                    keep={last=1,hourly=1,daily=1,weekly=1,monthly=1,yearly=1,within='1d'}\n\
                    [instances.a]\nurl='x'\nnodes=[]\napi-key='k'\napi-key-env='K'\n\

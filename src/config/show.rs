@@ -26,6 +26,7 @@ pub fn show(config: &Config) -> String {
         let _ = writeln!(out, "  {:<12}{}", "place", repository.place);
         let keep = if repository.keep.is_empty() { "everything".to_owned() } else { repository.keep.to_string() };
         let _ = writeln!(out, "  {:<12}{keep}", "keep");
+        let _ = writeln!(out, "  {:<12}{}", "full every", crate::domain::time::span(repository.full_every));
         if repository.read_only {
             let _ = writeln!(out, "  {:<12}read-only", "protection");
         }

@@ -204,10 +204,32 @@ pub async fn scan(bucket: &Bucket, cache: &Cache, only: Option<&CollectionAddres
     for left in &mut contents.remains {
         left.needed = Needed::of(&needs, &left.folder);
     }
-    contents.backups.sort_by(|a, b| (&a.collection, &b.id).cmp(&(&b.collection, &a.id)));
+    doubt(&mut contents.backups);
+    // Two of one second are told apart by when they were taken, not by what is random in their ids.
+    let order = |backup: &Backup| std::cmp::Reverse((backup.taken_at(), backup.id.clone()));
+    contents.backups.sort_by(|a, b| a.collection.cmp(&b.collection).then_with(|| order(a).cmp(&order(b))));
     contents.remains.sort_by(|a, b| a.folder.cmp(&b.folder));
     contents.strangers.sort();
     Ok(contents)
+}
+
+/// What is made of data in which damage was found is not good until it is itself found to be.
+fn doubt(backups: &mut [Backup]) {
+    let group = |folder: &str| folder.rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+    let found = backups.iter().filter(|backup| backup.standing.bad.is_some());
+    let damaged: Vec<(String, BackupId)> = found.map(|backup| (group(&backup.folder), backup.id.clone())).collect();
+    if damaged.is_empty() {
+        return;
+    }
+    for backup in backups.iter_mut().filter(|backup| backup.state == State::Good && backup.standing.proven_at.is_none()) {
+        let Some(manifest) = &backup.manifest else { continue };
+        let own = group(&backup.folder);
+        let others = manifest.parts().filter(|part| part.backup != backup.id);
+        let bad = others.map(|part| &part.backup).find(|id| damaged.iter().any(|(of, bad)| *of == own && bad == *id));
+        if let Some(id) = bad {
+            backup.state = State::Bad(format!("it has data of {id}, which is damaged; `qsnap verify` tells whether it is, too"));
+        }
+    }
 }
 
 /// What lies in other folders.

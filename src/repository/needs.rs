@@ -9,6 +9,7 @@ use crate::domain::backup::BackupId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::repository::bucket::Bucket;
 use crate::repository::cache::{Cache, manifest};
+use crate::repository::entry::Entry;
 use crate::repository::layout::{self, Key, MANIFEST, STARTED};
 use crate::repository::listing;
 use crate::repository::manifest::{LARGEST, Manifest, Started};
@@ -64,6 +65,14 @@ pub fn of_manifest(folder: &str, manifest: &Manifest) -> Vec<Need> {
 /// What a backup needs that is written right now: which objects is not known yet.
 pub fn of_started(started: &Started) -> Vec<Need> {
     started.builds_on.iter().map(|folder| Need { folder: folder.clone(), name: None }).collect()
+}
+
+/// Bytes of a folder that are free once it is removed: those that no other backup is made of.
+pub fn freed(needs: &[Need], folder: &str, entries: &[Entry]) -> u64 {
+    let needed = Needed::of(needs, folder);
+    let name =
+        |entry: &Entry| entry.key.strip_prefix(folder).map_or(String::new(), |name| name.trim_start_matches('/').to_owned());
+    entries.iter().filter(|entry| !needed.wants(&name(entry))).map(|entry| entry.size).sum()
 }
 
 /// What others need of a folder, by what is there right now.

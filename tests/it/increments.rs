@@ -242,6 +242,31 @@ async fn each_backup_of_a_chain_restores_on_real_servers() {
     }
 }
 
+/// Damage in an old object is damage of every backup that has data of it, and nothing new is built on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_in_a_base_is_seen_in_all_that_is_made_of_it() {
+    let chain = Chain::sandbox().await;
+    chain.source.fill("x", 300).await;
+    let (first, second) = (chain.round("first").await, chain.round("second").await);
+    assert_eq!(second.base(), first.id());
+    let object = chain.folder.path().join("a/x").join(first.id()).join("shard-0.tar");
+    let mut bytes = std::fs::read(&object).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    std::fs::write(&object, bytes).unwrap();
+    let restored = chain.cli.run(&["restore", &second.address, "--to", "b/bad", "--mode", "new", "--yes"]).await;
+    assert!(restored.code != 0, "{restored:?}");
+    let verified = chain.cli.run(&["verify", &first.address]).await;
+    assert_eq!(verified.code, 4, "{verified:?}");
+    let listed = chain.cli.run(&["backups", "list", "--output", "json"]).await.json();
+    let states: Vec<&str> = listed["items"].as_array().unwrap().iter().map(|item| text(item, "state")).collect();
+    assert_eq!(states, ["bad", "bad"], "{listed}");
+    let verified = chain.cli.run(&["verify", &second.address]).await;
+    assert_eq!(verified.code, 4, "{verified:?}");
+    let third = chain.round("third").await;
+    assert_eq!(third.base(), third.id(), "a whole one: {}", third.manifest);
+}
+
 /// After a roll-back and as many writes a server says that nothing changed, and everything did.
 async fn a_roll_back(chain: Chain) {
     chain.source.fill("x", 100).await;

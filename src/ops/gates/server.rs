@@ -53,8 +53,10 @@ pub fn cluster(peers: &ClusterInfo, nodes: usize, instance: &str) -> Finding {
     if nodes > 1 {
         return Finding::look(
             "cluster",
-            format!("{instance} has {nodes} nodes: all shards go to one of them, Qdrant rebuilds other replicas from it"),
-            "afterwards move shards if the load should be spread",
+            format!(
+                "{instance} has {nodes} nodes: a snapshot goes to one of them, shards to those that hold them; other replicas follow"
+            ),
+            "after a restore from one snapshot move shards if the load should be spread",
         );
     }
     Finding::good("cluster", format!("{instance}: consensus works"))

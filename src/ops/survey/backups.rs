@@ -46,7 +46,7 @@ fn choose(contents: &Contents, address: &BackupAddress) -> Result<Backup, Proble
         // What could not be read may be newer: "latest" must not quietly mean an older one.
         WhichBackup::Latest => match contents.problems.first() {
             Some(problem) => return Err(problem.clone()),
-            None => own.clone().filter(|backup| backup.is_good()).max_by(|a, b| a.id.cmp(&b.id)),
+            None => own.clone().filter(|backup| backup.is_good()).max_by_key(|backup| (backup.taken_at(), backup.id.clone())),
         },
         WhichBackup::Id(id) => own.clone().find(|backup| backup.id == *id),
     };

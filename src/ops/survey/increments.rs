@@ -8,7 +8,7 @@ use crate::domain::time::span;
 use crate::repository::index::Backup;
 use crate::repository::manifest::Indexed;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The last backup that has a list of the files of a shard.
@@ -39,6 +39,8 @@ pub(in crate::ops) struct Now {
     pub full_every: Duration,
     /// Version of the server.
     pub version: Option<String>,
+    /// Backups in whose data damage was found.
+    pub damaged: BTreeSet<BackupId>,
 }
 
 /// The newest good backup of each shard that has a list of its files. `own` are the backups of the collection, the newest first.
@@ -56,6 +58,11 @@ pub(in crate::ops) fn last<'a>(own: impl IntoIterator<Item = &'a Backup>) -> BTr
         }
     }
     found
+}
+
+/// Backups in whose data damage was found: nothing is built on them.
+pub(in crate::ops) fn damaged<'a>(own: impl IntoIterator<Item = &'a Backup>) -> BTreeSet<BackupId> {
+    own.into_iter().filter(|backup| backup.standing.bad.is_some()).map(|backup| backup.id.clone()).collect()
 }
 
 /// How a shard is streamed from the replica of `peer`.
@@ -80,6 +87,9 @@ pub(in crate::ops) fn way(last: Option<&Last>, now: &Now, peer: Option<PeerId>) 
     if Some(indexed.peer) != peer {
         return whole("another replica is streamed than last time");
     }
+    if let Some(part) = indexed.parts.iter().find(|part| now.damaged.contains(&part.backup)) {
+        return Way::Whole(format!("{} is damaged, and the last backup has data of it", part.backup));
+    }
     if indexed.added > half {
         return Way::Whole(format!("what changed since the last whole stream is more than half of it, {}", bytes(half)));
     }
@@ -90,6 +100,7 @@ pub(in crate::ops) fn way(last: Option<&Last>, now: &Now, peer: Option<PeerId>) 
 mod tests {
     use super::*;
     use crate::domain::lineage::Lineage;
+    use crate::repository::manifest::Held;
 
     fn last() -> Last {
         let id = BackupId::new("20261122T041500Z-9f3c").unwrap();
@@ -111,7 +122,13 @@ mod tests {
 
     fn now() -> Now {
         let version = Some("1.16.3".into());
-        Now { at: "2026-11-23T03:15:00Z".parse().unwrap(), full: false, full_every: Duration::from_secs(86_400), version }
+        Now {
+            at: "2026-11-23T03:15:00Z".parse().unwrap(),
+            full: false,
+            full_every: Duration::from_secs(86_400),
+            version,
+            damaged: BTreeSet::new(),
+        }
     }
 
     #[test]
@@ -134,6 +151,10 @@ mod tests {
         assert!(why(Some(&last()), &later, Some(7)).contains("older than"));
         let earlier = Now { at: "2026-11-22T03:14:59Z".parse().unwrap(), ..now() };
         assert!(why(Some(&last()), &earlier, Some(7)).contains("future"));
+        let mut built = last();
+        let held = Held { backup: built.indexed.base.clone(), name: "shard-0.tar".into(), size: 1, sha256: "a".repeat(64) };
+        built.indexed.parts.push(held.clone());
+        assert!(why(Some(&built), &Now { damaged: BTreeSet::from([held.backup]), ..now() }, Some(7)).contains("damaged"));
         let mut grown = last();
         grown.indexed.added = 501;
         assert!(why(Some(&grown), &now(), Some(7)).contains("more than half"));

@@ -308,7 +308,8 @@ impl Remote {
         let through = Through::new(body, progress.clone(), stop.clone());
         let walked = self.walk(through, progress, stop, Through::finish);
         let (contents, digest) = tokio::select! {
-            read = walked => read?,
+            // The source's own words say more than those of the broken body.
+            read = walked => read.map_err(|problem| pump.failure().unwrap_or(problem))?,
             problem = pump.given_up() => return Err(problem),
         };
         let cost = Cost::default();

@@ -13,7 +13,8 @@ use crate::ops::request::backups::DeleteBackupsRequest;
 use crate::ops::services::{OpenRepository, Services};
 use crate::ops::steps::Steps;
 use crate::ops::survey::backups::{contents, mark};
-use crate::repository::index::{Backup, scan};
+use crate::repository::index::{Backup, Remains, scan};
+use crate::repository::needs::{self, Need};
 use crate::repository::removal::{Removed, remove, remove_remains};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -40,11 +41,15 @@ pub(super) async fn plan(services: &Services, request: DeleteBackupsRequest) -> 
         return Err(Problem::new(ProblemKind::NotFound, "there is no such backup", on)
             .advise(format!("`qsnap backups list {collection}` shows what there is")));
     }
-    let bytes: u64 = chosen.iter().map(|backup| backup.size).sum();
+    let (bytes, stays) = freed(&chosen, &own, &found.remains);
     let left_good = own.iter().filter(|backup| backup.is_good() && !request.ids.contains(&backup.id)).count();
     let mut findings = vec![Finding::good("target", format!("{} of {} backups of {collection}", chosen.len(), own.len()))];
     findings.extend(gates::repository(&open.bucket.repository));
     findings.extend(chosen.iter().flat_map(obstacles));
+    if stays > 0 {
+        let words = format!("{} of it stay until no newer backup is made of them", size::bytes(stays));
+        findings.push(Finding::look("increments", words, "nothing: newer backups stay whole, and prune removes it later"));
+    }
     if left_good == 0 {
         let words = format!("no good backup of {collection} is left in {} afterwards", request.repository);
         findings.push(Finding::look("last", words, "back it up first, if there is no other recovery point"));
@@ -73,6 +78,19 @@ pub(super) async fn plan(services: &Services, request: DeleteBackupsRequest) -> 
         facts,
         ..Plan::of(Request::DeleteBackups(request.clone()), DeleteBackups { request: request.clone(), backups: chosen })
     })
+}
+
+/// Bytes that are free afterwards, also of what was deleted before; and those that stay, because others are made of them.
+fn freed(chosen: &[Backup], own: &[&Backup], remains: &[Remains]) -> (u64, u64) {
+    let kept = own.iter().filter(|backup| !chosen.iter().any(|gone| gone.id == backup.id));
+    let of_kept =
+        kept.flat_map(|backup| backup.manifest.iter().flat_map(|manifest| needs::of_manifest(&backup.folder, manifest)));
+    let needs: Vec<Need> = of_kept.chain(remains.iter().flat_map(Remains::needs)).collect();
+    let gone: u64 = chosen.iter().map(|backup| needs::freed(&needs, &backup.folder, &backup.entries)).sum();
+    let all: u64 = chosen.iter().map(|backup| backup.size).sum();
+    let before = remains.iter().filter(|left| left.is_removed());
+    let before: u64 = before.map(|left| needs::freed(&needs, &left.folder, &left.entries)).sum();
+    (gone.saturating_add(before), all.saturating_sub(gone))
 }
 
 /// What stands against deleting a backup.

@@ -66,11 +66,12 @@ pub(super) async fn streams(
     if !shards {
         return Ok(None);
     }
-    let last = increments::last(contents.backups.iter().filter(|backup| backup.collection == request.address));
+    let own = || contents.backups.iter().filter(|backup| backup.collection == request.address);
+    let (last, damaged) = (increments::last(own()), increments::damaged(own()));
     let prefer = last.iter().map(|(shard, last)| (*shard, last.indexed.peer)).collect();
     let chosen = shard_replicas::choose(connection, &request.address, &prefer).await?;
     let version = version.map(|version| version.to_string());
-    let now = increments::Now { at: now, full: request.full, full_every: repository.full_every, version };
+    let now = increments::Now { at: now, full: request.full, full_every: repository.full_every, version, damaged };
     let ways = ways(connection, &chosen, &last, &now).await;
     Ok(Some(Streams { chosen, ways }))
 }
@@ -148,16 +149,17 @@ fn in_words(ways: &BTreeMap<ShardId, Way>) -> String {
     groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
 }
 
-pub(super) fn stream_steps(repository: &RepositoryName, Streams { chosen, .. }: &Streams) -> Vec<Step> {
+pub(super) fn stream_steps(repository: &RepositoryName, Streams { chosen, ways }: &Streams) -> Vec<Step> {
     let nodes: BTreeSet<usize> = chosen.nodes.values().copied().collect();
     vec![
         Step::new("sample", "count the points and read a proof sample"),
         Step::new(
             "stream",
             format!(
-                "{} shards from {} node(s) to {repository}, hashed on the way; each is locked against optimization while it streams",
+                "{} shard(s) from {} node(s) to {repository}, {}; each is locked against optimization while it streams",
                 chosen.nodes.len(),
-                nodes.len()
+                nodes.len(),
+                in_words(ways)
             ),
         ),
         Step::new("check", "read the headers of each: a server that fails midway ends its answer as if it were whole"),

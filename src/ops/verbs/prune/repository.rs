@@ -14,9 +14,8 @@ use crate::ops::services::Services;
 use crate::ops::steps::Steps;
 use crate::ops::survey::backups::{candidates, contents, mark};
 use crate::ops::verbs::prune::sorted::{Done, Item, Sorted};
-use crate::repository::entry::Entry;
 use crate::repository::index::{Backup, Contents, Remains};
-use crate::repository::needs::{self, Need, Needed};
+use crate::repository::needs::{self, Need, Needed, freed};
 use crate::repository::removal::{Removed, is_abandoned, remove, remove_remains};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -123,14 +122,6 @@ fn sort_remains(
         }
         sorted.items.push(Item { shown: format!("{}: {shown}", removals.repository), bytes, decision });
     }
-}
-
-/// Bytes of a folder that are free once it is removed: those that no other backup is made of.
-fn freed(needs: &[Need], folder: &str, entries: &[Entry]) -> u64 {
-    let needed = Needed::of(needs, folder);
-    let name =
-        |entry: &Entry| entry.key.strip_prefix(folder).map_or(String::new(), |name| name.trim_start_matches('/').to_owned());
-    entries.iter().filter(|entry| !needed.wants(&name(entry))).map(|entry| entry.size).sum()
 }
 
 /// What the rules said is believed for so long.
