@@ -1,10 +1,10 @@
 //! Writing what is said of a backup: notes, holds, proofs.
 
-use crate::domain::problem::Problem;
+use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::compact;
 use crate::ops::report::verdict::Verdict;
 use crate::ops::services::{OpenRepository, Services};
-use crate::repository::layout::{NOTES, part};
+use crate::repository::layout::{MANIFEST, NOTES, part};
 use crate::repository::manifest::FORMAT;
 use crate::repository::records::{Found, Record, Says};
 use std::hash::{BuildHasher, Hasher};
@@ -29,7 +29,7 @@ pub(in crate::ops) fn found(verdict: &Verdict) -> Found {
 /// Writes a record into the folder of a backup, as an object of its own.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When it cannot be written, or the backup is gone.
 pub(in crate::ops) async fn write(services: &Services, open: &OpenRepository, folder: &str, entry: Entry) -> Result<(), Problem> {
     let (at, who) = (services.clock.now(), services.journal.operator());
     let record = Record {
@@ -43,7 +43,15 @@ pub(in crate::ops) async fn write(services: &Services, open: &OpenRepository, fo
     };
     let name = format!("{}-{}-{:04x}.json", compact(at), part(who), random());
     let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
-    open.bucket.create(&format!("{folder}/{NOTES}/{name}"), text).await
+    let key = format!("{folder}/{NOTES}/{name}");
+    open.bucket.create(&key, text).await?;
+    // Removed meanwhile, it would leave a folder that nobody removes.
+    if matches!(open.bucket.size(&format!("{folder}/{MANIFEST}")).await, Ok(None)) {
+        open.bucket.delete(&key).await?;
+        open.bucket.tidy_folders(&key);
+        return Err(Problem::new(ProblemKind::NotFound, "the backup was removed meanwhile", open.bucket.shown(folder)));
+    }
+    Ok(())
 }
 
 /// Four hex digits that tell two names of the same second apart.
