@@ -85,12 +85,13 @@ pub(super) async fn plan_in(
     let info = connection.whole().collection(&address.collection).await;
     let known = (&contents, &repository, services.clock.now());
     let chosen = streams::streams(&request, &connection, info.as_ref().ok(), known).await.map_err(problem)?;
+    let status = info.as_ref().ok().map(|info| info.status.clone());
     let source = source_of(address, info, !held.silent.is_empty()).map_err(problem)?;
     let holder = connection.node(placement::holder(&connection, address).await)?;
     let activity = holder.snapshot_activity(&address.collection).await.ok().flatten();
     let mut findings = vec![source];
     let limited = services.limited(&[&address.instance]) || open.bucket.repository.limit_rate.is_some();
-    findings.extend(streams::how(chosen.as_ref(), connection.nodes.len(), limited));
+    findings.extend(streams::how(chosen.as_ref(), status.as_ref(), connection.nodes.len(), limited));
     if chosen.is_none() {
         findings.extend(gates::snapshot_name(&address.collection));
     }

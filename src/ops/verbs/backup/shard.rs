@@ -74,7 +74,9 @@ impl Shards<'_> {
     async fn whole(&self, steps: &mut Steps<'_>, replica: &Replica) -> Result<Saved, Problem> {
         let from = self.node(replica)?;
         // Before the stream: what changes while it comes is told as changed once more.
-        let (versions, before) = tokio::join!(from.shard_versions(&self.address.collection, replica.shard), lineage(&from));
+        // The lineage first: a restore between both must be seen.
+        let before = lineage(&from).await;
+        let versions = from.shard_versions(&self.address.collection, replica.shard).await;
         let mut splitter = Splitter::new(|_| false);
         let received = self.receive(steps, replica, None, &mut splitter).await?;
         let nothing = || Problem::new(ProblemKind::Failed, "the server sent nothing", self.shown(replica)).advise("try again");
