@@ -75,7 +75,7 @@ fn lines(services: &Services, repository: &RepositoryName, backup: &Backup, reco
             lines.push(row("", format!("sha256 {}", object.sha256)));
         }
         lines.push(row("kind", kind(manifest)));
-        for built in manifest.indexes.iter().filter(|index| index.base != manifest.id) {
+        for built in manifest.increments() {
             let others: BTreeSet<&BackupId> =
                 built.parts.iter().map(|part| &part.backup).filter(|id| **id != manifest.id).collect();
             let others: Vec<String> = others.into_iter().map(ToString::to_string).collect();
@@ -107,7 +107,7 @@ fn kind(manifest: &Manifest) -> String {
     let whole = size::bytes(manifest.restored_size());
     match manifest.kind {
         Kind::Snapshot => "snapshot".to_owned(),
-        Kind::Shards if manifest.indexes.iter().any(|index| index.base != manifest.id) => {
+        Kind::Shards if manifest.increments().next().is_some() => {
             format!("shards, only what changed: a restore moves {whole}")
         }
         Kind::Shards => "shards, whole".to_owned(),

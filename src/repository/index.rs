@@ -14,7 +14,7 @@ use crate::repository::needs::{self, Need, Needed};
 use crate::repository::records::{Record, Standing};
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Small objects that are read at the same time.
@@ -215,18 +215,13 @@ pub async fn scan(bucket: &Bucket, cache: &Cache, only: Option<&CollectionAddres
 
 /// What is made of data in which damage was found is not good until it is itself found to be.
 fn doubt(backups: &mut [Backup]) {
-    let group = |folder: &str| folder.rsplit_once('/').map_or(String::new(), |(group, _)| group.to_owned());
     let found = backups.iter().filter(|backup| backup.standing.bad.is_some());
-    let damaged: Vec<(String, BackupId)> = found.map(|backup| (group(&backup.folder), backup.id.clone())).collect();
-    if damaged.is_empty() {
-        return;
-    }
+    let damaged: BTreeSet<String> = found.map(|backup| backup.folder.clone()).collect();
     for backup in backups.iter_mut().filter(|backup| backup.state == State::Good && backup.standing.proven_at.is_none()) {
         let Some(manifest) = &backup.manifest else { continue };
-        let own = group(&backup.folder);
-        let others = manifest.parts().filter(|part| part.backup != backup.id);
-        let bad = others.map(|part| &part.backup).find(|id| damaged.iter().any(|(of, bad)| *of == own && bad == *id));
-        if let Some(id) = bad {
+        let bad = manifest.parts().find(|part| damaged.contains(&layout::beside(&backup.folder, &part.backup)));
+        if let Some(part) = bad {
+            let id = &part.backup;
             backup.state = State::Bad(format!("it has data of {id}, which is damaged; `qsnap verify` tells whether it is, too"));
         }
     }
@@ -375,9 +370,8 @@ fn judge(manifest: &Manifest, path: &str, folder: &Folder, known: Option<&Collec
     }
     let own = manifest.objects.iter().map(|object| (object.name.clone(), path.to_owned(), &object.name, object.size));
     let lists = manifest.indexes.iter().map(|index| (index.name.clone(), path.to_owned(), &index.name, index.size));
-    let group = path.rsplit_once('/').map_or("", |(group, _)| group);
     let others = manifest.parts().filter(|part| part.backup != manifest.id).map(|part| {
-        let folder = format!("{group}/{}", part.backup);
+        let folder = layout::beside(path, &part.backup);
         (format!("{} of the older backup {}", part.name, part.backup), folder, &part.name, part.size)
     });
     for (shown, folder, name, size) in own.chain(lists).chain(others) {

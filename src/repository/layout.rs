@@ -77,6 +77,16 @@ pub fn folder(collection: &CollectionAddress, id: &BackupId) -> String {
     format!("{}/{id}", group(collection))
 }
 
+/// The folder of all backups of the collection that the backup in a folder is of.
+pub fn group_of(folder: &str) -> &str {
+    folder.rsplit_once('/').map_or("", |(group, _)| group)
+}
+
+/// The folder of another backup of the same collection.
+pub fn beside(folder: &str, id: &BackupId) -> String {
+    format!("{}/{id}", group_of(folder))
+}
+
 /// The name of the object of a snapshot.
 pub fn object(peer: Option<PeerId>, original: &str) -> String {
     let peer = peer.map_or_else(|| "node".to_owned(), |peer| peer.to_string());

@@ -7,6 +7,7 @@ use crate::domain::backup::BackupId;
 use crate::domain::ids::{CollectionName, InstanceName, PeerId, ShardId};
 use crate::domain::lineage::Lineage;
 use crate::domain::proof::Proof;
+use crate::repository::layout;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -115,6 +116,13 @@ pub struct Held {
     pub size: u64,
     /// sha256 of the bytes, lower-case hex.
     pub sha256: String,
+}
+
+impl Held {
+    /// Its key, for what lies in `folder`: the folder of any backup of the same collection.
+    pub fn key(&self, folder: &str) -> String {
+        format!("{}/{}", layout::beside(folder, &self.backup), self.name)
+    }
 }
 
 /// A shard whose files are listed, so that increments can build on it.
@@ -315,7 +323,7 @@ impl Manifest {
     /// Whether an object may have this name: one that leaves the folder of the backup, or is one of its own files, would make a
     /// restore or a deletion reach something else.
     pub fn may_name(name: &str) -> bool {
-        let own = [super::layout::MANIFEST, super::layout::STARTED].contains(&name);
+        let own = [layout::MANIFEST, layout::STARTED].contains(&name);
         let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-%~".contains(&byte));
         let dots = name.bytes().all(|byte| byte == b'.');
         !name.is_empty() && !own && plain && !dots
@@ -329,10 +337,8 @@ impl Manifest {
 
     /// Bytes that a restore of it moves.
     pub fn restored_size(&self) -> u64 {
-        let whole = |object: &&Object| !object.shards.iter().any(|shard| self.increment(*shard).is_some());
-        let whole = self.objects.iter().filter(whole).map(|object| object.size);
-        let built = self.indexes.iter().filter(|index| index.base != self.id).map(|index| index.bytes);
-        whole.chain(built).fold(0, u64::saturating_add)
+        let whole = self.whole_objects().map(|object| object.size);
+        whole.chain(self.increments().map(|index| index.bytes)).fold(0, u64::saturating_add)
     }
 
     /// Names of all objects in its folder, but for itself.
@@ -345,9 +351,15 @@ impl Manifest {
         self.indexes.iter().flat_map(|index| index.parts.iter())
     }
 
-    /// How a shard is put together that was not streamed as a whole.
-    pub fn increment(&self, shard: ShardId) -> Option<&Indexed> {
-        self.indexes.iter().find(|index| index.shard == shard && index.base != self.id)
+    /// The shards that are put together, because they were not streamed as a whole.
+    pub fn increments(&self) -> impl Iterator<Item = &Indexed> {
+        self.indexes.iter().filter(|index| index.base != self.id)
+    }
+
+    /// The objects that are what they are called: no stream of changes.
+    pub fn whole_objects(&self) -> impl Iterator<Item = &Object> {
+        let of_increment = |object: &Object| self.increments().any(|index| object.shards.contains(&index.shard));
+        self.objects.iter().filter(move |object| !of_increment(object))
     }
 }
 

@@ -57,9 +57,8 @@ impl Needed {
 
 /// What the backup in a folder needs of others.
 pub fn of_manifest(folder: &str, manifest: &Manifest) -> Vec<Need> {
-    let group = folder.rsplit_once('/').map_or("", |(group, _)| group);
     let parts = manifest.parts().filter(|part| part.backup != manifest.id);
-    parts.map(|part| Need { folder: format!("{group}/{}", part.backup), name: Some(part.name.clone()) }).collect()
+    parts.map(|part| Need { folder: layout::beside(folder, &part.backup), name: Some(part.name.clone()) }).collect()
 }
 
 /// What a backup needs that is written right now: which objects is not known yet.
@@ -87,8 +86,7 @@ pub async fn needed(bucket: &Bucket, cache: &Cache, folder: &str) -> Result<Need
 }
 
 async fn read(bucket: &Bucket, cache: &Cache, folder: &str) -> Result<Vec<Need>, Problem> {
-    let group = folder.rsplit_once('/').map_or("", |(group, _)| group);
-    let listing = listing::list(bucket, group).await?;
+    let listing = listing::list(bucket, layout::group_of(folder)).await?;
     if let Some((_, problem)) = listing.problems.into_iter().next() {
         return Err(problem);
     }

@@ -11,16 +11,16 @@ use std::sync::Arc;
 /// What ends an archive.
 const END: &[u8] = &[0; 1024];
 
-/// Puts it together. `group` is the folder in which the backups of the collection lie, `shown` what the user knows the shard by.
+/// Puts it together. `folder` is that of any backup of the collection, `shown` what the user knows the shard by.
 /// Every byte is compared with the list while it is read.
-pub fn indexed_shard(bucket: &Arc<Bucket>, group: &str, index: &ShardIndex, shown: &str) -> Composed {
+pub fn indexed_shard(bucket: &Arc<Bucket>, folder: &str, index: &ShardIndex, shown: &str) -> Composed {
     let part = |key: String, size: u64| {
         let shown = format!("{shown}, in {}", bucket.shown(&key));
         let source = StoredObject { bucket: bucket.clone(), key, size, shown };
         Arc::new(Part { source: Arc::new(source), expected: Expected { size, sha256: None, etag: None, ranged: true } })
     };
     let objects = index.objects.iter();
-    let parts: Vec<Arc<Part>> = objects.map(|held| part(format!("{group}/{}/{}", held.backup, held.name), held.size)).collect();
+    let parts: Vec<Arc<Part>> = objects.map(|held| part(held.key(folder), held.size)).collect();
     let piece = |At(object, start, length, sha256): &At| {
         let of = parts.get(*object)?.clone();
         Some(Piece::Proven { of, start: *start, parts: vec![(*length, sha(sha256)?)], passed: 0 })

@@ -8,7 +8,7 @@ use crate::ops::services::{OpenRepository, Services};
 use crate::ops::steps::Steps;
 use crate::repository::bucket::Bucket;
 use crate::repository::index::Remains;
-use crate::repository::layout::{MANIFEST, PART, STARTED, folder};
+use crate::repository::layout::{MANIFEST, PART, STARTED, beside, folder};
 use crate::repository::manifest::{FORMAT, Manifest, Started};
 use crate::repository::needs::Needed;
 use crate::repository::removal::remove_remains;
@@ -85,18 +85,13 @@ impl Unfinished {
         services: &Services,
         ids: impl Iterator<Item = BackupId>,
     ) -> Result<(), Problem> {
-        self.builds_on.lock().unwrap_or_else(PoisonError::into_inner).extend(ids.map(|id| self.folder_of(&id)));
+        self.builds_on.lock().unwrap_or_else(PoisonError::into_inner).extend(ids.map(|id| beside(&self.folder, &id)));
         self.open.bucket.replace(&self.key(STARTED), self.text(services)).await
     }
 
-    /// The folder of another backup of the same collection.
-    pub(in crate::ops) fn folder_of(&self, id: &BackupId) -> String {
-        format!("{}/{id}", self.group())
-    }
-
-    /// The folder of all backups of the collection.
-    pub(in crate::ops) fn group(&self) -> &str {
-        self.folder.rsplit_once('/').map_or("", |(group, _)| group)
+    /// Its folder.
+    pub(in crate::ops) fn folder(&self) -> &str {
+        &self.folder
     }
 
     /// Does something long, and says again and again that the backup still runs: in a bucket nothing shows of an upload until it ends.
@@ -132,8 +127,7 @@ impl Unfinished {
     pub(in crate::ops) async fn all_there(&self, manifest: &Manifest) -> Result<(), Problem> {
         let own = manifest.objects.iter().map(|object| (self.key(&object.name), object.size));
         let lists = manifest.indexes.iter().map(|index| (self.key(&index.name), index.size));
-        let others: BTreeMap<String, u64> =
-            manifest.parts().map(|part| (format!("{}/{}", self.folder_of(&part.backup), part.name), part.size)).collect();
+        let others: BTreeMap<String, u64> = manifest.parts().map(|part| (part.key(&self.folder), part.size)).collect();
         for (key, size) in own.chain(lists).chain(others) {
             let found = self.open.bucket.size(&key).await?;
             if found != Some(size) {

@@ -1,5 +1,6 @@
 //! From the plans of several parts to what the plan of the whole shows: a step for each, and what needs a look, by collection.
 
+use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::ops::plan::finding::{Finding, Level};
 use crate::ops::plan::{Plan, Risk, Step};
@@ -72,8 +73,15 @@ impl Planning {
     }
 }
 
-/// What the consequence of a whole says of the steps that are left out.
-pub(in crate::ops) fn left_out(skips: Skips) -> String {
+/// What a whole replaces on an instance, and which steps it leaves out; `more` stands between. Nothing where it replaces nothing.
+pub(in crate::ops) fn consequence(to: &InstanceName, (replaced, all): (usize, usize), more: &str, skips: Skips) -> String {
+    if replaced == 0 {
+        return String::new();
+    }
+    format!("{replaced} of {all} collections on {to} are replaced{more}{}", left_out(skips))
+}
+
+fn left_out(skips: Skips) -> String {
     let safety = if skips.safety { "; NO safety snapshots, as asked: there is no way back" } else { "" };
     let proof = if skips.proof { "; NO proof restores, as asked" } else { "" };
     format!("{safety}{proof}")

@@ -29,10 +29,8 @@ pub(in crate::ops) struct FileSource {
 
 /// All files of a backup.
 pub(in crate::ops) fn files(manifest: &Manifest) -> Vec<BackupFile> {
-    let whole = |object: &&Object| !object.shards.iter().any(|shard| manifest.increment(*shard).is_some());
-    let whole = manifest.objects.iter().filter(whole).cloned().map(BackupFile::Object);
-    let built = manifest.indexes.iter().filter(|index| index.base != manifest.id).cloned().map(BackupFile::Built);
-    whole.chain(built).collect()
+    let whole = manifest.whole_objects().cloned().map(BackupFile::Object);
+    whole.chain(manifest.increments().cloned().map(BackupFile::Built)).collect()
 }
 
 /// The only file of a backup, or one that holds every shard.
@@ -99,21 +97,20 @@ impl BackupFile {
                 Ok(FileSource { source: Arc::new(source), expected })
             }
             Self::Built(indexed) => {
-                let index = index(open, backup, indexed).await?;
-                let group = backup.folder.rsplit_once('/').map_or("", |(group, _)| group);
-                let composed = indexed_shard(&open.bucket, group, &index, &shown);
+                let index = index(open, &backup.folder, indexed).await?;
+                let composed = indexed_shard(&open.bucket, &backup.folder, &index, &shown);
                 Ok(FileSource { expected: composed.expected(), source: Arc::new(composed) })
             }
         }
     }
 }
 
-/// The list of the files of a shard.
+/// The list of the files of a shard, in the folder of a backup.
 ///
 /// # Errors
 /// `Difference` when it is missing or not the one of the manifest; and those of the store.
-pub(in crate::ops) async fn index(open: &OpenRepository, backup: &Backup, indexed: &Indexed) -> Result<ShardIndex, Problem> {
-    let key = backup.key(&indexed.name);
+pub(in crate::ops) async fn index(open: &OpenRepository, folder: &str, indexed: &Indexed) -> Result<ShardIndex, Problem> {
+    let key = format!("{folder}/{}", indexed.name);
     let wrong = |why: String| {
         Problem::new(ProblemKind::Difference, why, open.bucket.shown(&key))
             .advise("the backup is damaged: choose another one; `qsnap backups list` shows what there is")

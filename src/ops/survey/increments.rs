@@ -3,6 +3,7 @@
 
 use crate::domain::backup::BackupId;
 use crate::domain::ids::{PeerId, ShardId};
+use crate::domain::lineage::Lineage;
 use crate::domain::size::bytes;
 use crate::domain::time::span;
 use crate::repository::index::Backup;
@@ -96,10 +97,18 @@ pub(in crate::ops) fn way(last: Option<&Last>, now: &Now, peer: Option<PeerId>) 
     Way::Changes(Box::new(last.clone()))
 }
 
+/// The node as it was then, if versions that it told then still tell what changed; else why not.
+pub(in crate::ops) fn unbroken(then: Option<&Lineage>, now: Option<Lineage>) -> Result<Lineage, String> {
+    match (then, now) {
+        (Some(then), Some(now)) if *then == now => Ok(now),
+        (Some(_), Some(_)) => Err("its node was restarted since, or data was restored on it".into()),
+        _ => Err("its node does not tell whether data was restored on it (telemetry)".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::lineage::Lineage;
     use crate::repository::manifest::Held;
 
     fn last() -> Last {

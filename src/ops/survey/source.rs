@@ -25,6 +25,7 @@ use crate::ops::survey::shard_backup::{self, ShardBackup};
 use crate::ops::survey::storage::Member;
 use crate::repository::index::Backup;
 use crate::transfer::disk::disk_problem;
+use jiff::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -113,12 +114,17 @@ async fn file(services: &Services, path: &Path) -> Result<Known, Problem> {
 /// The loss window of a file: its name tells when it was taken, the record how many points it had.
 fn file_window(services: &Services, path: &Path, proof: Option<&Proof>) -> Finding {
     let taken_at = crate::domain::snapshot::taken_at_of_file(path).or(proof.map(|proof| proof.taken_at));
+    window(services, taken_at, proof, None)
+}
+
+/// The loss window of what no list of a node shows: whether there is a newer one is not known.
+fn window(services: &Services, taken_at: Option<Timestamp>, proof: Option<&Proof>, now: Option<u64>) -> Finding {
     let Some(taken_at) = taken_at else { return loss::unknown() };
     loss::window(&loss::Window {
         taken: time::second(taken_at),
         ago: time::ago(services.clock.now(), taken_at),
         then: proof.map(|proof| proof.points_max),
-        now: None,
+        now,
         newer: None,
         unseen: true,
     })
@@ -210,17 +216,9 @@ async fn backup(services: &Services, asked: &BackupAddress) -> Result<Known, Pro
         counted_where_configured(services, &address.collection)
     );
     let proof = proof?;
-    let now_time = services.clock.now();
-    let mut findings = vec![gates::backup(&backup, now_time), gates::checksum(Some(&object.sha256))];
+    let mut findings = vec![gates::backup(&backup, services.clock.now()), gates::checksum(Some(&object.sha256))];
     findings.push(gates::proof(proof.is_some(), false));
-    findings.push(loss::window(&loss::Window {
-        taken: time::second(backup.taken_at()),
-        ago: time::ago(now_time, backup.taken_at()),
-        then: proof.as_ref().map(|proof| proof.points_max),
-        now,
-        newer: None,
-        unseen: true,
-    }));
+    findings.push(window(services, Some(backup.taken_at()), proof.as_ref(), now));
     Ok(Known {
         fingerprint: format!("{shown} with sha256 {}", object.sha256),
         size: object.size,
@@ -246,19 +244,11 @@ async fn by_shards(
     let shown = address.to_string();
     let (proof, now) = tokio::join!(backups::proof(open, &backup), counted_where_configured(services, &address.collection));
     let proof = proof?;
-    let now_time = services.clock.now();
     let Some(manifest) = backup.manifest.clone() else {
         return Err(Problem::new(ProblemKind::Failed, backup.state.reason(), shown));
     };
-    let mut findings = vec![gates::backup(&backup, now_time), gates::proof(proof.is_some(), false)];
-    findings.push(loss::window(&loss::Window {
-        taken: time::second(backup.taken_at()),
-        ago: time::ago(now_time, backup.taken_at()),
-        then: proof.as_ref().map(|proof| proof.points_max),
-        now,
-        newer: None,
-        unseen: true,
-    }));
+    let mut findings = vec![gates::backup(&backup, services.clock.now()), gates::proof(proof.is_some(), false)];
+    findings.push(window(services, Some(backup.taken_at()), proof.as_ref(), now));
     let shards = ShardBackup {
         open: open.clone(),
         address,
@@ -295,17 +285,7 @@ async fn member(services: &Services, whole: &RecoveryPoint, collection: &Collect
         }
         None => None,
     };
-    let window = match taken_at {
-        None => loss::unknown(),
-        Some(taken_at) => loss::window(&loss::Window {
-            taken: time::second(taken_at),
-            ago: time::ago(services.clock.now(), taken_at),
-            then: proof.map(|proof| proof.points_max),
-            now,
-            newer: None,
-            unseen: true,
-        }),
-    };
+    let window = window(services, taken_at, proof, now);
     Ok(Known {
         fingerprint: format!("{shown}, {}", member.place()),
         size: member.size,

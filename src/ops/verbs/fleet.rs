@@ -16,7 +16,7 @@ use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::ops::request::copy::{CopyRequest, FleetRequest, NameMap};
 use crate::ops::services::Services;
-use crate::ops::several::planning::{Planning, left_out};
+use crate::ops::several::planning::{Planning, consequence};
 use crate::ops::several::{self, run_all};
 use crate::ops::steps::Steps;
 use crate::ops::verbs::copy;
@@ -56,7 +56,12 @@ pub(super) async fn plan(services: &Services, request: FleetRequest) -> Result<P
     Ok(Plan {
         title: format!("copy {} collections: {} → {}", plans.len(), request.from, request.to),
         risk: if replaced > 0 { Risk::Destroys } else { Risk::Changes },
-        consequence: consequence(&request, replaced, plans.len()),
+        consequence: consequence(
+            &request.to,
+            (replaced, plans.len()),
+            &format!("; {} is only read", request.from),
+            request.skips,
+        ),
         changes: Some((address, protection)),
         source: request.from.to_string(),
         target: request.to.to_string(),
@@ -129,15 +134,6 @@ fn copies(request: &FleetRequest, named: &[(CollectionName, u64)]) -> Result<Vec
         });
     }
     Ok(copies)
-}
-
-fn consequence(request: &FleetRequest, replaced: usize, all: usize) -> String {
-    if replaced == 0 {
-        return String::new();
-    }
-    let mut words = format!("{replaced} of {all} collections on {} are replaced; {} is only read", request.to, request.from);
-    words.push_str(&left_out(request.skips));
-    words
 }
 
 /// Copies one collection after the other. The consent to the whole, which names what it replaces, is the consent to each.

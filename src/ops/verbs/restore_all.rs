@@ -21,7 +21,7 @@ use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::restore::{RestoreAllRequest, RestoreRequest, Set};
 use crate::ops::request::route::Route;
 use crate::ops::services::Services;
-use crate::ops::several::planning::{Planning, left_out};
+use crate::ops::several::planning::{Planning, consequence};
 use crate::ops::several::{self, run_all};
 use crate::ops::steps::Steps;
 use crate::ops::survey::backups;
@@ -105,7 +105,7 @@ pub(super) async fn plan(services: &Services, asked: RestoreAllRequest) -> Resul
     Ok(Plan {
         title: format!("restore {} collections → {}", plans.len(), request.to),
         risk: if replaced > 0 { Risk::Destroys } else { Risk::Changes },
-        consequence: consequence(&request, replaced, plans.len()),
+        consequence: consequence(&request.to, (replaced, plans.len()), "", request.skips),
         changes: Some((address, protection)),
         source: request.set.to_string(),
         target: request.to.to_string(),
@@ -261,15 +261,6 @@ async fn aliases_of(
     let (aliases, more) = aliases::carried(&wanted, &request.to, &there.map_err(problem)?, &names.map_err(problem)?);
     findings.extend(more);
     Ok((aliases, findings))
-}
-
-fn consequence(request: &RestoreAllRequest, replaced: usize, all: usize) -> String {
-    if replaced == 0 {
-        return String::new();
-    }
-    let mut words = format!("{replaced} of {all} collections on {} are replaced", request.to);
-    words.push_str(&left_out(request.skips));
-    words
 }
 
 /// The consent to the whole, which names what it replaces, is the consent to each.

@@ -130,7 +130,7 @@ impl Work for Verify {
             }
             // The next increments build on the lists of whole streams, too.
             for indexed in self.manifest.indexes.iter().filter(|indexed| indexed.base == self.backup.id) {
-                match backup_files::index(&open, &self.backup, indexed).await {
+                match backup_files::index(&open, &self.backup.folder, indexed).await {
                     Ok(_) => bytes += indexed.size,
                     Err(problem) if problem.kind == ProblemKind::Difference => {
                         wrong.push(format!("{}: {}", indexed.name, problem.message));
@@ -158,12 +158,9 @@ fn first_damage(found: &inspect::Inspected) -> String {
 
 /// What the store says of an object that could not be read: only what is known to be missing or of another size is a difference.
 async fn gone_or_changed(open: &OpenRepository, backup: &Backup, file: &BackupFile) -> Result<Option<String>, Problem> {
-    let group = backup.folder.rsplit_once('/').map_or("", |(group, _)| group);
     let objects: Vec<(String, u64)> = match file {
         BackupFile::Object(object) => vec![(backup.key(&object.name), object.size)],
-        BackupFile::Built(indexed) => {
-            indexed.parts.iter().map(|part| (format!("{group}/{}/{}", part.backup, part.name), part.size)).collect()
-        }
+        BackupFile::Built(indexed) => indexed.parts.iter().map(|part| (part.key(&backup.folder), part.size)).collect(),
     };
     for (key, size) in objects {
         match open.bucket.size(&key).await? {

@@ -12,8 +12,8 @@ use crate::ops::recovery::shard_stream::{self, Streamed};
 use crate::ops::recovery::unfinished::Unfinished;
 use crate::ops::services::{Connection, OpenRepository, Services};
 use crate::ops::steps::Steps;
-use crate::ops::survey::backup_files::FileSource;
-use crate::ops::survey::increments::{Last, Way};
+use crate::ops::survey::backup_files::{self, FileSource};
+use crate::ops::survey::increments::{self, Last, Way};
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::error::ApiErrorKind;
 use crate::repository::layout::{MANIFEST, index_object, shard_object};
@@ -136,16 +136,16 @@ impl Shards<'_> {
             Err(why) => return Ok(Err(why)),
         };
         let from = self.node(replica)?;
-        let before = lineage(&from).await.filter(|now| *now == last.indexed.lineage);
-        if before.is_none() {
-            return Ok(Err("its node was restarted since, or data was restored on it".into()));
-        }
+        let before = match increments::unbroken(Some(&last.indexed.lineage), lineage(&from).await) {
+            Ok(before) => before,
+            Err(why) => return Ok(Err(why)),
+        };
         let mut splitter = Splitter::new(partial::is_manifest);
         let received = match self.receive(steps, replica, Some(&index.versions), &mut splitter).await {
             Ok(received) => received,
             Err(problem) => return Ok(Err(problem.message)),
         };
-        let lineage = match self.still(replica, before).await {
+        let lineage = match self.still(replica, Some(before)).await {
             Ok(lineage) => lineage,
             Err(why) => return Ok(Err(why)),
         };
@@ -174,16 +174,13 @@ impl Shards<'_> {
         if bucket.size(&format!("{}/{MANIFEST}", last.folder)).await?.is_none() {
             return Ok(Err(format!("the backup {} was removed meanwhile", last.id)));
         }
-        let Some(text) = bucket.read(&format!("{}/{}", last.folder, last.indexed.name), LARGEST).await? else {
-            return Ok(Err(format!("the list of files in the backup {} is missing", last.id)));
-        };
-        let index = ShardIndex::read(&text, &last.indexed.sha256);
-        let named = |index: &ShardIndex| index.objects.iter().all(|held| last.indexed.parts.contains(held));
-        Ok(match index {
-            Ok(index) if index.shard == last.indexed.shard && named(&index) => Ok(index),
-            Ok(_) => Err(format!("the list of files in the backup {} contradicts its manifest", last.id)),
-            Err(why) => Err(format!("in the backup {} {why}", last.id)),
-        })
+        match backup_files::index(self.open, &last.folder, &last.indexed).await {
+            Ok(index) => Ok(Ok(index)),
+            Err(problem) if problem.kind == ProblemKind::Difference => {
+                Ok(Err(format!("in the backup {} {}", last.id, problem.message)))
+            }
+            Err(problem) => Err(problem),
+        }
     }
 
     /// The same list once more: the server says that nothing changed.
@@ -223,7 +220,7 @@ impl Shards<'_> {
         };
         let (key, progress) = (self.key(replica), steps.job.progress.clone());
         let shown = format!("shard {} of {}", replica.shard, self.address);
-        let source = indexed_shard(&self.open.bucket, self.unfinished.group(), &list, &shown);
+        let source = indexed_shard(&self.open.bucket, self.unfinished.folder(), &list, &shown);
         let file = FileSource { expected: source.expected(), source: Arc::new(source) };
         let checked = steps.run("check", &key, shard_stream::check(self.open, file, replica.shard, &progress)).await;
         Ok(checked.map(|()| list).map_err(|problem| problem.message))
@@ -261,11 +258,7 @@ impl Shards<'_> {
     /// The node as it was before, if nothing was restored on it meanwhile.
     async fn still(&self, replica: &Replica, before: Option<Lineage>) -> Result<Lineage, String> {
         let now = lineage(&self.node(replica).map_err(|problem| problem.message)?).await;
-        match (before, now) {
-            (Some(before), Some(now)) if before == now => Ok(now),
-            (None, _) | (_, None) => Err("its node does not tell whether data was restored on it (telemetry)".into()),
-            _ => Err("its node was restarted meanwhile, or data was restored on it".into()),
-        }
+        increments::unbroken(before.as_ref(), now)
     }
 
     /// Streams it into an object; `None` where nothing is newer than `since`.

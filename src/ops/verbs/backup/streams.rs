@@ -95,10 +95,10 @@ async fn ways(
                 };
                 lineages.insert(*node, told);
             }
-            way = match lineages.get(node) {
-                Some(Some(lineage)) if *lineage == last.indexed.lineage => way,
-                Some(Some(_)) => Way::Whole("its node was restarted since, or data was restored on it".into()),
-                _ => Way::Whole("its node does not tell whether data was restored on it (telemetry)".into()),
+            let now = lineages.get(node).cloned().flatten();
+            way = match increments::unbroken(Some(&last.indexed.lineage), now) {
+                Ok(_) => way,
+                Err(why) => Way::Whole(why),
             };
         }
         ways.insert(*shard, way);
