@@ -32,7 +32,7 @@ pub enum Piece {
         of: Arc<Part>,
         /// Offset of the first byte in it.
         start: u64,
-        /// Length and sha256 of each.
+        /// Where each ends, counted from `start`, and its sha256.
         parts: Vec<(u64, Sha)>,
         /// Bytes at the front that are compared and not given out: reading was broken off behind them.
         passed: u64,
@@ -69,27 +69,24 @@ impl Piece {
         match self {
             Self::Range { of, start, .. } => vec![range(of, start + from, to - from)],
             Self::Proven { of, start, parts, .. } => {
-                let (mut at, mut cut) = (0, Vec::new());
-                let mut inner: Option<Self> = None;
-                for (length, sha) in parts {
-                    let (begin, end) = (at, at + length);
-                    at = end;
-                    if end <= from || begin >= to {
-                        continue;
+                let (mut cut, mut inner): (Vec<Self>, Option<Self>) = (Vec::new(), None);
+                let first = parts.partition_point(|(end, _)| *end <= from);
+                let mut begin = first.checked_sub(1).map_or(0, |before| parts[before].0);
+                for (end, sha) in &parts[first..] {
+                    if begin >= to {
+                        break;
                     }
                     let behind = from.saturating_sub(begin);
-                    if end > to || (behind > 0 && !whole) {
+                    if *end > to || (behind > 0 && !whole) {
                         cut.extend(inner.take());
-                        cut.push(range(of, start + begin.max(from), end.min(to) - begin.max(from)));
-                        continue;
+                        cut.push(range(of, start + begin.max(from), (*end).min(to) - begin.max(from)));
+                    } else if let Some(Self::Proven { start: front, parts, .. }) = &mut inner {
+                        parts.push((start + end - *front, *sha));
+                    } else {
+                        let parts = vec![(end - begin, *sha)];
+                        inner = Some(Self::Proven { of: of.clone(), start: start + begin, parts, passed: behind });
                     }
-                    match &mut inner {
-                        Some(Self::Proven { parts, .. }) => parts.push((*length, *sha)),
-                        _ => {
-                            let parts = vec![(*length, *sha)];
-                            inner = Some(Self::Proven { of: of.clone(), start: start + begin, parts, passed: behind });
-                        }
-                    }
+                    begin = *end;
                 }
                 cut.extend(inner);
                 cut
@@ -110,7 +107,8 @@ impl Piece {
             (Self::Proven { of, start, parts, .. }, Self::Proven { of: other, start: then, parts: more, passed: 0 })
                 if Arc::ptr_eq(of, other) && *start + total(parts) == *then =>
             {
-                parts.extend_from_slice(more);
+                let before = total(parts);
+                parts.extend(more.iter().map(|(end, sha)| (before + end, *sha)));
             }
             (Self::Hole(length), Self::Hole(more)) => *length += more,
             _ => return false,
@@ -120,7 +118,7 @@ impl Piece {
 }
 
 fn total(parts: &[(u64, Sha)]) -> u64 {
-    parts.iter().map(|(length, _)| length).sum()
+    parts.last().map_or(0, |(end, _)| *end)
 }
 
 /// The file.
@@ -228,7 +226,11 @@ fn compared(
     passed: u64,
     shown: String,
 ) -> BoxStream<'static, ApiResult<Bytes>> {
-    let begin = (body, parts.into_iter(), None::<(u64, Sha, Sha256)>, passed, Bytes::new());
+    let lengths = parts.into_iter().scan(0, |begin, (end, sha)| {
+        let length = end - std::mem::replace(begin, end);
+        Some((length, sha))
+    });
+    let begin = (body, lengths, None::<(u64, Sha, Sha256)>, passed, Bytes::new());
     futures_util::stream::try_unfold(begin, move |(mut body, mut parts, mut current, mut passed, mut chunk)| {
         let shown = shown.clone();
         async move {
@@ -356,7 +358,7 @@ mod tests {
         let mut at = start as usize;
         let part = |length: &u64| {
             at += *length as usize;
-            (*length, Sha::from(Sha256::digest(&content[at - *length as usize..at])))
+            (at as u64 - start, Sha::from(Sha256::digest(&content[at - *length as usize..at])))
         };
         Piece::Proven { of: of.clone(), start, parts: lengths.iter().map(part).collect(), passed: 0 }
     }
