@@ -15,6 +15,7 @@ use crate::domain::version::{ServerVersion, VersionStep, version_step};
 use crate::ops::gates::evidence::Evidence;
 use crate::ops::plan::finding::{Finding, Level};
 use crate::qdrant::api::SnapshotActivity;
+use crate::repository::bucket::READ_ONLY;
 use crate::repository::index::{Backup, State};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -266,9 +267,8 @@ pub fn checksum(sha256: Option<&str>) -> Finding {
 
 /// Whether anything may be written to a repository, or removed from it.
 pub fn repository(repository: &Repository) -> Option<Finding> {
-    let advice = "leave out --read-only, or take `read-only` out of the configuration, if this is meant to be changed";
     let words = format!("{} is read-only for qsnap", repository.name);
-    repository.read_only.then(|| Finding::block("repository", words, advice))
+    repository.read_only.then(|| Finding::block("repository", words, READ_ONLY))
 }
 
 /// Whether a backup is worth restoring, as far as its repository tells.

@@ -40,6 +40,9 @@ impl std::fmt::Debug for Bucket {
     }
 }
 
+/// What to do where nothing may be written.
+pub const READ_ONLY: &str = "leave out --read-only, or take `read-only` out of the configuration, if this is meant to be changed";
+
 /// A store that says nothing for so long is away; the client's own tries end before that.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -123,6 +126,7 @@ impl Bucket {
     /// # Errors
     /// When it is there, or cannot be written.
     pub async fn create(&self, key: &str, bytes: Vec<u8>) -> Result<(), Problem> {
+        self.changeable(key)?;
         if let Some(file) = self.file(key)? {
             return self.write_file(key, file, bytes, false).await;
         }
@@ -142,6 +146,7 @@ impl Bucket {
     /// # Errors
     /// When it cannot be written.
     pub async fn replace(&self, key: &str, bytes: Vec<u8>) -> Result<(), Problem> {
+        self.changeable(key)?;
         match self.file(key)? {
             Some(file) => self.write_file(key, file, bytes, true).await,
             None => self.put(key, Bytes::from(bytes)).await,
@@ -158,6 +163,7 @@ impl Bucket {
     /// # Errors
     /// When it cannot be removed.
     pub async fn delete(&self, key: &str) -> Result<(), Problem> {
+        self.changeable(key)?;
         self.inside(key)?;
         match answered(self.store.delete(&self.path(key)?)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
@@ -170,6 +176,7 @@ impl Bucket {
     /// # Errors
     /// Those of the disk.
     pub async fn rename(&self, from: &str, to: &str) -> Result<bool, Problem> {
+        self.changeable(from)?;
         self.inside(from)?;
         let (Some(old), Some(new)) = (self.file(from)?, self.file(to)?) else { return Ok(false) };
         std::fs::rename(old, new).map_err(|error| io_problem(&error, "rename", &self.shown(from)))?;
@@ -188,6 +195,7 @@ impl Bucket {
     /// # Errors
     /// When it cannot be begun.
     pub async fn upload(&self, key: &str, size: u64) -> Result<Upload, Problem> {
+        self.changeable(key)?;
         match self.file(key)? {
             Some(file) => Upload::to_file(file, self.shown(key)),
             None => {
@@ -205,6 +213,15 @@ impl Bucket {
         let Some(signer) = &self.signer else { return Ok(None) };
         let signed = signer.signed_url(object_store::signer::Method::GET, &self.path(key)?, valid).await;
         signed.map(|url| Some(SafeUrl::new(url))).map_err(|error| self.problem(&error, "sign a link to", key))
+    }
+
+    /// The one door through which anything is written or removed.
+    fn changeable(&self, key: &str) -> Result<(), Problem> {
+        if self.repository.read_only {
+            let message = format!("{} is read-only for qsnap", self.repository.name);
+            return Err(Problem::new(ProblemKind::Refused, message, self.shown(key)).advise(READ_ONLY));
+        }
+        Ok(())
     }
 
     /// Refuses a key whose folder is a link to somewhere else.
@@ -254,6 +271,27 @@ pub async fn collect(body: Body) -> Result<Vec<u8>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn through_a_read_only_door_nothing_is_written_or_removed() {
+        let place = crate::domain::repository::Place::parse("s3://b").unwrap();
+        let repository = Repository::new(crate::domain::backup::RepositoryName::new("offsite").unwrap(), place);
+        let mut bucket = Bucket::in_memory(repository);
+        bucket.create("a", b"1".to_vec()).await.unwrap();
+        bucket.repository.read_only = true;
+        let refused = [
+            bucket.create("b", b"2".to_vec()).await.err(),
+            bucket.replace("a", b"2".to_vec()).await.err(),
+            bucket.upload("b", 1).await.err(),
+            bucket.rename("a", "b").await.err(),
+            bucket.delete("a").await.err(),
+        ];
+        for problem in refused {
+            assert_eq!(problem.unwrap().kind, ProblemKind::Refused);
+        }
+        assert_eq!(bucket.read("a", 10).await.unwrap().unwrap(), "1");
+        assert_eq!(bucket.size("b").await.unwrap(), None);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_says_nothing_is_away() {

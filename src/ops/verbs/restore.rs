@@ -416,9 +416,6 @@ async fn note_found(services: &Services, origin: &Origin, says: Says, verdict: &
         Origin::Shards(shards) => (&shards.open, &shards.backup),
         _ => return,
     };
-    if open.bucket.repository.read_only {
-        return;
-    }
     let (found, text) = (records::found(verdict), verdict.sentence());
     let record = records::Entry { says, text, found: Some(found), phases: Vec::new() };
     let _ = records::write(services, open, &backup.folder, record).await;
