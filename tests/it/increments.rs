@@ -256,6 +256,9 @@ async fn damage_in_a_base_is_seen_in_all_that_is_made_of_it() {
     std::fs::write(&object, bytes).unwrap();
     let restored = chain.cli.run(&["restore", &second.address, "--to", "b/bad", "--mode", "new", "--yes"]).await;
     assert!(restored.code != 0, "{restored:?}");
+    let saved = chain.cli.path("bad.tar");
+    let ran = chain.cli.run(&["backups", "download", &second.address, "--to", saved.to_str().unwrap()]).await;
+    assert!(ran.code != 0 && !saved.exists(), "{ran:?}");
     let verified = chain.cli.run(&["verify", &first.address]).await;
     assert_eq!(verified.code, 4, "{verified:?}");
     let listed = chain.cli.run(&["backups", "list", "--output", "json"]).await.json();

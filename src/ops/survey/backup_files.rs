@@ -65,14 +65,6 @@ impl BackupFile {
         }
     }
 
-    /// Its hash; what is put together has none, but each piece of it has one.
-    pub(in crate::ops) fn sha256(&self) -> Option<&str> {
-        match self {
-            Self::Object(object) => Some(&object.sha256),
-            Self::Built(_) => None,
-        }
-    }
-
     /// Shards in it, where that is known.
     pub(in crate::ops) fn shards(&self) -> Vec<ShardId> {
         match self {

@@ -14,7 +14,7 @@ use crate::ops::report::Report;
 use crate::ops::report::verdict::Verdict;
 use crate::ops::request::Request;
 use crate::ops::request::backups::SaveRequest;
-use crate::ops::services::Services;
+use crate::ops::services::{OpenRepository, Services};
 use crate::ops::steps::Steps;
 use crate::ops::survey::backup_files::{self, BackupFile, FileSource};
 use crate::ops::survey::{backups, inspect};
@@ -22,8 +22,9 @@ use crate::ops::verbs::verify;
 use crate::repository::index::Backup;
 use crate::repository::manifest::Manifest;
 use crate::repository::records::Says;
-use crate::transfer::disk;
+use crate::transfer::disk::{self, disk_problem};
 use crate::transfer::download::{Job, kept_words};
+use crate::transfer::indexed_shard;
 use crate::transfer::part::{self, part_path};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
@@ -124,6 +125,28 @@ fn place(file: &Path, overwrite: bool) -> Finding {
     }
 }
 
+/// Why what was written is not the file of the backup; `None` where it is. Of one that was put together the entries are compared: what
+/// came in blocks was not compared on the way.
+async fn unlike(
+    open: &OpenRepository,
+    backup: &Backup,
+    of: &BackupFile,
+    (part, written): (&Path, &str),
+) -> Result<Option<String>, Problem> {
+    match of {
+        BackupFile::Object(object) => {
+            Ok((object.sha256 != written).then(|| format!("sha256 is {written} instead of {}", object.sha256)))
+        }
+        BackupFile::Built(indexed) => {
+            let index = backup_files::index(open, &backup.folder, indexed).await?;
+            let file = part.to_owned();
+            let compared = move || std::fs::File::open(&file).and_then(|file| indexed_shard::unlike(file, &index));
+            let compared = tokio::task::spawn_blocking(compared).await.map_err(std::io::Error::other).and_then(|read| read);
+            compared.map_err(|error| disk_problem("read", part, &error))
+        }
+    }
+}
+
 #[async_trait]
 impl Work for Save {
     async fn again(&self, services: &Services) -> Result<Plan, Problem> {
@@ -154,9 +177,10 @@ impl Work for Save {
                     .await
             };
             let (written, ready) = steps.run("download", &of.original(), fetching).await?;
-            if let Some(sha256) = of.sha256().filter(|sha256| **sha256 != *written.sha256) {
+            let part = part_path(file);
+            let comparing = unlike(&open, &self.backup, of, (&part, &written.sha256));
+            if let Some(words) = steps.run("compare", &of.original(), comparing).await? {
                 let corrupt = ready.keep_as_corrupt();
-                let words = format!("sha256 is {} instead of {}", written.sha256, sha256);
                 // The disk here, or an older `.part`, may be at fault: only what is read once more says something of the backup.
                 let reading = inspect::stored(&open, &self.backup, of, plan.source.clone(), &job.progress);
                 if steps.run("read again", &of.original(), reading).await.is_ok_and(|found| found.damaged()) {
