@@ -97,7 +97,7 @@ pub enum Command {
     /// Work with snapshots on nodes.
     #[command(subcommand)]
     Snapshots(Snapshots),
-    /// Back collections up into a repository: a snapshot, streamed there, proven, and removed from its node.
+    /// Back collections up into a repository: by snapshots, which are removed from their nodes, or by streams of shards.
     Backup(BackupArgs),
     /// List, show, save, note, hold and delete backups in repositories.
     #[command(subcommand)]
@@ -482,7 +482,7 @@ pub enum ConfigCommand {
     Path,
     /// Write an example configuration where there is none.
     Init,
-    /// Print what was understood, and where each value came from; secrets masked.
+    /// Print instances and repositories as they were understood, and where their values came from; secrets masked.
     Show,
     /// Check the file, fetch the keys, ask every node.
     Check,

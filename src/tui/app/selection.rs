@@ -180,7 +180,7 @@ impl App {
                 Some("there are only safety snapshots: choose one in the recovery points (2)".to_owned())
             }
             Some(view) if view.recovery_points == Some(0) && !self.visible_points().is_empty() => {
-                Some("no snapshot is on its nodes: choose a backup in the recovery points (2)".to_owned())
+                Some("only backups: choose one in the recovery points (2)".to_owned())
             }
             Some(view) => (view.recovery_points == Some(0)).then(|| "the collection has no recovery point".to_owned()),
         }

@@ -174,7 +174,7 @@ const DELETE: Binding = bind!(
     [Char('X')],
     Action::Do(Command::Delete),
     "delete",
-    "delete the recovery point from its node; of marked ones, those"
+    "delete the recovery point, from its node or repository; of marked ones, those"
 );
 const CANCEL: Binding = bind!(
     "x",

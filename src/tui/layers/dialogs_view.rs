@@ -15,7 +15,7 @@ use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
 const GLOSSARY: [&str; 7] = [
-    "proof: – nothing recorded · recorded: count and sample kept · ✓ proven: a restore matched",
+    "proof: – nothing recorded · recorded: count and sample kept · ✓ proven: a restore matched, or a backup was read whole",
     "last: age of the newest recovery point; never: there is none",
     "! beside a collection: yellow or grey, it is being optimised; ✗: red. o tells more.",
     "A snapshot is stored on the node that took it; d downloads it.",

@@ -204,6 +204,7 @@ impl Guide {
             let ago = taken.map(|at| format!("{}, ", time::ago(model.now.wall, at))).unwrap_or_default();
             let proof = match point.proof {
                 _ if point.safety => "safety snapshot: what was there before an overwrite",
+                ProofState::Proven(_) if point.stored.is_some() => "it was found good",
                 ProofState::Proven(_) => "a restore of it was proven",
                 ProofState::Recorded => "it can be proven",
                 ProofState::None => "nothing was recorded to prove it with",
