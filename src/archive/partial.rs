@@ -87,6 +87,11 @@ pub fn compose<P: Clone>(
     if wanted.is_empty() {
         return Err("it tells of no segment".into());
     }
+    let outside = |path: &'_ str| segment_file(path).is_none().then(|| path.split('/').next().unwrap_or(path).to_owned());
+    let came: BTreeSet<String> = now.iter().filter_map(|(path, _)| outside(path)).collect();
+    if let Some(gone) = before.iter().filter_map(|(path, _)| outside(path)).find(|name| !came.contains(name)) {
+        return Err(format!("{gone} is not in the stream any more"));
+    }
     let mut files = Vec::new();
     let mut there: BTreeMap<&str, (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
     for (path, at) in now {
@@ -157,7 +162,16 @@ pub fn is_same(before: &Value, after: &Value) -> bool {
 pub fn goes_on(before: &Value, after: &Value) -> bool {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return false };
     let version = |segment: &Value| segment.get("segment_version").and_then(Value::as_u64);
-    after.iter().all(|(id, now)| before.get(id).is_none_or(|then| version(then) <= version(now)))
+    let files = |segment: &'_ Value| segment.get("file_versions").and_then(Value::as_object).cloned().unwrap_or_default();
+    after.iter().all(|(id, now)| {
+        before.get(id).is_none_or(|then| {
+            let (then_files, now_files) = (files(then), files(now));
+            let went_back = |(name, version): (&String, &Value)| {
+                then_files.get(name).is_some_and(|then| then.as_u64() > version.as_u64() && !version.is_null())
+            };
+            version(then) <= version(now) && !now_files.iter().any(went_back)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -221,6 +235,9 @@ mod tests {
         assert!(goes_on(&at(3), &at(3)) && goes_on(&at(3), &at(4)) && !goes_on(&at(3), &at(2)));
         assert!(goes_on(&at(3), &json!({"b": {"segment_version": 1}})), "another segment");
         assert!(!goes_on(&json!([]), &at(3)));
+        let file = |segment: u64, file: Value| json!({"a": {"segment_version": segment, "file_versions": {"x": file}}});
+        assert!(goes_on(&file(3, json!(3)), &file(9, json!(3))) && goes_on(&file(3, json!(null)), &file(9, json!(null))));
+        assert!(!goes_on(&file(3, json!(3)), &file(9, json!(2))), "the segment goes on, and a file of it does not");
     }
 
     #[test]

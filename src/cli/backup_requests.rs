@@ -8,7 +8,7 @@ use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
 use crate::ops::request::Request;
 use crate::ops::request::backups::{
-    AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, KindChoice, Of,
+    AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, How, KindChoice, Of,
     PruneIn, PruneRequest, SaveRequest, VerifyRequest, Verifying,
 };
 use crate::ops::services::Services;
@@ -40,9 +40,12 @@ fn of(texts: &[String]) -> Result<Of, Problem> {
 /// `qsnap backup`
 pub(super) fn backup(args: &BackupArgs) -> Result<Request, Problem> {
     let repository = repository(args.repository.as_deref())?;
-    let (keep_snapshot, prune, full) = (args.keep_snapshot, args.prune, args.full);
+    let (keep_snapshot, full, optimizer_wait) = (args.keep_snapshot, args.full, args.optimizer_wait);
     let kind = match args.kind {
         None => KindChoice::Auto,
+        Some(KindArg::Snapshot) if optimizer_wait.is_some() => {
+            return Err(usage("--optimizer-wait is about shards: a snapshot needs no such wait"));
+        }
         Some(KindArg::Snapshot) if full => return Err(usage("--full is about shards: a snapshot is whole")),
         Some(KindArg::Snapshot) => KindChoice::Snapshot,
         Some(KindArg::Shards) if keep_snapshot => return Err(usage("--kind shards takes no snapshot that could be kept")),
@@ -53,11 +56,10 @@ pub(super) fn backup(args: &BackupArgs) -> Result<Request, Problem> {
         (false, Of::Instances(_)) => return Err(usage("name collections (INSTANCE/COLLECTION), or give --all")),
         (_, of) => of,
     };
-    Ok(match (of.one(), prune) {
-        (Some(address), false) => {
-            Request::Backup(BackupRequest { address: address.clone(), repository, keep_snapshot, kind, full })
-        }
-        _ => Request::BackupSeveral(BackupSeveralRequest { of, repository, keep_snapshot, kind, full, prune }),
+    let how = How { keep_snapshot, kind, full, optimizer_wait };
+    Ok(match (of.one(), args.prune) {
+        (Some(address), false) => Request::Backup(BackupRequest { address: address.clone(), repository, how }),
+        (_, prune) => Request::BackupSeveral(BackupSeveralRequest { of, repository, how, prune }),
     })
 }
 

@@ -218,8 +218,8 @@ mod tests {
     use crate::domain::backup::{BackupId, RepositoryName};
     use crate::domain::ids::{CollectionName, InstanceName, SnapshotName};
     use crate::ops::request::backups::{
-        AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, KindChoice, Of,
-        PruneIn, PruneRequest, SaveRequest, VerifyRequest, Verifying,
+        AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, How, KindChoice,
+        Of, PruneIn, PruneRequest, SaveRequest, VerifyRequest, Verifying,
     };
     use crate::ops::request::restore::{Mode, RestoreAllRequest, Set};
     use crate::ops::request::skips::Skips;
@@ -299,11 +299,13 @@ mod tests {
         proptest::sample::subsequence(vec!["version".to_owned(), "rights".to_owned(), "proof".to_owned()], 0..=3)
     }
 
-    fn kinds() -> impl Strategy<Value = (bool, KindChoice, bool)> {
+    fn kinds() -> impl Strategy<Value = How> {
+        let wait = || proptest::option::of((0_u64..90).prop_map(std::time::Duration::from_secs));
+        let how = |(keep_snapshot, full), kind, optimizer_wait| How { keep_snapshot, kind, full, optimizer_wait };
         prop_oneof![
-            any::<(bool, bool)>().prop_map(|(keep, full)| (keep, KindChoice::Auto, full)),
-            any::<bool>().prop_map(|keep| (keep, KindChoice::Snapshot, false)),
-            any::<bool>().prop_map(|full| (false, KindChoice::Shards, full)),
+            (any::<(bool, bool)>(), wait()).prop_map(move |(keep, wait)| how(keep, KindChoice::Auto, wait)),
+            any::<bool>().prop_map(move |keep| how((keep, false), KindChoice::Snapshot, None)),
+            (any::<bool>(), wait()).prop_map(move |(full, wait)| how((false, full), KindChoice::Shards, wait)),
         ]
     }
 
@@ -335,11 +337,8 @@ mod tests {
     fn snapshots() -> impl Strategy<Value = Request> {
         prop_oneof![
             of_what().prop_map(|of| Request::Create(CreateRequest { of })),
-            (address(), proptest::option::of(repository()), kinds()).prop_map(
-                |(address, repository, (keep_snapshot, kind, full))| {
-                    Request::Backup(BackupRequest { address, repository, keep_snapshot, kind, full })
-                }
-            ),
+            (address(), proptest::option::of(repository()), kinds())
+                .prop_map(|(address, repository, how)| Request::Backup(BackupRequest { address, repository, how })),
             (of_what(), which(), file(), any::<bool>()).prop_map(|(of, which, target, overwrite)| {
                 Request::Download(DownloadRequest { of, which, target, overwrite })
             }),
@@ -370,11 +369,9 @@ mod tests {
         let ids = proptest::collection::vec(any::<u16>(), 1..4)
             .prop_map(|tails| tails.into_iter().map(|tail| BackupId::of(jiff::Timestamp::UNIX_EPOCH, tail)).collect());
         prop_oneof![
-            (of(), proptest::option::of(repository()), kinds(), any::<bool>()).prop_map(
-                |(of, repository, (keep_snapshot, kind, full), prune)| {
-                    Request::BackupSeveral(BackupSeveralRequest { of, repository, keep_snapshot, kind, full, prune })
-                }
-            ),
+            (of(), proptest::option::of(repository()), kinds(), any::<bool>()).prop_map(|(of, repository, how, prune)| {
+                Request::BackupSeveral(BackupSeveralRequest { of, repository, how, prune })
+            }),
             (place, of()).prop_map(|(place, of)| Request::Prune(PruneRequest { place, of })),
             fixed().prop_map(|address| Request::Verify(VerifyRequest { which: Verifying::One(address) })),
             (1_u8..=100, of(), proptest::option::of(repository())).prop_map(|(percent, of, repository)| {

@@ -10,7 +10,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::{Clock, SystemClock, compact};
 use crate::ops::plan::consent::Consent;
 use crate::ops::request::Request;
-use crate::ops::request::backups::{BackupRequest, KindChoice};
+use crate::ops::request::backups::{BackupRequest, How};
 use crate::ops::{engine, verbs};
 use crate::repository::layout::{MANIFEST, NOTES, folder};
 use crate::repository::records::{Found, Record, Says};
@@ -68,13 +68,7 @@ pub(super) async fn fill(config: &Config, instance: &InstanceName, root: &Path) 
     let now = SystemClock.now();
     for name in names {
         let address = CollectionAddress::new(instance.clone(), CollectionName::new(name));
-        let request = BackupRequest {
-            address: address.clone(),
-            repository: None,
-            keep_snapshot: false,
-            kind: KindChoice::Auto,
-            full: false,
-        };
+        let request = BackupRequest { address: address.clone(), repository: None, how: How::default() };
         let plan = verbs::plan(&services, Request::Backup(request)).await?;
         engine::start(&services, plan.approve(&Consent::Yes)?).wait().await?;
         date_back(root, &address, now).map_err(|error| {

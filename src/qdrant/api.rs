@@ -196,6 +196,8 @@ pub trait QdrantApi: InstanceApi {
     /// Streams the files of a shard that are newer than these versions, with the versions of every segment that there is now;
     /// `None` when all are as they were (304). As [`Self::stream_shard`] in all else (1.19.0 `snapshot_api.rs:642`).
     async fn stream_changes(&self, name: &CollectionName, shard: ShardId, since: &Value) -> ApiResult<Option<Download>>;
+    /// Whether segments of a collection are being optimized on this node; `None` before 1.16, which does not tell.
+    async fn optimizing(&self, name: &CollectionName) -> ApiResult<Option<bool>>;
     /// Whether data of this node can have been replaced, by its telemetry; `None` where that does not tell.
     async fn lineage(&self) -> ApiResult<Option<Lineage>>;
     /// Uploads and recovers, with `priority=snapshot`. No time limit, never repeated.

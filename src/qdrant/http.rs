@@ -340,6 +340,15 @@ impl QdrantApi for HttpNode {
         }
     }
 
+    async fn optimizing(&self, name: &CollectionName) -> ApiResult<Option<bool>> {
+        let url = self.path(&["collections", name.raw(), "optimizations"]);
+        match self.query("ask what is optimized", || self.calls.get(url.clone())).await {
+            Ok(result) => Ok(wire::optimizing(&result)),
+            Err(error) if error.kind == ApiErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn lineage(&self) -> ApiResult<Option<Lineage>> {
         let result = self.query("read telemetry", || self.calls.get(self.path(&["telemetry"]))).await?;
         Ok(wire::lineage(&result))

@@ -284,13 +284,25 @@ pub fn lineage(result: &Value) -> Option<Lineage> {
         let call = call.to_ascii_lowercase();
         ["recover", "snapshots/upload", "initiate"].iter().any(|word| call.contains(word))
     };
-    let rest = requests.get("rest")?.get("responses")?.as_object()?;
+    let all = requests.get("rest")?.get("responses")?.as_object()?;
     let rest =
-        rest.iter().filter(|(call, _)| replaces(call)).flat_map(|(_, by_status)| by_status.as_object().into_iter().flatten());
+        all.iter().filter(|(call, _)| replaces(call)).flat_map(|(_, by_status)| by_status.as_object().into_iter().flatten());
     let grpc = requests.get("grpc").and_then(|grpc| grpc.get("responses")).and_then(Value::as_object);
     let grpc = grpc.into_iter().flatten().filter(|(call, _)| replaces(call));
-    let counts = rest.chain(grpc).map(|(_, told)| told.get("count").and_then(Value::as_u64).unwrap_or(1));
-    Some(Lineage { started, restores: counts.sum() })
+    let count = |told: &Value| told.get("count").and_then(Value::as_u64).unwrap_or(1);
+    let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0_u64, u64::saturating_add);
+    let accepted = |(call, by_status): (&String, &Value)| {
+        by_status.get("202").filter(|_| replaces(call) && call.contains("/shards/")).map(count)
+    };
+    let unwaited = sum(&mut all.iter().filter_map(accepted));
+    let restores = sum(&mut rest.chain(grpc).map(|(_, told)| count(told)));
+    Some(Lineage { started, restores, unwaited })
+}
+
+/// `GET /collections/{c}/optimizations`: whether any is under way (`ongoing` in 1.16.3, `running` in 1.19.0).
+pub fn optimizing(result: &Value) -> Option<bool> {
+    let under_way = result.get("ongoing").or_else(|| result.get("running"))?;
+    Some(!under_way.as_array()?.is_empty())
 }
 
 /// The version in an answer of telemetry.

@@ -14,7 +14,7 @@ use crate::repository::needs::{self, Need, Needed};
 use crate::repository::records::{Record, Standing};
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Small objects that are read at the same time.
@@ -85,6 +85,16 @@ impl Backup {
         self.state == State::Good
     }
 
+    /// What it needs of others.
+    pub fn needs(&self) -> Vec<Need> {
+        let unreadable = || self.entries.iter().any(|entry| entry.key == self.key(MANIFEST));
+        match &self.manifest {
+            Some(manifest) => needs::of_manifest(&self.folder, manifest),
+            None if unreadable() => vec![Need::Unknown(self.folder.clone())],
+            None => Vec::new(),
+        }
+    }
+
     /// The key of one of its objects.
     pub fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.folder)
@@ -114,6 +124,15 @@ impl Remains {
         self.started.as_ref().is_some_and(|started| started.removing)
     }
 
+    /// What lies in a folder whose word is gone, or was never written.
+    fn without_word(collection: CollectionAddress, path: String, folder: Folder, removing: bool) -> Self {
+        let at = folder.entries.iter().map(|entry| entry.modified).max().unwrap_or_default();
+        let (objects, builds_on) = (Vec::new(), Vec::new());
+        let began = Started { format: FORMAT, who: String::new(), at, removing, objects, builds_on };
+        let (id, entries, needed) = (folder.id, folder.entries, Needed::default());
+        Self { collection, id, folder: path, started: Some(began), entries, needed }
+    }
+
     /// Whether all that it has but the word on it is needed by others.
     pub fn is_all_needed(&self) -> bool {
         let named = self.started.iter().flat_map(|started| started.objects.iter());
@@ -123,8 +142,11 @@ impl Remains {
 
     /// What it needs of others, where it is written right now.
     pub fn needs(&self) -> Vec<Need> {
-        let begun = self.started.as_ref().filter(|started| !started.removing);
-        begun.map(needs::of_started).unwrap_or_default()
+        match &self.started {
+            None => vec![Need::Unknown(self.folder.clone())],
+            Some(started) if started.removing => Vec::new(),
+            Some(started) => needs::of_started(started),
+        }
     }
 
     /// When anything in it was last written, by whichever clock says the latest.
@@ -198,9 +220,8 @@ pub async fn scan(bucket: &Bucket, cache: &Cache, only: Option<&CollectionAddres
             Looked::Problem(problem) => contents.problems.push(problem),
         }
     }
-    let built = contents.backups.iter().filter_map(|backup| Some((backup.folder.as_str(), backup.manifest.as_deref()?)));
-    let needs: Vec<Need> = built.flat_map(|(folder, manifest)| needs::of_manifest(folder, manifest)).collect();
-    let needs: Vec<Need> = needs.into_iter().chain(contents.remains.iter().flat_map(Remains::needs)).collect();
+    let of_backups = contents.backups.iter().flat_map(Backup::needs);
+    let needs: Vec<Need> = of_backups.chain(contents.remains.iter().flat_map(Remains::needs)).collect();
     for left in &mut contents.remains {
         left.needed = Needed::of(&needs, &left.folder);
     }
@@ -213,16 +234,35 @@ pub async fn scan(bucket: &Bucket, cache: &Cache, only: Option<&CollectionAddres
     Ok(contents)
 }
 
-/// What is made of data in which damage was found is not good until it is itself found to be.
+/// A backup in which damage was found is made of objects that others are made of as well, and which of them is damaged nobody
+/// knows. Those others are not good until they are themselves found to be, or the backup is whose stream the object is.
 fn doubt(backups: &mut [Backup]) {
-    let found = backups.iter().filter(|backup| backup.standing.bad.is_some());
-    let damaged: BTreeSet<String> = found.map(|backup| backup.folder.clone()).collect();
-    for backup in backups.iter_mut().filter(|backup| backup.state == State::Good && backup.standing.proven_at.is_none()) {
+    let mut doubtful: BTreeMap<String, (Timestamp, BackupId)> = BTreeMap::new();
+    for backup in backups.iter() {
+        let (Some(at), Some(manifest)) = (backup.standing.bad_at, &backup.manifest) else { continue };
+        for part in manifest.parts() {
+            let found = doubtful.entry(part.key(&backup.folder)).or_insert_with(|| (at, backup.id.clone()));
+            if at > found.0 {
+                *found = (at, backup.id.clone());
+            }
+        }
+    }
+    for backup in backups.iter() {
+        let (Some(sound), Some(manifest)) = (backup.standing.proven_at, &backup.manifest) else { continue };
+        for own in manifest.parts().filter(|part| part.backup == backup.id).map(|part| part.key(&backup.folder)) {
+            if doubtful.get(&own).is_some_and(|(at, _)| *at < sound) {
+                doubtful.remove(&own);
+            }
+        }
+    }
+    for backup in backups.iter_mut().filter(|backup| backup.state == State::Good) {
         let Some(manifest) = &backup.manifest else { continue };
-        let bad = manifest.parts().find(|part| damaged.contains(&layout::beside(&backup.folder, &part.backup)));
-        if let Some(part) = bad {
-            let id = &part.backup;
-            backup.state = State::Bad(format!("it has data of {id}, which is damaged; `qsnap verify` tells whether it is, too"));
+        let since = backup.standing.proven_at;
+        let shared = manifest.parts().filter_map(|part| doubtful.get(&part.key(&backup.folder)));
+        if let Some((_, id)) = shared.filter(|(at, _)| since.is_none_or(|since| since < *at)).max() {
+            let words =
+                format!("it has data that {id} has, too, in which damage was found; `qsnap verify` tells whether it is here");
+            backup.state = State::Bad(words);
         }
     }
 }
@@ -250,17 +290,7 @@ async fn look(bucket: &Bucket, cache: &Cache, there: &There<'_>, path: String, f
     let only_unwritten = folder.entries.iter().all(|entry| entry.key.rsplit('/').next().is_some_and(layout::is_unwritten));
     if let (true, Some(collection)) = (only_unwritten, address_of_key(&path, folder.address.clone())) {
         // A backup that was killed before it could say that it began.
-        let at = folder.entries.iter().map(|entry| entry.modified).max().unwrap_or_default();
-        let began =
-            Started { format: FORMAT, who: String::new(), at, removing: false, objects: Vec::new(), builds_on: Vec::new() };
-        return Looked::Remains(Remains {
-            collection,
-            id: folder.id,
-            folder: path,
-            started: Some(began),
-            entries: folder.entries,
-            needed: Needed::default(),
-        });
+        return Looked::Remains(Remains::without_word(collection, path, folder, false));
     }
     let Some(started) = file(STARTED) else {
         return without_manifest(path, folder);
@@ -351,7 +381,12 @@ fn without_manifest(path: String, folder: Folder) -> Looked {
     let data =
         |entry: &Entry| entry.key.ends_with(".snapshot") || entry.key.ends_with(".tar") || layout::is_note(&path, &entry.key);
     let was_one = folder.entries.iter().any(data);
-    match address_of_key(&path, folder.address).filter(|_| was_one) {
+    let address = address_of_key(&path, folder.address.clone()).filter(|_| was_one);
+    if let (Some(collection), true) = (&address, folder.entries.iter().all(|entry| layout::is_note(&path, &entry.key))) {
+        // A note that came when all else had been removed: the next clean-up takes it.
+        return Looked::Remains(Remains::without_word(collection.clone(), path, folder, true));
+    }
+    match address {
         None => Looked::Strange(folder.entries.into_iter().map(|entry| entry.key).collect()),
         Some(collection) => {
             let size = folder.entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.size));

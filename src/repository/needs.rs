@@ -15,11 +15,15 @@ use crate::repository::listing;
 use crate::repository::manifest::{LARGEST, Manifest, Started};
 use std::collections::BTreeSet;
 
-/// What one backup needs of another's folder: an object, or all of it.
+/// What one backup needs of the folders of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Need {
-    folder: String,
-    name: Option<String>,
+pub enum Need {
+    /// An object: its folder, and its name there.
+    Object(String, String),
+    /// A folder: which of its objects is not known yet.
+    Folder(String),
+    /// The manifest in this folder cannot be read: it may need anything that lies beside it.
+    Unknown(String),
 }
 
 /// What others need of a folder.
@@ -33,12 +37,14 @@ impl Needed {
     /// Those of these needs that are of this folder.
     pub fn of<'a>(needs: impl IntoIterator<Item = &'a Need>, folder: &str) -> Self {
         let mut needed = Self::default();
-        for need in needs.into_iter().filter(|need| need.folder == folder) {
-            match &need.name {
-                Some(name) => {
+        for need in needs {
+            match need {
+                Need::Object(of, name) if of == folder => {
                     needed.names.insert(name.clone());
                 }
-                None => needed.all = true,
+                Need::Folder(of) if of == folder => needed.all = true,
+                Need::Unknown(of) if of != folder && layout::group_of(of) == layout::group_of(folder) => needed.all = true,
+                _ => {}
             }
         }
         needed
@@ -58,12 +64,12 @@ impl Needed {
 /// What the backup in a folder needs of others.
 pub fn of_manifest(folder: &str, manifest: &Manifest) -> Vec<Need> {
     let parts = manifest.parts().filter(|part| part.backup != manifest.id);
-    parts.map(|part| Need { folder: layout::beside(folder, &part.backup), name: Some(part.name.clone()) }).collect()
+    parts.map(|part| Need::Object(layout::beside(folder, &part.backup), part.name.clone())).collect()
 }
 
 /// What a backup needs that is written right now: which objects is not known yet.
 pub fn of_started(started: &Started) -> Vec<Need> {
-    started.builds_on.iter().map(|folder| Need { folder: folder.clone(), name: None }).collect()
+    started.builds_on.iter().cloned().map(Need::Folder).collect()
 }
 
 /// Bytes of a folder that are free once it is removed: those that no other backup is made of.
@@ -90,31 +96,59 @@ async fn read(bucket: &Bucket, cache: &Cache, folder: &str) -> Result<Vec<Need>,
     if let Some((_, problem)) = listing.problems.into_iter().next() {
         return Err(problem);
     }
+    let folder_of = |key: &'_ str, file: &str| key.strip_suffix(file).map(|other| other.trim_end_matches('/').to_owned());
+    let manifests = listing.entries.iter().filter_map(|entry| folder_of(&entry.key, MANIFEST));
+    let finished: BTreeSet<String> = manifests.collect();
     let mut needs = Vec::new();
     for entry in &listing.entries {
         let Key::OfBackup { id, file, .. } = layout::read(&entry.key) else { continue };
-        let Some(other) = entry.key.strip_suffix(file).map(|other| other.trim_end_matches('/')) else { continue };
+        let Some(other) = folder_of(&entry.key, file).filter(|other| other != folder) else { continue };
         match file {
-            _ if other == folder => {}
             MANIFEST => match manifest(bucket, cache, entry, &id).await {
-                Ok(Ok(manifest)) => needs.extend(of_manifest(other, &manifest)),
-                // What it needs is not known.
-                Ok(Err(_)) => needs.push(Need { folder: folder.to_owned(), name: None }),
+                Ok(Ok(manifest)) => needs.extend(of_manifest(&other, &manifest)),
+                Ok(Err(_)) => needs.push(Need::Unknown(other)),
                 Err(problem) if problem.kind == ProblemKind::NotFound => {}
                 Err(problem) => return Err(problem),
             },
-            STARTED => needs.extend(begun(bucket, &entry.key, &id, folder).await?),
+            // Beside a manifest it is what a kill left: the manifest tells what is needed.
+            STARTED if !finished.contains(&other) => needs.extend(begun(bucket, &entry.key, (&id, other)).await?),
             _ => {}
         }
     }
     Ok(needs)
 }
 
-async fn begun(bucket: &Bucket, key: &str, id: &BackupId, folder: &str) -> Result<Vec<Need>, Problem> {
+async fn begun(bucket: &Bucket, key: &str, (id, other): (&BackupId, String)) -> Result<Vec<Need>, Problem> {
     let Some(text) = bucket.read(key, LARGEST).await? else { return Ok(Vec::new()) };
     Ok(match Started::read(&text, id) {
         Some(started) if started.removing => Vec::new(),
         Some(started) => of_started(&started),
-        None => vec![Need { folder: folder.to_owned(), name: None }],
+        None => vec![Need::Unknown(other)],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn an_object_a_folder_and_what_nobody_can_read_are_needed() {
+        let needs = [
+            Need::Object("a/x/1".into(), "shard-0.tar".into()),
+            Need::Folder("a/x/2".into()),
+            Need::Object("a/y/1".into(), "shard-1.tar".into()),
+        ];
+        let one = Needed::of(&needs, "a/x/1");
+        assert!(one.wants("shard-0.tar") && !one.wants("shard-1.tar") && !one.is_empty());
+        assert!(Needed::of(&needs, "a/x/2").wants("anything"));
+        assert!(Needed::of(&needs, "a/x/3").is_empty());
+        let unknown = [Need::Unknown("a/x/9".into())];
+        assert!(Needed::of(&unknown, "a/x/1").wants("shard-0.tar"), "it may need it");
+        assert!(Needed::of(&unknown, "a/x/9").is_empty(), "it needs nothing of itself");
+        assert!(Needed::of(&unknown, "a/y/1").is_empty(), "of another collection nothing");
+        let entry = |key: &str, size| Entry { key: key.into(), size, modified: Timestamp::UNIX_EPOCH, version: String::new() };
+        let entries = [entry("a/x/1/shard-0.tar", 7), entry("a/x/1/manifest.json", 2)];
+        assert_eq!((freed(&needs, "a/x/1", &entries), freed(&unknown, "a/x/1", &entries)), (2, 0));
+    }
 }

@@ -86,6 +86,8 @@ pub struct Standing {
     pub proven_at: Option<Timestamp>,
     /// Why it is bad, when the last proof found that.
     pub bad: Option<String>,
+    /// When that was found.
+    pub bad_at: Option<Timestamp>,
 }
 
 impl Standing {
@@ -106,11 +108,11 @@ impl Standing {
                 (Says::Release, _) => standing.hold = None,
                 (Says::Verify | Says::Drill | Says::Restore, Some(Found::Good)) => {
                     standing.proven_at = Some(record.at);
-                    standing.bad = None;
+                    (standing.bad, standing.bad_at) = (None, None);
                 }
                 // A restore that differs may be the target's fault: only reading the bytes, or a scratch restore, says "bad".
                 (Says::Verify | Says::Drill, Some(Found::Bad)) => {
-                    standing.bad = Some(record.text.clone());
+                    (standing.bad, standing.bad_at) = (Some(record.text.clone()), Some(record.at));
                     standing.proven_at = None;
                 }
                 _ => {}

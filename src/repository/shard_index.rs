@@ -20,6 +20,9 @@ use std::collections::BTreeMap;
 /// A list larger than this is none.
 pub const LARGEST: u64 = 256 << 20;
 
+/// A shard larger than this is none: one PiB. Sums of lengths stay far from what a number can hold.
+const MOST_BYTES: u64 = 1 << 50;
+
 /// Where an entry lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct At(
@@ -76,10 +79,16 @@ impl ShardIndex {
             let digits = sha.len() == 64 && sha.bytes().all(|byte| byte.is_ascii_hexdigit());
             digits && end.zip(size).is_some_and(|(end, size)| end <= size)
         };
-        if !index.files.values().all(fits) || !index.objects.iter().all(|held| Manifest::may_name(&held.name)) {
+        let named = index.objects.iter().all(|held| Manifest::may_name(&held.name));
+        if !named || !index.files.values().all(fits) || index.bytes() > MOST_BYTES || index.overlaps() {
             return Err("the list of its files contradicts itself".into());
         }
         Ok(index)
+    }
+
+    /// Whether two entries share bytes: no archive has that, and a small object would become an endless file.
+    fn overlaps(&self) -> bool {
+        self.in_order().windows(2).any(|two| two[0].0 == two[1].0 && two[0].1.saturating_add(two[0].2) > two[1].1)
     }
 
     /// As it is stored.
@@ -126,11 +135,15 @@ mod tests {
         };
         assert_eq!(read(&index).unwrap(), index);
         assert!(ShardIndex::read(&index.text(), &"0".repeat(64)).unwrap_err().contains("other bytes"));
-        for (object, offset, length) in [(7, 0, 1), (0, 4500, 1000), (0, u64::MAX, 1)] {
+        for (object, offset, length) in [(7, 0, 1), (0, 4500, 1000), (0, u64::MAX, 1), (0, 999, 1), (0, 0, 1000)] {
             let mut bad = index.clone();
             bad.files.insert("x".into(), At(object, offset, length, "b".repeat(64)));
-            assert!(read(&bad).unwrap_err().contains("contradicts"));
+            assert!(read(&bad).unwrap_err().contains("contradicts"), "{object} {offset} {length}");
         }
+        let huge = vec![held("20261122T031500Z-9f3c", u64::MAX), held("20261122T041500Z-9f3c", u64::MAX)];
+        let all = |object| At(object, 0, u64::MAX, "b".repeat(64));
+        let endless = ShardIndex::of(0, &huge, vec![("x".to_owned(), all(0)), ("y".to_owned(), all(1))], json!({}));
+        assert!(read(&endless).unwrap_err().contains("contradicts"), "sums do not overflow");
         let mut bad = index.clone();
         bad.objects[0].name = "../x".into();
         assert!(read(&bad).is_err());

@@ -4,6 +4,7 @@ use crate::sandbox::access::Reach;
 use crate::sandbox::answer::{Answer, Refusal, json_answer, ok};
 use crate::sandbox::body::body_of;
 use crate::sandbox::config::{self, Change};
+use crate::sandbox::faults::{Kind, Route};
 use crate::sandbox::indexes;
 use crate::sandbox::limiter::Buckets;
 use crate::sandbox::options::VERSION;
@@ -235,6 +236,14 @@ pub(super) async fn collection_cluster(State(node): State<Node>, Path(name): Pat
     })))
 }
 
+/// `GET /collections/{c}/optimizations`, as 1.16.3 answers it: of this node, without those that are completed.
+pub(super) async fn optimizations(State(node): State<Node>, Path(name): Path<String>) -> Result<Answer, Refusal> {
+    node.world.cluster().collection(&name)?;
+    let busy = node.world.options.faults.meets(Route::List, Kind::Optimizing);
+    let under_way = json!({"name": "Segment Optimizing", "started_at": crate::sandbox::snapshots::now().to_string()});
+    Ok(ok(json!({"ongoing": if busy { vec![under_way] } else { vec![] }})))
+}
+
 /// `GET /telemetry`: level 0 has no snapshot counters, level 1 an empty list (1.18.3).
 pub(super) async fn telemetry(State(node): State<Node>, Query(query): Query<HashMap<String, String>>) -> Answer {
     let level: u32 = query.get("details_level").and_then(|level| level.parse().ok()).unwrap_or(0);
@@ -251,9 +260,11 @@ pub(super) async fn telemetry(State(node): State<Node>, Query(query): Query<Hash
         _ => collections["snapshots"] = Value::Array(each.collect()),
     }
     let own = &cluster.nodes[node.index];
-    let uploads = json!({"200": {"count": own.restores}});
+    let uploads = json!({"200": {"count": own.restores - own.unwaited}});
+    let shards = json!({"202": {"count": own.unwaited}});
     ok(json!({"id": "00000000-0000-4000-9000-000000000000",
         "app": {"name": "qdrant", "version": VERSION, "startup": own.started.to_string()},
         "collections": collections,
-        "requests": {"rest": {"responses": {"POST /collections/{name}/snapshots/upload": uploads}}, "grpc": {"responses": {}}}}))
+        "requests": {"rest": {"responses": {"POST /collections/{name}/snapshots/upload": uploads,
+            "POST /collections/{collection}/shards/{shard}/snapshots/upload": shards}}, "grpc": {"responses": {}}}}))
 }

@@ -71,6 +71,10 @@ pub enum Kind {
     Replace,
     /// A restore fails while it loads the data: the shards it was to replace cannot be read any more.
     Break,
+    /// Segments are being optimized: a list of optimizations has one under way.
+    Optimizing,
+    /// Data is replaced, and no counter of telemetry tells it: as by a client that went away before the restore ended.
+    Uncounted,
 }
 
 /// One fault.
@@ -192,10 +196,12 @@ impl FromStr for Fault {
             "vanish" => Kind::Vanish,
             "replace" => Kind::Replace,
             "break" => Kind::Break,
+            "optimizing" => Kind::Optimizing,
+            "uncounted" => Kind::Uncounted,
             _ => {
                 return Err(wrong(
                     "kinds are delay, throttle, reset, truncate, stall, status, page, retry-after, largest, chunked, wants-body, \
-                     wrong-checksum, ignore-range, vanish, replace, break",
+                     wrong-checksum, ignore-range, vanish, replace, break, optimizing, uncounted",
                 ));
             }
         };

@@ -129,7 +129,9 @@ impl Recovering {
         let mut cluster = node.world.cluster();
         cluster.nodes[node.index].activity.entry(name.to_owned()).or_default().recovering += 1;
         // The other replicas are rebuilt from this one, which their nodes count as well.
-        cluster.nodes.iter_mut().for_each(|node| node.restores += 1);
+        if !node.world.options.faults.meets(Route::Recover, Kind::Uncounted) {
+            cluster.nodes.iter_mut().for_each(|node| node.restores += 1);
+        }
         drop(cluster);
         Self { node: node.clone(), name: name.to_owned() }
     }

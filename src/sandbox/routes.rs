@@ -30,6 +30,7 @@ pub(super) fn router(world: Arc<World>, index: usize) -> Router {
         .route("/collections/{c}/exists", get(collections::exists))
         .route("/collections/{c}/cluster", get(collections::collection_cluster))
         .route("/collections/{c}/aliases", get(collections::aliases_of))
+        .route("/collections/{c}/optimizations", get(collections::optimizations))
         .route("/collections/{c}/shards", put(collections::create_shard_key))
         .route("/collections/{c}/index", put(indexes::create))
         .route("/collections/{c}/index/{field}", delete(indexes::delete))

@@ -1,6 +1,6 @@
 //! Snapshots of single shards: stored, streamed, and partial with a manifest.
 
-use crate::sandbox::answer::{Answer, Refusal, ok};
+use crate::sandbox::answer::{Answer, Refusal, build, ok};
 use crate::sandbox::archive::{self, Picture, ShardLayout, ShardPicture};
 use crate::sandbox::body::body_of;
 use crate::sandbox::files;
@@ -95,6 +95,10 @@ pub(super) async fn upload(
     let outcome = outcome.await;
     let _ = std::fs::remove_file(&spooled.path);
     match outcome {
+        Ok(()) if params.get("wait").is_some_and(|wait| wait == "false") => {
+            node.world.cluster().nodes[node.index].unwaited += 1;
+            build(StatusCode::ACCEPTED, Some("application/json"), r#"{"status":"accepted","time":0.0}"#.into())
+        }
         Ok(()) => ok(Value::Null),
         Err(refusal) => refusal.json(),
     }

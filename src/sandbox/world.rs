@@ -145,6 +145,8 @@ pub struct NodeState {
     pub started: jiff::Timestamp,
     /// Calls since then that replace data.
     pub restores: u64,
+    /// Those of shards that nobody waited for.
+    pub unwaited: u64,
 }
 
 /// Everything that requests change.

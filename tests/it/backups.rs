@@ -13,7 +13,7 @@ use qsnap::domain::repository::{Place, Repository};
 use qsnap::domain::secret::Secret;
 use qsnap::ops::report::verdict::Verdict;
 use qsnap::ops::request::Request;
-use qsnap::ops::request::backups::{BackupRequest, KindChoice};
+use qsnap::ops::request::backups::{BackupRequest, How};
 use qsnap::ops::request::recovery_point::RecoveryPoint;
 use qsnap::ops::request::restore::{Mode, RestoreRequest};
 use qsnap::ops::request::route::Route;
@@ -29,13 +29,7 @@ fn offsite() -> RepositoryName {
 }
 
 fn backup(of: &str) -> Request {
-    Request::Backup(BackupRequest {
-        address: address(of),
-        repository: None,
-        keep_snapshot: false,
-        kind: KindChoice::Auto,
-        full: false,
-    })
+    Request::Backup(BackupRequest { address: address(of), repository: None, how: How::default() })
 }
 
 fn restore(of: &str, to: &str, mode: Mode, route: Route) -> Request {

@@ -90,6 +90,21 @@ impl Chain {
         assert_eq!(ran.code, 0, "{}: {ran:?}", round.name);
     }
 
+    /// Changes one byte of what a backup stored.
+    fn damage(&self, round: &Round) {
+        let object = self.folder.path().join("a/x").join(round.id()).join("shard-0.tar");
+        let mut bytes = std::fs::read(&object).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        std::fs::write(&object, bytes).unwrap();
+    }
+
+    /// What each backup is worth, the newest first.
+    async fn states(&self) -> Vec<String> {
+        let listed = self.cli.run(&["backups", "list", "--output", "json"]).await.json();
+        listed["items"].as_array().unwrap().iter().map(|item| text(item, "state").to_owned()).collect()
+    }
+
     async fn restart(&mut self) {
         match &mut self.source {
             Server::Sandbox(sandbox, _) => {
@@ -249,25 +264,41 @@ async fn damage_in_a_base_is_seen_in_all_that_is_made_of_it() {
     chain.source.fill("x", 300).await;
     let (first, second) = (chain.round("first").await, chain.round("second").await);
     assert_eq!(second.base(), first.id());
-    let object = chain.folder.path().join("a/x").join(first.id()).join("shard-0.tar");
-    let mut bytes = std::fs::read(&object).unwrap();
-    let at = bytes.len() / 2;
-    bytes[at] ^= 1;
-    std::fs::write(&object, bytes).unwrap();
+    assert_eq!(chain.cli.run(&["verify", &first.address]).await.code, 0);
+    chain.damage(&first);
     let restored = chain.cli.run(&["restore", &second.address, "--to", "b/bad", "--mode", "new", "--yes"]).await;
     assert!(restored.code != 0, "{restored:?}");
     let saved = chain.cli.path("bad.tar");
     let ran = chain.cli.run(&["backups", "download", &second.address, "--to", saved.to_str().unwrap()]).await;
     assert!(ran.code != 0 && !saved.exists(), "{ran:?}");
-    let verified = chain.cli.run(&["verify", &first.address]).await;
-    assert_eq!(verified.code, 4, "{verified:?}");
-    let listed = chain.cli.run(&["backups", "list", "--output", "json"]).await.json();
-    let states: Vec<&str> = listed["items"].as_array().unwrap().iter().map(|item| text(item, "state")).collect();
-    assert_eq!(states, ["bad", "bad"], "{listed}");
+    // Only the newer one is verified: where the damage lies nobody knows then.
     let verified = chain.cli.run(&["verify", &second.address]).await;
     assert_eq!(verified.code, 4, "{verified:?}");
+    assert_eq!(chain.states().await, ["bad", "bad"], "a proof from before says nothing");
     let third = chain.round("third").await;
     assert_eq!(third.base(), third.id(), "a whole one: {}", third.manifest);
+    let verified = chain.cli.run(&["verify", &first.address]).await;
+    assert_eq!(verified.code, 4, "{verified:?}");
+    assert_eq!(chain.states().await, ["good", "bad", "bad"]);
+}
+
+/// Where only what changed is damaged, a look at the base clears the base, and all that is built on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_in_an_increment_costs_no_more_than_a_look_at_its_base() {
+    let chain = Chain::sandbox().await;
+    chain.source.fill("x", 300).await;
+    let first = chain.round("first").await;
+    chain.upsert(400..430, "Rome").await;
+    let second = chain.round("second").await;
+    assert_eq!(second.base(), first.id());
+    chain.damage(&second);
+    assert_eq!(chain.cli.run(&["verify", &second.address]).await.code, 4);
+    assert_eq!(chain.states().await, ["bad", "bad"]);
+    assert_eq!(chain.cli.run(&["verify", &first.address]).await.code, 0);
+    assert_eq!(chain.states().await, ["bad", "good"]);
+    let third = chain.round("third").await;
+    assert_eq!(third.base(), first.id(), "built on what is known to be good: {}", third.manifest);
+    assert_eq!(chain.states().await, ["good", "bad", "good"]);
 }
 
 /// After a roll-back and as many writes a server says that nothing changed, and everything did.
@@ -299,4 +330,55 @@ async fn a_roll_back_is_seen_on_real_servers() {
         Some(chain) => a_roll_back(chain).await,
         None => say("skipped: no qdrant"),
     }
+}
+
+/// Should a server not count a restore: what it says of changes is not believed alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_roll_back_that_no_counter_tells_is_seen_in_the_points() {
+    let chain = Chain::sandbox().await;
+    chain.source.faults().add_all("recover:uncounted").unwrap();
+    a_roll_back(chain).await;
+}
+
+/// What a shard is put together of may be replaced by a restore that nobody waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_that_nobody_waited_for_shards_are_streamed_as_a_whole() {
+    let chain = Chain::sandbox().await;
+    chain.source.fill("x", 100).await;
+    let streamed = reqwest::get(format!("{}/collections/x/shards/0/snapshot", chain.source.url())).await.unwrap();
+    let bytes = streamed.bytes().await.unwrap().to_vec();
+    let part = reqwest::multipart::Part::bytes(bytes).file_name("s");
+    let answer = reqwest::Client::new()
+        .post(format!("{}/collections/x/shards/0/snapshots/upload?wait=false&priority=snapshot", chain.source.url()))
+        .multipart(reqwest::multipart::Form::new().part("snapshot", part))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 202);
+    let first = chain.round("first").await;
+    assert_eq!(first.manifest["indexes"], Value::Null, "nothing is built on it: {}", first.manifest);
+    let ran = chain.cli.run(&["backup", "a/x", "--kind", "shards", "--dry-run", "--output", "json"]).await;
+    assert!(ran.stdout.contains("as a whole"), "{ran:?}");
+}
+
+/// Streams lack what is deleted while segments are optimized: the backup waits, begins again, and never calls good what may lack it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_waits_for_the_optimizer() {
+    let chain = Chain::sandbox().await;
+    chain.source.fill("x", 100).await;
+    // Busy when it begins; then it rests, and begins again before the first byte comes.
+    chain.source.faults().add_all("list:optimizing*2,list:optimizing@1*1").unwrap();
+    chain.round("first").await;
+    assert!(chain.source.faults().spent());
+    assert_eq!(chain.states().await, ["good"]);
+    chain.source.faults().clear();
+    chain.source.faults().add_all("list:optimizing").unwrap();
+    chain.upsert(200..230, "Rome").await;
+    let ran = chain.cli.run(&["backup", "a/x", "--kind", "shards", "--optimizer-wait", "1s", "--yes"]).await;
+    assert!(ran.code == 3 || ran.code == 1, "{ran:?}");
+    assert!(ran.stderr.contains("deletions") || ran.stdout.contains("deletions"), "{ran:?}");
+    assert_eq!(chain.states().await, ["incomplete", "good"]);
+    chain.source.faults().clear();
+    let third = chain.round("third").await;
+    assert!(third.base() != third.id(), "built on the first: {}", third.manifest);
 }

@@ -25,6 +25,10 @@ pub struct BackupArgs {
     /// Stream shards as a whole, and not only what changed since the last backup.
     #[arg(long)]
     pub full: bool,
+    /// How long to wait until a shard's node optimizes nothing, 10m without it; later its stream may lack deletions, and the
+    /// backup counts as incomplete.
+    #[arg(long, value_name = "SPAN", value_parser = crate::domain::time::parse_span)]
+    pub optimizer_wait: Option<Duration>,
     /// Afterwards remove the backups of these collections that the rules (`keep`) do not keep.
     #[arg(long)]
     pub prune: bool,

@@ -45,6 +45,21 @@ pub(in crate::ops) async fn before(
     Ok(Before { reader, points, samples, payload_schema: info.payload_schema, settings: info.settings })
 }
 
+/// Whether the points of an older sample are what they were then.
+///
+/// # Errors
+/// As [`before`].
+pub(in crate::ops) async fn is_as_then(
+    connection: &Arc<Connection>,
+    address: &CollectionAddress,
+    then: &Proof,
+) -> Result<bool, Unread> {
+    let (reader, _) = Reader::open(connection, address).await?;
+    let ids: Vec<PointId> = then.samples.iter().map(|(id, _)| id.clone()).collect();
+    let now = reader.digests(&ids).await?;
+    Ok(then.samples.iter().all(|(id, digest)| now.get(id) == Some(digest)))
+}
+
 /// Reads the second half, and keeps what did not change.
 ///
 /// # Errors

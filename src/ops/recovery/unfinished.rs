@@ -89,11 +89,6 @@ impl Unfinished {
         self.open.bucket.replace(&self.key(STARTED), self.text(services)).await
     }
 
-    /// Its folder.
-    pub(in crate::ops) fn folder(&self) -> &str {
-        &self.folder
-    }
-
     /// Does something long, and says again and again that the backup still runs: in a bucket nothing shows of an upload until it ends.
     pub(in crate::ops) async fn alive<T>(&self, services: &Services, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);

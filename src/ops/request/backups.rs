@@ -5,6 +5,7 @@ use crate::domain::backup::{BackupId, RepositoryName};
 use crate::domain::ids::InstanceName;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How data is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +20,23 @@ pub enum KindChoice {
     Shards,
 }
 
+/// How a backup is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct How {
+    /// The snapshots stay on their nodes.
+    #[serde(default)]
+    pub keep_snapshot: bool,
+    /// The kind of copy.
+    #[serde(default)]
+    pub kind: KindChoice,
+    /// Shards are streamed as a whole, and not only what changed.
+    #[serde(default)]
+    pub full: bool,
+    /// How long it waits for the optimizer before it streams shards; `None` for the usual time.
+    #[serde(default)]
+    pub optimizer_wait: Option<Duration>,
+}
+
 /// Back up one collection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRequest {
@@ -26,15 +44,9 @@ pub struct BackupRequest {
     pub address: CollectionAddress,
     /// Where to; `None` for the usual repository.
     pub repository: Option<RepositoryName>,
-    /// The snapshots stay on their nodes.
-    #[serde(default)]
-    pub keep_snapshot: bool,
     /// How.
-    #[serde(default)]
-    pub kind: KindChoice,
-    /// Shards are streamed as a whole, and not only what changed.
-    #[serde(default)]
-    pub full: bool,
+    #[serde(flatten)]
+    pub how: How,
 }
 
 /// Which collections are meant.
@@ -94,12 +106,8 @@ pub struct BackupSeveralRequest {
     pub of: Of,
     /// Where to; `None` for the usual repository.
     pub repository: Option<RepositoryName>,
-    /// The snapshots stay on their nodes.
-    pub keep_snapshot: bool,
     /// How.
-    pub kind: KindChoice,
-    /// Shards are streamed as a whole, and not only what changed.
-    pub full: bool,
+    pub how: How,
     /// Remove afterwards what the retention rules do not keep.
     pub prune: bool,
 }

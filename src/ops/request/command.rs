@@ -6,7 +6,7 @@ use crate::domain::backup::RepositoryName;
 use crate::domain::text::sanitise;
 use crate::ops::request::Request;
 use crate::ops::request::backups::{
-    AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, KindChoice, Of,
+    AnnotateRequest, Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, DrillRequest, How, KindChoice, Of,
     PruneIn, PruneRequest, SaveRequest, VerifyRequest, Verifying,
 };
 use crate::ops::request::collections::{ReviveRequest, SwitchRequest};
@@ -213,8 +213,17 @@ fn repository(repository: Option<&RepositoryName>) -> String {
 }
 
 fn backup(request: &BackupRequest) -> String {
-    let keep = [flag(" --full", request.full), flag(" --keep-snapshot", request.keep_snapshot)].concat();
-    format!("qsnap backup {}{}{}{keep}", request.address, repository(request.repository.as_ref()), kind(request.kind))
+    format!("qsnap backup {}{}{}", request.address, repository(request.repository.as_ref()), how(&request.how))
+}
+
+fn how(how: &How) -> String {
+    let kind = match how.kind {
+        KindChoice::Auto => "",
+        KindChoice::Snapshot => " --kind snapshot",
+        KindChoice::Shards => " --kind shards",
+    };
+    let wait = how.optimizer_wait.map_or_else(String::new, |wait| format!(" --optimizer-wait {}s", wait.as_secs()));
+    [kind, flag(" --full", how.full), flag(" --keep-snapshot", how.keep_snapshot), &wait].concat()
 }
 
 fn of(of: &Of) -> String {
@@ -227,18 +236,9 @@ fn of(of: &Of) -> String {
 
 fn several_backups(request: &BackupSeveralRequest) -> String {
     let all = flag(" --all", matches!(request.of, Of::Instances(_)));
-    let keep = [flag(" --full", request.full), flag(" --keep-snapshot", request.keep_snapshot)].concat();
     let prune = flag(" --prune", request.prune);
     let (of, repository) = (of(&request.of), repository(request.repository.as_ref()));
-    format!("qsnap backup{all}{of}{repository}{}{keep}{prune}", kind(request.kind))
-}
-
-fn kind(kind: KindChoice) -> &'static str {
-    match kind {
-        KindChoice::Auto => "",
-        KindChoice::Snapshot => " --kind snapshot",
-        KindChoice::Shards => " --kind shards",
-    }
+    format!("qsnap backup{all}{of}{repository}{}{prune}", how(&request.how))
 }
 
 fn prune(request: &PruneRequest) -> String {

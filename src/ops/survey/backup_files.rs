@@ -91,7 +91,12 @@ impl BackupFile {
             Self::Built(indexed) => {
                 let index = index(open, &backup.folder, indexed).await?;
                 let composed = indexed_shard(&open.bucket, &backup.folder, &index, &shown);
-                Ok(FileSource { expected: composed.expected(), source: Arc::new(composed) })
+                let expected = composed.expected();
+                if expected.size != indexed.bytes {
+                    return Err(Problem::new(ProblemKind::Difference, "the list of its files names what is not there", shown)
+                        .advise("the backup is damaged: choose another one; `qsnap backups list` shows what there is"));
+                }
+                Ok(FileSource { expected, source: Arc::new(composed) })
             }
         }
     }

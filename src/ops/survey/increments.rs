@@ -2,14 +2,15 @@
 //! versions can tell them: of the same replica, written by the same version of the server, by a process that went on.
 
 use crate::domain::backup::BackupId;
-use crate::domain::ids::{PeerId, ShardId};
+use crate::domain::ids::{CollectionName, PeerId, ShardId};
 use crate::domain::lineage::Lineage;
 use crate::domain::size::bytes;
 use crate::domain::time::span;
+use crate::qdrant::api::QdrantApi;
 use crate::repository::index::Backup;
 use crate::repository::manifest::Indexed;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The last backup that has a list of the files of a shard.
@@ -40,8 +41,6 @@ pub(in crate::ops) struct Now {
     pub full_every: Duration,
     /// Version of the server.
     pub version: Option<String>,
-    /// Backups in whose data damage was found.
-    pub damaged: BTreeSet<BackupId>,
 }
 
 /// The newest good backup of each shard that has a list of its files. `own` are the backups of the collection, the newest first.
@@ -59,11 +58,6 @@ pub(in crate::ops) fn last<'a>(own: impl IntoIterator<Item = &'a Backup>) -> BTr
         }
     }
     found
-}
-
-/// Backups in whose data damage was found: nothing is built on them.
-pub(in crate::ops) fn damaged<'a>(own: impl IntoIterator<Item = &'a Backup>) -> BTreeSet<BackupId> {
-    own.into_iter().filter(|backup| backup.standing.bad.is_some()).map(|backup| backup.id.clone()).collect()
 }
 
 /// How a shard is streamed from the replica of `peer`.
@@ -88,28 +82,42 @@ pub(in crate::ops) fn way(last: Option<&Last>, now: &Now, peer: Option<PeerId>) 
     if Some(indexed.peer) != peer {
         return whole("another replica is streamed than last time");
     }
-    if let Some(part) = indexed.parts.iter().find(|part| now.damaged.contains(&part.backup)) {
-        return Way::Whole(format!("{} is damaged, and the last backup has data of it", part.backup));
-    }
     if indexed.added > half {
         return Way::Whole(format!("what changed since the last whole stream is more than half of it, {}", bytes(half)));
     }
     Way::Changes(Box::new(last.clone()))
 }
 
+/// A node at this moment, if nothing is being restored in the collection; else why versions tell nothing.
+///
+/// # Errors
+/// In words.
+pub(in crate::ops) async fn lineage(from: &dyn QdrantApi, name: &CollectionName) -> Result<Lineage, String> {
+    let silent = || "its node does not tell whether data was restored on it (telemetry)".to_owned();
+    // First what was counted, then what runs: a restore that nobody waits for is counted when it begins.
+    let lineage = from.lineage().await.ok().flatten().ok_or_else(silent)?;
+    match from.snapshot_activity(name).await.ok().flatten() {
+        Some(activity) if activity.recovering > 0 => Err("data of it is being restored right now".into()),
+        Some(_) if lineage.unwaited > 0 => Err("a shard was restored on its node and nobody waited for the end".into()),
+        Some(_) => Ok(lineage),
+        None => Err(silent()),
+    }
+}
+
 /// The node as it was then, if versions that it told then still tell what changed; else why not.
-pub(in crate::ops) fn unbroken(then: Option<&Lineage>, now: Option<Lineage>) -> Result<Lineage, String> {
-    match (then, now) {
-        (Some(then), Some(now)) if *then == now => Ok(now),
-        (Some(_), Some(_)) => Err("its node was restarted since, or data was restored on it".into()),
-        _ => Err("its node does not tell whether data was restored on it (telemetry)".into()),
+///
+/// # Errors
+/// In words.
+pub(in crate::ops) fn unbroken(then: &Lineage, now: Result<Lineage, String>) -> Result<Lineage, String> {
+    match now? {
+        now if now == *then => Ok(now),
+        _ => Err("its node was restarted since, or data was restored on it".into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repository::manifest::Held;
 
     fn last() -> Last {
         let id = BackupId::new("20261122T041500Z-9f3c").unwrap();
@@ -124,20 +132,24 @@ mod tests {
             base_bytes: 1000,
             added: 500,
             peer: 7,
-            lineage: Lineage { started: "x".into(), restores: 0 },
+            lineage: Lineage { started: "x".into(), restores: 0, unwaited: 0 },
         };
         Last { folder: format!("a/x/{id}"), id, version: Some("1.16.3".into()), indexed }
     }
 
     fn now() -> Now {
         let version = Some("1.16.3".into());
-        Now {
-            at: "2026-11-23T03:15:00Z".parse().unwrap(),
-            full: false,
-            full_every: Duration::from_secs(86_400),
-            version,
-            damaged: BTreeSet::new(),
-        }
+        Now { at: "2026-11-23T03:15:00Z".parse().unwrap(), full: false, full_every: Duration::from_secs(86_400), version }
+    }
+
+    #[test]
+    fn versions_tell_nothing_after_a_restart_or_a_restore() {
+        let then = last().indexed.lineage;
+        assert_eq!(unbroken(&then, Ok(then.clone())), Ok(then.clone()));
+        let refused = |now: Result<Lineage, String>| unbroken(&then, now).unwrap_err();
+        assert!(refused(Ok(Lineage { restores: 1, ..then.clone() })).contains("restored"));
+        assert!(refused(Ok(Lineage { started: "y".into(), ..then.clone() })).contains("restarted"));
+        assert_eq!(refused(Err("why".into())), "why");
     }
 
     #[test]
@@ -160,10 +172,6 @@ mod tests {
         assert!(why(Some(&last()), &later, Some(7)).contains("older than"));
         let earlier = Now { at: "2026-11-22T03:14:59Z".parse().unwrap(), ..now() };
         assert!(why(Some(&last()), &earlier, Some(7)).contains("future"));
-        let mut built = last();
-        let held = Held { backup: built.indexed.base.clone(), name: "shard-0.tar".into(), size: 1, sha256: "a".repeat(64) };
-        built.indexed.parts.push(held.clone());
-        assert!(why(Some(&built), &Now { damaged: BTreeSet::from([held.backup]), ..now() }, Some(7)).contains("damaged"));
         let mut grown = last();
         grown.indexed.added = 501;
         assert!(why(Some(&grown), &now(), Some(7)).contains("more than half"));

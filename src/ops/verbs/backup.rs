@@ -1,6 +1,7 @@
 //! Backing one collection up: a snapshot on every node that holds shards of it, streamed from there into the repository without
 //! a local copy, proven by hash and sample, and visible once its manifest is written.
 
+mod optimizer;
 mod shard;
 mod streams;
 
@@ -29,6 +30,7 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::locate::{NameUse, name_use};
 use crate::ops::survey::membership::membership;
 use crate::ops::survey::{backups, placement};
+use crate::ops::verbs::backup::optimizer::Optimizer;
 use crate::ops::verbs::backup::shard::Shards;
 use crate::ops::verbs::backup::streams::Streams;
 use crate::qdrant::error::ApiError;
@@ -161,7 +163,7 @@ fn steps_of(request: &BackupRequest, repository: &RepositoryName, nodes: usize) 
         Step::new("store", format!("stream it to {repository}, hashed on the way, without a local copy")),
         Step::new("manifest", "look whether every object is there, then write the manifest: only then the backup exists"),
     ];
-    if !request.keep_snapshot {
+    if !request.how.keep_snapshot {
         steps.push(Step::new("tidy", "delete the snapshot on the node: the backup has it"));
     }
     steps
@@ -206,10 +208,13 @@ impl Work for Backup {
             return Err(Problem::new(ProblemKind::Failed, words, address.to_string()).advise("try again"));
         }
         let (mut taken, mut objects, mut indexes, mut proofs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut unsettled = None;
         if let Some(streams) = &self.streams {
             let (connection, open, unfinished, id) = (&connection, &open, &unfinished, &id);
-            let shards = Shards { services, connection, address, open, unfinished, id };
+            let optimizer = &Optimizer::new(self.request.how.optimizer_wait);
+            let shards = Shards { services, connection, address, open, unfinished, id, optimizer };
             let streamed = streams::stream_all(&shards, steps, streams).await?;
+            unsettled = streamed.missing();
             (objects, indexes) = (streamed.objects, streamed.indexes);
             proofs.extend(streamed.proof);
         } else {
@@ -223,9 +228,9 @@ impl Work for Backup {
         }
         let about = About { address, connection: &connection, info, began, id: &id };
         let mut manifest = self.manifest(services, about, (objects, indexes), &proofs).await;
-        let flaw = manifest.flaw().filter(|_| manifest.complete);
+        // Shards moved since the plan, or their node could not be waited for: what it says must hold for who reads it.
+        let flaw = manifest.flaw().or(unsettled).filter(|_| manifest.complete);
         if let Some(flaw) = &flaw {
-            // Shards moved since the plan: what it says must hold for who reads it.
             (manifest.complete, manifest.missing) = (false, vec![flaw.clone()]);
         }
         let proof = merged(proofs);
@@ -238,9 +243,13 @@ impl Work for Backup {
         if manifest.config.is_null() {
             steps.note("the configuration of the collection could not be read: the manifest does not have it, the snapshot has");
         }
+        let again = match &flaw {
+            Some(_) => "back up again when it is green, or with --kind snapshot",
+            None => "bring that node back and back up again",
+        };
         let missing = self.missing.clone().or(flaw).map(|words| {
             Problem::new(ProblemKind::Partly, words, &shown)
-                .advise("the backup is incomplete, and not counted as good; bring that node back and back up again")
+                .advise(format!("the backup is incomplete, and not counted as good; {again}"))
         });
         // The backup is there, whatever becomes of the snapshots that it was made of.
         let kept = self.tidy(steps, &connection, taken).await.err();
@@ -383,7 +392,7 @@ impl Backup {
     /// The snapshots on the nodes have served.
     async fn tidy(&self, steps: &mut Steps<'_>, connection: &Arc<Connection>, taken: Vec<(usize, Taken)>) -> Result<(), Problem> {
         for (node, snapshot) in taken {
-            if !self.request.keep_snapshot {
+            if !self.request.how.keep_snapshot {
                 snapshot.remove(steps).await;
                 continue;
             }

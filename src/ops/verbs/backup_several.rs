@@ -48,8 +48,7 @@ pub(super) async fn plan(services: &Services, request: BackupSeveralRequest) -> 
     }
     let each = addresses.into_iter().map(|address| {
         let run = (run.clone(), counts.get(&address.instance).copied().unwrap_or(1));
-        let (keep_snapshot, kind, full) = (request.keep_snapshot, request.kind, request.full);
-        let request = BackupRequest { address, repository: Some(repository.clone()), keep_snapshot, kind, full };
+        let request = BackupRequest { address, repository: Some(repository.clone()), how: request.how };
         backup::plan_in(services, request, Some(run))
     });
     let planned: Vec<Result<Plan, Problem>> = futures_util::stream::iter(each).buffered(PLANNED_AT_ONCE).collect().await;

@@ -83,9 +83,7 @@ pub(super) async fn plan(services: &Services, request: DeleteBackupsRequest) -> 
 /// Bytes that are free afterwards, also of what was deleted before; and those that stay, because others are made of them.
 fn freed(chosen: &[Backup], own: &[&Backup], remains: &[Remains]) -> (u64, u64) {
     let kept = own.iter().filter(|backup| !chosen.iter().any(|gone| gone.id == backup.id));
-    let of_kept =
-        kept.flat_map(|backup| backup.manifest.iter().flat_map(|manifest| needs::of_manifest(&backup.folder, manifest)));
-    let needs: Vec<Need> = of_kept.chain(remains.iter().flat_map(Remains::needs)).collect();
+    let needs: Vec<Need> = kept.flat_map(|backup| backup.needs()).chain(remains.iter().flat_map(Remains::needs)).collect();
     let gone: u64 = chosen.iter().map(|backup| needs::freed(&needs, &backup.folder, &backup.entries)).sum();
     let all: u64 = chosen.iter().map(|backup| backup.size).sum();
     let before = remains.iter().filter(|left| left.is_removed());

@@ -4,7 +4,7 @@ use crate::domain::address::{BackupAddress, CollectionAddress, SnapshotsOf, Whic
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::ops::request::Request;
 use crate::ops::request::backups::{
-    Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, KindChoice, Of, VerifyRequest, Verifying,
+    Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, How, Of, VerifyRequest, Verifying,
 };
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::restore::Set;
@@ -45,19 +45,11 @@ impl Kind {
     /// Back up a collection, or several of one instance.
     pub fn backups(addresses: Vec<CollectionAddress>) -> Self {
         Self::ready(match <[CollectionAddress; 1]>::try_from(addresses) {
-            Ok([address]) => Request::Backup(BackupRequest {
-                address,
-                repository: None,
-                keep_snapshot: false,
-                kind: KindChoice::Auto,
-                full: false,
-            }),
+            Ok([address]) => Request::Backup(BackupRequest { address, repository: None, how: How::default() }),
             Err(several) => Request::BackupSeveral(BackupSeveralRequest {
                 of: Of::Collections(several),
                 repository: None,
-                keep_snapshot: false,
-                kind: KindChoice::Auto,
-                full: false,
+                how: How::default(),
                 prune: false,
             }),
         })

@@ -14,12 +14,12 @@ use crate::ops::services::{Connection, OpenRepository, Services};
 use crate::ops::steps::Steps;
 use crate::ops::survey::backup_files::{self, FileSource};
 use crate::ops::survey::increments::{self, Last, Way};
+use crate::ops::verbs::backup::optimizer::{self, Optimizer};
 use crate::qdrant::api::QdrantApi;
-use crate::qdrant::error::ApiErrorKind;
+use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::repository::layout::{MANIFEST, index_object, shard_object};
 use crate::repository::manifest::{Held, Indexed, Object};
 use crate::repository::shard_index::{At, LARGEST, ShardIndex};
-use crate::transfer::indexed_shard::indexed_shard;
 use crate::transfer::source::Expected;
 use crate::transfer::stored::StoredObject;
 use serde_json::Value;
@@ -33,6 +33,7 @@ pub(super) struct Shards<'a> {
     pub(super) open: &'a Arc<OpenRepository>,
     pub(super) unfinished: &'a Unfinished,
     pub(super) id: &'a BackupId,
+    pub(super) optimizer: &'a Optimizer,
 }
 
 /// A replica of a shard.
@@ -48,13 +49,22 @@ pub(super) struct Saved {
     pub(super) object: Option<Object>,
     /// Where its files are, where that could be listed.
     pub(super) indexed: Option<Indexed>,
+    /// Its node optimized nothing while it streamed.
+    pub(super) settled: bool,
 }
 
-/// A stream that has come, and the node before it.
-struct Received {
-    streamed: Streamed,
-    entries: Result<Entries, String>,
+/// What came of a stream.
+enum Received {
+    /// Nothing is newer than what the server was told.
+    Nothing,
+    /// These bytes.
+    Bytes(Streamed, Splitter),
+    /// The node began to optimize before it streamed.
+    Busy,
 }
+
+/// How often the server is asked what changed, when writes come between its answers.
+const ASKED: usize = 3;
 
 impl Shards<'_> {
     /// Saves one.
@@ -71,35 +81,40 @@ impl Shards<'_> {
         self.whole(steps, replica).await
     }
 
+    /// Streams one as a whole, whose list was written already.
+    pub(super) async fn again(&self, steps: &mut Steps<'_>, replica: &Replica) -> Result<Saved, Problem> {
+        self.open.bucket.delete(&self.unfinished.key(&index_object(replica.shard))).await?;
+        self.whole(steps, replica).await
+    }
+
     async fn whole(&self, steps: &mut Steps<'_>, replica: &Replica) -> Result<Saved, Problem> {
         let from = self.node(replica)?;
         // Before the stream: what changes while it comes is told as changed once more.
         // The lineage first: a restore between both must be seen.
-        let before = lineage(&from).await;
+        let before = self.lineage(replica).await;
         let versions = from.shard_versions(&self.address.collection, replica.shard).await;
-        let mut splitter = Splitter::new(|_| false);
-        let received = self.receive(steps, replica, None, &mut splitter).await?;
-        let nothing = || Problem::new(ProblemKind::Failed, "the server sent nothing", self.shown(replica)).advise("try again");
-        let streamed = received.ok_or_else(nothing)?;
-        let received = Received { streamed, entries: splitter.finish() };
+        let (Received::Bytes(streamed, splitter), settled) = self.receive(steps, replica, None).await? else {
+            let words = "the server sent nothing";
+            return Err(Problem::new(ProblemKind::Failed, words, self.shown(replica)).advise("try again"));
+        };
         let (key, progress) = (self.key(replica), steps.job.progress.clone());
-        let file = self.stored(&key, received.streamed.size);
+        let file = self.stored(&key, streamed.size);
         steps.run("check", &key, shard_stream::check(self.open, file, replica.shard, &progress)).await?;
-        let object = self.object(replica, &received.streamed)?;
+        let object = self.object(replica, &streamed)?;
         // A server that does not know versions says so with 404; that is no news each time.
         let silent = versions.as_ref().is_err_and(|error| error.kind == ApiErrorKind::NotFound);
         let versions = versions.map_err(|error| error.message);
-        match self.list_whole(replica, &object, received.entries, versions, before).await {
+        match self.list_whole(replica, &object, splitter.finish(), versions, before).await {
             Ok(list) => {
                 let base = (self.id.clone(), object.size, 0);
                 let indexed = self.write(steps, replica, &list.0, list.1, base).await?;
-                Ok(Saved { object: Some(object), indexed: Some(indexed) })
+                Ok(Saved { object: Some(object), indexed: Some(indexed), settled })
             }
             Err(why) => {
                 if !silent {
                     steps.note(format!("the next backup of shard {} is a whole one again: {why}", replica.shard));
                 }
-                Ok(Saved { object: Some(object), indexed: None })
+                Ok(Saved { object: Some(object), indexed: None, settled })
             }
         }
     }
@@ -111,14 +126,14 @@ impl Shards<'_> {
         object: &Object,
         entries: Result<Entries, String>,
         versions: Result<Value, String>,
-        before: Option<Lineage>,
+        before: Result<Lineage, String>,
     ) -> Result<(ShardIndex, Lineage), String> {
         let (entries, versions) = (entries?, versions?);
         if versions.as_object().is_none_or(serde_json::Map::is_empty) {
             return Err("the server tells no versions of its files".into());
         }
         partial::fits(entries.all.iter().map(|entry| entry.path.as_str()))?;
-        let lineage = self.still(replica, before).await?;
+        let lineage = self.still(replica, &before?).await?;
         let objects = [self.held(object)];
         Ok((ShardIndex::of(replica.shard, &objects, files(&entries, 0), versions), lineage))
     }
@@ -135,37 +150,55 @@ impl Shards<'_> {
             Ok(index) => index,
             Err(why) => return Ok(Err(why)),
         };
-        let from = self.node(replica)?;
-        let before = match increments::unbroken(Some(&last.indexed.lineage), lineage(&from).await) {
+        let before = match increments::unbroken(&last.indexed.lineage, self.lineage(replica).await) {
             Ok(before) => before,
             Err(why) => return Ok(Err(why)),
         };
-        let mut splitter = Splitter::new(partial::is_manifest);
-        let received = match self.receive(steps, replica, Some(&index.versions), &mut splitter).await {
+        let (received, settled) = match self.ask(steps, replica, &index).await? {
             Ok(received) => received,
-            Err(problem) => return Ok(Err(problem.message)),
+            Err(why) => return Ok(Err(why)),
         };
-        let lineage = match self.still(replica, Some(before)).await {
+        let lineage = match self.still(replica, &before).await {
             Ok(lineage) => lineage,
             Err(why) => return Ok(Err(why)),
         };
         let (object, list) = match received {
-            None => match self.same(replica, index).await {
-                Ok(list) => (None, list),
-                Err(why) => return Ok(Err(why)),
-            },
-            Some(streamed) => {
+            Some((streamed, splitter)) => {
                 let object = self.object(replica, &streamed)?;
-                match self.composed(steps, replica, &index, (&object, splitter)).await? {
+                match self.composed(replica, &index, (&object, splitter)) {
                     Ok(list) => (Some(object), list),
                     Err(why) => return Ok(Err(why)),
                 }
             }
+            None => (None, index),
         };
         let added = last.indexed.added.saturating_add(object.as_ref().map_or(0, |object| object.size));
         let base = (last.indexed.base.clone(), last.indexed.base_bytes, added);
         let indexed = self.write(steps, replica, &list, lineage, base).await?;
-        Ok(Ok(Saved { object, indexed: Some(indexed) }))
+        Ok(Ok(Saved { object, indexed: Some(indexed), settled }))
+    }
+
+    /// Streams what changed; `None` where nothing did.
+    async fn ask(
+        &self,
+        steps: &mut Steps<'_>,
+        replica: &Replica,
+        index: &ShardIndex,
+    ) -> Result<Result<(Option<(Streamed, Splitter)>, bool), String>, Problem> {
+        let mut why = String::new();
+        for _ in 0..ASKED {
+            match self.receive(steps, replica, Some(&index.versions)).await {
+                Ok((Received::Bytes(streamed, splitter), settled)) => return Ok(Ok((Some((streamed, splitter)), settled))),
+                Ok((_, settled)) => match self.same(replica, index).await {
+                    Ok(()) => return Ok(Ok((None, settled))),
+                    Err(other) => why = other,
+                },
+                // A node that is away streams nothing else either.
+                Err(problem) if matches!(problem.kind, ProblemKind::Unreachable | ProblemKind::Canceled) => return Err(problem),
+                Err(problem) => return Ok(Err(problem.message)),
+            }
+        }
+        Ok(Err(why))
     }
 
     /// The list of the last backup, if that still is one.
@@ -183,47 +216,37 @@ impl Shards<'_> {
         }
     }
 
-    /// The same list once more: the server says that nothing changed.
-    async fn same(&self, replica: &Replica, index: ShardIndex) -> Result<ShardIndex, String> {
+    /// Whether the server, which says that nothing changed, tells the same versions.
+    async fn same(&self, replica: &Replica, index: &ShardIndex) -> Result<(), String> {
         let now = self.node(replica).map_err(|problem| problem.message)?;
         let now = now.shard_versions(&self.address.collection, replica.shard).await.map_err(|error| error.message)?;
-        // It says so, too, when a segment is gone and no other came.
+        // It says so, too, when a segment is gone and no other came; or a write came since.
         if !partial::is_same(&index.versions, &now) {
             return Err("the server says that nothing changed, and tells other versions".into());
         }
-        Ok(index)
+        Ok(())
     }
 
     /// The list of the shard, put together of what was there and what came.
-    async fn composed(
+    ///
+    /// The headers of what came were read on the way; that what was there before still is, is looked at before the manifest is
+    /// written.
+    fn composed(
         &self,
-        steps: &mut Steps<'_>,
         replica: &Replica,
         index: &ShardIndex,
         (object, splitter): (&Object, Splitter),
-    ) -> Result<Result<ShardIndex, String>, Problem> {
-        let composing = || {
-            let entries = splitter.finish()?;
-            let before: Vec<(String, At)> = index.files.iter().map(|(path, at)| (path.clone(), at.clone())).collect();
-            let now = files(&entries, index.objects.len());
-            let composed = partial::compose(&before, &now, &entries.held)?;
-            if !partial::goes_on(&index.versions, &composed.versions) {
-                return Err("versions of its segments went back: data was restored meanwhile".to_owned());
-            }
-            let mut objects = index.objects.clone();
-            objects.push(self.held(object));
-            Ok(ShardIndex::of(replica.shard, &objects, composed.files, composed.versions))
-        };
-        let list = match composing() {
-            Ok(list) => list,
-            Err(why) => return Ok(Err(why)),
-        };
-        let (key, progress) = (self.key(replica), steps.job.progress.clone());
-        let shown = format!("shard {} of {}", replica.shard, self.address);
-        let source = indexed_shard(&self.open.bucket, self.unfinished.folder(), &list, &shown);
-        let file = FileSource { expected: source.expected(), source: Arc::new(source) };
-        let checked = steps.run("check", &key, shard_stream::check(self.open, file, replica.shard, &progress)).await;
-        Ok(checked.map(|()| list).map_err(|problem| problem.message))
+    ) -> Result<ShardIndex, String> {
+        let entries = splitter.finish()?;
+        let before: Vec<(String, At)> = index.files.iter().map(|(path, at)| (path.clone(), at.clone())).collect();
+        let now = files(&entries, index.objects.len());
+        let composed = partial::compose(&before, &now, &entries.held)?;
+        if !partial::goes_on(&index.versions, &composed.versions) {
+            return Err("versions of its segments went back: data was restored meanwhile".to_owned());
+        }
+        let mut objects = index.objects.clone();
+        objects.push(self.held(object));
+        Ok(ShardIndex::of(replica.shard, &objects, composed.files, composed.versions))
     }
 
     /// Writes the list beside the objects.
@@ -256,21 +279,43 @@ impl Shards<'_> {
     }
 
     /// The node as it was before, if nothing was restored on it meanwhile.
-    async fn still(&self, replica: &Replica, before: Option<Lineage>) -> Result<Lineage, String> {
-        let now = lineage(&self.node(replica).map_err(|problem| problem.message)?).await;
-        increments::unbroken(before.as_ref(), now)
+    async fn still(&self, replica: &Replica, before: &Lineage) -> Result<Lineage, String> {
+        increments::unbroken(before, self.lineage(replica).await)
     }
 
-    /// Streams it into an object; `None` where nothing is newer than `since`.
+    /// The node at this moment, where versions tell what changes from now on.
+    async fn lineage(&self, replica: &Replica) -> Result<Lineage, String> {
+        let from = self.node(replica).map_err(|problem| problem.message)?;
+        increments::lineage(from.as_ref(), &self.address.collection).await
+    }
+
+    /// Streams it into an object, when its node optimizes nothing; says whether it came to that in time.
     async fn receive(
         &self,
         steps: &mut Steps<'_>,
         replica: &Replica,
         since: Option<&Value>,
-        splitter: &mut Splitter,
-    ) -> Result<Option<Streamed>, Problem> {
-        let (from, name) = (self.node(replica)?, shard_object(replica.shard));
-        self.unfinished.names(self.services, &name).await?;
+    ) -> Result<(Received, bool), Problem> {
+        let (from, progress) = (self.node(replica)?, steps.job.progress.clone());
+        self.unfinished.names(self.services, &shard_object(replica.shard)).await?;
+        loop {
+            let rests = self.optimizer.rests(from.as_ref(), &self.address.collection, &progress).await?;
+            match self.stream(steps, replica, since, rests).await? {
+                Received::Busy => progress.note("the optimizer began meanwhile: once more"),
+                received => return Ok((received, rests)),
+            }
+        }
+    }
+
+    async fn stream(
+        &self,
+        steps: &mut Steps<'_>,
+        replica: &Replica,
+        since: Option<&Value>,
+        rests: bool,
+    ) -> Result<Received, Problem> {
+        let from = self.node(replica)?;
+        let mut splitter = Splitter::new(if since.is_some() { partial::is_manifest } else { |_| false });
         let (key, shown, progress) = (self.key(replica), self.shown(replica), steps.job.progress.clone());
         // Two streams of one shard: the second would wait for the first, and look like a server that hangs.
         let claim = format!("stream of shard {} of {} at {}", replica.shard, self.address.collection, from.url());
@@ -284,18 +329,28 @@ impl Shards<'_> {
                     None => from.stream_shard(&self.address.collection, replica.shard).await.map(Some),
                 }
             };
-            let download = match opening.await {
-                Ok(Some(download)) => download,
-                Ok(None) => return upload.abort().await.map(|()| None),
+            let line = self.services.line(&self.address.instance)?;
+            let begun = async {
+                let Some(mut download) = opening.await? else { return Ok(None) };
+                shard_stream::await_first(&mut download, &line, &shown).await?;
+                Ok(Some(download))
+            };
+            let begun = match begun.await {
+                Ok(begun) => begun,
                 Err(error) => {
                     let _ = upload.abort().await;
-                    return Err(error.into_problem(&shown));
+                    return Err(ApiError::into_problem(error, &shown));
                 }
             };
-            let limits = (&self.services.line(&self.address.instance)?, &self.open.throttle);
-            let streamed = shard_stream::store(download, upload, limits, splitter, &progress, &shown).await?;
+            // Also where nothing changed: versions do not count what is deleted beside a segment.
+            if rests && matches!(optimizer::asked(from.as_ref(), &self.address.collection).await, Ok(Some(true))) {
+                return upload.abort().await.map(|()| Received::Busy);
+            }
+            let Some(download) = begun else { return upload.abort().await.map(|()| Received::Nothing) };
+            let limits = (&line, &self.open.throttle);
+            let streamed = shard_stream::store(download, upload, limits, &mut splitter, &progress, &shown).await?;
             self.still_active(&from, replica).await?;
-            Ok(Some(streamed))
+            Ok(Received::Bytes(streamed, splitter))
         };
         steps.run("stream", &key, self.unfinished.alive(self.services, storing)).await
     }
@@ -348,10 +403,6 @@ impl Shards<'_> {
     fn held(&self, object: &Object) -> Held {
         Held { backup: self.id.clone(), name: object.name.clone(), size: object.size, sha256: object.sha256.clone() }
     }
-}
-
-async fn lineage(from: &Arc<dyn QdrantApi>) -> Option<Lineage> {
-    from.lineage().await.ok().flatten()
 }
 
 /// The entries of a stream, as those of the object of this number.

@@ -2,7 +2,7 @@
 
 use crate::domain::backup::RepositoryName;
 use crate::domain::collection::{CollectionInfo, CollectionStatus};
-use crate::domain::ids::{PeerId, ShardId};
+use crate::domain::ids::{CollectionName, PeerId, ShardId};
 use crate::domain::lineage::Lineage;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::proof::Proof;
@@ -19,7 +19,8 @@ use crate::ops::survey::shard_replicas::{self, Chosen};
 use crate::ops::verbs::backup::shard::{Replica, Shards};
 use crate::qdrant::error::ApiError;
 use crate::repository::index::Contents;
-use crate::repository::manifest::{Indexed, Object};
+use crate::repository::layout::MANIFEST;
+use crate::repository::manifest::{Indexed, LARGEST, Manifest, Object};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,9 +57,9 @@ pub(super) async fn streams(
     let fits = || {
         let new_enough = version.is_some_and(|version| version.at_least(STREAMS_SINCE.0, STREAMS_SINCE.1));
         // Without its configuration a collection cannot be made again.
-        connection.nodes.len() > 1 && new_enough && !request.keep_snapshot && info.is_some()
+        connection.nodes.len() > 1 && new_enough && !request.how.keep_snapshot && info.is_some()
     };
-    let shards = match request.kind {
+    let shards = match request.how.kind {
         KindChoice::Snapshot => false,
         KindChoice::Shards => true,
         KindChoice::Auto => fits(),
@@ -67,36 +68,36 @@ pub(super) async fn streams(
         return Ok(None);
     }
     let own = || contents.backups.iter().filter(|backup| backup.collection == request.address);
-    let (last, damaged) = (increments::last(own()), increments::damaged(own()));
+    let last = increments::last(own());
     let prefer = last.iter().map(|(shard, last)| (*shard, last.indexed.peer)).collect();
     let chosen = shard_replicas::choose(connection, &request.address, &prefer).await?;
     let version = version.map(|version| version.to_string());
-    let now = increments::Now { at: now, full: request.full, full_every: repository.full_every, version, damaged };
-    let ways = ways(connection, &chosen, &last, &now).await;
+    let now = increments::Now { at: now, full: request.how.full, full_every: repository.full_every, version };
+    let ways = ways(connection, (&request.address.collection, &chosen), &last, &now).await;
     Ok(Some(Streams { chosen, ways }))
 }
 
 /// How each shard is streamed.
 async fn ways(
     connection: &Connection,
-    chosen: &Chosen,
+    (name, chosen): (&CollectionName, &Chosen),
     last: &BTreeMap<ShardId, Last>,
     now: &increments::Now,
 ) -> BTreeMap<ShardId, Way> {
-    let mut lineages: BTreeMap<usize, Option<Lineage>> = BTreeMap::new();
+    let mut lineages: BTreeMap<usize, Result<Lineage, String>> = BTreeMap::new();
     let mut ways = BTreeMap::new();
     for (shard, node) in &chosen.nodes {
         let mut way = increments::way(last.get(shard), now, chosen.peers.get(shard).copied());
         if let Way::Changes(last) = &way {
             if !lineages.contains_key(node) {
                 let told = match connection.node(*node) {
-                    Ok(from) => from.lineage().await.ok().flatten(),
-                    Err(_) => None,
+                    Ok(from) => increments::lineage(from.as_ref(), name).await,
+                    Err(problem) => Err(problem.message),
                 };
                 lineages.insert(*node, told);
             }
-            let now = lineages.get(node).cloned().flatten();
-            way = match increments::unbroken(Some(&last.indexed.lineage), now) {
+            let told = lineages.get(node).cloned().unwrap_or_else(|| Err(String::new()));
+            way = match increments::unbroken(&last.indexed.lineage, told) {
                 Ok(_) => way,
                 Err(why) => Way::Whole(why),
             };
@@ -110,10 +111,10 @@ async fn ways(
 pub(super) fn how(streams: Option<&Streams>, status: Option<&CollectionStatus>, nodes: usize, limited: bool) -> Vec<Finding> {
     let Some(Streams { chosen, ways }) = streams else { return Vec::new() };
     let mut findings = Vec::new();
-    if status.is_some_and(|status| *status != CollectionStatus::Green) {
-        // Measured on 1.16.3: in 15 of 16 streams deletions were missing that were made while the optimizer ran.
-        let words = "the collection is being optimized: the server's streams of shards may lack the latest deletions";
-        findings.push(Finding::look("optimizer", words, "wait until it is green, or use --kind snapshot; a drill tells"));
+    if status.is_some_and(|status| *status == CollectionStatus::Yellow) {
+        let words = "the collection is being optimized, and a stream would lack its latest deletions: the backup waits for that";
+        let advice = "--optimizer-wait says for how long; --kind snapshot needs no wait";
+        findings.push(Finding::look("optimizer", words, advice));
     }
     let why = if nodes > 1 { "one replica of each is enough" } else { "as asked" };
     findings.push(Finding::good("kind", format!("{} shards are streamed, without the server's disk: {why}", chosen.nodes.len())));
@@ -177,6 +178,31 @@ pub(super) struct Streamed {
     pub(super) objects: Vec<Object>,
     pub(super) indexes: Vec<Indexed>,
     pub(super) proof: Option<Proof>,
+    /// Shards whose node optimized something while they streamed: they may lack deletions.
+    pub(super) unsettled: Vec<ShardId>,
+}
+
+impl Streamed {
+    /// What may be missing, in words.
+    pub(super) fn missing(&self) -> Option<String> {
+        let shards: Vec<String> = self.unsettled.iter().map(ToString::to_string).collect();
+        (!shards.is_empty())
+            .then(|| format!("the latest deletions in shard {}: its node optimized it while it streamed", shards.join(", ")))
+    }
+}
+
+/// Whether points tell that something changed, where the server says of every shard that nothing did: that is what it says, too,
+/// after a roll-back and as many writes. Its telemetry tells of roll-backs; this is the second look.
+async fn contradicted(shards: &Shards<'_>, streams: &Streams) -> Result<bool, Problem> {
+    let lasts = streams.ways.values().filter_map(|way| match way {
+        Way::Changes(last) => Some(last),
+        Way::Whole(_) => None,
+    });
+    let Some(newest) = lasts.max_by_key(|last| &last.id) else { return Ok(false) };
+    let manifest = shards.open.bucket.read(&format!("{}/{MANIFEST}", newest.folder), LARGEST).await?;
+    let Some(proof) = manifest.and_then(|text| Manifest::proof(&text)) else { return Ok(false) };
+    // What cannot be read contradicts nothing.
+    Ok(matches!(sample::is_as_then(shards.connection, shards.address, &proof).await, Ok(false)))
 }
 
 /// Streams every shard into the repository, with the proof sample before and after.
@@ -193,19 +219,28 @@ pub(super) async fn stream_all(shards: &Shards<'_>, steps: &mut Steps<'_>, strea
         return Err(Problem::new(ProblemKind::PlanStale, words, address.to_string()).advise("nothing was backed up; try again"));
     }
     let taken_at = services.clock.now();
-    let (mut objects, mut indexes) = (Vec::new(), Vec::new());
-    for (shard, node) in &now.nodes {
-        let replica = Replica { shard: *shard, node: *node, peer: now.peers.get(shard).copied() };
+    let replica = |(shard, node): (&ShardId, &usize)| Replica { shard: *shard, node: *node, peer: now.peers.get(shard).copied() };
+    let replicas: Vec<Replica> = now.nodes.iter().map(replica).collect();
+    let mut all = Vec::new();
+    for replica in &replicas {
         let unknown = Way::Whole(String::new());
-        let saved = shards.save(steps, &replica, streams.ways.get(shard).unwrap_or(&unknown)).await?;
-        objects.extend(saved.object);
-        indexes.extend(saved.indexed);
+        all.push(shards.save(steps, replica, streams.ways.get(&replica.shard).unwrap_or(&unknown)).await?);
     }
+    if all.iter().all(|saved| saved.object.is_none()) && contradicted(shards, streams).await? {
+        steps.note("the server says that nothing changed, and points that were read are other ones: streamed as a whole");
+        all.clear();
+        for replica in &replicas {
+            all.push(shards.again(steps, replica).await?);
+        }
+    }
+    let unsettled = replicas.iter().zip(&all).filter(|(_, saved)| !saved.settled).map(|(replica, _)| replica.shard).collect();
+    let (objects, indexes): (Vec<_>, Vec<_>) = all.into_iter().map(|saved| (saved.object, saved.indexed)).unzip();
+    let (objects, indexes) = (objects.into_iter().flatten().collect(), indexes.into_iter().flatten().collect());
     let recording = async { sample::after(connection, taken_at, before?, &progress).await.map_err(Unread::problem) };
     let proof = steps.run("record", "", recording).await;
     if let Err(problem) = &proof {
         let words = format!("no proof was recorded: {}; a restore can be counted, but not proven", problem.message);
         steps.note(words);
     }
-    Ok(Streamed { objects, indexes, proof: proof.ok() })
+    Ok(Streamed { objects, indexes, proof: proof.ok(), unsettled })
 }

@@ -15,7 +15,7 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::backups::{candidates, contents, mark};
 use crate::ops::verbs::prune::sorted::{Done, Item, Sorted};
 use crate::repository::index::{Backup, Contents, Remains};
-use crate::repository::needs::{self, Need, Needed, freed};
+use crate::repository::needs::{Need, Needed, freed};
 use crate::repository::removal::{Removed, is_abandoned, remove, remove_remains};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
@@ -62,7 +62,7 @@ pub(super) async fn sort(services: &Services, repository: &Repository, of: &Of) 
         for (backup, decision) in group.iter().zip(decisions) {
             let shown = BackupAddress::id(&repository.name, &backup.collection, &backup.id).to_string();
             if decision.keeps() {
-                needs.extend(backup.manifest.iter().flat_map(|manifest| needs::of_manifest(&backup.folder, manifest)));
+                needs.extend(backup.needs());
             } else {
                 removals.backups.push(backup.clone());
             }
@@ -111,8 +111,10 @@ fn sort_remains(
             Decision::Keep("unfinished, and younger than a day: it may be written right now".into())
         } else if left.started.is_none() {
             Decision::Keep("unfinished, and what was written is not known: look at it, and remove the folder by hand".into())
-        } else if left.is_removed() {
+        } else if left.is_removed() && left.needed.is_empty() {
             Decision::Remove("removed already; no backup needs its data any more".into())
+        } else if left.is_removed() {
+            Decision::Remove("removed already; a part of its data no backup needs any more".into())
         } else {
             Decision::Remove("unfinished, and nothing writes to it any more".into())
         };
