@@ -9,6 +9,7 @@ pub(in crate::ops) mod first_route;
 pub(in crate::ops) mod increments;
 pub mod inspect;
 pub mod listing;
+pub(in crate::ops) mod live_shards;
 pub mod locate;
 pub mod membership;
 pub(in crate::ops) mod open_operations;

@@ -83,8 +83,8 @@ pub struct Download {
 pub struct Upload {
     /// The name under which the node will keep the file; must be unique there.
     pub file_name: String,
-    /// Exact number of bytes that `body` will give.
-    pub size: u64,
+    /// Exact number of bytes that `body` will give, where that is known.
+    pub size: Option<u64>,
     /// The bytes.
     pub body: BoxStream<'static, std::io::Result<Bytes>>,
     /// sha256 in hex; the server compares before it touches anything.
@@ -206,6 +206,8 @@ pub trait QdrantApi: InstanceApi {
     async fn recover(&self, scope: &SnapshotScope, recover: Recover) -> ApiResult<()>;
     /// Deletes a snapshot.
     async fn delete_snapshot(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<()>;
+    /// Where another server can fetch the stream of a shard.
+    fn shard_url(&self, name: &CollectionName, shard: ShardId) -> SafeUrl;
     /// Where another server can fetch a snapshot.
     fn snapshot_url(&self, scope: &SnapshotScope, name: &SnapshotName) -> SafeUrl;
 }

@@ -103,6 +103,17 @@ impl ApiError {
         }
     }
 
+    /// Whether the server says that it cannot get a snapshot itself. Nothing was touched then (1.16.3, 1.18.3).
+    pub fn cannot_fetch(&self) -> bool {
+        let says = |words: &str| self.message.contains(words);
+        match self.kind {
+            ApiErrorKind::Forbidden => says("remote URLs is disabled"),
+            ApiErrorKind::Rejected => says("Failed to download"),
+            ApiErrorKind::Server => says("Http request error") || says("error sending request"),
+            _ => false,
+        }
+    }
+
     /// Whether it is an answer of the 4xx kind, but for "too many requests".
     pub fn refuses(&self) -> bool {
         self.status.is_some_and(|status| (400..500).contains(&status) && status != 429)

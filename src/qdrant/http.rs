@@ -356,7 +356,12 @@ impl QdrantApi for HttpNode {
 
     async fn upload(&self, scope: &SnapshotScope, upload: Upload) -> ApiResult<()> {
         let what = "upload and restore the snapshot";
-        let part = Part::stream_with_length(Body::wrap_stream(upload.body), upload.size).file_name(upload.file_name);
+        let body = Body::wrap_stream(upload.body);
+        let part = match upload.size {
+            Some(size) => Part::stream_with_length(body, size),
+            None => Part::stream(body),
+        };
+        let part = part.file_name(upload.file_name);
         let mut request = self
             .transfers
             .post(self.scope_path(scope, &["upload"]))
@@ -383,6 +388,11 @@ impl QdrantApi for HttpNode {
     async fn delete_snapshot(&self, scope: &SnapshotScope, name: &SnapshotName) -> ApiResult<()> {
         let request = self.calls.delete(self.scope_path(scope, &[name.raw()])).query(&[("wait", "true")]);
         self.change("delete the snapshot", request).await.map(drop)
+    }
+
+    fn shard_url(&self, name: &CollectionName, shard: ShardId) -> SafeUrl {
+        let number = shard.to_string();
+        self.reachable_as.as_ref().unwrap_or(&self.url).join(&["collections", name.raw(), "shards", &number, "snapshot"])
     }
 
     fn snapshot_url(&self, scope: &SnapshotScope, name: &SnapshotName) -> SafeUrl {

@@ -4,6 +4,7 @@
 //! breaks, it is opened again where it broke while the upload stays open. The last chunk is held back until
 //! the hash is known to be right: a target restores only whole uploads, so that wrong bytes restore nothing.
 
+use crate::archive::entries::Splitter;
 use crate::domain::hex::hex;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
@@ -37,7 +38,8 @@ const STEP: usize = 256 << 10;
 
 #[derive(Debug, Default)]
 struct State {
-    size: u64,
+    /// Bytes of the whole; of a stream they are known when it has ended.
+    size: AtomicU64,
     /// Bytes that were put into the queue.
     offered: AtomicU64,
     /// Bytes that the upload took from it.
@@ -102,6 +104,19 @@ impl Pump {
         })
     }
 
+    /// From a stream that is open and cannot be opened again, of an archive: it must come to its end before its last bytes are
+    /// handed over.
+    pub fn from_stream(
+        download: Download,
+        line: Line,
+        shown: String,
+        outlet: Outlet,
+        progress: &Progress,
+        at_end: impl AtEnd,
+    ) -> (Self, Body) {
+        Self::start(u64::MAX, outlet, progress, at_end, move |feed| relay_stream(download, line, shown, feed))
+    }
+
     /// From a local file of `size` bytes.
     pub fn from_file(
         file: File,
@@ -123,7 +138,7 @@ impl Pump {
         work: impl FnOnce(Feed) -> F,
     ) -> (Self, Body) {
         let (chunks, receiver) = mpsc::channel(QUEUE);
-        let state = Arc::new(State { size, ..State::default() });
+        let state = Arc::new(State { size: AtomicU64::new(size), ..State::default() });
         let work = work(Feed { chunks: chunks.clone(), throttle: outlet.throttle.clone(), state: state.clone() });
         let failing = state.clone();
         let task = tokio::spawn(async move {
@@ -191,7 +206,7 @@ fn body(receiver: mpsc::Receiver<std::io::Result<Bytes>>, state: Arc<State>, pro
             }
             None => {
                 // A pump that was stopped ends its body early, and that is no end.
-                let whole = state.sent.load(Ordering::Relaxed) >= state.size;
+                let whole = state.sent.load(Ordering::Relaxed) >= state.size.load(Ordering::Relaxed);
                 let goes_on = match at_end.take().filter(|_| whole) {
                     Some(at_end) => at_end.await.unwrap_or_else(|problem| {
                         state.fail(problem);
@@ -247,6 +262,32 @@ impl End {
     fn is_of_a_tar(&self) -> bool {
         self.size >= 1024 && self.size.is_multiple_of(512) && self.zeros >= 1024
     }
+}
+
+/// Passes a stream on, and reads its headers on the way: a server that fails midway ends its answer as if it were whole.
+async fn relay_stream(mut download: Download, line: Line, shown: String, feed: Feed) -> Outcome {
+    let advice = "the target was not given the last bytes, so it restored nothing; try again";
+    let (mut splitter, mut size, mut held) = (Splitter::new(|_| false), 0, Bytes::new());
+    loop {
+        let next = next_chunk(&mut download.body, line.stall, &shown).await;
+        let Some(chunk) = next.map_err(|error| error.into_problem(&shown).advise(advice))? else { break };
+        line.throttle.pass(chunk.len() as u64).await;
+        splitter.push(&chunk);
+        size += chunk.len() as u64;
+        let before = std::mem::replace(&mut held, chunk);
+        if !before.is_empty() {
+            feed.send(before).await;
+        }
+    }
+    splitter.finish().map_err(|why| {
+        let words = format!("the stream is not whole: {why}");
+        Problem::new(ProblemKind::Difference, words, &shown).advise(advice)
+    })?;
+    feed.state.size.store(size, Ordering::Relaxed);
+    if !held.is_empty() {
+        feed.send(held).await;
+    }
+    Ok(())
 }
 
 /// Reads a source in order, opening it again where it broke.

@@ -125,7 +125,7 @@ async fn ranges(node: &dyn QdrantApi, scope: &SnapshotScope, name: &SnapshotName
 
 fn upload(bytes: &[u8], file_name: &str, sha256: Option<String>) -> Upload {
     let body = futures_util::stream::iter([Ok(bytes::Bytes::copy_from_slice(bytes))]).boxed();
-    Upload { file_name: file_name.into(), size: bytes.len() as u64, body, sha256 }
+    Upload { file_name: file_name.into(), size: Some(bytes.len() as u64), body, sha256 }
 }
 
 async fn snapshots(server: &Server, node: &dyn QdrantApi, name: &CollectionName) {

@@ -347,15 +347,17 @@ async fn an_alias_is_never_overwritten_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shards_of_other_nodes_block_a_copy() {
+async fn shards_of_other_nodes_block_a_copy_over_what_exists() {
     let options = SandboxOptions { nodes: 3, ..SandboxOptions::default() };
     let cluster = Server::with(options, vec![SeedCollection { shards: 3, ..SeedCollection::new("x", 300) }]).await;
     let b = Server::sandbox(None, vec![]).await;
     let world = World::open(&[("c", &cluster), ("b", &b)]);
     let report = world.run(create("c/x")).await.unwrap();
     assert_eq!(report.created.len(), 3, "one snapshot on each node: {report:?}");
+    b.fill("x", 5).await;
     let refused = world.run(copy("c/x", "b/x", Route::Auto)).await.unwrap_err();
     assert!(refused.message.contains("other nodes"), "{refused:?}");
+    assert_eq!(b.count("x").await, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

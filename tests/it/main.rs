@@ -9,6 +9,7 @@ mod backups;
 mod bad_input;
 mod care;
 mod claims;
+mod cluster_copy;
 mod compare;
 mod conformance;
 mod dead_node;

@@ -11,7 +11,7 @@ fn text<'a>(item: &'a Value, name: &str) -> &'a str {
     item[name].as_str().unwrap_or_default()
 }
 
-async fn filled(three: &Three) {
+pub async fn filled(three: &Three) {
     let shape = json!({"vectors": {"size": 4, "distance": "Dot"}, "shard_number": 4, "replication_factor": 2});
     assert_eq!(three.ask(0, "PUT", "/collections/spread", shape).await.0, 200);
     assert_eq!(three.upsert("spread", 1..601).await, 200);
@@ -23,7 +23,7 @@ async fn filled(three: &Three) {
     .await;
 }
 
-fn cli(three: &Three, alone: &Server, folder: &Path) -> Cli {
+pub fn cli(three: &Three, alone: &Server, folder: &Path) -> Cli {
     let nodes: Vec<String> = (0..3).map(|node| format!("'{}'", three.url(node))).collect();
     Cli::new(&format!(
         "[instances.c]\nnodes = [{}]\ntimeout = '10s'\n[instances.s]\nurl = '{}'\n[repositories.offsite]\nurl = 'file://{}'\n",
@@ -33,7 +33,7 @@ fn cli(three: &Three, alone: &Server, folder: &Path) -> Cli {
     ))
 }
 
-async fn equal(cli: &Cli, first: &str, second: &str) {
+pub async fn equal(cli: &Cli, first: &str, second: &str) {
     let compared = cli.run(&["compare", first, second, "--deep", "--output", "json"]).await;
     assert_eq!((compared.code, text(&compared.json(), "verdict")), (0, "matches"), "{first} {second}: {compared:?}");
 }

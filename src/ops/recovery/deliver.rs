@@ -12,7 +12,7 @@ use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::time::compact;
 use crate::jobs::context::{CleanupId, JobContext};
 use crate::ops::recovery::await_server::{Followed, follow};
-use crate::ops::recovery::deliver_shards::deliver_shards;
+use crate::ops::recovery::deliver_shards::{ShardsOf, deliver_shards};
 use crate::ops::recovery::delivered::{Broken, Delivered, Impact, impact_of};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::meant::{Meant, as_meant};
@@ -103,7 +103,7 @@ pub(in crate::ops) async fn deliver(
             let pump =
                 Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &handover, destination));
             let (uploaded, looked) = upload(job, destination, pump, (*size, sha256.as_deref()), None, handover).await?;
-            Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked })
+            Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked, proof: None })
         }
         Origin::Node { connection, node, address, snapshot } => {
             let on_node = OnNode { node: connection.node(*node)?, address, snapshot };
@@ -123,14 +123,21 @@ pub(in crate::ops) async fn deliver(
                 };
                 match fetched(job, &handover.ledger, recover, destination, asked).await? {
                     Fetched::Yes { looked } => {
-                        return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked });
+                        return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked, proof: None });
                     }
                     Fetched::Cannot(why) => reason = Some(why),
                 }
             }
             stream(services, job, &on_node, destination, reason, handover).await
         }
-        Origin::Shards(shards) => deliver_shards(services, job, shards, destination, (&handover.ledger, handover.meant)).await,
+        Origin::Shards(shards) => {
+            let from = (ShardsOf::Backup(shards), asked);
+            deliver_shards(services, job, from, destination, (&handover.ledger, handover.meant)).await
+        }
+        Origin::Live(live) => {
+            let from = (ShardsOf::Live(live), asked);
+            deliver_shards(services, job, from, destination, (&handover.ledger, handover.meant)).await
+        }
         Origin::Member(member) => from_storage(services, job, member, destination, handover).await,
         Origin::Backup { open, address, backup, object, .. } => {
             let stored = Stored { open, address, backup, object };
@@ -155,7 +162,7 @@ async fn from_storage(
     let pump = Pump::from_source(source, expected, member.storage.line.clone(), outlet, &job.progress, at_end);
     let from = instance.map(|instance| CollectionAddress::new(instance, member.collection.clone()));
     let (uploaded, looked) = upload(job, destination, pump, (member.size, None), from.as_ref(), handover).await?;
-    Ok(Delivered { route: Route::Stream, reason: None, bytes: member.size, uploaded: Some(uploaded), looked })
+    Ok(Delivered { route: Route::Stream, reason: None, bytes: member.size, uploaded: Some(uploaded), looked, proof: None })
 }
 
 /// An object of a backup.
@@ -190,7 +197,7 @@ async fn from_repository(
                 match fetched(job, &handover.ledger, recover, destination, asked).await? {
                     Fetched::Yes { looked } => {
                         let bytes = from.object.size;
-                        return Ok(Delivered { route, reason: None, bytes, uploaded: None, looked });
+                        return Ok(Delivered { route, reason: None, bytes, uploaded: None, looked, proof: None });
                     }
                     Fetched::Cannot(why) => reason = Some(why),
                 }
@@ -211,7 +218,7 @@ async fn from_repository(
     let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
     let whole = (from.object.size, Some(from.object.sha256.as_str()));
     let (uploaded, looked) = upload(job, destination, pump, whole, Some(&from.address.collection), handover).await?;
-    Ok(Delivered { route: Route::Stream, reason, bytes: from.object.size, uploaded: Some(uploaded), looked })
+    Ok(Delivered { route: Route::Stream, reason, bytes: from.object.size, uploaded: Some(uploaded), looked, proof: None })
 }
 
 /// A snapshot on a node.
@@ -245,12 +252,12 @@ async fn fetched(
 ) -> Result<Fetched, Broken> {
     match by_url(job, ledger, recover, destination).await {
         Ok(looked) => Ok(Fetched::Yes { looked }),
-        Err(error) if asked == Route::Auto && cannot_fetch(&error) => {
+        Err(error) if asked == Route::Auto && error.cannot_fetch() => {
             job.unseal();
             ledger.handed_back();
             Ok(Fetched::Cannot(format!("url did not work: {}", error.message)))
         }
-        Err(error) if cannot_fetch(&error) => {
+        Err(error) if error.cannot_fetch() => {
             let problem = error.into_problem(destination.address.to_string());
             Err(Broken::before(problem.advise("choose the route stream: the bytes then go through qsnap")))
         }
@@ -287,7 +294,7 @@ async fn stream(
     let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
     let whole = (size, snapshot.sha256.as_deref());
     let (uploaded, looked) = upload(job, destination, pump, whole, Some(address), handover).await?;
-    Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked })
+    Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked, proof: None })
 }
 
 async fn by_url(job: &JobContext, ledger: &Ledger, recover: Recover, destination: &Destination) -> Result<bool, ApiError> {
@@ -325,17 +332,6 @@ async fn something_restored(destination: &Destination) -> Result<(), Problem> {
     }
 }
 
-/// Whether the server said that it cannot get the snapshot itself. Nothing was touched then (1.16.3, 1.18.3).
-fn cannot_fetch(error: &ApiError) -> bool {
-    let says = |words: &str| error.message.contains(words);
-    match error.kind {
-        ApiErrorKind::Forbidden => says("remote URLs is disabled"),
-        ApiErrorKind::Rejected => says("Failed to download"),
-        ApiErrorKind::Server => says("Http request error") || says("error sending request"),
-        _ => false,
-    }
-}
-
 /// Uploads what `pump` gives; `source` is the collection that is streamed from, for the message when it breaks.
 async fn upload(
     job: &JobContext,
@@ -348,7 +344,7 @@ async fn upload(
     let target = destination.node()?;
     let Handover { kept, ledger, over, .. } = handover;
     let handed_over = || over.load(Ordering::SeqCst);
-    let upload = Upload { file_name: kept.raw().to_owned(), size, body, sha256: sha256.map(str::to_owned) };
+    let upload = Upload { file_name: kept.raw().to_owned(), size: Some(size), body, sha256: sha256.map(str::to_owned) };
     let name = &destination.address.collection;
     let scope = destination.scope();
     let shown = format!("{}/{}", destination.address, encode(kept.raw()));

@@ -1,27 +1,27 @@
 //! Restoring shard by shard: the collection is made as it was, then each shard goes to a node that holds a replica of it. The other
 //! replicas follow by themselves.
 
-use crate::domain::collection::CollectionCluster;
-use crate::domain::ids::{PeerId, ShardId, SnapshotName};
+use crate::domain::collection::{CollectionCluster, CollectionInfo};
+use crate::domain::ids::{PeerId, ShardId};
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::snapshot::SnapshotScope;
 use crate::jobs::context::JobContext;
 use crate::ops::gates::shard_keys::creation;
-use crate::ops::recovery::await_server::{Followed, follow};
+use crate::ops::proof::sample::{self, Before};
 use crate::ops::recovery::delivered::{Broken, Delivered, Impact};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::meant::{Meant, as_meant};
+use crate::ops::recovery::optimizer::Optimizer;
 use crate::ops::recovery::put_back::PutBack;
+use crate::ops::recovery::shard_into::{Into, ShardBytes};
 use crate::ops::request::route::Route;
 use crate::ops::services::Services;
 use crate::ops::steps::Ledger;
-use crate::ops::survey::backup_files::FileSource;
 use crate::ops::survey::backups;
+use crate::ops::survey::live_shards::LiveShards;
 use crate::ops::survey::placement;
 use crate::ops::survey::shard_backup::ShardBackup;
-use crate::qdrant::api::Upload;
 use crate::qdrant::error::ApiError;
-use crate::transfer::pump::Pump;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,29 +31,72 @@ const POLL: Duration = Duration::from_millis(250);
 /// Replicas that make no progress for so long are left to themselves: verification tells what is there.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What is restored shard by shard.
+#[derive(Clone, Copy)]
+pub(in crate::ops) enum ShardsOf<'a> {
+    /// A backup.
+    Backup(&'a ShardBackup),
+    /// A live collection.
+    Live(&'a LiveShards),
+}
+
+impl<'a> ShardsOf<'a> {
+    fn info(&self) -> Option<CollectionInfo> {
+        match self {
+            Self::Backup(backup) => backup.info(),
+            Self::Live(live) => Some(live.info.clone()),
+        }
+    }
+
+    /// Where the bytes of each are, and how many, where that is known.
+    async fn sources(
+        &self,
+        services: &Services,
+        job: &JobContext,
+    ) -> Result<(BTreeMap<ShardId, ShardBytes<'a>>, Option<u64>), Problem> {
+        match self {
+            Self::Backup(backup) => {
+                let sources = backup.sources(&job.progress).await?;
+                let total = sources.values().map(|source| source.expected.size).fold(0, u64::saturating_add);
+                let line = backups::line(&backup.open);
+                let each = sources.into_iter().map(|(shard, source)| (shard, ShardBytes::Stored(source, line.clone())));
+                Ok((each.collect(), Some(total)))
+            }
+            Self::Live(live) => {
+                services.connection(&live.address.instance).await?;
+                let each = live.chosen.nodes.keys().map(|shard| (*shard, ShardBytes::Live(live)));
+                Ok((each.collect(), None))
+            }
+        }
+    }
+}
+
 /// Brings all shards into a name that is free, or into the collection that an earlier call made.
 pub(in crate::ops) async fn deliver_shards(
     services: &Services,
     job: &JobContext,
-    from: &ShardBackup,
+    (from, route): (ShardsOf<'_>, Route),
     destination: &Destination,
     (ledger, meant): (&Ledger, Meant),
 ) -> Result<Delivered, Broken> {
-    let sources = from.sources(&job.progress).await?;
+    let (sources, total) = from.sources(services, job).await?;
     // Reading them took its time: somebody may have made a collection of that name.
     as_meant(destination, meant, &job.progress).await?;
     let refused = |problem| Broken { problem, impact: Impact::No };
+    let before = sampled(services, job, from).await;
     create(from, destination, &sources.keys().copied().collect::<Vec<_>>()).await.map_err(refused)?;
     let mut ready = active(destination, job).await;
-    let total: u64 = sources.values().map(|source| source.expected.size).sum();
-    job.progress.phase("streaming shards", Some(total));
-    let (mut looked, mut handed_over, mut bytes) = (false, false, 0);
+    job.progress.phase("streaming shards", total);
+    let (mut looked, mut fetched, mut bytes) = (false, true, 0);
+    let optimizer = &Optimizer::new(None);
+    let mut into = Into { services, job, destination, ledger, optimizer, route, handed_over: false };
     for (shard, source) in sources {
-        let size = source.expected.size;
-        let result = shard_into(services, job, from, destination, (shard, source), (ledger, &mut handed_over)).await;
-        let impact = if handed_over { Impact::Maybe } else { Impact::No };
-        looked |= result.map_err(|problem| Broken { problem, impact })?;
-        bytes += size;
+        let result = into.bring(shard, source).await;
+        let impact = if into.handed_over { Impact::Maybe } else { Impact::No };
+        let came = result.map_err(|problem| Broken { problem, impact })?;
+        looked |= came.looked;
+        fetched &= came.fetched;
+        bytes += came.bytes;
         // The next one would compete with the transfers that bring this one to its other replicas. What did not become ready once
         // in all that time is waited for no more: the data goes first.
         ready = ready && active(destination, job).await;
@@ -67,16 +110,31 @@ pub(in crate::ops) async fn deliver_shards(
             job.progress.note(&format!("payload indexes could not all be made: {}", problem.message));
         }
     }
-    Ok(Delivered { route: Route::Stream, reason, bytes, uploaded: None, looked })
+    let proof = match (before, from) {
+        (Some((before, taken_at)), ShardsOf::Live(live)) => {
+            sample::after(&live.connection, taken_at, before, &job.progress).await.ok().map(Box::new)
+        }
+        _ => None,
+    };
+    let route = if fetched { Route::Url } else { Route::Stream };
+    Ok(Delivered { route, reason, bytes, uploaded: None, looked, proof })
+}
+
+/// The first half of the proof of a live collection, which may be written to while it is streamed.
+async fn sampled(services: &Services, job: &JobContext, from: ShardsOf<'_>) -> Option<(Before, Timestamp)> {
+    let ShardsOf::Live(live) = from else { return None };
+    let before = sample::before(&live.connection, &live.address, &job.progress).await.ok()?;
+    Some((before, services.clock.now()))
 }
 
 /// Makes the collection with the configuration that was recorded, and looks whether its shards have the old numbers.
-async fn create(from: &ShardBackup, destination: &Destination, shards: &[ShardId]) -> Result<(), Problem> {
+async fn create(from: ShardsOf<'_>, destination: &Destination, shards: &[ShardId]) -> Result<(), Problem> {
     let (address, node) = (&destination.address, destination.node()?);
     let problem = |error: ApiError| error.into_problem(address.to_string());
     // One that is sharded by keys was made with them; else it is not there, as was just looked.
     if !node.exists(&address.collection).await.map_err(problem)? {
-        node.create_collection(&address.collection, &creation(&from.configuration())).await.map_err(problem)?;
+        let config = from.info().map(|info| info.settings.config().clone()).unwrap_or_default();
+        node.create_collection(&address.collection, &creation(&config)).await.map_err(problem)?;
     }
     let made = node.collection_cluster(&address.collection).await.map_err(problem)?;
     let mut numbers: Vec<ShardId> = made.replicas.iter().map(|replica| replica.shard).collect();
@@ -85,71 +143,9 @@ async fn create(from: &ShardBackup, destination: &Destination, shards: &[ShardId
     if numbers == shards {
         return Ok(());
     }
-    let words = format!("the server made shards {numbers:?}, the backup has {shards:?}");
+    let words = format!("the server made shards {numbers:?}, the source has {shards:?}");
     Err(Problem::new(ProblemKind::Failed, words, address.to_string())
         .advise("nothing was restored; data would get into wrong shards"))
-}
-
-/// One shard to a node that holds a replica of it. Says whether somebody must look what came of it.
-async fn shard_into(
-    services: &Services,
-    job: &JobContext,
-    from: &ShardBackup,
-    destination: &Destination,
-    (shard, source): (ShardId, FileSource),
-    (ledger, handed_over): (&Ledger, &mut bool),
-) -> Result<bool, Problem> {
-    let address = &destination.address;
-    let clusters = placement::clusters(&destination.connection, address).await;
-    let holds =
-        |cluster: &CollectionCluster| cluster.replicas.iter().any(|replica| replica.shard == shard && replica.peer.is_none());
-    let holder = clusters.iter().position(|answer| answer.as_ref().is_ok_and(holds));
-    let Some(node) = holder else {
-        let words = format!("no configured node that answers holds shard {shard}");
-        return Err(Problem::new(ProblemKind::Failed, words, address.to_string())
-            .advise("give all nodes of the cluster in the configuration, and bring them back"));
-    };
-    let node = destination.connection.node(node)?.clone();
-    let size = source.expected.size;
-    let sha256 = source.expected.sha256.clone();
-    let outlet = destination.outlet(services, None)?;
-    if !*handed_over {
-        // Another client may have filled it meanwhile.
-        as_meant(destination, Meant::Empty, &job.progress).await?;
-    }
-    let at_end = {
-        let (job, ledger, again) = (job.clone(), ledger.clone(), *handed_over);
-        async move {
-            // From the first shard on a cancel would leave half a collection: it waits.
-            let sealed = again || job.seal();
-            if sealed && !again {
-                ledger.handed_over();
-                job.resumable(None);
-            }
-            Ok(sealed)
-        }
-    };
-    let pump = Pump::from_source(source.source, source.expected, backups::line(&from.open), outlet, &job.progress, at_end);
-    let (pump, body) = pump;
-    let name = SnapshotName::new(format!("qsnap-shard-{shard}.snapshot"));
-    let upload = Upload { file_name: name.raw().to_owned(), size, body, sha256 };
-    let scope = SnapshotScope::Shard(address.collection.clone(), shard);
-    let sending = node.upload(&scope, upload);
-    job.progress.note(&format!("shard {shard} to {}", node.url()));
-    let outcome = tokio::select! {
-        biased;
-        problem = pump.given_up() => return Err(problem),
-        outcome = follow(node.as_ref(), &address.collection, &job.progress, sending) => outcome,
-    };
-    *handed_over = true;
-    match outcome {
-        Ok(Followed::Answered(())) => Ok(false),
-        Ok(Followed::MustLook) => Ok(true),
-        Err(error) => {
-            let shown = format!("{address} shard {shard}");
-            Err(pump.failure().unwrap_or_else(|| error.into_problem(shown)))
-        }
-    }
 }
 
 /// How often in a row everything must be as it should be: that other replicas are to be rebuilt reaches their nodes a moment after

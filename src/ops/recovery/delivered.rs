@@ -2,6 +2,7 @@
 
 use crate::domain::ids::SnapshotName;
 use crate::domain::problem::Problem;
+use crate::domain::proof::Proof;
 use crate::jobs::context::CleanupId;
 use crate::ops::request::route::Route;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
@@ -16,6 +17,8 @@ pub(in crate::ops) struct Delivered {
     pub uploaded: Option<(SnapshotName, CleanupId)>,
     /// The connection was lost: that the server restored is not known but from verification.
     pub looked: bool,
+    /// What a live source looked like while its shards were streamed.
+    pub proof: Option<Box<Proof>>,
 }
 
 /// What a failed delivery can have done to its target.

@@ -148,7 +148,13 @@ async fn restore_onto(
         }
     }
     let progress: &Progress = &job.progress;
-    let checking = verify(&destination.connection, address, input.reference, progress);
+    // Of a live source more is known now than when it was asked for.
+    let sampled = delivered
+        .proof
+        .as_deref()
+        .map(|proof| Reference { expected: Expected::Recorded(proof.clone()), ..input.reference.clone() });
+    let reference = sampled.as_ref().unwrap_or(input.reference);
+    let checking = verify(&destination.connection, address, reference, progress);
     let verification = steps.judge(stage.verify, checking, |found| found.verdict.record()).await;
     Ok(Finished { delivered, verification })
 }
@@ -215,7 +221,7 @@ pub(in crate::ops) async fn restore_new(
             // keys and not written to since.
             let not_ours = match problem.kind {
                 ProblemKind::PlanStale => true,
-                _ => impact.nothing() && input.keyed.is_none() && !matches!(input.origin, Origin::Shards(_)),
+                _ => impact.nothing() && input.keyed.is_none() && !input.origin.by_shards(),
             };
             if not_ours || matches!(node.exists(&address.collection).await, Ok(false)) {
                 steps.gone(&address.to_string());

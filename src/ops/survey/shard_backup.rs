@@ -202,9 +202,4 @@ impl ShardBackup {
         }
         Ok(())
     }
-
-    /// The body that creates the collection.
-    pub(in crate::ops) fn configuration(&self) -> Value {
-        self.info().map(|info| info.settings.config().clone()).unwrap_or_default()
-    }
 }

@@ -7,10 +7,14 @@ use crate::domain::ids::{PeerId, ShardId};
 use crate::ops::services::Connection;
 use crate::ops::survey::placement;
 use crate::qdrant::error::ApiError;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The first version that streams shards.
+pub(in crate::ops) const STREAMS_SINCE: (u32, u32) = (1, 12);
+
 /// Which node streams which shard.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::ops) struct Chosen {
     /// Index of the node, by shard.
     pub nodes: BTreeMap<ShardId, usize>,
@@ -20,6 +24,8 @@ pub(in crate::ops) struct Chosen {
     pub missing: BTreeSet<ShardId>,
     /// Shards or transfers are under way.
     pub moving: bool,
+    /// The shard keys, where there are any.
+    pub keys: BTreeMap<ShardId, Value>,
 }
 
 /// Asks every node. A shard that was streamed from a peer before is streamed from it again, where it can be: `prefer`.
@@ -65,7 +71,9 @@ fn spread(told: &[(usize, CollectionCluster)], prefer: &BTreeMap<ShardId, PeerId
         .collect();
     candidates.sort_by_key(|(shard, nodes)| (nodes.len(), *shard));
     let mut load: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut chosen = Chosen { moving: told.iter().any(|(_, cluster)| cluster.moving > 0), ..Chosen::default() };
+    let moving = told.iter().any(|(_, cluster)| cluster.moving > 0);
+    let keys = told.iter().flat_map(|(_, cluster)| cluster.keys()).collect();
+    let mut chosen = Chosen { moving, keys, ..Chosen::default() };
     for (shard, nodes) in candidates {
         let peer = |node: usize| told.iter().find(|(index, _)| *index == node).map(|(_, cluster)| cluster.peer);
         let other = |node: usize| prefer.get(&shard).is_some_and(|prefer| peer(node) != Some(*prefer));

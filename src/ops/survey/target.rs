@@ -134,6 +134,11 @@ impl Target {
         End::of(&self.connection, self.node().url())
     }
 
+    /// Peers of its cluster; 1 on a standalone server.
+    pub(in crate::ops) fn peers(&self) -> usize {
+        self.peers.as_ref().map_or(1, |peers| peers.peers.len().max(1))
+    }
+
     /// Whether shard keys can be made: on a standalone server they cannot.
     pub(in crate::ops) fn is_cluster(&self) -> bool {
         self.peers.as_ref().is_ok_and(|peers| peers.peer.is_some())

@@ -1,7 +1,6 @@
 //! Backing one collection up: a snapshot on every node that holds shards of it, streamed from there into the repository without
 //! a local copy, proven by hash and sample, and visible once its manifest is written.
 
-mod optimizer;
 mod shard;
 mod streams;
 
@@ -19,6 +18,7 @@ use crate::ops::journal::event::Made;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Step, Work};
+use crate::ops::recovery::optimizer::Optimizer;
 use crate::ops::recovery::records::random;
 use crate::ops::recovery::take::{Taken, still_there, take};
 use crate::ops::recovery::unfinished::Unfinished;
@@ -30,7 +30,6 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::locate::{NameUse, name_use};
 use crate::ops::survey::membership::membership;
 use crate::ops::survey::{backups, placement};
-use crate::ops::verbs::backup::optimizer::Optimizer;
 use crate::ops::verbs::backup::shard::Shards;
 use crate::ops::verbs::backup::streams::Streams;
 use crate::qdrant::error::ApiError;

@@ -7,6 +7,7 @@ use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::size;
 use crate::domain::text::one_line;
+use crate::domain::version::ServerVersion;
 use crate::jobs::limits::Resource;
 use crate::ops::gates::evidence::Evidence;
 use crate::ops::gates::{self, server};
@@ -14,7 +15,7 @@ use crate::ops::journal::event::Made;
 use crate::ops::journal::past::Repeatable;
 use crate::ops::journal::step_names;
 use crate::ops::plan::facts::Facts;
-use crate::ops::plan::finding::Finding;
+use crate::ops::plan::finding::{Finding, Level};
 use crate::ops::plan::{Plan, Risk, Step, Work};
 use crate::ops::proof::verify::{Expected, Reference};
 use crate::ops::recovery::aliases::{self, ALIASES};
@@ -31,13 +32,16 @@ use crate::ops::request::copy::CopyRequest;
 use crate::ops::request::restore::Mode;
 use crate::ops::request::route::Route;
 use crate::ops::request::skips::Skips;
-use crate::ops::services::Services;
+use crate::ops::services::{Connection, Services};
 use crate::ops::steps::Steps;
 use crate::ops::survey::first_route::first_route;
+use crate::ops::survey::live_shards::LiveShards;
 use crate::ops::survey::locate::NameUse;
 use crate::ops::survey::origin::Origin;
 use crate::ops::survey::placement;
+use crate::ops::survey::shard_replicas::STREAMS_SINCE;
 use crate::ops::survey::target::{self, Target};
+use crate::qdrant::error::ApiError;
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -51,6 +55,8 @@ pub(super) struct Copy {
     unreadable: bool,
     /// Aliases that are made on the target.
     aliases: Vec<Alias>,
+    /// Each shard is streamed from its node: no node holds all of them, or they are spread over several on the target.
+    by_shards: bool,
 }
 
 /// The plan, computed by reading only, both sides at the same time.
@@ -68,9 +74,10 @@ pub(super) async fn prepare(services: &Services, request: CopyRequest) -> Result
     let (from, to) = tokio::try_join!(target::gather(services, source), target::gather(services, target))?;
     let info = source_info(&from)?;
     let overwrites = to.occupied();
+    let live = shards(&from, &to, &info).await?;
     let limited = services.limited(&[&source.instance, &target.instance]);
     let (route, why) = first_route(request.route, Some(from.end().with_collection(&source.collection)), to.end(), limited);
-    let (aliases, findings) = findings(&request, (&from, &info), &to, route)?;
+    let (aliases, findings) = findings(&request, (&from, &info), (&to, live.as_ref()), route)?;
     let consequence = if overwrites {
         format!("{}; {source} is only read", overwrite_plan::consequence(target, to.points, request.skips))
     } else {
@@ -81,9 +88,12 @@ pub(super) async fn prepare(services: &Services, request: CopyRequest) -> Result
     facts.points("points in the source", from.points.unwrap_or(0));
     facts.text("shape of the source", info.vectors());
     let over = overwrites.then(|| request.skips.possible(to.unreadable.is_none()));
-    let steps = steps_of(&request, (route, &why), over, &aliases);
-    let unreadable = to.unreadable.is_some();
-    let work = Copy { request: request.clone(), node: from.node, overwrites, unreadable, aliases };
+    let steps = steps_of(&request, (route, &why, live.as_ref()), over, &aliases);
+    let (unreadable, by_shards) = (to.unreadable.is_some(), live.is_some());
+    if let Some(live) = &live {
+        facts.text("shards of the source", format!("{:?}", live.chosen.nodes.keys()));
+    }
+    let work = Copy { request: request.clone(), node: from.node, overwrites, unreadable, aliases, by_shards };
     let plan = Plan {
         title: format!("copy {source} → {target}"),
         risk: if overwrites { Risk::Destroys } else { Risk::Changes },
@@ -129,17 +139,31 @@ fn source_info(from: &Target) -> Result<CollectionInfo, Problem> {
     }
 }
 
+/// The shards of the source, where they are copied one by one: a snapshot of one node does not hold those of others, and restored
+/// on one node of a cluster it fills only the shards that this one has. What exists is overwritten by a snapshot only.
+async fn shards(from: &Target, to: &Target, info: &CollectionInfo) -> Result<Option<LiveShards>, Problem> {
+    let (address, new_enough) = (&from.address, |version: &Option<ServerVersion>| {
+        version.is_some_and(|version| version.at_least(STREAMS_SINCE.0, STREAMS_SINCE.1))
+    });
+    let spread = |end: &Target| end.connection.nodes.len() > 1 || end.peers() > 1;
+    if to.occupied() || !(spread(from) || spread(to)) || !new_enough(&from.version) || !new_enough(&to.version) {
+        return Ok(None);
+    }
+    let found = LiveShards::find(&from.connection, address, info.clone()).await;
+    found.map(Some).map_err(|error| error.into_problem(address.to_string()))
+}
+
 /// What the gates say, and the aliases that can be carried.
 fn findings(
     request: &CopyRequest,
     (from, info): (&Target, &CollectionInfo),
-    to: &Target,
+    (to, live): (&Target, Option<&LiveShards>),
     route: Route,
 ) -> Result<(Vec<Alias>, Vec<Finding>), Problem> {
     let (source, target) = (&request.source, &request.target);
     let overwrites = to.occupied();
     let mut findings = vec![gates::version(from.version, to.version)];
-    findings.extend(source_findings(from, info));
+    findings.extend(source_findings(from, info, live));
     findings.extend(to.copy_findings(overwrites, (from, info)));
     if route == Route::Url && from.connection.access.api_key.is_some() && source.instance != target.instance {
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
@@ -161,13 +185,23 @@ fn findings(
     Ok((aliases, findings))
 }
 
-fn source_findings(from: &Target, info: &CollectionInfo) -> Vec<Finding> {
+fn source_findings(from: &Target, info: &CollectionInfo, live: Option<&LiveShards>) -> Vec<Finding> {
     let shown = from.address.to_string();
     let points = from.points.map_or_else(|| "?".into(), size::exact);
     let mut findings = vec![Finding::good("source", format!("{shown}: {points} points, {}", info.vectors_in_words()))];
+    if let Some(live) = live {
+        findings.extend(live.findings());
+        findings.push(from.idle_finding());
+        return findings;
+    }
     match &from.cluster {
         Ok(cluster) => {
-            findings.push(gates::complete(&cluster.missing_here(), from.connection.nodes.len()));
+            let mut complete = gates::complete(&cluster.missing_here(), from.connection.nodes.len());
+            if complete.level == Level::Block {
+                // Shard by shard only a new collection is filled.
+                complete.advice = "copy it to a name that is free, look at it, then point the alias at it".into();
+            }
+            findings.push(complete);
             if cluster.moving > 0 || !cluster.unhealthy().is_empty() {
                 findings.push(server::replicas(&cluster.unhealthy(), cluster.moving, &shown));
             }
@@ -196,11 +230,23 @@ fn carried(request: &CopyRequest, from: &Target, to: &Target) -> (Vec<Alias>, Ve
     aliases::carried(&wanted, &to.address.instance, &to.aliases, &to.names)
 }
 
-fn steps_of(request: &CopyRequest, (route, why): (Route, &str), over: Option<Skips>, aliases: &[Alias]) -> Vec<Step> {
+fn steps_of(
+    request: &CopyRequest,
+    (route, why, live): (Route, &str, Option<&LiveShards>),
+    over: Option<Skips>,
+    aliases: &[Alias],
+) -> Vec<Step> {
     let (source, target) = (&request.source, &request.target);
     let mut steps = vec![Step::new("snapshot", format!("count {source}, read a proof sample, take a snapshot"))];
     let restore = format!("into {target} by {} ({why})", route.word());
-    if let Some(skips) = over {
+    if let Some(live) = live {
+        let shards = live.chosen.nodes.len();
+        let words =
+            format!("make {target} as {source} is, then {shards} shards one by one, {restore}; a proof sample before and after");
+        steps = vec![Step::new("restore", words)];
+        steps
+            .push(Step::new("verify", format!("wait for all replicas, count {target}, compare schema and sample with {source}")));
+    } else if let Some(skips) = over {
         steps.extend(overwrite_plan::plan_steps(target, skips, restore));
     } else {
         steps.push(Step::new("restore", format!("{restore}{}", unwatched(route))));
@@ -240,6 +286,9 @@ impl Copy {
         let request = &self.request;
         let source = services.connection(&request.source.instance).await?;
         let target = services.connection(&request.target.instance).await?;
+        if self.by_shards {
+            return self.go_by_shards(services, plan, (&source, &target), steps).await;
+        }
         let from = (&source, self.node, &request.source);
         let taken = take::take(services, steps, from, ("snapshot", Some(Made::Snapshot))).await?;
         let expected = taken.proof.clone().map_or(Expected::Nothing, Expected::Recorded);
@@ -268,20 +317,61 @@ impl Copy {
             let finished = restore_new(services, steps, &input, &destination, stage).await?;
             Overwritten::fresh(finished)
         };
+        let failures = self.finish(services, steps, &destination, &mut done).await;
+        taken.remove(steps).await;
+        let report = done.report(plan, if self.overwrites { Mode::InPlace } else { Mode::New });
+        Ok(Report { failures, ..report })
+    }
+
+    /// Each shard from the node that streams it: no snapshot is taken.
+    async fn go_by_shards(
+        &self,
+        services: &Services,
+        plan: &Plan,
+        (source, target): (&Arc<Connection>, &Arc<Connection>),
+        steps: &mut Steps<'_>,
+    ) -> Result<Report, Problem> {
+        let request = &self.request;
+        let problem = |error: ApiError| error.into_problem(request.source.to_string());
+        let info = source.whole().collection(&request.source.collection).await.map_err(problem)?;
+        // Replicas that were Active when it was planned may be behind by now.
+        let live = LiveShards::find(source, &request.source, info.clone()).await.map_err(problem)?;
+        if let Some(blocked) = live.findings().into_iter().find(|finding| finding.level == Level::Block) {
+            return Err(Problem::new(ProblemKind::PlanStale, blocked.message, request.source.to_string()).advise(blocked.advice));
+        }
+        let keyed = info.custom_sharding().then(|| live.collection());
+        let reference =
+            Reference { settings: Some(info.settings.clone()), shape: Some(info), ..Reference::of(Expected::Nothing) };
+        let origin = Origin::Live(Arc::new(live));
+        let node = placement::holder(target, &request.target).await;
+        let destination = Destination { connection: target.clone(), node, address: request.target.clone() };
+        let input =
+            RestoreInput { origin: &origin, route: request.route, reference: &reference, keyed: keyed.as_ref(), put_back: None };
+        let stage = (step_names::RESTORE, Made::Collection);
+        let mut done = Overwritten::fresh(restore_new(services, steps, &input, &destination, stage).await?);
+        let failures = self.finish(services, steps, &destination, &mut done).await;
+        Ok(Report { failures, ..done.report(plan, Mode::New) })
+    }
+
+    /// Compares every point, where that was asked for, and makes the aliases. What failed of these.
+    async fn finish(
+        &self,
+        services: &Services,
+        steps: &mut Steps<'_>,
+        destination: &Destination,
+        done: &mut Overwritten,
+    ) -> Vec<Problem> {
+        let request = &self.request;
         if request.deep {
             let verdict = &mut done.verification.verdict;
             *verdict = with_source(services, steps, (&request.source, &request.target), verdict.clone()).await;
         }
-        let failures = if matches!(done.verification.verdict, Verdict::Differs(_)) {
-            Vec::new()
-        } else {
-            // The data is there and judged: an alias that could not be made is no reason to say that the copy failed.
-            let made = aliases::make(steps, &destination.connection, &destination.address.to_string(), &self.aliases).await;
-            made.err().into_iter().collect()
-        };
-        taken.remove(steps).await;
-        let report = done.report(plan, if self.overwrites { Mode::InPlace } else { Mode::New });
-        Ok(Report { failures, ..report })
+        if matches!(done.verification.verdict, Verdict::Differs(_)) {
+            return Vec::new();
+        }
+        // The data is there and judged: an alias that could not be made is no reason to say that the copy failed.
+        let made = aliases::make(steps, &destination.connection, &destination.address.to_string(), &self.aliases).await;
+        made.err().into_iter().collect()
     }
 }
 

@@ -188,7 +188,9 @@ fn findings(asked: &RestoreRequest, request: &RestoreRequest, known: &Known, tar
 
 /// What the plan settles: the snapshot's own name, the mode, and the name beside a taken one.
 fn decide(services: &Services, mut request: RestoreRequest, known: &Known, named: &Target) -> Result<RestoreRequest, Problem> {
-    request.source = known.origin.point();
+    if let Some(point) = known.origin.point() {
+        request.source = point;
+    }
     // Beside nothing there is no side: a free name is used itself, whatever was asked for.
     let free = named.name == NameUse::Free;
     match request.mode {
@@ -230,6 +232,7 @@ fn put_back(services: &Services, known: &Known, target: &CollectionAddress) -> O
         Origin::Node { address, .. } => address == target,
         Origin::Backup { address, .. } => address.collection == *target,
         Origin::Shards(shards) => shards.address.collection == *target,
+        Origin::Live(live) => live.address == *target,
         Origin::Member(member) => member.proof.as_ref().is_some_and(|proof| proof.source == target.to_string()),
         Origin::File { path, .. } => named_like(services, path).is_some_and(|(_, proof)| proof.source == target.to_string()),
     };
@@ -290,7 +293,7 @@ fn steps_of(request: &RestoreRequest, known: &Known, (route, why): (Route, &str)
     steps.push(Step::new("restore", format!("{restore}{watched}")));
     let deep = if request.deep { ", and every point with the live source" } else { "" };
     steps.push(Step::new("verify", format!("count {landing}, compare schema and sample{deep}")));
-    if route != Route::Url && !matches!(known.origin, Origin::Shards(_)) {
+    if route != Route::Url && !known.origin.by_shards() {
         steps.push(Step::new("tidy", "delete the uploaded file that Qdrant keeps, once the verdict is good"));
     }
     if request.mode == Mode::SideBySide {
@@ -437,7 +440,7 @@ async fn open(services: &Services, restore: &Restore, steps: &mut Steps<'_>) -> 
             let sha256 = Some(object.sha256.clone());
             Ok(Opened { origin: restore.origin.clone(), sha256, evidence: restore.evidence })
         }
-        Origin::Member(_) | Origin::Shards(_) => {
+        Origin::Member(_) | Origin::Shards(_) | Origin::Live(_) => {
             Ok(Opened { origin: restore.origin.clone(), sha256: None, evidence: restore.evidence })
         }
         Origin::File { path, size, .. } => {

@@ -15,7 +15,7 @@ use crate::ops::request::backups::{BackupRequest, KindChoice};
 use crate::ops::services::Connection;
 use crate::ops::steps::Steps;
 use crate::ops::survey::increments::{self, Last, Way};
-use crate::ops::survey::shard_replicas::{self, Chosen};
+use crate::ops::survey::shard_replicas::{self, Chosen, STREAMS_SINCE};
 use crate::ops::verbs::backup::shard::{Replica, Shards};
 use crate::qdrant::error::ApiError;
 use crate::repository::index::Contents;
@@ -23,9 +23,6 @@ use crate::repository::layout::MANIFEST;
 use crate::repository::manifest::{Indexed, LARGEST, Manifest, Object};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The first version that streams shards.
-const STREAMS_SINCE: (u32, u32) = (1, 12);
 
 /// From where each shard is streamed, and how.
 #[derive(Debug)]

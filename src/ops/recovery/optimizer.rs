@@ -14,20 +14,20 @@ use crate::qdrant::api::{ApiResult, QdrantApi};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a backup waits for it, all shards together.
+/// How long a backup or a copy waits for it, all shards together.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How often it is asked.
 const POLL: Duration = Duration::from_millis(500);
 
 /// The optimizer of the nodes of a collection.
-pub(super) struct Optimizer {
+pub(in crate::ops) struct Optimizer {
     until: Instant,
 }
 
 impl Optimizer {
     /// Begins to wait; `wait` is what the user asked for.
-    pub(super) fn new(wait: Option<Duration>) -> Self {
+    pub(in crate::ops) fn new(wait: Option<Duration>) -> Self {
         let now = Instant::now();
         Self { until: now.checked_add(wait.unwrap_or(PATIENCE)).unwrap_or(now) }
     }
@@ -36,7 +36,12 @@ impl Optimizer {
     ///
     /// # Errors
     /// When the node cannot be asked.
-    pub(super) async fn rests(&self, from: &dyn QdrantApi, name: &CollectionName, progress: &Progress) -> Result<bool, Problem> {
+    pub(in crate::ops) async fn rests(
+        &self,
+        from: &dyn QdrantApi,
+        name: &CollectionName,
+        progress: &Progress,
+    ) -> Result<bool, Problem> {
         loop {
             let busy = match asked(from, name).await {
                 Ok(Some(busy)) => Ok(busy),
@@ -62,7 +67,7 @@ impl Optimizer {
 ///
 /// # Errors
 /// When the node cannot be asked.
-pub(super) async fn asked(from: &dyn QdrantApi, name: &CollectionName) -> ApiResult<Option<bool>> {
+pub(in crate::ops) async fn asked(from: &dyn QdrantApi, name: &CollectionName) -> ApiResult<Option<bool>> {
     match from.optimizing(name).await {
         // A proxy, or a key, that knows only some calls.
         Err(error) if error.refuses() => Ok(None),

@@ -1,0 +1,94 @@
+//! A live collection that is copied shard by shard: from which node each is streamed, and how the collection is configured.
+
+use crate::archive::contents::{Collection, ShardKey};
+use crate::archive::shape::Shape;
+use crate::domain::address::CollectionAddress;
+use crate::domain::collection::CollectionInfo;
+use crate::domain::ids::ShardId;
+use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::text::one_line;
+use crate::ops::plan::finding::Finding;
+use crate::ops::services::Connection;
+use crate::ops::survey::shard_replicas::{self, Chosen};
+use crate::qdrant::api::QdrantApi;
+use crate::qdrant::error::ApiError;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The collection.
+pub(in crate::ops) struct LiveShards {
+    pub connection: Arc<Connection>,
+    pub address: CollectionAddress,
+    pub info: CollectionInfo,
+    /// The node of each shard.
+    pub chosen: Chosen,
+}
+
+impl LiveShards {
+    /// Asks all nodes.
+    ///
+    /// # Errors
+    /// When none answers.
+    pub(in crate::ops) async fn find(
+        connection: &Arc<Connection>,
+        address: &CollectionAddress,
+        info: CollectionInfo,
+    ) -> Result<Self, ApiError> {
+        let chosen = shard_replicas::choose(connection, address, &BTreeMap::new()).await?;
+        Ok(Self { connection: connection.clone(), address: address.clone(), info, chosen })
+    }
+
+    /// What a plan says of the shards.
+    pub(in crate::ops) fn findings(&self) -> Vec<Finding> {
+        let Chosen { nodes, missing, moving, .. } = &self.chosen;
+        let mut findings = Vec::new();
+        if missing.is_empty() {
+            let words = format!("{} shards, each streamed from a node that holds it; no snapshot is taken", nodes.len());
+            findings.push(Finding::good("shards", words));
+        } else {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            findings.push(Finding::block(
+                "shards",
+                format!("shard {} has no Active replica on a node that answers", missing.join(", ")),
+                "bring its node back, and give all nodes of the cluster in the configuration",
+            ));
+        }
+        if *moving {
+            let words = "shards are moving between nodes: a replica may stop being Active meanwhile";
+            findings.push(Finding::look("transfers", words, "wait until they have moved"));
+        }
+        if self.info.custom_sharding() && self.chosen.keys.is_empty() {
+            let words = "it is sharded by keys, and no node tells them";
+            findings.push(Finding::block("shard keys", words, "copy it when its nodes answer"));
+        }
+        findings
+    }
+
+    /// The node that streams a shard.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(in crate::ops) fn node(&self, shard: ShardId) -> Result<&Arc<dyn QdrantApi>, Problem> {
+        let none = || {
+            Problem::new(ProblemKind::PlanStale, format!("no node holds shard {shard} any more"), self.address.to_string())
+                .advise("nothing more was copied; plan again")
+        };
+        self.connection.node(self.chosen.nodes.get(&shard).copied().ok_or_else(none)?)
+    }
+
+    /// The collection in the words of a snapshot's files, for what makes shard keys.
+    pub(in crate::ops) fn collection(&self) -> Collection {
+        let config = self.info.settings.config().clone();
+        let mut keys: Vec<ShardKey> = Vec::new();
+        for (shard, raw) in &self.chosen.keys {
+            match keys.iter_mut().find(|key| key.raw == *raw) {
+                Some(key) => key.shards.push(*shard),
+                None => {
+                    let key = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
+                    keys.push(ShardKey { key: one_line(&key, 120), raw: raw.clone(), shards: vec![*shard] });
+                }
+            }
+        }
+        Collection { shape: Shape::read(&config).ok(), config, keys, ..Collection::default() }
+    }
+}

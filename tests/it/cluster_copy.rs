@@ -1,0 +1,94 @@
+//! Copies of live collections shard by shard: out of a cluster, into one, and within one. No node holds all shards.
+
+use crate::nodes::Three;
+use crate::shards::{cli, equal, filled};
+use crate::support::{Cli, RealQdrant, Server, say};
+use serde_json::{Value, json};
+
+fn text<'a>(item: &'a Value, name: &str) -> &'a str {
+    item[name].as_str().unwrap_or_default()
+}
+
+async fn copied(cli: &Cli, from: &str, to: &str, more: &[&str]) -> Value {
+    let ran = cli.run(&[&["copy", from, to, "--yes", "--output", "json"], more].concat()).await;
+    let report = ran.json();
+    assert_eq!((ran.code, text(&report, "verdict")), (0, "matches"), "{from} → {to}: {ran:?}");
+    equal(cli, from, to).await;
+    report
+}
+
+async fn everywhere(mut three: Three, alone: Server) {
+    filled(&three).await;
+    let home = tempfile::tempdir().unwrap();
+    let cli = cli(&three, &alone, home.path());
+    let plan = cli.run(&["copy", "c/spread", "s/spread", "--dry-run", "-v"]).await;
+    assert!(plan.stdout.contains("4 shards") && plan.stdout.contains("no snapshot is taken"), "{plan:?}");
+    copied(&cli, "c/spread", "s/spread", &["--route", "stream", "--deep"]).await;
+    let info = alone.raw("GET", "/collections/spread", Value::Null).await;
+    assert_eq!(info["result"]["payload_schema"]["city"]["data_type"], "keyword", "payload indexes come along: {info}");
+    let report = copied(&cli, "c/spread", "s/fetched", &["--route", "url"]).await;
+    assert_eq!(text(&report, "route"), "url", "{report}");
+    // Into a cluster a snapshot would fill the shards of one node only.
+    copied(&cli, "s/spread", "c/back", &[]).await;
+    copied(&cli, "c/spread", "c/within", &[]).await;
+    assert!(three.states(0, "within").await.iter().all(|state| state == "Active"));
+    for node in 0..3 {
+        let (_, kept) = three.ask(node, "GET", "/collections/spread/snapshots", Value::Null).await;
+        assert_eq!(kept, json!([]), "no snapshot was taken");
+    }
+    // What exists is not filled up shard by shard, and what is there is not touched.
+    let over = cli.run(&["copy", "c/spread", "s/spread", "--yes", "--confirm", "s/spread"]).await;
+    assert!(over.code == 7 && over.stderr.contains("name that is free"), "{over:?}");
+
+    // A shard whose only node is away is not copied as if it were there.
+    let once = json!({"vectors": {"size": 4, "distance": "Dot"}, "shard_number": 3, "replication_factor": 1});
+    assert_eq!(three.ask(0, "PUT", "/collections/once", once).await.0, 200);
+    assert_eq!(three.upsert("once", 1..101).await, 200);
+    three.stop(2).await;
+    let refused = cli.run(&["copy", "c/once", "s/once", "--yes"]).await;
+    assert!(refused.code != 0, "{refused:?}");
+    let left = cli.run(&["collections", "s", "--output", "json"]).await.json();
+    assert!(left["items"].as_array().unwrap().iter().all(|item| text(item, "name") != "once"), "{left}");
+    copied(&cli, "c/spread", "s/of-two-nodes", &[]).await;
+    three.start(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_are_copied_shard_by_shard_on_sandboxes() {
+    everywhere(Three::sandbox().await, Server::sandbox(None, vec![]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_are_copied_shard_by_shard_on_real_servers() {
+    match (Three::real().await, RealQdrant::start(None).await) {
+        (Some(three), Some(alone)) => everywhere(three, alone).await,
+        _ => say("skipped: no qdrant"),
+    }
+}
+
+/// A stream that breaks off, or ends as if it were whole, restores nothing of its shard; what is left is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_whose_stream_breaks_off_is_not_copied() {
+    let three = Three::sandbox().await;
+    let Three::Sandbox(sandbox) = &three else { return };
+    filled(&three).await;
+    let alone = Server::sandbox(None, vec![]).await;
+    let home = tempfile::tempdir().unwrap();
+    let cli = cli(&three, &alone, home.path());
+    for (fault, words) in [("download:truncate=4000@1*1", "not whole"), ("download:reset=4000@1*1", "cannot")] {
+        sandbox.faults().add_all(fault).unwrap();
+        let ran = cli.run(&["copy", "c/spread", "s/broken", "--route", "stream", "--yes"]).await;
+        assert!(ran.code != 0 && ran.stderr.contains(words), "{fault}: {ran:?}");
+        sandbox.faults().clear();
+        let open = cli.run(&["history", "--output", "json"]).await.json();
+        let id = open["items"].as_array().unwrap().iter().find(|item| text(item, "operation") == "copy").unwrap()["id"].clone();
+        let cleaned = cli.run(&["history", "clean-up", id.as_str().unwrap(), "--yes", "--confirm", "s/broken"]).await;
+        assert_eq!(cleaned.code, 0, "{fault}: {cleaned:?}");
+        let left = cli.run(&["collections", "s", "--output", "json"]).await.json();
+        assert_eq!(left["items"], json!([]), "{fault}");
+    }
+    // Segments are being optimized when the first stream begins: it begins again.
+    sandbox.faults().add_all("list:optimizing*3").unwrap();
+    copied(&cli, "c/spread", "s/whole", &["--route", "stream"]).await;
+    assert!(sandbox.faults().spent());
+}
