@@ -6,6 +6,7 @@ use crate::cli::args::backups::{BackupArgs, Backups, CheckArgs, DrillArgs, Prune
 use crate::config::values::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// Take, ship, restore and migrate Qdrant snapshots, and prove that the data is right.
@@ -253,6 +254,9 @@ pub struct RestoreArgs {
     /// How the bytes go.
     #[arg(long, value_enum, default_value = "auto")]
     pub route: RouteArg,
+    /// Make so many replicas of each shard, where the collection is made shard by shard.
+    #[arg(long, value_name = "N")]
+    pub replicas: Option<NonZeroU32>,
     /// What is left out, and how far it is compared.
     #[command(flatten)]
     pub care: CareArgs,
@@ -381,6 +385,9 @@ pub struct CopyArgs {
     /// How the bytes go.
     #[arg(long, value_enum, default_value = "auto")]
     pub route: RouteArg,
+    /// Make so many replicas of each shard, where the collection is copied shard by shard.
+    #[arg(long, value_name = "N")]
+    pub replicas: Option<NonZeroU32>,
     /// What is left out, and how far it is compared.
     #[command(flatten)]
     pub care: CareArgs,

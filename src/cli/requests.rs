@@ -173,11 +173,15 @@ fn copy(args: CopyArgs) -> Result<Request, Problem> {
     };
     let request = CopyRequest::new(source, target, args.route.into());
     let (skips, care) = (skips(&args.care), args.care);
-    Ok(Request::Copy(CopyRequest { skips, force: care.force, deep: care.deep, aliases: args.aliases, ..request }))
+    let (replicas, aliases) = (args.replicas, args.aliases);
+    Ok(Request::Copy(CopyRequest { skips, force: care.force, deep: care.deep, replicas, aliases, ..request }))
 }
 
 /// Several collections, or all of an instance.
 fn fleet(args: &CopyArgs, sources: &[String], target: &str) -> Result<Request, Problem> {
+    if args.replicas.is_some() {
+        return Err(usage("--replicas is for one collection: copy them one by one"));
+    }
     let instance = |text: &str| match Address::parse(text).map_err(usage)? {
         Address::Instance(name) => Ok(name),
         other => Err(usage(format!("`{other}` is no INSTANCE: several collections go to an instance, under mapped names"))),
@@ -299,6 +303,10 @@ mod tests {
         proptest::sample::subsequence(vec!["version".to_owned(), "rights".to_owned(), "proof".to_owned()], 0..=3)
     }
 
+    fn replicas() -> impl Strategy<Value = Option<std::num::NonZeroU32>> {
+        (0_u32..9).prop_map(std::num::NonZeroU32::new)
+    }
+
     fn kinds() -> impl Strategy<Value = How> {
         let wait = || proptest::option::of((0_u64..90).prop_map(std::time::Duration::from_secs));
         let how = |(keep_snapshot, full), kind, optimizer_wait| How { keep_snapshot, kind, full, optimizer_wait };
@@ -409,10 +417,10 @@ mod tests {
             (file(), prop_oneof![Just(Route::Auto), Just(Route::Upload)])
                 .prop_map(|(file, route)| (RecoveryPoint::File(file), route)),
         ];
-        (sources, address(), modes, skips(), force(), any::<bool>()).prop_map(
-            |((source, route), target, (mode, beside), skips, force, deep)| {
+        (sources, address(), modes, skips(), force(), any::<bool>(), replicas()).prop_map(
+            |((source, route), target, (mode, beside), skips, force, deep, replicas)| {
                 let plain = RestoreRequest::new(source, target, mode, route);
-                Request::Restore(RestoreRequest { skips, force, deep, beside, ..plain })
+                Request::Restore(RestoreRequest { skips, force, deep, replicas, beside, ..plain })
             },
         )
     }
@@ -426,10 +434,10 @@ mod tests {
 
     fn copies() -> impl Strategy<Value = Request> {
         let routes = || prop_oneof![Just(Route::Auto), Just(Route::Url), Just(Route::Stream)];
-        let one = (address(), address(), routes(), skips(), force(), any::<(bool, bool)>()).prop_map(
-            |(source, target, route, skips, force, (deep, aliases))| {
+        let one = (address(), address(), routes(), skips(), force(), any::<(bool, bool)>(), replicas()).prop_map(
+            |(source, target, route, skips, force, (deep, aliases), replicas)| {
                 let plain = CopyRequest::new(source, target, route);
-                Request::Copy(CopyRequest { skips, force, deep, aliases, ..plain })
+                Request::Copy(CopyRequest { skips, force, deep, replicas, aliases, ..plain })
             },
         );
         let collections = prop_oneof![

@@ -50,10 +50,14 @@ pub(super) fn restore(args: RestoreArgs) -> Result<Request, Problem> {
     if beside.is_some() && args.mode != ModeArg::SideBySide {
         return Err(usage("--beside names the collection of a side-by-side restore: give --mode side-by-side"));
     }
-    Ok(careful(RestoreRequest { beside, ..RestoreRequest::new(source, target, args.mode.into(), route) }, args.care))
+    let replicas = args.replicas;
+    Ok(careful(RestoreRequest { beside, replicas, ..RestoreRequest::new(source, target, args.mode.into(), route) }, args.care))
 }
 
 fn restore_all(args: &RestoreArgs) -> Result<Request, Problem> {
+    if args.replicas.is_some() {
+        return Err(usage("--replicas is for one collection: restore them one by one"));
+    }
     let set = Set::parse(&args.point).map_err(usage)?;
     let to = match Address::parse(&args.to).map_err(usage)? {
         Address::Instance(name) => name,

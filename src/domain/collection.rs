@@ -5,6 +5,7 @@ use crate::domain::settings::Settings;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 /// Health as the server reports it. Unknown words stay readable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,16 @@ impl CollectionInfo {
     /// `params.replication_factor`; 1 when absent.
     pub fn replication_factor(&self) -> u64 {
         self.params.get("replication_factor").and_then(Value::as_u64).unwrap_or(1)
+    }
+
+    /// The same with another number of replicas of each shard.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: NonZeroU32) -> Self {
+        if let Some(params) = self.params.as_object_mut() {
+            params.insert("replication_factor".into(), replicas.get().into());
+        }
+        self.settings = self.settings.with_replicas(replicas);
+        self
     }
 
     /// Whether shards are named by keys.

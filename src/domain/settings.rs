@@ -5,6 +5,7 @@ use crate::domain::text::one_line;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 /// Configuration and payload indexes of a collection, without what means nothing: absent values, identities.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -66,6 +67,15 @@ impl Settings {
     pub fn of<'a>(config: &Value, indexes: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Self {
         let indexes = indexes.into_iter().map(|(field, schema)| (field.clone(), index(schema))).collect();
         Self { config: of_collection(config), indexes, more_indexes: false }
+    }
+
+    /// The same with another number of replicas of each shard.
+    #[must_use]
+    pub fn with_replicas(mut self, replicas: NonZeroU32) -> Self {
+        if let Some(params) = self.config.get_mut("params").and_then(Value::as_object_mut) {
+            params.insert("replication_factor".into(), json!(replicas));
+        }
+        self
     }
 
     /// The configuration, as Qdrant calls its parts.

@@ -30,7 +30,14 @@ async fn everywhere(mut three: Three, alone: Server) {
     assert_eq!(text(&report, "route"), "url", "{report}");
     // Into a cluster a snapshot would fill the shards of one node only.
     copied(&cli, "s/spread", "c/back", &[]).await;
-    copied(&cli, "c/spread", "c/within", &[]).await;
+    copied(&cli, "c/spread", "c/within", &["--replicas", "3"]).await;
+    assert_eq!(three.states(0, "within").await.len(), 12, "three of each");
+    assert_eq!(cli.run(&["backup", "c/spread", "--yes"]).await.code, 0);
+    let restore = ["restore", "offsite:c/spread@latest", "--to", "c/once-each", "--mode", "new", "--replicas", "1", "--yes"];
+    let restored = cli.run(&restore).await;
+    assert_eq!(restored.code, 0, "{restored:?}");
+    assert_eq!(three.states(0, "once-each").await.len(), 4, "one of each");
+    equal(&cli, "c/spread", "c/once-each").await;
     assert!(three.states(0, "within").await.iter().all(|state| state == "Active"));
     for node in 0..3 {
         let (_, kept) = three.ask(node, "GET", "/collections/spread/snapshots", Value::Null).await;

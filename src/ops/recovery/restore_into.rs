@@ -25,6 +25,7 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::origin::Origin;
 use crate::ops::survey::source::scope;
 use crate::qdrant::api::QdrantApi;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -148,15 +149,18 @@ async fn restore_onto(
         }
     }
     let progress: &Progress = &job.progress;
-    // Of a live source more is known now than when it was asked for.
-    let sampled = delivered
-        .proof
-        .as_deref()
-        .map(|proof| Reference { expected: Expected::Recorded(proof.clone()), ..input.reference.clone() });
-    let reference = sampled.as_ref().unwrap_or(input.reference);
-    let checking = verify(&destination.connection, address, reference, progress);
+    let reference = against(&delivered, input.reference);
+    let checking = verify(&destination.connection, address, &reference, progress);
     let verification = steps.judge(stage.verify, checking, |found| found.verdict.record()).await;
     Ok(Finished { delivered, verification })
+}
+
+/// What it is measured against. Of a live source more is known when its shards came than when it was asked for.
+fn against<'a>(delivered: &Delivered, asked: &'a Reference) -> Cow<'a, Reference> {
+    match delivered.proof.as_deref() {
+        Some(proof) => Cow::Owned(Reference { expected: Expected::Recorded(proof.clone()), ..asked.clone() }),
+        None => Cow::Borrowed(asked),
+    }
 }
 
 /// Refuses to start a restore beside a running one: the results could not be told apart.

@@ -17,6 +17,7 @@ use crate::ops::request::route::Route;
 use crate::ops::request::skips::Skips;
 use crate::ops::request::snapshots::{DeleteRequest, DownloadRequest};
 use crate::transfer::part::{part_path, state_path};
+use std::num::NonZeroU32;
 use std::path::Path;
 
 /// The flags that agree to a plan; the address is given where it has to be typed.
@@ -134,17 +135,22 @@ fn restore(request: &RestoreRequest) -> String {
         request.target,
         request.mode.word(),
         route(request.route),
-        care(request.skips, &request.force, request.deep)
+        care(request.skips, &request.force, request.deep) + &replicas(request.replicas)
     )
+}
+
+fn replicas(replicas: Option<NonZeroU32>) -> String {
+    replicas.map_or_else(String::new, |replicas| format!(" --replicas {replicas}"))
 }
 
 fn copy(request: &CopyRequest) -> String {
     format!(
-        "qsnap copy {} {}{}{}{}",
+        "qsnap copy {} {}{}{}{}{}",
         request.source,
         request.target,
         route(request.route),
         care(request.skips, &request.force, request.deep),
+        replicas(request.replicas),
         flag(" --aliases", request.aliases)
     )
 }

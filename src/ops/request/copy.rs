@@ -6,6 +6,7 @@ use crate::ops::request::route::Route;
 use crate::ops::request::skips::Skips;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 /// What to copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,9 @@ pub struct CopyRequest {
     /// Compare every point afterwards.
     #[serde(default)]
     pub deep: bool,
+    /// So many replicas of each shard, where the collection is made shard by shard; `None` for as many as there were.
+    #[serde(default)]
+    pub replicas: Option<NonZeroU32>,
     /// Carry the aliases of the source, where their names are free on the target.
     #[serde(default)]
     pub aliases: bool,
@@ -33,7 +37,7 @@ pub struct CopyRequest {
 impl CopyRequest {
     /// A copy with nothing special.
     pub fn new(source: CollectionAddress, target: CollectionAddress, route: Route) -> Self {
-        Self { source, target, route, skips: Skips::default(), force: Vec::new(), deep: false, aliases: false }
+        Self { source, target, route, skips: Skips::default(), force: Vec::new(), deep: false, replicas: None, aliases: false }
     }
 }
 

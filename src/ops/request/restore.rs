@@ -9,6 +9,7 @@ use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::route::Route;
 use crate::ops::request::skips::Skips;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 
 /// Where a restore may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ pub struct RestoreRequest {
     /// Compare every point where there is something to compare with.
     #[serde(default)]
     pub deep: bool,
+    /// So many replicas of each shard, where the collection is made shard by shard; `None` for as many as there were.
+    #[serde(default)]
+    pub replicas: Option<NonZeroU32>,
     /// The name beside the target; a plan chooses it.
     #[serde(default)]
     pub beside: Option<CollectionName>,
@@ -65,7 +69,17 @@ pub struct RestoreRequest {
 impl RestoreRequest {
     /// A restore with nothing special.
     pub fn new(source: RecoveryPoint, target: CollectionAddress, mode: Mode, route: Route) -> Self {
-        Self { source, target, mode, route, skips: Skips::default(), force: Vec::new(), deep: false, beside: None }
+        Self {
+            source,
+            target,
+            mode,
+            route,
+            skips: Skips::default(),
+            force: Vec::new(),
+            deep: false,
+            replicas: None,
+            beside: None,
+        }
     }
 
     /// Where the data lands.

@@ -23,6 +23,7 @@ use crate::transfer::remote::{Cost, Ranges};
 use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,8 @@ pub(in crate::ops) struct ShardBackup {
     pub backup: Arc<Backup>,
     pub manifest: Arc<Manifest>,
     pub proof: Option<Box<Proof>>,
+    /// So many replicas of each shard are made, and not as many as there were.
+    pub replicas: Option<NonZeroU32>,
 }
 
 /// Whether a backup can only be restored shard by shard.
@@ -76,13 +79,17 @@ impl ShardBackup {
     /// The collection as it was recorded; `None` where it was not.
     pub(in crate::ops) fn info(&self) -> Option<CollectionInfo> {
         let settings: Settings = serde_json::from_value(self.manifest.config.get("settings")?.clone()).ok()?;
-        Some(CollectionInfo {
+        let info = CollectionInfo {
             status: CollectionStatus::Other(String::new()),
             optimizer_error: None,
             points: None,
             params: self.manifest.config.get("params").filter(|params| params.is_object())?.clone(),
             payload_schema: serde_json::from_value(self.manifest.payload_schema.clone()).unwrap_or_default(),
             settings,
+        };
+        Some(match self.replicas {
+            Some(replicas) => info.with_replicas(replicas),
+            None => info,
         })
     }
 
@@ -114,7 +121,7 @@ impl ShardBackup {
             )),
             Some(info) if info.replication_factor() > nodes as u64 => findings.push(Finding::look(
                 "replicas",
-                format!("it had {} replicas of each shard, the target has {nodes} node(s)", info.replication_factor()),
+                format!("{} replicas of each shard are wanted, the target has {nodes} node(s)", info.replication_factor()),
                 "each node gets one at most",
             )),
             Some(_) => {}

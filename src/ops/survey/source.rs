@@ -26,6 +26,7 @@ use crate::ops::survey::storage::Member;
 use crate::repository::index::Backup;
 use crate::transfer::disk::disk_problem;
 use jiff::Timestamp;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,6 +49,26 @@ pub(in crate::ops) struct Known {
     pub evidence: Evidence,
     /// Settings that were recorded when it was taken.
     recorded: Option<Settings>,
+}
+
+impl Known {
+    /// The same, restored with so many replicas of each shard.
+    ///
+    /// # Errors
+    /// When its collection is not made by qsnap: a snapshot brings its own configuration.
+    pub(in crate::ops) fn with_replicas(&mut self, replicas: NonZeroU32) -> Result<(), Problem> {
+        let Origin::Shards(shards) = &self.origin else {
+            return Err(Problem::new(ProblemKind::Usage, "--replicas is for what is restored shard by shard", &self.shown)
+                .advise("a snapshot brings its own number; change it afterwards on the server"));
+        };
+        let (open, address, backup) = (shards.open.clone(), shards.address.clone(), shards.backup.clone());
+        let (manifest, proof) = (shards.manifest.clone(), shards.proof.clone());
+        let shards = ShardBackup { open, address, backup, manifest, proof, replicas: Some(replicas) };
+        self.info = shards.info();
+        self.collection = shards.collection().map(Box::new);
+        self.origin = Origin::Shards(Arc::new(shards));
+        Ok(())
+    }
 }
 
 /// Finds it, and reads what can be read.
@@ -255,6 +276,7 @@ async fn by_shards(
         backup: Arc::new(backup),
         manifest: manifest.clone(),
         proof: proof.clone().map(Box::new),
+        replicas: None,
     };
     Ok(Known {
         fingerprint: format!("{shown} with {} objects of {} bytes", manifest.objects.len(), manifest.size()),

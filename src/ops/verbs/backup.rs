@@ -242,14 +242,7 @@ impl Work for Backup {
         if manifest.config.is_null() {
             steps.note("the configuration of the collection could not be read: the manifest does not have it, the snapshot has");
         }
-        let again = match &flaw {
-            Some(_) => "back up again when it is green, or with --kind snapshot",
-            None => "bring that node back and back up again",
-        };
-        let missing = self.missing.clone().or(flaw).map(|words| {
-            Problem::new(ProblemKind::Partly, words, &shown)
-                .advise(format!("the backup is incomplete, and not counted as good; {again}"))
-        });
+        let missing = self.incomplete(flaw, &shown);
         // The backup is there, whatever becomes of the snapshots that it was made of.
         let kept = self.tidy(steps, &connection, taken).await.err();
         let failures = missing.into_iter().chain(kept.map(|problem| {
@@ -333,6 +326,16 @@ impl Backup {
             peer,
             shards: cluster.map(local).unwrap_or_default(),
         })
+    }
+
+    /// What the backup lacks, as the report says it.
+    fn incomplete(&self, flaw: Option<String>, shown: &str) -> Option<Problem> {
+        let again = match &flaw {
+            Some(_) => "back up again when it is green, or with --kind snapshot",
+            None => "bring that node back and back up again",
+        };
+        let advice = format!("the backup is incomplete, and not counted as good; {again}");
+        self.missing.clone().or(flaw).map(|words| Problem::new(ProblemKind::Partly, words, shown).advise(advice))
     }
 
     async fn manifest(

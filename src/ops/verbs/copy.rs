@@ -73,8 +73,13 @@ pub(super) async fn prepare(services: &Services, request: CopyRequest) -> Result
     }
     let (from, to) = tokio::try_join!(target::gather(services, source), target::gather(services, target))?;
     let info = source_info(&from)?;
+    let info = request.replicas.map_or(info.clone(), |replicas| info.with_replicas(replicas));
     let overwrites = to.occupied();
     let live = shards(&from, &to, &info).await?;
+    if request.replicas.is_some() && live.is_none() {
+        return Err(Problem::new(ProblemKind::Usage, "--replicas is for what is copied shard by shard", source.to_string())
+            .advise("a snapshot brings its own number; change it afterwards on the server"));
+    }
     let limited = services.limited(&[&source.instance, &target.instance]);
     let (route, why) = first_route(request.route, Some(from.end().with_collection(&source.collection)), to.end(), limited);
     let (aliases, findings) = findings(&request, (&from, &info), (&to, live.as_ref()), route)?;
@@ -334,6 +339,7 @@ impl Copy {
         let request = &self.request;
         let problem = |error: ApiError| error.into_problem(request.source.to_string());
         let info = source.whole().collection(&request.source.collection).await.map_err(problem)?;
+        let info = request.replicas.map_or(info.clone(), |replicas| info.with_replicas(replicas));
         // Replicas that were Active when it was planned may be behind by now.
         let live = LiveShards::find(source, &request.source, info.clone()).await.map_err(problem)?;
         if let Some(blocked) = live.findings().into_iter().find(|finding| finding.level == Level::Block) {

@@ -75,8 +75,11 @@ pub(super) async fn plan(services: &Services, request: RestoreRequest) -> Result
 /// The plan and its work, also to resume an interrupted restore.
 pub(super) async fn prepare(services: &Services, request: RestoreRequest) -> Result<(Plan, Restore), Problem> {
     let over = (request.mode == Mode::InPlace).then_some(&request.target);
-    let (known, named) =
+    let (mut known, named) =
         tokio::try_join!(source::gather(services, &request.source, over), target::gather(services, &request.target))?;
+    if let Some(replicas) = request.replicas {
+        known.with_replicas(replicas)?;
+    }
     let asked = request;
     let request = decide(services, asked.clone(), &known, &named)?;
     let beside = match &request.beside {

@@ -58,7 +58,7 @@ enum Received {
     /// Nothing is newer than what the server was told.
     Nothing,
     /// These bytes.
-    Bytes(Streamed, Splitter),
+    Bytes(Streamed, Box<Splitter>),
     /// The node began to optimize before it streamed.
     Busy,
 }
@@ -184,7 +184,7 @@ impl Shards<'_> {
         steps: &mut Steps<'_>,
         replica: &Replica,
         index: &ShardIndex,
-    ) -> Result<Result<(Option<(Streamed, Splitter)>, bool), String>, Problem> {
+    ) -> Result<Result<(Option<(Streamed, Box<Splitter>)>, bool), String>, Problem> {
         let mut why = String::new();
         for _ in 0..ASKED {
             match self.receive(steps, replica, Some(&index.versions)).await {
@@ -235,7 +235,7 @@ impl Shards<'_> {
         &self,
         replica: &Replica,
         index: &ShardIndex,
-        (object, splitter): (&Object, Splitter),
+        (object, splitter): (&Object, Box<Splitter>),
     ) -> Result<ShardIndex, String> {
         let entries = splitter.finish()?;
         let before: Vec<(String, At)> = index.files.iter().map(|(path, at)| (path.clone(), at.clone())).collect();
@@ -315,7 +315,7 @@ impl Shards<'_> {
         rests: bool,
     ) -> Result<Received, Problem> {
         let from = self.node(replica)?;
-        let mut splitter = Splitter::new(if since.is_some() { partial::is_manifest } else { |_| false });
+        let mut splitter = Box::new(Splitter::new(if since.is_some() { partial::is_manifest } else { |_| false }));
         let (key, shown, progress) = (self.key(replica), self.shown(replica), steps.job.progress.clone());
         // Two streams of one shard: the second would wait for the first, and look like a server that hangs.
         let claim = format!("stream of shard {} of {} at {}", replica.shard, self.address.collection, from.url());
