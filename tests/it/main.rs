@@ -10,6 +10,7 @@ mod bad_input;
 mod care;
 mod claims;
 mod cluster_copy;
+mod cluster_faults;
 mod compare;
 mod conformance;
 mod dead_node;

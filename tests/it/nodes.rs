@@ -30,6 +30,10 @@ impl Drop for Process {
 }
 
 impl Process {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     fn start(binary: &std::path::Path, p2p: u16, first: u16) -> Self {
         let home = tempfile::tempdir().unwrap();
         let http = free();
