@@ -2,6 +2,7 @@
 //! of its own, a struct that becomes a request ([`form`]). To add one: a file here, a line in [`kind`] and in `forms`.
 
 pub mod annotate;
+pub mod backup;
 pub mod compare;
 pub mod copy;
 pub mod download;

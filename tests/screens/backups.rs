@@ -8,7 +8,7 @@ use crate::domain::ids::SnapshotName;
 use crate::domain::policy::{Policy, Target};
 use crate::domain::snapshot::SnapshotInfo;
 use crate::ops::request::Request;
-use crate::ops::request::backups::{AnnotateRequest, Annotation, VerifyRequest, Verifying};
+use crate::ops::request::backups::{AnnotateRequest, Annotation, KindChoice, VerifyRequest, Verifying};
 use crate::ops::retention::freshness::{Taken, judge};
 use crate::ops::survey::listing::{Listing, ProofState, RecoveryPointView, Stored};
 use crate::ops::survey::watch::{Newest, Watch, Watched};
@@ -114,6 +114,22 @@ fn the_fleet_shows_the_worst_first_and_leads_to_it() {
 }
 
 #[test]
+fn a_backup_asks_where_to_and_how() {
+    sizes(|columns, rows, name| {
+        let mut ui = Ui::new(columns, rows);
+        with_backups(&mut ui);
+        ui.app.model.surroundings.repositories = vec![
+            (RepositoryName::new("offsite").unwrap(), "s3://company-backups/qdrant".into()),
+            (RepositoryName::new("nas").unwrap(), "/mnt/nas/qdrant".into()),
+        ];
+        ui.keys("b");
+        assert_named(&mut ui, &format!("backup_form_{name}"));
+        ui.keys("right enter");
+        assert!(matches!(ui.asked(), Some(Request::Backup(request)) if request.repository == RepositoryName::new("nas").ok()));
+    });
+}
+
+#[test]
 fn the_keys_of_backups_ask_for_what_they_say() {
     let asked = |keys: &str| {
         let mut ui = Ui::new(80, 24);
@@ -125,7 +141,14 @@ fn the_keys_of_backups_ask_for_what_they_say() {
         let (repository, id) = (RepositoryName::new("offsite").unwrap(), BackupId::new("20261122T023000Z-9f3c").unwrap());
         BackupAddress::id(&repository, &CollectionAddress::parse("prod-eu/products").unwrap(), &id)
     };
-    assert!(matches!(asked("b"), Some(Request::Backup(request)) if request.address.to_string() == "prod-eu/products"));
+    let backup = |keys: &str| match asked(keys) {
+        Some(Request::Backup(request)) => request,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(backup("b enter").address.to_string(), "prod-eu/products");
+    assert_eq!((backup("b enter").how.kind, backup("b enter").how.full), (KindChoice::Auto, false));
+    let whole = backup("b tab right tab right enter");
+    assert_eq!((whole.how.kind, whole.how.full), (KindChoice::Shards, true));
     assert_eq!(asked("2 j v"), Some(Request::Verify(VerifyRequest { which: Verifying::One(address()) })));
     let note = AnnotateRequest { backup: address(), says: Annotation::Note("weekly".into()) };
     assert_eq!(asked("2 j n enter"), Some(Request::Annotate(note)));

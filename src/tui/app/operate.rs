@@ -177,9 +177,9 @@ impl App {
             Command::Backup if !self.marked_collections.is_empty() => {
                 let on = self.model.instance()?.name.clone();
                 let each = self.marked_collections.iter();
-                Some(Kind::backups(each.map(|name| CollectionAddress::new(on.clone(), name.clone())).collect()))
+                Some(Kind::Backup(each.map(|name| CollectionAddress::new(on.clone(), name.clone())).collect()))
             }
-            Command::Backup => collection.map(|address| Kind::backups(vec![address])),
+            Command::Backup => collection.map(|address| Kind::Backup(vec![address])),
             Command::Verify => stored.map(|stored| Kind::verify(stored.address)),
             Command::Note => {
                 stored.map(|stored| Kind::Annotate(stored.address, Annotation::Note(stored.note.unwrap_or_default())))

@@ -2,6 +2,9 @@
 
 use crate::config::Config;
 use crate::config::values::Origin;
+use crate::domain::backup::RepositoryName;
+use crate::domain::repository::Repository;
+use crate::domain::text::one_line;
 use std::path::{Path, PathBuf};
 
 /// What the screens need to know of it. Read once: the app itself does no I/O.
@@ -13,6 +16,8 @@ pub struct Surroundings {
     pub no_config: Option<PathBuf>,
     /// Why the state folder cannot be written.
     pub state: Option<String>,
+    /// The repositories and where they are, the one that is meant where none is named first.
+    pub repositories: Vec<(RepositoryName, String)>,
 }
 
 impl Surroundings {
@@ -26,6 +31,15 @@ impl Surroundings {
     /// The current folder only.
     pub fn here() -> Self {
         Self { folder: std::env::current_dir().unwrap_or_default(), ..Self::default() }
+    }
+
+    /// With the repositories that there are.
+    #[must_use]
+    pub fn with_repositories(mut self, all: &[Repository], usual: Option<&RepositoryName>) -> Self {
+        let mut sorted: Vec<&Repository> = all.iter().collect();
+        sorted.sort_by_key(|repository| Some(&repository.name) != usual);
+        self.repositories = sorted.iter().map(|one| (one.name.clone(), one_line(&one.place.to_string(), 60))).collect();
+        self
     }
 
     /// The current folder as a form proposes it.

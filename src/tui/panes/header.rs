@@ -90,6 +90,13 @@ fn instance_words(state: &InstanceState, version: bool, protection: bool, troubl
         _ => "",
     };
     if let Some(problem) = state.view.value().and_then(|view| view.problem.as_ref()).or(state.view.problem()) {
+        let silent = state.view.value().map_or(&[][..], |view| view.silent.as_slice());
+        let away = silent.iter().flatten().count();
+        // Of several nodes some may be away: the instance as a whole answers.
+        if away > 0 && away < silent.len() {
+            let words = if trouble { format!(" {away}/{} away", silent.len()) } else { String::new() };
+            return ("!", Role::Look, format!("{words}{mark}"));
+        }
         let words = match problem.kind {
             ProblemKind::Unreachable => " unreachable",
             ProblemKind::NotAllowed => " key refused",

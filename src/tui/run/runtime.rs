@@ -87,7 +87,8 @@ pub async fn run(
     let origin = progress::now();
     let now = Now { mono: Duration::ZERO, wall: services.clock.now() };
     let mut app = App::new(services.instances(), look, banner, size, now);
-    app.model.surroundings = surroundings;
+    let usual = services.repository(None).ok().map(|repository| repository.name.clone());
+    app.model.surroundings = surroundings.with_repositories(services.repositories(), usual.as_ref());
     let driver = Driver::new(services.clone(), sender);
     let frames = FrameClock::new(look.frame());
     let mut runtime = Runtime { app, services, driver, screen, input: Some(EventStream::new()), frames, origin, end: None };

@@ -4,6 +4,7 @@ use crate::ops::request::Request;
 use crate::ops::request::backups::{AnnotateRequest, Annotation};
 use crate::tui::panes::model::Model;
 use crate::tui::wizards::annotate::AnnotateForm;
+use crate::tui::wizards::backup::BackupForm;
 use crate::tui::wizards::compare::CompareForm;
 use crate::tui::wizards::copy::{CopyForm, FleetForm};
 use crate::tui::wizards::download::DownloadForm;
@@ -18,6 +19,7 @@ use crate::tui::wizards::revive::ReviveForm;
 pub(super) fn form_of(kind: Kind, model: &Model) -> Box<dyn Form> {
     match kind {
         Kind::Download(point) => Box::new(DownloadForm::new(point, model)),
+        Kind::Backup(addresses) => Box::new(BackupForm::new(addresses, &model.surroundings)),
         Kind::Annotate(backup, Annotation::Release) => {
             Box::new(ReadyForm(Request::Annotate(AnnotateRequest { backup, says: Annotation::Release })))
         }

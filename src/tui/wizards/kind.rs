@@ -3,9 +3,7 @@
 use crate::domain::address::{BackupAddress, CollectionAddress, SnapshotsOf, Which, WhichBackup};
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::ops::request::Request;
-use crate::ops::request::backups::{
-    Annotation, BackupRequest, BackupSeveralRequest, DeleteBackupsRequest, How, Of, VerifyRequest, Verifying,
-};
+use crate::ops::request::backups::{Annotation, DeleteBackupsRequest, VerifyRequest, Verifying};
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::request::restore::Set;
 use crate::ops::request::snapshots::{CreateRequest, DeleteRequest, DiscardRequest, DownloadRequest};
@@ -16,6 +14,8 @@ use std::path::PathBuf;
 pub enum Kind {
     /// Download a recovery point.
     Download(RecoveryPoint),
+    /// Back up a collection, or several of one instance.
+    Backup(Vec<CollectionAddress>),
     /// Say something of a backup; the words that are proposed.
     Annotate(BackupAddress, Annotation),
     /// Upload a file and restore it; the collection that it is for, where that is known.
@@ -40,19 +40,6 @@ impl Kind {
     /// Take a snapshot.
     pub fn snapshot(of: SnapshotsOf) -> Self {
         Self::ready(Request::Create(CreateRequest { of }))
-    }
-
-    /// Back up a collection, or several of one instance.
-    pub fn backups(addresses: Vec<CollectionAddress>) -> Self {
-        Self::ready(match <[CollectionAddress; 1]>::try_from(addresses) {
-            Ok([address]) => Request::Backup(BackupRequest { address, repository: None, how: How::default() }),
-            Err(several) => Request::BackupSeveral(BackupSeveralRequest {
-                of: Of::Collections(several),
-                repository: None,
-                how: How::default(),
-                prune: false,
-            }),
-        })
     }
 
     /// Read every byte of a backup.
