@@ -283,6 +283,7 @@ pub fn backup(backup: &Backup, now: Timestamp) -> Finding {
             None => Finding::good("backup", "complete; it was never proven by verify, drill or restore"),
         },
         State::Incomplete(why) => look(format!("it is incomplete: {why}")),
+        State::Doubtful(why) => Finding::look("backup", why.clone(), "every byte is compared while it is restored"),
         State::Bad(why) => Finding::block(
             "backup",
             format!("it is damaged: {why}"),

@@ -17,6 +17,7 @@ pub(in crate::ops) mod records;
 pub(in crate::ops) mod restore_into;
 pub(in crate::ops) mod rollback;
 pub(in crate::ops) mod scratch;
+pub(in crate::ops) mod shard_begin;
 mod shard_into;
 pub(in crate::ops) mod shard_keys;
 pub(in crate::ops) mod shard_stream;

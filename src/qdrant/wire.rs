@@ -368,6 +368,26 @@ mod tests {
     }
 
     #[test]
+    fn optimizations_are_told_in_two_spellings() {
+        assert_eq!(optimizing(&json!({"ongoing": [{"name": "Segment Optimizing"}]})), Some(true));
+        assert_eq!(optimizing(&json!({"ongoing": []})), Some(false));
+        assert_eq!(optimizing(&json!({"summary": {}, "running": [{"uuid": "x"}]})), Some(true));
+        assert_eq!((optimizing(&json!({"running": "x"})), optimizing(&json!(true))), (None, None));
+    }
+
+    #[test]
+    fn restores_of_shards_that_nobody_waited_for_are_counted_by_themselves() {
+        let count = |n: u64| json!({"count": n});
+        let told = json!({"app": {"startup": "2026-11-27T07:00:00Z"}, "requests": {"rest": {"responses": {
+            "POST /collections/{collection}/shards/{shard}/snapshots/upload": {"200": count(2), "202": count(3)},
+            "PUT /collections/{name}/snapshots/recover": {"202": count(4)},
+            "POST /collections/{name}/points": {"202": count(9)}}}}});
+        let lineage = lineage(&told).unwrap();
+        assert_eq!((lineage.restores, lineage.unwaited), (9, 3));
+        assert_eq!(super::lineage(&json!({"app": {}})), None);
+    }
+
+    #[test]
     fn telemetry_of_old_servers_has_no_counters() {
         let name = CollectionName::new("a");
         assert_eq!(activity(&json!({"collections": {"number_of_collections": 1}}), &name), None);

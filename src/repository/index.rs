@@ -14,7 +14,7 @@ use crate::repository::needs::{self, Need, Needed};
 use crate::repository::records::{Record, Standing};
 use futures_util::StreamExt;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Small objects that are read at the same time.
@@ -29,6 +29,8 @@ pub enum State {
     Incomplete(String),
     /// An object is missing or changed, or a proof found damage.
     Bad(String),
+    /// It shares data with a backup in which damage was found, and was not looked at since.
+    Doubtful(String),
     /// Its manifest cannot be read: damaged, foreign, or of a newer version.
     Unreadable(String),
 }
@@ -40,6 +42,7 @@ impl State {
             Self::Good => "good",
             Self::Incomplete(_) => "incomplete",
             Self::Bad(_) => "bad",
+            Self::Doubtful(_) => "doubtful",
             Self::Unreadable(_) => "unreadable",
         }
     }
@@ -48,7 +51,7 @@ impl State {
     pub fn reason(&self) -> &str {
         match self {
             Self::Good => "",
-            Self::Incomplete(why) | Self::Bad(why) | Self::Unreadable(why) => why,
+            Self::Incomplete(why) | Self::Bad(why) | Self::Doubtful(why) | Self::Unreadable(why) => why,
         }
     }
 }
@@ -83,6 +86,14 @@ impl Backup {
     /// Whether it is worth restoring.
     pub fn is_good(&self) -> bool {
         self.state == State::Good
+    }
+
+    /// Whether both are made of the same data, in whole or in part.
+    pub fn shares_data_with(&self, other: &Self) -> bool {
+        let parts = |backup: &Self| -> BTreeSet<String> {
+            backup.manifest.iter().flat_map(|manifest| manifest.parts()).map(|part| part.key(&backup.folder)).collect()
+        };
+        !parts(self).is_disjoint(&parts(other))
     }
 
     /// What it needs of others.
@@ -234,8 +245,8 @@ pub async fn scan(bucket: &Bucket, cache: &Cache, only: Option<&CollectionAddres
     Ok(contents)
 }
 
-/// A backup in which damage was found is made of objects that others are made of as well, and which of them is damaged nobody
-/// knows. Those others are not good until they are themselves found to be, or the backup is whose stream the object is.
+/// A backup in which damage was found is made of objects that others are made of as well, and which of them is damaged no note
+/// says. Those others are not good until they are themselves found to be, or the backup is whose stream the object is.
 fn doubt(backups: &mut [Backup]) {
     let mut doubtful: BTreeMap<String, (Timestamp, BackupId)> = BTreeMap::new();
     for backup in backups.iter() {
@@ -262,7 +273,9 @@ fn doubt(backups: &mut [Backup]) {
         if let Some((_, id)) = shared.filter(|(at, _)| since.is_none_or(|since| since < *at)).max() {
             let words =
                 format!("it has data that {id} has, too, in which damage was found; `qsnap verify` tells whether it is here");
-            backup.state = State::Bad(words);
+            backup.state = State::Doubtful(words);
+        } else if let Some(words) = &backup.standing.doubted {
+            backup.state = State::Doubtful(words.clone());
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Says {
     Drill,
     /// It was restored and compared.
     Restore,
+    /// It shares data with a backup in which damage was found, and which was removed since.
+    Doubt,
     /// A newer version writes others.
     #[serde(other)]
     Other,
@@ -36,6 +38,7 @@ impl Says {
             Self::Verify => "verify",
             Self::Drill => "drill",
             Self::Restore => "restore",
+            Self::Doubt => "doubt",
             Self::Other => "other",
         }
     }
@@ -88,6 +91,8 @@ pub struct Standing {
     pub bad: Option<String>,
     /// When that was found.
     pub bad_at: Option<Timestamp>,
+    /// Why it may be bad, when nothing looked since.
+    pub doubted: Option<String>,
 }
 
 impl Standing {
@@ -104,11 +109,12 @@ impl Standing {
             }
             match (record.says, record.found) {
                 (Says::Note, _) => standing.note = Some(record.text.clone()).filter(|text| !text.is_empty()),
+                (Says::Doubt, _) => standing.doubted = Some(record.text.clone()),
                 (Says::Hold, _) => standing.hold = Some(record.text.clone()),
                 (Says::Release, _) => standing.hold = None,
                 (Says::Verify | Says::Drill | Says::Restore, Some(Found::Good)) => {
                     standing.proven_at = Some(record.at);
-                    (standing.bad, standing.bad_at) = (None, None);
+                    (standing.bad, standing.bad_at, standing.doubted) = (None, None, None);
                 }
                 // A restore that differs may be the target's fault: only reading the bytes, or a scratch restore, says "bad".
                 (Says::Verify | Says::Drill, Some(Found::Bad)) => {

@@ -205,13 +205,15 @@ fn body(receiver: mpsc::Receiver<std::io::Result<Bytes>>, state: Arc<State>, pro
                 Some((item, (receiver, state, progress, at_end)))
             }
             None => {
-                // A pump that was stopped ends its body early, and that is no end.
+                // A pump that was stopped ends its body early, and that is no end: of a body without a length the target
+                // could not tell.
                 let whole = state.sent.load(Ordering::Relaxed) >= state.size.load(Ordering::Relaxed);
-                let goes_on = match at_end.take().filter(|_| whole) {
-                    Some(at_end) => at_end.await.unwrap_or_else(|problem| {
+                let goes_on = match at_end.take() {
+                    Some(at_end) if whole => at_end.await.unwrap_or_else(|problem| {
                         state.fail(problem);
                         false
                     }),
+                    Some(_) => false,
                     None => true,
                 };
                 // What the target has must not look whole to it.
@@ -415,4 +417,67 @@ async fn read_file(file: File, path: PathBuf, size: u64, feed: Feed) -> Outcome 
         return Err(Problem::new(ProblemKind::Failed, words, path.display().to_string()).advise("who writes it? Try again then"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn download(chunks: Vec<Bytes>) -> Download {
+        let body = stream::iter(chunks.into_iter().map(Ok)).boxed();
+        Download { body, from: 0, to: None, length: None, total: None, etag: None, ranged: false }
+    }
+
+    fn outlet() -> Outlet {
+        Outlet { throttle: Throttle::new(None), stall: Duration::from_secs(5), shown: "target".into(), wants_end: true }
+    }
+
+    fn archive() -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(30_000);
+        builder.append_data(&mut header, "segments/a", [7_u8; 30_000].as_slice()).unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    fn pumped(bytes: &[u8]) -> (Pump, Body) {
+        let chunks = bytes.chunks(700).map(Bytes::copy_from_slice).collect();
+        let progress = Progress::default();
+        Pump::from_stream(download(chunks), Line::default(), "source".into(), outlet(), &progress, std::future::ready(Ok(true)))
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_passed_on_when_it_is_whole() {
+        let whole = archive();
+        let (pump, body) = pumped(&whole);
+        let all: Vec<Bytes> = body.map(Result::unwrap).collect().await;
+        assert_eq!(all.concat(), whole);
+        assert_eq!(pump.sent(), whole.len() as u64);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_too_early_never_looks_whole() {
+        let whole = archive();
+        let (pump, body) = pumped(&whole[..whole.len() - 1024]);
+        let last = body.collect::<Vec<_>>().await.pop().unwrap();
+        assert!(last.is_err());
+        assert!(pump.failure().unwrap().message.contains("not whole"));
+    }
+
+    /// More than its queue holds. A body without a length that just ended would be taken for the whole.
+    #[tokio::test]
+    async fn a_pump_that_was_stopped_breaks_its_body_off() {
+        let (pump, mut body) = pumped(&archive());
+        let first = body.next().await.unwrap();
+        assert!(first.is_ok());
+        drop(pump);
+        let mut last = first;
+        while let Some(next) = body.next().await {
+            last = next;
+            if last.is_err() {
+                break;
+            }
+        }
+        assert!(last.is_err());
+    }
 }

@@ -98,4 +98,19 @@ async fn a_shard_whose_stream_breaks_off_is_not_copied() {
     sandbox.faults().add_all("list:optimizing*3").unwrap();
     copied(&cli, "c/spread", "s/whole", &["--route", "stream"]).await;
     assert!(sandbox.faults().spent());
+    // They are when the target has begun to fetch: what may lack deletions is not called equal unless every point is compared.
+    sandbox.faults().clear();
+    sandbox.faults().add_all("list:optimizing@1*1").unwrap();
+    let ran = cli.run(&["copy", "c/spread", "s/lacking", "--route", "url", "--yes", "--output", "json"]).await;
+    let report = ran.json();
+    assert_eq!((ran.code, text(&report, "verdict")), (0, "could_not_check"), "{ran:?}");
+    assert!(report.to_string().contains("latest deletions"), "{report}");
+    sandbox.faults().clear();
+    sandbox.faults().add_all("list:optimizing@1*1").unwrap();
+    copied(&cli, "c/spread", "s/compared", &["--route", "url", "--deep"]).await;
+    // A target that cannot fetch: the bytes go through qsnap, and the report says why.
+    alone.faults().add_all("recover:status=403").unwrap();
+    sandbox.faults().clear();
+    let refused = cli.run(&["copy", "c/spread", "s/refused", "--route", "url", "--yes"]).await;
+    assert!(refused.code != 0, "{refused:?}");
 }

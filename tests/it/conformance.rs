@@ -132,6 +132,7 @@ async fn snapshots(server: &Server, node: &dyn QdrantApi, name: &CollectionName)
     let scope = SnapshotScope::Collection(name.clone());
     let taken = node.create_snapshot(&scope).await.unwrap();
     assert_eq!(node.snapshots(&scope).await.unwrap(), std::slice::from_ref(&taken));
+    assert_eq!(node.optimizing(name).await.unwrap(), Some(false), "nothing is to be optimized in so few points");
     let activity = node.snapshot_activity(name).await.unwrap();
     assert_eq!(activity.map(|activity| (activity.creating, activity.recovering)), Some((0, 0)));
     let bytes = bytes_of(node, &scope, &taken.name).await;

@@ -274,7 +274,7 @@ async fn damage_in_a_base_is_seen_in_all_that_is_made_of_it() {
     // Only the newer one is verified: where the damage lies nobody knows then.
     let verified = chain.cli.run(&["verify", &second.address]).await;
     assert_eq!(verified.code, 4, "{verified:?}");
-    assert_eq!(chain.states().await, ["bad", "bad"], "a proof from before says nothing");
+    assert_eq!(chain.states().await, ["bad", "doubtful"], "a proof from before says nothing");
     let third = chain.round("third").await;
     assert_eq!(third.base(), third.id(), "a whole one: {}", third.manifest);
     let verified = chain.cli.run(&["verify", &first.address]).await;
@@ -293,12 +293,17 @@ async fn damage_in_an_increment_costs_no_more_than_a_look_at_its_base() {
     assert_eq!(second.base(), first.id());
     chain.damage(&second);
     assert_eq!(chain.cli.run(&["verify", &second.address]).await.code, 4);
-    assert_eq!(chain.states().await, ["bad", "bad"]);
+    assert_eq!(chain.states().await, ["bad", "doubtful"]);
+    // The rules of retention take nothing that is only in doubt, and doubt outlives the backup that it came from.
+    chain.delete(&second).await;
+    assert_eq!(chain.states().await, ["doubtful"]);
+    let pruned = chain.cli.run(&["prune", "--apply", "--yes"]).await;
+    assert_eq!((pruned.code, chain.states().await), (0, vec!["doubtful".to_owned()]), "{pruned:?}");
     assert_eq!(chain.cli.run(&["verify", &first.address]).await.code, 0);
-    assert_eq!(chain.states().await, ["bad", "good"]);
+    assert_eq!(chain.states().await, ["good"]);
     let third = chain.round("third").await;
     assert_eq!(third.base(), first.id(), "built on what is known to be good: {}", third.manifest);
-    assert_eq!(chain.states().await, ["good", "bad", "good"]);
+    assert_eq!(chain.states().await, ["good", "good"]);
 }
 
 /// After a roll-back and as many writes a server says that nothing changed, and everything did.

@@ -27,7 +27,7 @@ pub struct BackupArgs {
     pub full: bool,
     /// How long to wait until a shard's node optimizes nothing, 10m without it; later its stream may lack deletions, and the
     /// backup counts as incomplete.
-    #[arg(long, value_name = "SPAN", value_parser = crate::domain::time::parse_span)]
+    #[arg(long, value_name = "SPAN", value_parser = wait)]
     pub optimizer_wait: Option<Duration>,
     /// Afterwards remove the backups of these collections that the rules (`keep`) do not keep.
     #[arg(long)]
@@ -154,4 +154,9 @@ pub struct CheckArgs {
 fn percent(text: &str) -> Result<u8, String> {
     let number = text.trim().trim_end_matches('%').parse::<u8>().ok();
     number.filter(|percent| (1..=100).contains(percent)).ok_or_else(|| "write a number from 1% to 100%".to_owned())
+}
+
+/// A span, which may be nothing.
+fn wait(text: &str) -> Result<Duration, String> {
+    if text == "0" || text == "0s" { Ok(Duration::ZERO) } else { crate::domain::time::parse_span(text) }
 }

@@ -122,7 +122,7 @@ impl Journal {
             match self.try_claim(target) {
                 Ok(Tried::Made(claim)) => return Some(claim),
                 Ok(Tried::Taken(_)) => {
-                    progress.note("another qsnap takes a snapshot of it: waiting");
+                    progress.note("another qsnap copies it right now: waiting");
                     tokio::time::sleep(POLL).await;
                 }
                 Err(_) => return None,

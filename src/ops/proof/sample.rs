@@ -53,8 +53,13 @@ pub(in crate::ops) async fn is_as_then(
     connection: &Arc<Connection>,
     address: &CollectionAddress,
     then: &Proof,
+    progress: &Progress,
 ) -> Result<bool, Unread> {
-    let (reader, _) = Reader::open(connection, address).await?;
+    let (reader, info) = Reader::open(connection, address).await?;
+    let points = reader.count(info.points, progress).await?;
+    if points < then.points_min || points > then.points_max {
+        return Ok(false);
+    }
     let ids: Vec<PointId> = then.samples.iter().map(|(id, _)| id.clone()).collect();
     let now = reader.digests(&ids).await?;
     Ok(then.samples.iter().all(|(id, digest)| now.get(id) == Some(digest)))

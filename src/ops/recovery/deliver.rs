@@ -17,7 +17,7 @@ use crate::ops::recovery::delivered::{Broken, Delivered, Impact, impact_of};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::meant::{Meant, as_meant};
 use crate::ops::request::route::Route;
-use crate::ops::services::{OpenRepository, Services};
+use crate::ops::services::{Connection, OpenRepository, Services};
 use crate::ops::steps::Ledger;
 use crate::ops::survey::backups;
 use crate::ops::survey::first_route::{End, first_route, from_store};
@@ -103,32 +103,18 @@ pub(in crate::ops) async fn deliver(
             let pump =
                 Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &handover, destination));
             let (uploaded, looked) = upload(job, destination, pump, (*size, sha256.as_deref()), None, handover).await?;
-            Ok(Delivered { route: Route::Upload, reason: None, bytes: *size, uploaded: Some(uploaded), looked, proof: None })
+            Ok(Delivered {
+                route: Route::Upload,
+                reason: None,
+                bytes: *size,
+                uploaded: Some(uploaded),
+                looked,
+                unsettled: Vec::new(),
+                proof: None,
+            })
         }
         Origin::Node { connection, node, address, snapshot } => {
-            let on_node = OnNode { node: connection.node(*node)?, address, snapshot };
-            let limited = services.limited(&[&address.instance, &destination.address.instance]);
-            let (route, reason) = first_route(
-                asked,
-                Some(End::of(connection, on_node.node.url()).with_snapshot(&snapshot.name)),
-                End::of(&destination.connection, destination.node()?.url()),
-                limited,
-            );
-            let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
-            if route == Route::Url {
-                let recover = Recover {
-                    location: on_node.node.snapshot_url(&on_node.scope(), &snapshot.name),
-                    api_key: connection.access.api_key.clone(),
-                    sha256: snapshot.sha256.clone(),
-                };
-                match fetched(job, &handover.ledger, recover, destination, asked).await? {
-                    Fetched::Yes { looked } => {
-                        return Ok(Delivered { route, reason: None, bytes: snapshot.size, uploaded: None, looked, proof: None });
-                    }
-                    Fetched::Cannot(why) => reason = Some(why),
-                }
-            }
-            stream(services, job, &on_node, destination, reason, handover).await
+            from_node(services, job, (connection, *node, address, snapshot), destination, asked, handover).await
         }
         Origin::Shards(shards) => {
             let from = (ShardsOf::Backup(shards), asked);
@@ -144,6 +130,48 @@ pub(in crate::ops) async fn deliver(
             from_repository(services, job, &stored, destination, asked, handover).await
         }
     }
+}
+
+/// A snapshot on a node: by URL where the target can fetch it, else through qsnap.
+async fn from_node(
+    services: &Services,
+    job: &JobContext,
+    (connection, node, address, snapshot): (&Arc<Connection>, usize, &CollectionAddress, &SnapshotInfo),
+    destination: &Destination,
+    asked: Route,
+    handover: Handover,
+) -> Result<Delivered, Broken> {
+    let on_node = OnNode { node: connection.node(node)?, address, snapshot };
+    let limited = services.limited(&[&address.instance, &destination.address.instance]);
+    let (route, reason) = first_route(
+        asked,
+        Some(End::of(connection, on_node.node.url()).with_snapshot(&snapshot.name)),
+        End::of(&destination.connection, destination.node()?.url()),
+        limited,
+    );
+    let mut reason = (asked == Route::Auto && route == Route::Stream).then_some(reason);
+    if route == Route::Url {
+        let recover = Recover {
+            location: on_node.node.snapshot_url(&on_node.scope(), &snapshot.name),
+            api_key: connection.access.api_key.clone(),
+            sha256: snapshot.sha256.clone(),
+        };
+        match fetched(job, &handover.ledger, recover, destination, asked).await? {
+            Fetched::Yes { looked } => {
+                return Ok(Delivered {
+                    route,
+                    reason: None,
+                    bytes: snapshot.size,
+                    uploaded: None,
+                    looked,
+                    unsettled: Vec::new(),
+                    proof: None,
+                });
+            }
+            Fetched::Cannot(why) => reason = Some(why),
+        }
+    }
+    stream(services, job, &on_node, destination, reason, handover).await
 }
 
 /// Out of a snapshot of the full storage: the range of bytes that the collection is in it, through qsnap.
@@ -162,7 +190,15 @@ async fn from_storage(
     let pump = Pump::from_source(source, expected, member.storage.line.clone(), outlet, &job.progress, at_end);
     let from = instance.map(|instance| CollectionAddress::new(instance, member.collection.clone()));
     let (uploaded, looked) = upload(job, destination, pump, (member.size, None), from.as_ref(), handover).await?;
-    Ok(Delivered { route: Route::Stream, reason: None, bytes: member.size, uploaded: Some(uploaded), looked, proof: None })
+    Ok(Delivered {
+        route: Route::Stream,
+        reason: None,
+        bytes: member.size,
+        uploaded: Some(uploaded),
+        looked,
+        unsettled: Vec::new(),
+        proof: None,
+    })
 }
 
 /// An object of a backup.
@@ -197,7 +233,15 @@ async fn from_repository(
                 match fetched(job, &handover.ledger, recover, destination, asked).await? {
                     Fetched::Yes { looked } => {
                         let bytes = from.object.size;
-                        return Ok(Delivered { route, reason: None, bytes, uploaded: None, looked, proof: None });
+                        return Ok(Delivered {
+                            route,
+                            reason: None,
+                            bytes,
+                            uploaded: None,
+                            looked,
+                            unsettled: Vec::new(),
+                            proof: None,
+                        });
                     }
                     Fetched::Cannot(why) => reason = Some(why),
                 }
@@ -218,7 +262,15 @@ async fn from_repository(
     let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
     let whole = (from.object.size, Some(from.object.sha256.as_str()));
     let (uploaded, looked) = upload(job, destination, pump, whole, Some(&from.address.collection), handover).await?;
-    Ok(Delivered { route: Route::Stream, reason, bytes: from.object.size, uploaded: Some(uploaded), looked, proof: None })
+    Ok(Delivered {
+        route: Route::Stream,
+        reason,
+        bytes: from.object.size,
+        uploaded: Some(uploaded),
+        looked,
+        unsettled: Vec::new(),
+        proof: None,
+    })
 }
 
 /// A snapshot on a node.
@@ -294,7 +346,15 @@ async fn stream(
     let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
     let whole = (size, snapshot.sha256.as_deref());
     let (uploaded, looked) = upload(job, destination, pump, whole, Some(address), handover).await?;
-    Ok(Delivered { route: Route::Stream, reason, bytes: size, uploaded: Some(uploaded), looked, proof: None })
+    Ok(Delivered {
+        route: Route::Stream,
+        reason,
+        bytes: size,
+        uploaded: Some(uploaded),
+        looked,
+        unsettled: Vec::new(),
+        proof: None,
+    })
 }
 
 async fn by_url(job: &JobContext, ledger: &Ledger, recover: Recover, destination: &Destination) -> Result<bool, ApiError> {

@@ -4,15 +4,17 @@
 use crate::domain::collection::{CollectionCluster, CollectionInfo};
 use crate::domain::ids::{PeerId, ShardId};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::proof::Proof;
 use crate::jobs::context::JobContext;
 use crate::ops::gates::shard_keys::creation;
 use crate::ops::proof::sample::{self, Before};
+use crate::ops::proof::unread::Unread;
 use crate::ops::recovery::delivered::{Broken, Delivered, Impact};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::meant::{Meant, as_meant};
-use crate::ops::recovery::optimizer::Optimizer;
+use crate::ops::recovery::optimizer::Patience;
 use crate::ops::recovery::put_back::PutBack;
-use crate::ops::recovery::shard_into::{Into, ShardBytes};
+use crate::ops::recovery::shard_into::{ShardBytes, ShardDelivery};
 use crate::ops::request::route::Route;
 use crate::ops::services::Services;
 use crate::ops::steps::Ledger;
@@ -48,12 +50,19 @@ impl<'a> ShardsOf<'a> {
         }
     }
 
+    /// The route of its bytes, and why it is not the shorter one.
+    fn route(&self, services: &Services, destination: &Destination, asked: Route) -> (Route, Option<String>) {
+        let Self::Live(live) = self else { return (Route::Stream, None) };
+        let (route, why) = live.route(
+            asked,
+            &destination.connection,
+            services.limited(&[&live.address.instance, &destination.address.instance]),
+        );
+        (route, (asked == Route::Auto && route == Route::Stream).then_some(why))
+    }
+
     /// Where the bytes of each are, and how many, where that is known.
-    async fn sources(
-        &self,
-        services: &Services,
-        job: &JobContext,
-    ) -> Result<(BTreeMap<ShardId, ShardBytes<'a>>, Option<u64>), Problem> {
+    async fn sources(&self, job: &JobContext) -> Result<(BTreeMap<ShardId, ShardBytes<'a>>, Option<u64>), Problem> {
         match self {
             Self::Backup(backup) => {
                 let sources = backup.sources(&job.progress).await?;
@@ -63,7 +72,6 @@ impl<'a> ShardsOf<'a> {
                 Ok((each.collect(), Some(total)))
             }
             Self::Live(live) => {
-                services.connection(&live.address.instance).await?;
                 let each = live.chosen.nodes.keys().map(|shard| (*shard, ShardBytes::Live(live)));
                 Ok((each.collect(), None))
             }
@@ -75,33 +83,39 @@ impl<'a> ShardsOf<'a> {
 pub(in crate::ops) async fn deliver_shards(
     services: &Services,
     job: &JobContext,
-    (from, route): (ShardsOf<'_>, Route),
+    (from, asked): (ShardsOf<'_>, Route),
     destination: &Destination,
     (ledger, meant): (&Ledger, Meant),
 ) -> Result<Delivered, Broken> {
-    let (sources, total) = from.sources(services, job).await?;
-    // Reading them took its time: somebody may have made a collection of that name.
+    let (sources, total) = from.sources(job).await?;
+    let before = sampled(services, job, from).await;
+    // All that took its time: somebody may have made a collection of that name.
     as_meant(destination, meant, &job.progress).await?;
     let refused = |problem| Broken { problem, impact: Impact::No };
-    let before = sampled(services, job, from).await;
     create(from, destination, &sources.keys().copied().collect::<Vec<_>>()).await.map_err(refused)?;
     let mut ready = active(destination, job).await;
     job.progress.phase("streaming shards", total);
-    let (mut looked, mut fetched, mut bytes) = (false, true, 0);
-    let optimizer = &Optimizer::new(None);
-    let mut into = Into { services, job, destination, ledger, optimizer, route, handed_over: false };
+    let (route, reason) = from.route(services, destination, asked);
+    let mut delivery = ShardDelivery {
+        services,
+        job,
+        destination,
+        ledger,
+        patience: &Patience::new(None),
+        route,
+        falls_back: asked == Route::Auto,
+        handed_over: false,
+        reason,
+        unsettled: Vec::new(),
+        bytes: 0,
+        must_look: false,
+    };
     for (shard, source) in sources {
-        let result = into.bring(shard, source).await;
-        let impact = if into.handed_over { Impact::Maybe } else { Impact::No };
-        let came = result.map_err(|problem| Broken { problem, impact })?;
-        looked |= came.looked;
-        fetched &= came.fetched;
-        bytes += came.bytes;
+        delivery.bring(shard, source).await?;
         // The next one would compete with the transfers that bring this one to its other replicas. What did not become ready once
         // in all that time is waited for no more: the data goes first.
         ready = ready && active(destination, job).await;
     }
-    let reason = (!ready).then(|| "not all replicas became Active in time: look at them with `qsnap collections`".to_owned());
     if let Some(info) = from.info() {
         // Payload indexes belong to the collection, and come with no shard.
         let indexes = PutBack { wanted: info.settings, all: false };
@@ -110,14 +124,28 @@ pub(in crate::ops) async fn deliver_shards(
             job.progress.note(&format!("payload indexes could not all be made: {}", problem.message));
         }
     }
-    let proof = match (before, from) {
-        (Some((before, taken_at)), ShardsOf::Live(live)) => {
-            sample::after(&live.connection, taken_at, before, &job.progress).await.ok().map(Box::new)
+    let late = (!ready).then(|| "not all replicas became Active in time: look at them with `qsnap collections`".to_owned());
+    Ok(Delivered {
+        route: delivery.route,
+        reason: late.or(delivery.reason),
+        bytes: delivery.bytes,
+        uploaded: None,
+        looked: delivery.must_look,
+        unsettled: delivery.unsettled,
+        proof: recorded(job, from, before).await,
+    })
+}
+
+/// The second half of the proof.
+async fn recorded(job: &JobContext, from: ShardsOf<'_>, before: Option<(Before, Timestamp)>) -> Option<Box<Proof>> {
+    let (ShardsOf::Live(live), Some((before, taken_at))) = (from, before) else { return None };
+    match sample::after(&live.connection, taken_at, before, &job.progress).await {
+        Ok(proof) => Some(Box::new(proof)),
+        Err(unread) => {
+            job.progress.note(&format!("no proof was recorded: {}", Unread::problem(unread).message));
+            None
         }
-        _ => None,
-    };
-    let route = if fetched { Route::Url } else { Route::Stream };
-    Ok(Delivered { route, reason, bytes, uploaded: None, looked, proof })
+    }
 }
 
 /// The first half of the proof of a live collection, which may be written to while it is streamed.

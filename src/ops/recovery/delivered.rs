@@ -1,6 +1,6 @@
 //! How a delivery went, and what a failed one can have done to its target.
 
-use crate::domain::ids::SnapshotName;
+use crate::domain::ids::{ShardId, SnapshotName};
 use crate::domain::problem::Problem;
 use crate::domain::proof::Proof;
 use crate::jobs::context::CleanupId;
@@ -17,6 +17,8 @@ pub(in crate::ops) struct Delivered {
     pub uploaded: Option<(SnapshotName, CleanupId)>,
     /// The connection was lost: that the server restored is not known but from verification.
     pub looked: bool,
+    /// Live shards whose node optimized something while they streamed: their latest deletions may be missing.
+    pub unsettled: Vec<ShardId>,
     /// What a live source looked like while its shards were streamed.
     pub proof: Option<Box<Proof>>,
 }

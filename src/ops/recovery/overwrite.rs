@@ -306,6 +306,17 @@ impl Overwritten {
         Self { delivered: finished.delivered, verification: finished.verification, rollback: None, safety: None }
     }
 
+    /// What may be missing in the shards of a live source, in words.
+    pub(in crate::ops) fn unsettled(&self) -> Option<String> {
+        let shards: Vec<String> = self.delivered.unsettled.iter().map(ToString::to_string).collect();
+        (!shards.is_empty()).then(|| {
+            format!(
+                "shard {} was optimized while it streamed, and may lack the latest deletions: compare --deep tells",
+                shards.join(", ")
+            )
+        })
+    }
+
     /// The report of it.
     pub(in crate::ops) fn report(self, plan: &Plan, mode: Mode) -> Report {
         let Delivered { route, reason, bytes, .. } = self.delivered;

@@ -4,6 +4,7 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::time::compact;
 use crate::ops::report::verdict::Verdict;
 use crate::ops::services::{OpenRepository, Services};
+use crate::repository::index::{Backup, State, scan};
 use crate::repository::layout::{MANIFEST, NOTES, part};
 use crate::repository::manifest::FORMAT;
 use crate::repository::records::{Found, Record, Says};
@@ -50,6 +51,27 @@ pub(in crate::ops) async fn write(services: &Services, open: &OpenRepository, fo
         open.bucket.delete(&key).await?;
         open.bucket.tidy_folders(&key);
         return Err(Problem::new(ProblemKind::NotFound, "the backup was removed meanwhile", open.bucket.shown(folder)));
+    }
+    Ok(())
+}
+
+/// Tells backups that share data with one in which damage was found, before that one is removed: its note goes with it.
+///
+/// # Errors
+/// Those of the store: then it is not to be removed.
+pub(in crate::ops) async fn hand_on_doubt(services: &Services, open: &OpenRepository, bad: &Backup) -> Result<(), Problem> {
+    if bad.standing.bad.is_none() {
+        return Ok(());
+    }
+    let contents = scan(&open.bucket, &open.cache, Some(&bad.collection)).await?;
+    let doubtful = |other: &&Backup| matches!(other.state, State::Doubtful(_)) && other.shares_data_with(bad);
+    for other in contents.backups.iter().filter(doubtful) {
+        let text = format!("it has data that {} had, in which damage was found; `qsnap verify` tells whether it is here", bad.id);
+        let entry = Entry { says: Says::Doubt, text, found: None, phases: Vec::new() };
+        match write(services, open, &other.folder, entry).await {
+            Err(problem) if problem.kind != ProblemKind::NotFound => return Err(problem),
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -8,12 +8,11 @@ use crate::jobs::progress::Progress;
 use crate::ops::services::OpenRepository;
 use crate::ops::survey::backup_files::FileSource;
 use crate::ops::survey::inspect;
-use crate::qdrant::api::{ApiResult, Download};
+use crate::qdrant::api::Download;
 use crate::repository::layout::shard_object;
 use crate::repository::upload::{Upload, not_removed};
 use crate::transfer::source::{Line, next_chunk};
 use crate::transfer::throttle::Throttle;
-use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 
 /// For parts of an object whose size nobody knows: so large it may become.
@@ -23,18 +22,6 @@ pub(in crate::ops) const LARGEST_SHARD: u64 = 128 << 30;
 pub(in crate::ops) struct Streamed {
     pub size: u64,
     pub sha256: String,
-}
-
-/// Waits for the first bytes, and puts them back: from then on the server has what it streams, and changes nothing of it.
-///
-/// # Errors
-/// When none come.
-pub(in crate::ops) async fn await_first(download: &mut Download, line: &Line, shown: &str) -> ApiResult<()> {
-    let mut body = std::mem::replace(&mut download.body, futures_util::stream::empty().boxed());
-    if let Some(first) = next_chunk(&mut body, line.stall, shown).await? {
-        download.body = futures_util::stream::once(std::future::ready(Ok(first))).chain(body).boxed();
-    }
-    Ok(())
 }
 
 /// Writes a stream into an object, which becomes visible when it is whole.

@@ -92,7 +92,8 @@ pub async fn records(open: &OpenRepository, backup: &Backup) -> Result<Vec<Recor
 /// The backups of one collection as the rules of retention see them. The one that was proven last stays: without it nothing of the
 /// collection is proven any more.
 pub(in crate::ops) fn candidates(group: &[&Backup]) -> Vec<Candidate> {
-    let proven = |backup: &&&Backup| backup.is_good() && backup.standing.proven_at.is_some();
+    let restorable = |backup: &Backup| matches!(backup.state, State::Good | State::Doubtful(_));
+    let proven = |backup: &&&Backup| restorable(backup) && backup.standing.proven_at.is_some();
     let last = group.iter().filter(proven).max_by_key(|backup| backup.taken_at()).map(|backup| backup.id.clone());
     let of = |backup: &&Backup| {
         let plain = candidate(backup);
@@ -107,7 +108,7 @@ fn candidate(backup: &Backup) -> Candidate {
     let worth = match backup.state {
         State::Good => Worth::Good,
         State::Incomplete(_) | State::Bad(_) => Worth::NotGood,
-        State::Unreadable(_) => Worth::Unknown,
+        State::Doubtful(_) | State::Unreadable(_) => Worth::Unknown,
     };
     Candidate { at: backup.taken_at(), worth, hold: backup.standing.hold.clone() }
 }

@@ -94,13 +94,18 @@ pub(in crate::ops) fn way(last: Option<&Last>, now: &Now, peer: Option<PeerId>) 
 /// In words.
 pub(in crate::ops) async fn lineage(from: &dyn QdrantApi, name: &CollectionName) -> Result<Lineage, String> {
     let silent = || "its node does not tell whether data was restored on it (telemetry)".to_owned();
-    // First what was counted, then what runs: a restore that nobody waits for is counted when it begins.
+    let restores = async || from.snapshot_activity(name).await.ok().flatten().map(|activity| activity.recovering > 0);
+    // What runs, what was counted, and what runs: one that ends in between is counted by then, and one that nobody waits for is
+    // counted when it begins.
+    let before = restores().await;
     let lineage = from.lineage().await.ok().flatten().ok_or_else(silent)?;
-    match from.snapshot_activity(name).await.ok().flatten() {
-        Some(activity) if activity.recovering > 0 => Err("data of it is being restored right now".into()),
-        Some(_) if lineage.unwaited > 0 => Err("a shard was restored on its node and nobody waited for the end".into()),
-        Some(_) => Ok(lineage),
-        None => Err(silent()),
+    match (before, restores().await) {
+        (Some(false), Some(false)) if lineage.unwaited > 0 => {
+            Err("a shard was restored on its node and nobody waited for the end".into())
+        }
+        (Some(false), Some(false)) => Ok(lineage),
+        (Some(true), _) | (_, Some(true)) => Err("data of it is being restored right now".into()),
+        _ => Err(silent()),
     }
 }
 

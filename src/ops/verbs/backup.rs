@@ -18,7 +18,7 @@ use crate::ops::journal::event::Made;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Step, Work};
-use crate::ops::recovery::optimizer::Optimizer;
+use crate::ops::recovery::optimizer::Patience;
 use crate::ops::recovery::records::random;
 use crate::ops::recovery::take::{Taken, still_there, take};
 use crate::ops::recovery::unfinished::Unfinished;
@@ -210,8 +210,8 @@ impl Work for Backup {
         let mut unsettled = None;
         if let Some(streams) = &self.streams {
             let (connection, open, unfinished, id) = (&connection, &open, &unfinished, &id);
-            let optimizer = &Optimizer::new(self.request.how.optimizer_wait);
-            let shards = Shards { services, connection, address, open, unfinished, id, optimizer };
+            let patience = &Patience::new(self.request.how.optimizer_wait);
+            let shards = Shards { services, connection, address, open, unfinished, id, patience };
             let streamed = streams::stream_all(&shards, steps, streams).await?;
             unsettled = streamed.missing();
             (objects, indexes) = (streamed.objects, streamed.indexes);

@@ -1,5 +1,5 @@
-//! Copying a collection from one instance to another: snapshot, deliver, verify, tidy. The wizard calls it
-//! "Migrate".
+//! Copying a collection from one instance to another: snapshot, deliver, verify, tidy; or shard by shard, without a snapshot, where
+//! one of both is a cluster. The wizard calls it "Migrate".
 
 use crate::domain::address::CollectionAddress;
 use crate::domain::collection::{Alias, CollectionInfo};
@@ -81,8 +81,11 @@ pub(super) async fn prepare(services: &Services, request: CopyRequest) -> Result
             .advise("a snapshot brings its own number; change it afterwards on the server"));
     }
     let limited = services.limited(&[&source.instance, &target.instance]);
-    let (route, why) = first_route(request.route, Some(from.end().with_collection(&source.collection)), to.end(), limited);
-    let (aliases, findings) = findings(&request, (&from, &info), (&to, live.as_ref()), route)?;
+    let (route, why) = match &live {
+        Some(live) => live.route(request.route, &to.connection, limited),
+        None => first_route(request.route, Some(from.end().with_collection(&source.collection)), to.end(), limited),
+    };
+    let (aliases, findings) = findings(&request, (&from, &info), (&to, live.as_ref()), (route, limited))?;
     let consequence = if overwrites {
         format!("{}; {source} is only read", overwrite_plan::consequence(target, to.points, request.skips))
     } else {
@@ -163,12 +166,15 @@ fn findings(
     request: &CopyRequest,
     (from, info): (&Target, &CollectionInfo),
     (to, live): (&Target, Option<&LiveShards>),
-    route: Route,
+    (route, limited): (Route, bool),
 ) -> Result<(Vec<Alias>, Vec<Finding>), Problem> {
     let (source, target) = (&request.source, &request.target);
     let overwrites = to.occupied();
     let mut findings = vec![gates::version(from.version, to.version)];
-    findings.extend(source_findings(from, info, live));
+    match live {
+        Some(live) => findings.extend(live_findings(from, info, live.findings(to.peers(), limited))),
+        None => findings.extend(source_findings(from, info)),
+    }
     findings.extend(to.copy_findings(overwrites, (from, info)));
     if route == Route::Url && from.connection.access.api_key.is_some() && source.instance != target.instance {
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
@@ -190,15 +196,21 @@ fn findings(
     Ok((aliases, findings))
 }
 
-fn source_findings(from: &Target, info: &CollectionInfo, live: Option<&LiveShards>) -> Vec<Finding> {
-    let shown = from.address.to_string();
+fn live_findings(from: &Target, info: &CollectionInfo, of_shards: Vec<Finding>) -> Vec<Finding> {
+    let mut findings = vec![source_finding(from, info)];
+    findings.extend(of_shards);
+    findings.push(from.idle_finding());
+    findings
+}
+
+fn source_finding(from: &Target, info: &CollectionInfo) -> Finding {
     let points = from.points.map_or_else(|| "?".into(), size::exact);
-    let mut findings = vec![Finding::good("source", format!("{shown}: {points} points, {}", info.vectors_in_words()))];
-    if let Some(live) = live {
-        findings.extend(live.findings());
-        findings.push(from.idle_finding());
-        return findings;
-    }
+    Finding::good("source", format!("{}: {points} points, {}", from.address, info.vectors_in_words()))
+}
+
+fn source_findings(from: &Target, info: &CollectionInfo) -> Vec<Finding> {
+    let shown = from.address.to_string();
+    let mut findings = vec![source_finding(from, info)];
     match &from.cluster {
         Ok(cluster) => {
             let mut complete = gates::complete(&cluster.missing_here(), from.connection.nodes.len());
@@ -342,7 +354,7 @@ impl Copy {
         let info = request.replicas.map_or(info.clone(), |replicas| info.with_replicas(replicas));
         // Replicas that were Active when it was planned may be behind by now.
         let live = LiveShards::find(source, &request.source, info.clone()).await.map_err(problem)?;
-        if let Some(blocked) = live.findings().into_iter().find(|finding| finding.level == Level::Block) {
+        if let Some(blocked) = live.findings(usize::MAX, false).into_iter().find(|finding| finding.level == Level::Block) {
             return Err(Problem::new(ProblemKind::PlanStale, blocked.message, request.source.to_string()).advise(blocked.advice));
         }
         let keyed = info.custom_sharding().then(|| live.collection());
@@ -368,6 +380,10 @@ impl Copy {
         done: &mut Overwritten,
     ) -> Vec<Problem> {
         let request = &self.request;
+        let lacking = done.unsettled();
+        if let (Verdict::Matches(_), Some(why)) = (&done.verification.verdict, lacking.filter(|_| !request.deep)) {
+            done.verification.verdict = Verdict::CouldNotCheck(why);
+        }
         if request.deep {
             let verdict = &mut done.verification.verdict;
             *verdict = with_source(services, steps, (&request.source, &request.target), verdict.clone()).await;

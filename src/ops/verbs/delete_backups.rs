@@ -7,6 +7,7 @@ use crate::ops::gates;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Risk, Step, Work};
+use crate::ops::recovery::records::hand_on_doubt;
 use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::ops::request::backups::DeleteBackupsRequest;
@@ -135,7 +136,10 @@ impl Work for DeleteBackups {
         let (mut count, mut bytes, mut failures) = (0, 0, Vec::new());
         for backup in &self.backups {
             let shown = BackupAddress::id(&self.request.repository, &backup.collection, &backup.id).to_string();
-            let removal = remove(&open.bucket, &open.cache, backup, (&who, services.clock.now()));
+            let removal = async {
+                hand_on_doubt(services, &open, backup).await?;
+                remove(&open.bucket, &open.cache, backup, (&who, services.clock.now())).await
+            };
             match job.commit(steps.run("remove", &shown, removal)).await {
                 Ok(Removed::Gone) => {
                     count += 1;

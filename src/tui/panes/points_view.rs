@@ -130,6 +130,7 @@ fn point_row(app: &App, point: &RecoveryPointView, (sizes, where_columns): (usiz
         _ if !point.is_wanted() => match point.stored.as_ref().map_or("", |stored| stored.state) {
             "incomplete" => "✗ part",
             "bad" => "✗ bad",
+            "doubtful" => "✗ doubt",
             _ => "✗ ?",
         },
         ProofState::None => "–",

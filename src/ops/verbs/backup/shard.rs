@@ -8,7 +8,8 @@ use crate::domain::backup::BackupId;
 use crate::domain::ids::{PeerId, ShardId};
 use crate::domain::lineage::Lineage;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::ops::recovery::optimizer::{self, Optimizer};
+use crate::ops::recovery::optimizer::Patience;
+use crate::ops::recovery::shard_begin::StreamOf;
 use crate::ops::recovery::shard_stream::{self, Streamed};
 use crate::ops::recovery::unfinished::Unfinished;
 use crate::ops::services::{Connection, OpenRepository, Services};
@@ -16,7 +17,7 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::backup_files::{self, FileSource};
 use crate::ops::survey::increments::{self, Last, Way};
 use crate::qdrant::api::QdrantApi;
-use crate::qdrant::error::{ApiError, ApiErrorKind};
+use crate::qdrant::error::ApiErrorKind;
 use crate::repository::layout::{MANIFEST, index_object, shard_object};
 use crate::repository::manifest::{Held, Indexed, Object};
 use crate::repository::shard_index::{At, LARGEST, ShardIndex};
@@ -33,7 +34,7 @@ pub(super) struct Shards<'a> {
     pub(super) open: &'a Arc<OpenRepository>,
     pub(super) unfinished: &'a Unfinished,
     pub(super) id: &'a BackupId,
-    pub(super) optimizer: &'a Optimizer,
+    pub(super) patience: &'a Patience,
 }
 
 /// A replica of a shard.
@@ -59,8 +60,6 @@ enum Received {
     Nothing,
     /// These bytes.
     Bytes(Streamed, Box<Splitter>),
-    /// The node began to optimize before it streamed.
-    Busy,
 }
 
 /// How often the server is asked what changed, when writes come between its answers.
@@ -89,6 +88,8 @@ impl Shards<'_> {
 
     async fn whole(&self, steps: &mut Steps<'_>, replica: &Replica) -> Result<Saved, Problem> {
         let from = self.node(replica)?;
+        // What is optimized meanwhile would be streamed once more the next time.
+        self.patience.wait(from.as_ref(), &self.address.collection, &steps.job.progress).await?;
         // Before the stream: what changes while it comes is told as changed once more.
         // The lineage first: a restore between both must be seen.
         let before = self.lineage(replica).await;
@@ -289,7 +290,7 @@ impl Shards<'_> {
         increments::lineage(from.as_ref(), &self.address.collection).await
     }
 
-    /// Streams it into an object, when its node optimizes nothing; says whether it came to that in time.
+    /// Streams it into an object; says whether all of it is in the stream.
     async fn receive(
         &self,
         steps: &mut Steps<'_>,
@@ -298,73 +299,20 @@ impl Shards<'_> {
     ) -> Result<(Received, bool), Problem> {
         let (from, progress) = (self.node(replica)?, steps.job.progress.clone());
         self.unfinished.names(self.services, &shard_object(replica.shard)).await?;
-        loop {
-            let rests = self.optimizer.rests(from.as_ref(), &self.address.collection, &progress).await?;
-            match self.stream(steps, replica, since, rests).await? {
-                Received::Busy => progress.note("the optimizer began meanwhile: once more"),
-                received => return Ok((received, rests)),
-            }
-        }
-    }
-
-    async fn stream(
-        &self,
-        steps: &mut Steps<'_>,
-        replica: &Replica,
-        since: Option<&Value>,
-        rests: bool,
-    ) -> Result<Received, Problem> {
-        let from = self.node(replica)?;
-        let mut splitter = Box::new(Splitter::new(if since.is_some() { partial::is_manifest } else { |_| false }));
-        let (key, shown, progress) = (self.key(replica), self.shown(replica), steps.job.progress.clone());
-        // Two streams of one shard: the second would wait for the first, and look like a server that hangs.
-        let claim = format!("stream of shard {} of {} at {}", replica.shard, self.address.collection, from.url());
+        let (key, line) = (self.key(replica), self.services.line(&self.address.instance)?);
+        let stream = StreamOf { node: from.as_ref(), collection: &self.address.collection, shard: replica.shard, line: &line };
         let storing = async {
-            let _claim = self.services.journal.wait_for_claim(&claim, &progress).await;
+            let (download, begun) = stream.begin(self.services, self.patience, since, &progress).await?;
+            let Some(download) = download else {
+                return Ok((Received::Nothing, stream.end(&begun).await?));
+            };
+            let mut splitter = Box::new(Splitter::new(if since.is_some() { partial::is_manifest } else { |_| false }));
             let upload = self.open.bucket.upload(&key, shard_stream::LARGEST_SHARD).await?;
-            progress.phase(&format!("streaming shard {}", replica.shard), None);
-            let opening = async {
-                match since {
-                    Some(since) => from.stream_changes(&self.address.collection, replica.shard, since).await,
-                    None => from.stream_shard(&self.address.collection, replica.shard).await.map(Some),
-                }
-            };
-            let line = self.services.line(&self.address.instance)?;
-            let begun = async {
-                let Some(mut download) = opening.await? else { return Ok(None) };
-                shard_stream::await_first(&mut download, &line, &shown).await?;
-                Ok(Some(download))
-            };
-            let begun = match begun.await {
-                Ok(begun) => begun,
-                Err(error) => {
-                    let _ = upload.abort().await;
-                    return Err(ApiError::into_problem(error, &shown));
-                }
-            };
-            // Also where nothing changed: versions do not count what is deleted beside a segment.
-            if rests && matches!(optimizer::asked(from.as_ref(), &self.address.collection).await, Ok(Some(true))) {
-                return upload.abort().await.map(|()| Received::Busy);
-            }
-            let Some(download) = begun else { return upload.abort().await.map(|()| Received::Nothing) };
-            let limits = (&line, &self.open.throttle);
+            let (limits, shown) = ((&line, &self.open.throttle), stream.shown());
             let streamed = shard_stream::store(download, upload, limits, &mut splitter, &progress, &shown).await?;
-            self.still_active(&from, replica).await?;
-            Ok(Received::Bytes(streamed, splitter))
+            Ok((Received::Bytes(streamed, splitter), stream.end(&begun).await?))
         };
         steps.run("stream", &key, self.unfinished.alive(self.services, storing)).await
-    }
-
-    /// One that stopped being Active meanwhile may lack what the others have.
-    async fn still_active(&self, from: &Arc<dyn QdrantApi>, replica: &Replica) -> Result<(), Problem> {
-        let shown = self.shown(replica);
-        let cluster = from.collection_cluster(&self.address.collection).await.map_err(|error| error.into_problem(&shown))?;
-        let own = cluster.replicas.iter().find(|own| own.shard == replica.shard && own.peer.is_none());
-        if own.is_none_or(|own| own.state != "Active") {
-            let words = "its replica stopped being Active while it streamed";
-            return Err(Problem::new(ProblemKind::Failed, words, &shown).advise("try again: another replica is taken then"));
-        }
-        Ok(())
     }
 
     fn node(&self, replica: &Replica) -> Result<Arc<dyn QdrantApi>, Problem> {

@@ -15,6 +15,7 @@ use crate::ops::request::backups::{BackupRequest, KindChoice};
 use crate::ops::services::Connection;
 use crate::ops::steps::Steps;
 use crate::ops::survey::increments::{self, Last, Way};
+use crate::ops::survey::live_shards::lock;
 use crate::ops::survey::shard_replicas::{self, Chosen, STREAMS_SINCE};
 use crate::ops::verbs::backup::shard::{Replica, Shards};
 use crate::qdrant::error::ApiError;
@@ -108,11 +109,7 @@ async fn ways(
 pub(super) fn how(streams: Option<&Streams>, status: Option<&CollectionStatus>, nodes: usize, limited: bool) -> Vec<Finding> {
     let Some(Streams { chosen, ways }) = streams else { return Vec::new() };
     let mut findings = Vec::new();
-    if status.is_some_and(|status| *status == CollectionStatus::Yellow) {
-        let words = "the collection is being optimized, and a stream would lack its latest deletions: the backup waits for that";
-        let advice = "--optimizer-wait says for how long; --kind snapshot needs no wait";
-        findings.push(Finding::look("optimizer", words, advice));
-    }
+    findings.extend(status.map(|status| lock(status, limited)).unwrap_or_default());
     let why = if nodes > 1 { "one replica of each is enough" } else { "as asked" };
     findings.push(Finding::good("kind", format!("{} shards are streamed, without the server's disk: {why}", chosen.nodes.len())));
     findings.push(Finding::good("increment", in_words(ways)));
@@ -123,10 +120,6 @@ pub(super) fn how(streams: Option<&Streams>, status: Option<&CollectionStatus>, 
             format!("shard {} has no Active replica on a node that answers", missing.join(", ")),
             "bring its node back; or --kind snapshot saves what the other nodes hold, as an incomplete backup",
         ));
-    }
-    if limited {
-        let words = "a shard is not optimized while it streams, and the rate limit makes that longer";
-        findings.push(Finding::look("limit", words, "raise `limit-rate` where production suffers from that"));
     }
     if chosen.moving {
         let words = "shards are moving between nodes: a replica may stop being Active meanwhile";
@@ -190,7 +183,7 @@ impl Streamed {
 
 /// Whether points tell that something changed, where the server says of every shard that nothing did: that is what it says, too,
 /// after a roll-back and as many writes. Its telemetry tells of roll-backs; this is the second look.
-async fn contradicted(shards: &Shards<'_>, streams: &Streams) -> Result<bool, Problem> {
+async fn contradicted(shards: &Shards<'_>, steps: &Steps<'_>, streams: &Streams) -> Result<bool, Problem> {
     let lasts = streams.ways.values().filter_map(|way| match way {
         Way::Changes(last) => Some(last),
         Way::Whole(_) => None,
@@ -199,7 +192,7 @@ async fn contradicted(shards: &Shards<'_>, streams: &Streams) -> Result<bool, Pr
     let manifest = shards.open.bucket.read(&format!("{}/{MANIFEST}", newest.folder), LARGEST).await?;
     let Some(proof) = manifest.and_then(|text| Manifest::proof(&text)) else { return Ok(false) };
     // What cannot be read contradicts nothing.
-    Ok(matches!(sample::is_as_then(shards.connection, shards.address, &proof).await, Ok(false)))
+    Ok(matches!(sample::is_as_then(shards.connection, shards.address, &proof, &steps.job.progress).await, Ok(false)))
 }
 
 /// Streams every shard into the repository, with the proof sample before and after.
@@ -223,7 +216,7 @@ pub(super) async fn stream_all(shards: &Shards<'_>, steps: &mut Steps<'_>, strea
         let unknown = Way::Whole(String::new());
         all.push(shards.save(steps, replica, streams.ways.get(&replica.shard).unwrap_or(&unknown)).await?);
     }
-    if all.iter().all(|saved| saved.object.is_none()) && contradicted(shards, streams).await? {
+    if all.iter().all(|saved| saved.object.is_none()) && contradicted(shards, steps, streams).await? {
         steps.note("the server says that nothing changed, and points that were read are other ones: streamed as a whole");
         all.clear();
         for replica in &replicas {

@@ -8,6 +8,7 @@ use crate::domain::repository::Repository;
 use crate::domain::size;
 use crate::domain::text::one_line;
 use crate::ops::plan::finding::Finding;
+use crate::ops::recovery::records::hand_on_doubt;
 use crate::ops::request::backups::Of;
 use crate::ops::retention::keep::{Decision, decide};
 use crate::ops::services::Services;
@@ -169,7 +170,10 @@ impl Removals {
                 done.notes.push(format!("{shown} stays: the rules keep it by now, or it is gone already"));
                 continue;
             }
-            let removal = remove(&open.bucket, &open.cache, backup, (&who, services.clock.now()));
+            let removal = async {
+                hand_on_doubt(services, &open, backup).await?;
+                remove(&open.bucket, &open.cache, backup, (&who, services.clock.now())).await
+            };
             match job.commit(steps.run("remove", &shown, removal)).await {
                 Ok(Removed::Gone) => {
                     done.removed += 1;
