@@ -3,6 +3,7 @@
 
 pub mod answers;
 pub mod canceling;
+mod command_palette;
 pub mod draw;
 pub mod footer_view;
 pub mod operate;

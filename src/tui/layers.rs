@@ -11,3 +11,5 @@ pub mod guide;
 pub mod inspector;
 pub mod inspector_view;
 pub mod layer;
+pub mod palette;
+pub mod palette_view;

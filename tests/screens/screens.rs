@@ -6,6 +6,7 @@ mod fixture;
 mod forms;
 mod job_rows;
 mod lists;
+mod palette;
 mod plans;
 
 use crate::domain::address::{CollectionAddress, Which};

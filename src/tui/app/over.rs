@@ -1,22 +1,24 @@
 //! What an intention does to the top layer.
 
-use crate::domain::address::CollectionAddress;
+use crate::domain::address::{BackupAddress, CollectionAddress};
 use crate::tui::app::state::App;
-use crate::tui::keys::action::{Action, View};
+use crate::tui::keys::action::{Action, Command, View};
 use crate::tui::keys::motion;
 use crate::tui::layers::layer::{Layer, QUIT_CHOICES};
 use crate::tui::messages::effect::Effect;
 use crate::tui::panes::details_view;
 use crate::tui::panes::jobs::Started;
 use crate::tui::panes::list::{CollectionKey, Pane};
+use crate::tui::wizards::kind::Kind;
 use crate::tui::wizards::wizard::Step;
 
 impl App {
     pub(super) fn act_on_layer(&mut self, action: Action) {
         let ticket = self.model.ticket();
-        if let Action::Do(verb) = action {
-            self.operate(verb);
-            return;
+        match (action, self.layers.last()) {
+            (Action::Do(verb), Some(Layer::Fleet(_))) => return self.operate_on_fleet(verb),
+            (Action::Do(verb), _) => return self.operate(verb),
+            _ => {}
         }
         let copy = (action == Action::View(View::Copy)).then(|| self.layer_text()).flatten();
         let Some(layer) = self.layers.last_mut() else { return };
@@ -31,6 +33,7 @@ impl App {
                 }
             }
             (Layer::Fleet(_), action) if !matches!(action, Action::View(View::Back | View::Copy)) => self.act_on_fleet(action),
+            (Layer::Palette(_), action) if action != Action::View(View::Back) => self.act_on_palette(action),
             (Layer::Guide(guide), action) => {
                 let turn = guide.act(action, &self.model);
                 self.turn(turn);
@@ -72,19 +75,37 @@ impl App {
         match action {
             Action::Move(motion) => fleet.go(motion, watch),
             Action::View(View::Enter) => {
-                let chosen = fleet.collection(watch);
-                self.go_to(chosen);
+                if let Some(address) = fleet.collection(watch) {
+                    self.layers.pop();
+                    self.go_to(&address);
+                }
             }
             Action::View(View::Refresh) => self.refresh(),
             _ => {}
         }
     }
 
-    /// Closes the fleet and selects a collection in the panes.
-    fn go_to(&mut self, chosen: Option<CollectionAddress>) {
-        let Some(address) = chosen else { return };
+    /// What cures a collection of the fleet, without leaving it.
+    fn operate_on_fleet(&mut self, verb: Command) {
+        let (Some(Layer::Fleet(fleet)), Some(watch)) = (self.layers.last(), self.model.watch.value()) else { return };
+        let Some(watched) = watch.items.get(fleet.selected(watch)) else { return };
+        let newest = watched.newest.as_ref();
+        let stored = newest.and_then(|newest| {
+            let (repository, id) = (newest.repository.clone()?, newest.id.clone()?);
+            Some(BackupAddress::id(&repository, &watched.address, &id))
+        });
+        match (verb, stored) {
+            (Command::Backup, _) if watched.exists == Some(false) => self.say("it does not exist any more", true),
+            (Command::Backup, _) => self.open_wizard(Kind::Backup(vec![watched.address.clone()])),
+            (Command::Verify, Some(stored)) => self.open_wizard(Kind::verify(stored)),
+            (Command::Verify, None) => self.say("it has no backup in a repository: b makes one", true),
+            _ => {}
+        }
+    }
+
+    /// Selects a collection in the panes.
+    pub(super) fn go_to(&mut self, address: &CollectionAddress) {
         let Some(at) = self.model.instances.iter().position(|state| state.name == address.instance) else { return };
-        self.layers.pop();
         self.show_instance(at);
         self.focus = Pane::Collections;
         let keys = self.collection_keys();

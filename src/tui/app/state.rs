@@ -216,6 +216,7 @@ impl App {
         let context = self.context();
         let typed = match self.layers.last_mut() {
             Some(Layer::Wizard(wizard)) => wizard.type_key(key),
+            Some(Layer::Palette(palette)) => palette.type_key(key),
             Some(_) => false,
             None if context == Context::Filter => self.type_filter(key),
             None => false,
@@ -265,6 +266,10 @@ impl App {
         let filtering = self.context() == Context::Filter;
         let taken = match self.layers.last_mut() {
             Some(Layer::Wizard(wizard)) => wizard.paste(text),
+            Some(Layer::Palette(palette)) => {
+                palette.paste(text);
+                true
+            }
             Some(_) => false,
             None if filtering => self.filter_mut().map(|filter| filter.push_str(&clean)).is_some(),
             None => false,
@@ -274,7 +279,7 @@ impl App {
         }
     }
 
-    fn act(&mut self, action: Action) {
+    pub(super) fn act(&mut self, action: Action) {
         match action {
             Action::App(AppAction::Suspend) => self.effects.push(Effect::Suspend),
             Action::View(View::Repaint) => self.effects.push(Effect::Repaint),
@@ -321,6 +326,7 @@ impl App {
                 self.say("asking all servers again", false);
             }
             Action::View(View::Copy) => self.copy_address(),
+            Action::View(View::Palette) => self.open_palette(),
             Action::View(View::Help | View::Repaint | View::All) | Action::App(_) => {}
         }
     }

@@ -59,6 +59,8 @@ pub enum View {
     Copy,
     /// Show or fold what is folded.
     All,
+    /// Find a command or a place by name.
+    Palette,
 }
 
 /// Operations.

@@ -41,6 +41,8 @@ pub enum Context {
     Filter,
     /// The fleet.
     Fleet,
+    /// The command palette.
+    Palette,
 }
 
 /// One binding.
@@ -110,6 +112,13 @@ const OPEN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::
 const BACK: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "back", "one step back; clears the filter");
 const FILTER: Binding = bind!("/", [Char('/')], Action::View(View::Filter), "filter", "show only what contains a text");
 const REFRESH: Binding = bind!("R", [Char('R')], Action::View(View::Refresh), "refresh", "ask all servers again");
+const PALETTE: Binding = bind!(
+    ": ^P",
+    [Char(':'), Ctrl('p')],
+    Action::View(View::Palette),
+    "find",
+    "find a command, an instance, a collection or a recovery point by a few letters"
+);
 const REPAINT: Binding = bind!("Ctrl-L", [Ctrl('l')], Action::View(View::Repaint), "repaint", "redraw the whole screen");
 const HELP: Binding = bind!("? F1", [Char('?'), Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
 /// Where letters are typed.
@@ -257,6 +266,17 @@ const FLEET: Binding = bind!(
     "the age of the last good backup of every collection, the worst first"
 );
 const GO: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "go there", "select it in the panes");
+const FLEET_BACKUP: Binding =
+    bind!("b", [Char('b')], Action::Do(Command::Backup), "back up", "back the collection up into the repository");
+const FLEET_VERIFY: Binding = bind!(
+    "v",
+    [Char('v')],
+    Action::Do(Command::Verify),
+    "verify",
+    "read every byte of its newest backup, and record what is found"
+);
+const RUN: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "go", "do it, or go there");
+const DROP_PALETTE: Binding = bind!("Esc", [Code(KeyCode::Esc)], Action::View(View::Back), "close", "close this");
 const GUIDE: Binding = bind!(
     "D",
     [Char('D')],
@@ -348,8 +368,10 @@ const MOTIONS: [Binding; 6] = [UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END];
 
 /// The bindings of a context, the most useful first: the footer shows as many as fit.
 pub fn bindings(context: Context) -> Vec<Binding> {
-    let base =
-        [FILTER, REFRESH, NEXT, RIGHT, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND, INTERRUPT];
+    let base = [
+        FILTER, PALETTE, REFRESH, NEXT, RIGHT, COPY, OPEN, BACK, LEFT, PREVIOUS, PANE_1, PANE_2, PANE_3, REPAINT, SUSPEND,
+        INTERRUPT,
+    ];
     let mut list = own(context);
     match context {
         Context::Collections | Context::Points | Context::Jobs => {
@@ -371,7 +393,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
     }
     match context {
         Context::Collections | Context::Points | Context::Jobs => list.extend([HELP, QUIT]),
-        Context::Form | Context::Typing | Context::Filter => list.push(HELP_TYPING),
+        Context::Form | Context::Typing | Context::Filter | Context::Palette => list.push(HELP_TYPING),
         _ => list.push(HELP),
     }
     list
@@ -424,7 +446,8 @@ fn own(context: Context) -> Vec<Binding> {
         }
         Context::Points => POINTS.to_vec(),
         Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, FLEET, GUIDE, HISTORY],
-        Context::Fleet => vec![GO, REFRESH, CLOSE_TEXT_ONLY, INTERRUPT_LAYER],
+        Context::Palette => vec![RUN, DROP_PALETTE, FIELD_DOWN, FIELD_UP, PAGE_UP, PAGE_DOWN, INTERRUPT_LAYER],
+        Context::Fleet => vec![GO, FLEET_BACKUP, FLEET_VERIFY, REFRESH, CLOSE_TEXT_ONLY, INTERRUPT_LAYER],
         Context::Form => {
             vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, FIELD_DOWN, FIELD_UP, INTERRUPT_LAYER]
         }
@@ -454,7 +477,8 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 17] = [
+    const ALL: [Context; 18] = [
+        Context::Palette,
         Context::Fleet,
         Context::Details,
         Context::Ask,
@@ -505,7 +529,7 @@ mod tests {
         for context in ALL {
             let help = |code| action(context, &KeyEvent::new(code, KeyModifiers::NONE)) == Some(Action::View(View::Help));
             assert!(help(KeyCode::F(1)), "{context:?}");
-            let typing = matches!(context, Context::Form | Context::Typing | Context::Filter);
+            let typing = matches!(context, Context::Form | Context::Typing | Context::Filter | Context::Palette);
             assert_eq!(help(KeyCode::Char('?')), !typing, "{context:?}");
         }
     }

@@ -8,6 +8,7 @@ use crate::tui::layers::choice::Chooser;
 use crate::tui::layers::fleet::Fleet;
 use crate::tui::layers::guide::Guide;
 use crate::tui::layers::inspector::Inspector;
+use crate::tui::layers::palette::Palette;
 use crate::tui::panes::list::PointKey;
 use crate::tui::wizards::wizard::Wizard;
 
@@ -63,6 +64,8 @@ pub enum Layer {
     Choose(Box<Chooser>),
     /// The age of the last good backup of everything.
     Fleet(Fleet),
+    /// The command palette.
+    Palette(Box<Palette>),
     /// The recovery guide.
     Guide(Box<Guide>),
     /// One job.
@@ -90,6 +93,7 @@ impl Layer {
             Self::Inspector(_) => Context::Inspector,
             Self::Fleet(_) => Context::Fleet,
             Self::Choose(_) | Self::Guide(_) => Context::Choose,
+            Self::Palette(_) => Context::Palette,
             Self::Job { .. } => Context::Job,
         }
     }

@@ -137,7 +137,7 @@ fn field_line(app: &App, frame: &mut Frame<'_>, area: Rect, line: u16, field: &d
 }
 
 /// A line of text with the cursor in it; what is left of the window's width scrolls.
-fn input_line(app: &App, frame: &mut Frame<'_>, area: Rect, input: &Input, focused: bool) {
+pub fn input_line(app: &App, frame: &mut Frame<'_>, area: Rect, input: &Input, focused: bool) {
     let columns = usize::from(area.width.saturating_sub(1)).max(1);
     let scroll = input.visual_scroll(columns);
     let mut skipped = 0;
