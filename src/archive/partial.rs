@@ -150,6 +150,12 @@ fn read(segment: &str, text: &[u8]) -> Result<(SegmentManifest, Value), String> 
     Ok((manifest, raw))
 }
 
+/// A segment of which versions are told, and no file is there.
+pub fn without_files<'a>(versions: &Value, files: impl Iterator<Item = &'a str>) -> Option<String> {
+    let there: BTreeSet<&str> = files.filter_map(segment_file).map(|(segment, _)| segment).collect();
+    versions.as_object()?.keys().find(|segment| !there.contains(segment.as_str())).cloned()
+}
+
 /// Whether the segments are the same, with the same versions.
 pub fn is_same(before: &Value, after: &Value) -> bool {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return false };
@@ -227,6 +233,14 @@ mod tests {
         assert!(refused(&[], &now, BTreeMap::from([(path(SEGMENT_MANIFEST), text.into_bytes())])).contains("another one"));
         let text = json!({"segment_id": SEGMENT, "segment_version": 1, "file_versions": {"a": 2}}).to_string();
         assert!(refused(&[], &now, BTreeMap::from([(path(SEGMENT_MANIFEST), text.into_bytes())])).contains("newer than itself"));
+    }
+
+    #[test]
+    fn a_segment_without_files_is_seen() {
+        let (one, other) = (path("segment.json"), "wal/closed-5".to_owned());
+        let files = || [one.as_str(), other.as_str()].into_iter();
+        assert_eq!(without_files(&json!({SEGMENT: {}}), files()), None);
+        assert_eq!(without_files(&json!({SEGMENT: {}, "gone": {}}), files()), Some("gone".into()));
     }
 
     #[test]

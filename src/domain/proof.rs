@@ -29,7 +29,17 @@ pub struct Proof {
     /// When a restore of it was last proven.
     #[serde(default)]
     pub proven_at: Option<Timestamp>,
+    /// Whether nothing was written while it was taken; older records do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<bool>,
     /// Name of the snapshot: a file of that name with other bytes is damaged.
     #[serde(default)]
     pub snapshot: Option<String>,
+}
+
+impl Proof {
+    /// Whether somebody wrote while it was taken: then the count can have been anything in between.
+    pub fn was_written(&self) -> bool {
+        self.quiet.map_or(self.points_min < self.points_max, |quiet| !quiet)
+    }
 }

@@ -7,3 +7,4 @@ pub(in crate::ops) mod sample;
 pub(in crate::ops) mod scan;
 pub(in crate::ops) mod unread;
 pub mod verify;
+pub(in crate::ops) mod writes;

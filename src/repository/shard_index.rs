@@ -80,7 +80,13 @@ impl ShardIndex {
             digits && end.zip(size).is_some_and(|(end, size)| end <= size)
         };
         let named = index.objects.iter().all(|held| Manifest::may_name(&held.name));
-        if !named || !index.files.values().all(fits) || index.bytes() > MOST_BYTES || index.overlaps() {
+        let below = |path: &String| !path.starts_with('/') && path.split('/').all(|part| part != "..");
+        if !named
+            || !index.files.keys().all(below)
+            || !index.files.values().all(fits)
+            || index.bytes() > MOST_BYTES
+            || index.overlaps()
+        {
             return Err("the list of its files contradicts itself".into());
         }
         Ok(index)
@@ -139,6 +145,12 @@ mod tests {
             let mut bad = index.clone();
             bad.files.insert("x".into(), At(object, offset, length, "b".repeat(64)));
             assert!(read(&bad).unwrap_err().contains("contradicts"), "{object} {offset} {length}");
+        }
+        for path in ["/x", "../x", "a/../../x"] {
+            let mut bad = index.clone();
+            let at = bad.files.remove("x").unwrap();
+            bad.files.insert(path.into(), at);
+            assert!(read(&bad).unwrap_err().contains("contradicts"), "{path}");
         }
         let huge = vec![held("20261122T031500Z-9f3c", u64::MAX), held("20261122T041500Z-9f3c", u64::MAX)];
         let all = |object| At(object, 0, u64::MAX, "b".repeat(64));

@@ -2,8 +2,9 @@
 
 use crate::nodes::Three;
 use crate::shards::{cli, equal, filled};
-use crate::support::{Cli, RealQdrant, Server, say};
+use crate::support::{Cli, RealQdrant, Server, say, wait_until};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 fn text<'a>(item: &'a Value, name: &str) -> &'a str {
     item[name].as_str().unwrap_or_default()
@@ -82,6 +83,32 @@ async fn a_shard_whose_stream_breaks_off_is_not_copied() {
     let alone = Server::sandbox(None, vec![]).await;
     let home = tempfile::tempdir().unwrap();
     let cli = cli(&three, &alone, home.path());
+    // Before the first shard is there nothing stays: neither after an error nor after a kill.
+    sandbox.faults().add_all("download:status=500").unwrap();
+    let ran = cli.run(&["copy", "c/spread", "s/broken", "--route", "stream", "--yes"]).await;
+    assert!(ran.code != 0 && !ran.stderr.contains("clean-up"), "{ran:?}");
+    assert_eq!(cli.run(&["collections", "s", "--output", "json"]).await.json()["items"], json!([]));
+    sandbox.faults().clear();
+    sandbox.faults().add_all("download:delay=1h").unwrap();
+    let mut child = cli.command(&["copy", "c/spread", "s/broken", "--route", "stream", "--yes"]).spawn().unwrap();
+    wait_until("the collection is made", Duration::from_secs(30), async || {
+        alone.raw("GET", "/collections/broken/exists", Value::Null).await["result"]["exists"] == true
+    })
+    .await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    sandbox.faults().clear();
+    let cleaned = cli.run(&["history", "clean-up", "last", "--yes", "--confirm", "s/broken"]).await;
+    assert_eq!(cleaned.code, 0, "{cleaned:?}");
+    assert_eq!(cli.run(&["collections", "s", "--output", "json"]).await.json()["items"], json!([]));
+    // After the first one it can be continued.
+    sandbox.faults().add_all("download:reset=4000@1*1").unwrap();
+    let ran = cli.run(&["copy", "c/spread", "s/broken", "--route", "stream", "--yes"]).await;
+    assert!(ran.code != 0 && ran.stderr.contains("clean-up"), "{ran:?}");
+    let continued = cli.run(&["history", "continue", "last", "--yes", "--confirm", "s/broken", "--output", "json"]).await;
+    assert_eq!((continued.code, text(&continued.json(), "verdict")), (0, "matches"), "{continued:?}");
+    equal(&cli, "c/spread", "s/broken").await;
+    alone.raw("DELETE", "/collections/broken", Value::Null).await;
     for (fault, words) in [("download:truncate=4000@1*1", "not whole"), ("download:reset=4000@1*1", "cannot")] {
         sandbox.faults().add_all(fault).unwrap();
         let ran = cli.run(&["copy", "c/spread", "s/broken", "--route", "stream", "--yes"]).await;

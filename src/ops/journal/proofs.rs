@@ -106,6 +106,7 @@ mod tests {
             qdrant_version: Some("1.18.3".into()),
             samples: vec![(PointId::Number(1), "d".into()), (PointId::Uuid("u".into()), "e".into())],
             proven_at: None,
+            quiet: None,
             snapshot: Some("x-1-2026-11-22-03-00-00.snapshot".into()),
         };
         store.save(&sha256, &proof).unwrap();

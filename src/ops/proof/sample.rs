@@ -12,6 +12,7 @@ use crate::domain::settings::Settings;
 use crate::jobs::progress::Progress;
 use crate::ops::proof::scan::Reader;
 use crate::ops::proof::unread::Unread;
+use crate::ops::proof::writes::Marks;
 use crate::ops::services::Connection;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ pub(in crate::ops) struct Before {
     samples: BTreeMap<PointId, String>,
     payload_schema: Vec<(String, String)>,
     settings: Settings,
+    marks: Option<Marks>,
+    address: CollectionAddress,
 }
 
 /// Reads the first half.
@@ -38,11 +41,21 @@ pub(in crate::ops) async fn before(
     address: &CollectionAddress,
     progress: &Progress,
 ) -> Result<Before, Unread> {
+    // What is written from here on is seen, whatever is counted later.
+    let marks = Marks::read(connection, address).await;
     let (reader, info) = Reader::open(connection, address).await?;
     let points = reader.count(info.points, progress).await?;
     let sample = reader.sample(reader.allowed.sample(SAMPLE_SIZE)).await?;
     let samples = sample.into_iter().map(|point| (point.id, point.digest)).collect();
-    Ok(Before { reader, points, samples, payload_schema: info.payload_schema, settings: info.settings })
+    Ok(Before {
+        reader,
+        points,
+        samples,
+        payload_schema: info.payload_schema,
+        settings: info.settings,
+        marks,
+        address: address.clone(),
+    })
 }
 
 /// Whether the points of an older sample are what they were then.
@@ -78,6 +91,7 @@ pub(in crate::ops) async fn after(
     let points = before.reader.count(Some(before.points), progress).await?;
     let ids: Vec<PointId> = before.samples.keys().cloned().collect();
     let now = before.reader.digests(&ids).await?;
+    let quiet = before.marks.zip(Marks::read(connection, &before.address).await).map(|(then, now)| then == now);
     let same = before.samples.into_iter().filter(|(id, digest)| now.get(id) == Some(digest));
     Ok(Proof {
         source: before.reader.shown,
@@ -89,6 +103,7 @@ pub(in crate::ops) async fn after(
         qdrant_version: connection.whole().version().await.ok().flatten().map(|version| version.to_string()),
         samples: same.collect(),
         proven_at: None,
+        quiet,
         snapshot: None,
     })
 }

@@ -318,7 +318,9 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
     let sampled = proof.filter(|proof| !proof.samples.is_empty()).zip(found.digests.as_ref());
     let samples = sampled.map(|(proof, digests)| compare(&proof.samples, digests));
     let uneven = found.counts.iter().any(|other| *other != count);
-    let (structure, data) = data_differences(found, count, proof, samples);
+    let (structure, mut data) = data_differences(found, count, samples);
+    let (miscounted, excused) = counted(proof, samples, count);
+    data.splice(0..0, miscounted);
     let mut differences = [&structure[..], &data[..], &found.settings[..]].concat();
     let damaged = !structure.is_empty() || !data.is_empty();
     let verdict = match expected {
@@ -337,6 +339,7 @@ pub fn judge(expected: &Expected, found: &Found) -> Verification {
         _ if !found.unread.is_empty() => {
             Verdict::CouldNotCheck(format!("{} points found; {}", exact(count), found.unread.join("; ")))
         }
+        _ if let Some(words) = excused => Verdict::CouldNotCheck(words),
         Expected::Nothing if found.limited.is_some() => {
             Verdict::CouldNotCheck(format!("{} points found, and not all of them were read{}", exact(count), silence(found)))
         }
@@ -396,30 +399,31 @@ fn silence(found: &Found) -> String {
 }
 
 /// What is wrong with the data: in its structure, which no client's writes explain, and in its points.
-fn data_differences(
-    found: &Found,
-    count: u64,
-    proof: Option<&Proof>,
-    samples: Option<SampleCounts>,
-) -> (Vec<String>, Vec<String>) {
+fn data_differences(found: &Found, count: u64, samples: Option<SampleCounts>) -> (Vec<String>, Vec<String>) {
     let (mut structure, mut points) = ([&found.doubts[..], &found.dead[..], &found.shape[..]].concat(), Vec::new());
     structure.dedup();
     if found.counts.iter().any(|other| *other != count) {
         points.push(format!("the nodes count differently: {:?}", found.counts));
     }
-    let Some(proof) = proof else { return (structure, points) };
-    if !(proof.points_min..=proof.points_max).contains(&count) {
-        let expected = if proof.points_min == proof.points_max {
-            exact(proof.points_max)
-        } else {
-            format!("{} to {}", exact(proof.points_min), exact(proof.points_max))
-        };
-        points.push(format!("{} points instead of {expected}", exact(count)));
-    }
     if let Some(samples) = samples.filter(|samples| samples.changed + samples.missing > 0) {
         points.push(format!("of the sample {} changed and {} are missing", samples.changed, samples.missing));
     }
     (structure, points)
+}
+
+/// How the count differs from those that were read before and after; and the same, where that is no difference: somebody wrote, so
+/// that nobody knows the count of that moment, and every sampled point is as it was.
+fn counted(proof: Option<&Proof>, samples: Option<SampleCounts>, count: u64) -> (Option<String>, Option<String>) {
+    let Some(proof) = proof.filter(|proof| !(proof.points_min..=proof.points_max).contains(&count)) else { return (None, None) };
+    let (min, max) = (proof.points_min, proof.points_max);
+    let expected = if min == max { exact(max) } else { format!("{} to {}", exact(min), exact(max)) };
+    let words = format!("{} points instead of {expected}", exact(count));
+    match samples.filter(|samples| samples.same > 0 && samples.changed + samples.missing == 0) {
+        Some(alike) if proof.was_written() => {
+            (None, Some(format!("{words}, but somebody wrote while it was taken; all {} samples are right", alike.same)))
+        }
+        _ => (Some(words), None),
+    }
 }
 
 fn compare(samples: &[(PointId, String)], found: &BTreeMap<PointId, String>) -> SampleCounts {
@@ -449,6 +453,7 @@ mod tests {
             qdrant_version: None,
             samples: vec![(PointId::Number(1), "a".into()), (PointId::Number(2), "b".into())],
             proven_at: None,
+            quiet: Some(true),
             snapshot: None,
         }
     }
@@ -464,6 +469,29 @@ mod tests {
 
     fn word(expected: &Expected, found: &Found) -> &'static str {
         judge(expected, found).verdict.word()
+    }
+
+    #[test]
+    fn a_count_that_nobody_read_is_no_difference_while_somebody_wrote() {
+        let with = |quiet, counts: u64, digests: &[(u64, &str)]| {
+            let digests = digests.iter().map(|(id, digest)| (PointId::Number(*id), (*digest).to_owned())).collect();
+            let found = Found { counts: vec![counts], digests: Some(digests), ..found() };
+            judge(&Expected::Recorded(Proof { quiet, points_min: 12, ..proof() }), &found)
+        };
+        let right: &[(u64, &str)] = &[(1, "a"), (2, "b")];
+        let excused = with(Some(false), 9, right);
+        assert_eq!((excused.verdict.word(), excused.damaged), ("could_not_check", false), "{excused:?}");
+        assert!(excused.verdict.reason().contains("9 points instead of 12"), "{excused:?}");
+        for (quiet, count, digests) in [
+            (Some(true), 9, right),
+            (None, 9, right),
+            (Some(false), 9, &[(1, "a")][..]),
+            (Some(false), 9, &[(1, "a"), (2, "x")][..]),
+        ] {
+            let judged = with(quiet, count, digests);
+            assert_eq!((judged.verdict.word(), judged.damaged), ("differs", true), "{quiet:?} {digests:?}");
+        }
+        assert_eq!(with(Some(false), 12, right).verdict.word(), "matches");
     }
 
     #[test]

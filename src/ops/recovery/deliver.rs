@@ -103,15 +103,7 @@ pub(in crate::ops) async fn deliver(
             let pump =
                 Pump::from_file(file, path.clone(), *size, outlet, &job.progress, seal_at_end(job, &handover, destination));
             let (uploaded, looked) = upload(job, destination, pump, (*size, sha256.as_deref()), None, handover).await?;
-            Ok(Delivered {
-                route: Route::Upload,
-                reason: None,
-                bytes: *size,
-                uploaded: Some(uploaded),
-                looked,
-                unsettled: Vec::new(),
-                proof: None,
-            })
+            Ok(Delivered { uploaded: Some(uploaded), ..Delivered::by(Route::Upload, *size, looked) })
         }
         Origin::Node { connection, node, address, snapshot } => {
             from_node(services, job, (connection, *node, address, snapshot), destination, asked, handover).await
@@ -158,15 +150,7 @@ async fn from_node(
         };
         match fetched(job, &handover.ledger, recover, destination, asked).await? {
             Fetched::Yes { looked } => {
-                return Ok(Delivered {
-                    route,
-                    reason: None,
-                    bytes: snapshot.size,
-                    uploaded: None,
-                    looked,
-                    unsettled: Vec::new(),
-                    proof: None,
-                });
+                return Ok(Delivered::by(route, snapshot.size, looked));
             }
             Fetched::Cannot(why) => reason = Some(why),
         }
@@ -190,15 +174,7 @@ async fn from_storage(
     let pump = Pump::from_source(source, expected, member.storage.line.clone(), outlet, &job.progress, at_end);
     let from = instance.map(|instance| CollectionAddress::new(instance, member.collection.clone()));
     let (uploaded, looked) = upload(job, destination, pump, (member.size, None), from.as_ref(), handover).await?;
-    Ok(Delivered {
-        route: Route::Stream,
-        reason: None,
-        bytes: member.size,
-        uploaded: Some(uploaded),
-        looked,
-        unsettled: Vec::new(),
-        proof: None,
-    })
+    Ok(Delivered { uploaded: Some(uploaded), ..Delivered::by(Route::Stream, member.size, looked) })
 }
 
 /// An object of a backup.
@@ -233,15 +209,7 @@ async fn from_repository(
                 match fetched(job, &handover.ledger, recover, destination, asked).await? {
                     Fetched::Yes { looked } => {
                         let bytes = from.object.size;
-                        return Ok(Delivered {
-                            route,
-                            reason: None,
-                            bytes,
-                            uploaded: None,
-                            looked,
-                            unsettled: Vec::new(),
-                            proof: None,
-                        });
+                        return Ok(Delivered::by(route, bytes, looked));
                     }
                     Fetched::Cannot(why) => reason = Some(why),
                 }
@@ -262,15 +230,7 @@ async fn from_repository(
     let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
     let whole = (from.object.size, Some(from.object.sha256.as_str()));
     let (uploaded, looked) = upload(job, destination, pump, whole, Some(&from.address.collection), handover).await?;
-    Ok(Delivered {
-        route: Route::Stream,
-        reason,
-        bytes: from.object.size,
-        uploaded: Some(uploaded),
-        looked,
-        unsettled: Vec::new(),
-        proof: None,
-    })
+    Ok(Delivered { reason, uploaded: Some(uploaded), ..Delivered::by(Route::Stream, from.object.size, looked) })
 }
 
 /// A snapshot on a node.
@@ -346,15 +306,7 @@ async fn stream(
     let pump = Pump::from_source(Arc::new(source), expected, line, outlet, &job.progress, at_end);
     let whole = (size, snapshot.sha256.as_deref());
     let (uploaded, looked) = upload(job, destination, pump, whole, Some(address), handover).await?;
-    Ok(Delivered {
-        route: Route::Stream,
-        reason,
-        bytes: size,
-        uploaded: Some(uploaded),
-        looked,
-        unsettled: Vec::new(),
-        proof: None,
-    })
+    Ok(Delivered { reason, uploaded: Some(uploaded), ..Delivered::by(Route::Stream, size, looked) })
 }
 
 async fn by_url(job: &JobContext, ledger: &Ledger, recover: Recover, destination: &Destination) -> Result<bool, ApiError> {

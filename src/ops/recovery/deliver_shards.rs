@@ -91,8 +91,16 @@ pub(in crate::ops) async fn deliver_shards(
     let before = sampled(services, job, from).await;
     // All that took its time: somebody may have made a collection of that name.
     as_meant(destination, meant, &job.progress).await?;
+    // Once it is made there is something to be cleaned up, whatever kills us.
+    ledger.handed_over();
+    let empty = job
+        .on_failure(format!("the empty collection {}", destination.address), remove_empty(destination.clone(), ledger.clone()));
     let refused = |problem| Broken { problem, impact: Impact::No };
-    create(from, destination, &sources.keys().copied().collect::<Vec<_>>()).await.map_err(refused)?;
+    if let Err(problem) = create(from, destination, &sources.keys().copied().collect::<Vec<_>>()).await {
+        job.keep(empty);
+        remove_empty(destination.clone(), ledger.clone()).await.map_err(refused)?;
+        return Err(refused(problem));
+    }
     let mut ready = active(destination, job).await;
     job.progress.phase("streaming shards", total);
     let (route, reason) = from.route(services, destination, asked);
@@ -111,7 +119,14 @@ pub(in crate::ops) async fn deliver_shards(
         must_look: false,
     };
     for (shard, source) in sources {
-        delivery.bring(shard, source).await?;
+        let brought = delivery.bring(shard, source).await;
+        if delivery.handed_over || brought.is_err() {
+            job.keep(empty);
+        }
+        if brought.is_err() && !delivery.handed_over {
+            remove_empty(destination.clone(), ledger.clone()).await?;
+        }
+        brought?;
         // The next one would compete with the transfers that bring this one to its other replicas. What did not become ready once
         // in all that time is waited for no more: the data goes first.
         ready = ready && active(destination, job).await;
@@ -124,16 +139,29 @@ pub(in crate::ops) async fn deliver_shards(
             job.progress.note(&format!("payload indexes could not all be made: {}", problem.message));
         }
     }
-    let late = (!ready).then(|| "not all replicas became Active in time: look at them with `qsnap collections`".to_owned());
     Ok(Delivered {
         route: delivery.route,
-        reason: late.or(delivery.reason),
+        reason: delivery.reason,
+        replicas_late: !ready,
         bytes: delivery.bytes,
         uploaded: None,
         looked: delivery.must_look,
         unsettled: delivery.unsettled,
         proof: recorded(job, from, before).await,
     })
+}
+
+/// Removes the collection that was made, while nobody put anything into it.
+async fn remove_empty(destination: Destination, ledger: Ledger) -> Result<(), Problem> {
+    let (node, name) = (destination.node()?, &destination.address.collection);
+    let problem = |error: ApiError| error.into_problem(destination.address.to_string());
+    if !node.exists(name).await.map_err(problem)? {
+        ledger.gone(&destination.address.to_string());
+    } else if node.is_empty(name).await.map_err(problem)? {
+        node.delete_collection(name).await.map_err(problem)?;
+        ledger.gone(&destination.address.to_string());
+    }
+    Ok(())
 }
 
 /// The second half of the proof.

@@ -319,8 +319,13 @@ impl Overwritten {
 
     /// The report of it.
     pub(in crate::ops) fn report(self, plan: &Plan, mode: Mode) -> Report {
-        let Delivered { route, reason, bytes, .. } = self.delivered;
+        let Delivered { route, reason, bytes, replicas_late, .. } = self.delivered;
+        let late = replicas_late.then(|| {
+            Problem::new(ProblemKind::Partly, "the data is there, but not all of its replicas are Active", &plan.target)
+                .advise("bring the nodes back that do not answer; `qsnap collections` shows each replica")
+        });
         Report {
+            failures: late.into_iter().collect(),
             route: Some(route.word()),
             route_reason: reason,
             mode: Some(mode.word()),

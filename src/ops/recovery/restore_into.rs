@@ -99,7 +99,9 @@ async fn restore_onto(
     undisturbed(destination).await?;
     let kept = upload_name(services, job, stage.restore);
     let uploaded = address.snapshot(&kept);
-    steps.made(Made::Upload, &uploaded)?;
+    if !input.origin.by_shards() {
+        steps.made(Made::Upload, &uploaded)?;
+    }
     let mut impact = Impact::NotSent;
     let handover = Handover { kept: kept.clone(), ledger: steps.ledger(), meant, over: Arc::default() };
     // Canceled before it is handed over, nothing was made.

@@ -1,5 +1,6 @@
 //! What a backup consists of for those who read it: objects as they were made, and shards that are put together out of several.
 
+use crate::archive::partial::without_files;
 use crate::domain::ids::ShardId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::ops::services::OpenRepository;
@@ -119,6 +120,9 @@ pub(in crate::ops) async fn index(open: &OpenRepository, folder: &str, indexed: 
     let named = index.objects.iter().all(|held| indexed.parts.contains(held));
     if !named || index.shard != indexed.shard || index.bytes() != indexed.bytes {
         return Err(wrong("the list of its files contradicts the manifest".into()));
+    }
+    if let Some(segment) = without_files(&index.versions, index.files.keys().map(String::as_str)) {
+        return Err(wrong(format!("the list of its files has none of segment {segment}")));
     }
     Ok(index)
 }

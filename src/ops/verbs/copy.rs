@@ -61,11 +61,11 @@ pub(super) struct Copy {
 
 /// The plan, computed by reading only, both sides at the same time.
 pub(super) async fn plan(services: &Services, request: CopyRequest) -> Result<Plan, Problem> {
-    Ok(prepare(services, request).await?.0)
+    Ok(prepare(services, request, false).await?.0)
 }
 
-/// The plan and its work, also to resume an interrupted copy.
-pub(super) async fn prepare(services: &Services, request: CopyRequest) -> Result<(Plan, Copy), Problem> {
+/// The plan and its work, also to resume an interrupted copy: then the target may be `ours`.
+pub(super) async fn prepare(services: &Services, request: CopyRequest, ours: bool) -> Result<(Plan, Copy), Problem> {
     let (source, target) = (&request.source, &request.target);
     if source == target {
         return Err(Problem::new(ProblemKind::Usage, "source and target are the same", source.to_string())
@@ -74,8 +74,10 @@ pub(super) async fn prepare(services: &Services, request: CopyRequest) -> Result
     let (from, to) = tokio::try_join!(target::gather(services, source), target::gather(services, target))?;
     let info = source_info(&from)?;
     let info = request.replicas.map_or(info.clone(), |replicas| info.with_replicas(replicas));
-    let overwrites = to.occupied();
-    let live = shards(&from, &to, &info).await?;
+    // What a run made that broke off is removed before it goes on.
+    let taken = to.occupied() && !ours;
+    let live = if taken { None } else { shards(&from, &to, &info).await? };
+    let overwrites = to.occupied() && live.is_none();
     if request.replicas.is_some() && live.is_none() {
         return Err(Problem::new(ProblemKind::Usage, "--replicas is for what is copied shard by shard", source.to_string())
             .advise("a snapshot brings its own number; change it afterwards on the server"));
@@ -154,7 +156,7 @@ async fn shards(from: &Target, to: &Target, info: &CollectionInfo) -> Result<Opt
         version.is_some_and(|version| version.at_least(STREAMS_SINCE.0, STREAMS_SINCE.1))
     });
     let spread = |end: &Target| end.connection.nodes.len() > 1 || end.peers() > 1;
-    if to.occupied() || !(spread(from) || spread(to)) || !new_enough(&from.version) || !new_enough(&to.version) {
+    if !(spread(from) || spread(to)) || !new_enough(&from.version) || !new_enough(&to.version) {
         return Ok(None);
     }
     let found = LiveShards::find(&from.connection, address, info.clone()).await;
@@ -169,7 +171,7 @@ fn findings(
     (route, limited): (Route, bool),
 ) -> Result<(Vec<Alias>, Vec<Finding>), Problem> {
     let (source, target) = (&request.source, &request.target);
-    let overwrites = to.occupied();
+    let overwrites = to.occupied() && live.is_none();
     let mut findings = vec![gates::version(from.version, to.version)];
     match live {
         Some(live) => findings.extend(live_findings(from, info, live.findings(to.peers(), limited))),
@@ -336,8 +338,9 @@ impl Copy {
         };
         let failures = self.finish(services, steps, &destination, &mut done).await;
         taken.remove(steps).await;
-        let report = done.report(plan, if self.overwrites { Mode::InPlace } else { Mode::New });
-        Ok(Report { failures, ..report })
+        let mut report = done.report(plan, if self.overwrites { Mode::InPlace } else { Mode::New });
+        report.failures.extend(failures);
+        Ok(report)
     }
 
     /// Each shard from the node that streams it: no snapshot is taken.
@@ -368,7 +371,9 @@ impl Copy {
         let stage = (step_names::RESTORE, Made::Collection);
         let mut done = Overwritten::fresh(restore_new(services, steps, &input, &destination, stage).await?);
         let failures = self.finish(services, steps, &destination, &mut done).await;
-        Ok(Report { failures, ..done.report(plan, Mode::New) })
+        let mut report = done.report(plan, Mode::New);
+        report.failures.extend(failures);
+        Ok(report)
     }
 
     /// Compares every point, where that was asked for, and makes the aliases. What failed of these.

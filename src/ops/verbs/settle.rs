@@ -193,7 +193,9 @@ async fn again(services: &Services, past: &Past) -> Result<(Plan, Repeat), Probl
             Ok((plan, Repeat::Restore(Box::new(restore))))
         }
         Some(Repeatable::Copy(request)) => {
-            let (plan, copy) = copy::prepare(services, request.clone()).await?;
+            let made = |thing: &&Thing| thing.kind == Made::Collection && thing.thing == past.target;
+            let ours = past.leftovers().iter().any(made);
+            let (plan, copy) = copy::prepare(services, request.clone(), ours).await?;
             Ok((plan, Repeat::Copy(copy)))
         }
         None => Err(Problem::new(ProblemKind::Refused, "it cannot be continued", &past.id)),

@@ -134,6 +134,9 @@ impl Shards<'_> {
             return Err("the server tells no versions of its files".into());
         }
         partial::fits(entries.all.iter().map(|entry| entry.path.as_str()))?;
+        if partial::without_files(&versions, entries.all.iter().map(|entry| entry.path.as_str())).is_some() {
+            return Err("its segments became other ones meanwhile".into());
+        }
         let lineage = self.still(replica, &before?).await?;
         let objects = [self.held(object)];
         Ok((ShardIndex::of(replica.shard, &objects, files(&entries, 0), versions), lineage))
