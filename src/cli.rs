@@ -8,6 +8,7 @@ mod check;
 pub mod commands;
 mod common_args;
 pub mod exit;
+pub mod generate;
 pub mod guard;
 pub mod history;
 pub mod inspect;

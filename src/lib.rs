@@ -90,6 +90,8 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
         Some(Command::Config(ConfigCommand::Init)) => {
             return cli::commands::config_init(printer, &load::file_path(&cli.global.overrides(), &environment));
         }
+        Some(Command::Completions { shell }) => return cli::generate::completions(shell),
+        Some(Command::Man { to }) => return cli::generate::man(printer, &to),
         Some(Command::Demo) => return demo::run(&cli.global, &environment, printer).await,
         _ => {}
     }

@@ -1,10 +1,13 @@
 //! The command line, as clap types. Nothing happens here.
 
 pub mod backups;
+pub mod reading;
 
 use crate::cli::args::backups::{BackupArgs, Backups, CheckArgs, DrillArgs, PruneArgs, VerifyArgs};
+use crate::cli::args::reading::{CompareArgs, InspectArgs};
 use crate::config::values::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -143,38 +146,17 @@ pub enum Command {
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-}
-
-/// Compare.
-#[derive(Debug, Args)]
-pub struct CompareArgs {
-    /// INSTANCE/COLLECTION.
-    pub first: String,
-    /// INSTANCE/COLLECTION.
-    pub second: String,
-    /// Read every point of both, with payload and vectors.
-    #[arg(long)]
-    pub deep: bool,
-}
-
-/// Inspect.
-#[derive(Debug, Args)]
-pub struct InspectArgs {
-    /// INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest, a local file, an http(s) link such as a presigned one,
-    /// or - for standard input.
-    pub point: String,
-    /// List everything in it with sizes. Reads all headers, by ranges where it is remote.
-    #[arg(long)]
-    pub tree: bool,
-    /// Check that it is whole: every shard, every segment, every file that a restore needs.
-    #[arg(long)]
-    pub check: bool,
-    /// Read every byte too, and compare the sha256 with the listed one. Implies --check.
-    #[arg(long)]
-    pub checksum: bool,
-    /// Show what is different in another one: configuration, schema, sizes, shards.
-    #[arg(long, value_name = "POINT")]
-    pub diff: Option<String>,
+    /// Write the completions of a shell to standard output.
+    Completions {
+        /// Which.
+        shell: Shell,
+    },
+    /// Write man pages: one of qsnap, and one of each command.
+    Man {
+        /// Folder; it is made where it is missing.
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+    },
 }
 
 /// Work with snapshots.

@@ -38,15 +38,30 @@ pub(super) async fn run(services: &Services, printer: Printer, command: Backups)
 /// `qsnap backups show`
 async fn show(services: &Services, printer: Printer, text: &str) -> Result<(), Problem> {
     let address = backup_requests::address(text)?;
-    let (open, backup) = backups::find(services, &address).await?;
+    let (open, contents) = backups::contents(services, &address.repository, Some(&address.collection)).await?;
+    let backup = backups::choose(&contents, &address)?;
+    let needed_by: Vec<String> = contents
+        .backups
+        .iter()
+        .filter(|other| other.id != backup.id && other.is_made_of(&backup.id))
+        .map(|other| other.id.to_string())
+        .collect();
     let records = backups::records(&open, &backup).await?;
     let document = document(&address.repository, &backup);
     match printer.output {
         Output::Json => {
             let manifest = backup.manifest.as_deref();
-            printer.json(&json!({"version": 1, "backup": document, "manifest": manifest, "records": records}));
+            printer.json(
+                &json!({"version": 1, "backup": document, "manifest": manifest, "needed_by": needed_by, "records": records}),
+            );
         }
-        Output::Table => printer.text(&lines(services, &address.repository, &backup, &records).join("\n")),
+        Output::Table => {
+            let mut lines = lines(services, &address.repository, &backup, &records);
+            if !needed_by.is_empty() {
+                lines.push(format!("{:<12} {}", "needed by", needed_by.join(", ")));
+            }
+            printer.text(&lines.join("\n"));
+        }
     }
     Ok(())
 }
@@ -80,7 +95,11 @@ fn lines(services: &Services, repository: &RepositoryName, backup: &Backup, reco
                 built.parts.iter().map(|part| &part.backup).filter(|id| **id != manifest.id).collect();
             let others: Vec<String> = others.into_iter().map(ToString::to_string).collect();
             let whole = size::bytes(built.bytes);
-            lines.push(row("shard", format!("{}: {whole}, with data of {}", built.shard, others.join(", "))));
+            let made_of = match others.is_empty() {
+                true => "all of it is in this backup".to_owned(),
+                false => format!("with data of {}", others.join(", ")),
+            };
+            lines.push(row("shard", format!("{}: {whole}, {made_of}", built.shard)));
         }
     }
     let said = &backup.standing;

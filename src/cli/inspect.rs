@@ -3,7 +3,8 @@
 use crate::archive::check::{Check, Severity};
 use crate::archive::differences::{Difference, differences};
 use crate::archive::tree::Row;
-use crate::cli::args::{Global, InspectArgs, Output};
+use crate::cli::args::reading::InspectArgs;
+use crate::cli::args::{Global, Output};
 use crate::cli::exit::ExitStatus;
 use crate::cli::operate::{Watched, watch};
 use crate::cli::printer::Printer;

@@ -1,6 +1,7 @@
 //! From parsed arguments to requests. What [`crate::ops::request::command`] writes is read here as the same request again.
 
-use crate::cli::args::{AliasArgs, Command, CompareArgs, CopyArgs, HistoryCommand, ReviveArgs, RouteArg, Snapshots};
+use crate::cli::args::reading::CompareArgs;
+use crate::cli::args::{AliasArgs, Command, CopyArgs, HistoryCommand, ReviveArgs, RouteArg, Snapshots};
 use crate::cli::backup_requests::{self, Usual};
 use crate::cli::common_args::{careful, names, skips};
 use crate::cli::restore_requests;
@@ -59,6 +60,8 @@ pub(super) fn requests(usual: Usual, command: Command) -> Option<Vec<Result<Requ
         | Command::History { command: None }
         | Command::Guard(_)
         | Command::Inspect(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Config(_) => return None,
     })
 }

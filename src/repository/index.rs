@@ -88,6 +88,11 @@ impl Backup {
         self.state == State::Good
     }
 
+    /// Whether it is made of data of another one.
+    pub fn is_made_of(&self, other: &BackupId) -> bool {
+        self.manifest.iter().flat_map(|manifest| manifest.parts()).any(|part| part.backup == *other)
+    }
+
     /// Whether both are made of the same data, in whole or in part.
     pub fn shares_data_with(&self, other: &Self) -> bool {
         let parts = |backup: &Self| -> BTreeSet<String> {

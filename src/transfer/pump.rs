@@ -386,6 +386,11 @@ impl Relay<'_> {
         let resumes = if self.expected.ranged { "" } else { ", and its server gives no ranges to go on from there" };
         let (at, size) = (size::bytes(at), size::bytes(self.expected.size));
         let kind = error.clone().into_problem("").kind;
+        if error.kind == ApiErrorKind::Differs {
+            // Which of the objects that it is made of.
+            return Problem::new(kind, format!("{}: {}", error.url, error.message), self.source.shown())
+                .advise("the target was not given the last bytes; use another recovery point");
+        }
         let words = format!("the source broke after {at} of {size}{resumes}: {}", error.message);
         Problem::new(kind, words, self.source.shown())
             .advise("the target restores only whole uploads, so nothing changed there; try again")

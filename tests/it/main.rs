@@ -36,6 +36,7 @@ mod memory;
 mod moments;
 mod mutations;
 mod nodes;
+mod package;
 mod pair;
 mod proxies;
 mod proxy;

@@ -121,6 +121,15 @@ pub fn disk_unknown(route: Route, extra: u64) -> Finding {
     )
 }
 
+/// The same for a copy shard by shard: a node unpacks what it got, one shard at a time.
+pub fn disk_of_shards() -> Finding {
+    Finding::look(
+        "server disk",
+        "each node of the target must hold its replicas, and one shard more while it unpacks that; the source needs nothing",
+        "qsnap cannot see how much is free there: check before you continue",
+    )
+}
+
 /// No server before 1.19 tells how much disk is free. `extra` counts what comes besides, each about as large: a proof
 /// restore, a safety snapshot.
 pub fn disk(size: u64, route: Route, extra: u64) -> Finding {

@@ -24,7 +24,7 @@ use crate::ops::survey::placement;
 use crate::ops::survey::shard_backup::ShardBackup;
 use crate::qdrant::error::ApiError;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How often the states of replicas are asked.
@@ -101,7 +101,7 @@ pub(in crate::ops) async fn deliver_shards(
         remove_empty(destination.clone(), ledger.clone()).await.map_err(refused)?;
         return Err(refused(problem));
     }
-    let mut ready = active(destination, job).await;
+    let mut late = active(destination, job).await;
     job.progress.phase("streaming shards", total);
     let (route, reason) = from.route(services, destination, asked);
     let mut delivery = ShardDelivery {
@@ -129,26 +129,32 @@ pub(in crate::ops) async fn deliver_shards(
         brought?;
         // The next one would compete with the transfers that bring this one to its other replicas. What did not become ready once
         // in all that time is waited for no more: the data goes first.
-        ready = ready && active(destination, job).await;
-    }
-    if let Some(info) = from.info() {
-        // Payload indexes belong to the collection, and come with no shard.
-        let indexes = PutBack { wanted: info.settings, all: false };
-        let made = indexes.carry_out(&destination.connection, &destination.address).await;
-        if let Err(problem) = made {
-            job.progress.note(&format!("payload indexes could not all be made: {}", problem.message));
+        if late.is_none() {
+            late = active(destination, job).await;
         }
     }
+    payload_indexes(job, from, destination).await;
     Ok(Delivered {
         route: delivery.route,
         reason: delivery.reason,
-        replicas_late: !ready,
+        replicas_late: late,
         bytes: delivery.bytes,
         uploaded: None,
         looked: delivery.must_look,
         unsettled: delivery.unsettled,
         proof: recorded(job, from, before).await,
     })
+}
+
+/// Payload indexes belong to the collection, and come with no shard.
+async fn payload_indexes(job: &JobContext, from: ShardsOf<'_>, destination: &Destination) {
+    if let Some(info) = from.info() {
+        let indexes = PutBack { wanted: info.settings, all: false };
+        let made = indexes.carry_out(&destination.connection, &destination.address).await;
+        if let Err(problem) = made {
+            job.progress.note(&format!("payload indexes could not all be made: {}", problem.message));
+        }
+    }
 }
 
 /// Removes the collection that was made, while nobody put anything into it.
@@ -209,34 +215,53 @@ async fn create(from: ShardsOf<'_>, destination: &Destination, shards: &[ShardId
 const SETTLED: u32 = 4;
 
 /// Waits until every replica is Active everywhere, nothing moves, and the replicas of each shard hold equally many points, as long
-/// as that makes progress. Says whether it came to that.
-async fn active(destination: &Destination, job: &JobContext) -> bool {
+/// as that makes progress. Says what is missing when it did not come to that.
+async fn active(destination: &Destination, job: &JobContext) -> Option<String> {
     let (mut best, mut since, mut settled) = (0, tokio::time::Instant::now(), 0);
+    let mut words = String::new();
     while since.elapsed() < PATIENCE {
         let answers = placement::clusters(&destination.connection, &destination.address).await;
         let state = state_of(&answers.into_iter().map(Result::ok).collect::<Vec<_>>());
-        settled = if state.ready == state.all && state.all > 0 && !state.moving { settled + 1 } else { 0 };
+        settled = if state.is_ready() { settled + 1 } else { 0 };
         // Where each shard has one replica there is none that could lag behind.
         if settled == SETTLED || (settled > 0 && state.all == state.shards) {
-            return true;
+            return None;
         }
         if state.ready > best {
             (best, since) = (state.ready, tokio::time::Instant::now());
         }
-        job.progress.note(&format!("{} of {} replicas are ready", state.ready, state.all));
+        words = state.words();
+        job.progress.note(&words);
         tokio::time::sleep(POLL).await;
     }
-    false
+    Some(words)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct State {
-    /// Replicas, as far as any node knows them, and one for each node that does not answer.
+    /// Replicas, as far as any node knows them.
     all: usize,
     shards: usize,
     /// Those that are Active in every view, and hold as many points as the others of their shard.
     ready: usize,
     moving: bool,
+    /// Nodes that do not answer, or do not know the collection yet.
+    silent: usize,
+}
+
+impl State {
+    fn is_ready(&self) -> bool {
+        self.ready == self.all && self.all > 0 && self.silent == 0 && !self.moving
+    }
+
+    fn words(&self) -> String {
+        let silent = match self.silent {
+            0 => String::new(),
+            1 => "; 1 node does not answer".to_owned(),
+            n => format!("; {n} nodes do not answer"),
+        };
+        format!("{} of {} replicas are ready{silent}", self.ready, self.all)
+    }
 }
 
 /// What the views of all nodes amount to; `None` is a node that does not answer, or does not know the collection yet. Pure.
@@ -255,11 +280,15 @@ fn state_of(views: &[Option<CollectionCluster>]) -> State {
         *known = (*known).max(points.unwrap_or(0));
     }
     let silent = views.iter().filter(|view| view.is_none()).count();
+    // What nobody saw on its own node is not known to be there.
+    let seen: BTreeSet<PeerId> = views.iter().flatten().map(|view| view.peer).collect();
+    let there = |peer: &PeerId| silent == 0 || seen.contains(peer);
     let full = |shard: &ShardId, points: &Option<u64>| points.is_none() || *points == most.get(shard).copied();
     State {
-        all: replicas.len() + silent,
+        all: replicas.len(),
+        silent,
         shards: most.len(),
-        ready: replicas.iter().filter(|((shard, _), (active, points))| *active && full(shard, points)).count(),
+        ready: replicas.iter().filter(|((shard, peer), (active, points))| *active && there(peer) && full(shard, points)).count(),
         moving: views.iter().flatten().any(|view| view.moving > 0),
     }
 }
@@ -288,6 +317,13 @@ mod tests {
         assert_eq!(ready(&[one("Active", 9), two(9)]), (2, 2));
         assert_eq!(ready(&[one("Active", 9), two(0)]), (1, 2), "Active, and empty");
         assert_eq!(ready(&[one("Dead", 9), two(9)]), (1, 2), "one node says it is not");
-        assert_eq!(ready(&[one("Active", 9), None]), (2, 3), "a node that does not know of it yet");
+        let away = state_of(&[one("Active", 9), None]);
+        assert_eq!((away.ready, away.all, away.is_ready()), (1, 2, false), "what nobody saw on its own node");
+        assert_eq!(away.words(), "1 of 2 replicas are ready; 1 node does not answer");
+        let lone = view(1, &[(0, None, "Active", Some(9))]);
+        assert!(
+            !state_of(&[lone.clone(), None]).is_ready() && state_of(&[lone]).is_ready(),
+            "a node that does not know of it yet"
+        );
     }
 }

@@ -17,8 +17,8 @@ pub(in crate::ops) struct Delivered {
     pub uploaded: Option<(SnapshotName, CleanupId)>,
     /// The connection was lost: that the server restored is not known but from verification.
     pub looked: bool,
-    /// Not all replicas became Active in time.
-    pub replicas_late: bool,
+    /// Which replicas did not become Active in time, in words.
+    pub replicas_late: Option<String>,
     /// Live shards whose node optimized something while they streamed: their latest deletions may be missing.
     pub unsettled: Vec<ShardId>,
     /// What a live source looked like while its shards were streamed.
@@ -29,7 +29,7 @@ impl Delivered {
     /// One file, by this route.
     pub(in crate::ops) fn by(route: Route, bytes: u64, looked: bool) -> Self {
         let (reason, uploaded, proof) = (None, None, None);
-        Self { route, reason, bytes, uploaded, looked, replicas_late: false, unsettled: Vec::new(), proof }
+        Self { route, reason, bytes, uploaded, looked, replicas_late: None, unsettled: Vec::new(), proof }
     }
 }
 

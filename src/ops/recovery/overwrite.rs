@@ -320,8 +320,8 @@ impl Overwritten {
     /// The report of it.
     pub(in crate::ops) fn report(self, plan: &Plan, mode: Mode) -> Report {
         let Delivered { route, reason, bytes, replicas_late, .. } = self.delivered;
-        let late = replicas_late.then(|| {
-            Problem::new(ProblemKind::Partly, "the data is there, but not all of its replicas are Active", &plan.target)
+        let late = replicas_late.map(|words| {
+            Problem::new(ProblemKind::Partly, format!("the data is there, and not on all nodes: {words}"), &plan.target)
                 .advise("bring the nodes back that do not answer; `qsnap collections` shows each replica")
         });
         Report {

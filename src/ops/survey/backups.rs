@@ -40,7 +40,10 @@ pub async fn find(services: &Services, address: &BackupAddress) -> Result<(Arc<O
 }
 
 /// The one that is meant among those that are listed: the newest good one, or the one of this id, whatever it is worth. Pure.
-fn choose(contents: &Contents, address: &BackupAddress) -> Result<Backup, Problem> {
+///
+/// # Errors
+/// When there is none, or what could not be read may be newer.
+pub fn choose(contents: &Contents, address: &BackupAddress) -> Result<Backup, Problem> {
     let own = contents.backups.iter().filter(|backup| backup.collection == address.collection);
     let found = match &address.which {
         // What could not be read may be newer: "latest" must not quietly mean an older one.

@@ -14,6 +14,7 @@ use crate::ops::plan::finding::Finding;
 use crate::ops::services::{Connection, Services};
 use crate::ops::survey::first_route::End;
 use crate::ops::survey::locate::{NameUse, name_use};
+use crate::ops::survey::membership::membership;
 use crate::ops::survey::placement::{self, is_silence};
 use crate::ops::survey::source::Known;
 use crate::qdrant::api::{ClusterInfo, QdrantApi, SnapshotActivity};
@@ -42,6 +43,8 @@ pub(in crate::ops) struct Target {
     activity: Result<Option<SnapshotActivity>, String>,
     peers: Result<ClusterInfo, String>,
     right: Right,
+    /// What is the matter with its nodes.
+    nodes: Vec<Finding>,
 }
 
 /// Reads it.
@@ -52,7 +55,7 @@ pub(in crate::ops) async fn gather(services: &Services, address: &CollectionAddr
     let node = connection.node(index)?;
     let problem = |error: ApiError| error.into_problem(address.to_string());
     let name = &address.collection;
-    let (used, version, aliases, names, count, info, cluster, activity, peers, right) = tokio::join!(
+    let (used, version, aliases, names, count, info, cluster, activity, peers, right, members) = tokio::join!(
         name_use(&connection, address),
         node.version(),
         node.aliases(),
@@ -62,7 +65,8 @@ pub(in crate::ops) async fn gather(services: &Services, address: &CollectionAddr
         node.collection_cluster(name),
         node.snapshot_activity(name),
         node.cluster(),
-        may_restore(&connection, address)
+        may_restore(&connection, address),
+        members(&connection)
     );
     let used = used?;
     let exists = used == NameUse::Collection;
@@ -94,9 +98,31 @@ pub(in crate::ops) async fn gather(services: &Services, address: &CollectionAddr
         activity: activity.map_err(words),
         peers: peers.map_err(words),
         right,
+        nodes: members,
         node: index,
         connection,
     })
+}
+
+/// Of several nodes those that do not answer, or are not what they seem.
+async fn members(connection: &Connection) -> Vec<Finding> {
+    if connection.nodes.len() == 1 {
+        return Vec::new();
+    }
+    let (membership, answers) =
+        tokio::join!(membership(connection), futures_util::future::join_all(connection.nodes.iter().map(|node| node.live())));
+    let silent = connection.nodes.iter().zip(answers).filter_map(|(node, answer)| {
+        let error = answer.err()?;
+        let words = format!("{} does not answer: {}", node.url(), error.message);
+        Some(Finding::look(
+            "nodes",
+            words,
+            "its replicas come when it is back, or not at all: the report says how many are missing",
+        ))
+    });
+    let mut findings: Vec<Finding> = silent.collect();
+    findings.extend(membership.findings());
+    findings
 }
 
 /// Asks for the right to restore, by changing nothing of a collection that does not exist: who may not is refused with 401
@@ -199,6 +225,7 @@ impl Target {
             _ => {}
         }
         findings.push(self.idle_finding());
+        findings.extend(self.nodes.iter().cloned());
         findings.push(match &self.peers {
             Ok(peers) => server::cluster(peers, self.connection.nodes.len(), self.address.instance.as_str()),
             Err(why) => gates::not_checked("cluster", why),

@@ -182,7 +182,10 @@ fn findings(
         findings.push(gates::key_handed_over(source.instance.as_str(), target.instance.as_str()));
     }
     findings.extend(server::fetching(route));
-    findings.push(server::disk_unknown(route, overwrite_plan::extra(overwrites, request.skips)));
+    findings.push(match live {
+        Some(_) => server::disk_of_shards(),
+        None => server::disk_unknown(route, overwrite_plan::extra(overwrites, request.skips)),
+    });
     if overwrites {
         findings.push(gates::writers(&target.to_string()));
     }

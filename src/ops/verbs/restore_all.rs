@@ -155,7 +155,9 @@ async fn backups_of(
     }
     let own: Vec<Backup> = contents.backups.into_iter().filter(|backup| backup.collection.instance == *instance).collect();
     let run_of = |backup: &Backup| BackupId::new(backup.manifest.as_ref()?.run.as_ref()?).ok();
-    let run = run.cloned().or_else(|| own.iter().filter_map(run_of).max());
+    // Two of one second are told apart by when their backups were taken, not by what is random in their ids.
+    let newest = own.iter().filter_map(|backup| Some((backup.taken_at(), run_of(backup)?))).max();
+    let run = run.cloned().or_else(|| newest.map(|(_, run)| run));
     let Some(run) = run.filter(|run| own.iter().any(|backup| run_of(backup).as_ref() == Some(run))) else {
         return Err(Problem::new(ProblemKind::NotFound, "there is no such set of backups", shown)
             .advise("`qsnap backup --all` makes one; `qsnap backups list` shows the run of each backup with --output json"));

@@ -148,7 +148,7 @@ fn newest(app: &App, view: &CollectionView) -> String {
         (Some(at), Some(count)) => {
             format!("{} UTC, {}, of {count}{safety}", time::second(at), time::ago(app.model.now.wall, at))
         }
-        (_, Some(0)) => format!("no recovery point{safety}"),
+        (_, Some(0)) => format!("none on the nodes{safety}"),
         _ => "unknown".into(),
     }
 }

@@ -38,8 +38,11 @@ impl BackupForm {
                 ],
             ),
             full: ChoiceField::words(
-                "of shards",
-                [(false, "changes", "only what is new since the last backup"), (true, "all", "as if it were the first one")],
+                "streams",
+                [
+                    (false, "changes", "of shards: only what is new since the last backup"),
+                    (true, "whole", "of shards: all of it, as for the first one"),
+                ],
             ),
         }
     }
