@@ -14,7 +14,6 @@ use crate::domain::{size, text, time};
 use crate::ops::services::Services;
 use crate::ops::survey::backups;
 use crate::repository::index::{Backup, Contents};
-use crate::repository::manifest::{Kind, Manifest};
 use crate::repository::records::Record;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -89,7 +88,7 @@ fn lines(services: &Services, repository: &RepositoryName, backup: &Backup, reco
             lines.push(row("file", format!("{}/{} ({})", backup.folder, object.name, size::bytes(object.size))));
             lines.push(row("", format!("sha256 {}", object.sha256)));
         }
-        lines.push(row("kind", kind(manifest)));
+        lines.push(row("kind", backups::made_of(manifest)));
         for built in manifest.increments() {
             let others: BTreeSet<&BackupId> =
                 built.parts.iter().map(|part| &part.backup).filter(|id| **id != manifest.id).collect();
@@ -122,17 +121,6 @@ fn lines(services: &Services, repository: &RepositoryName, backup: &Backup, reco
 }
 
 /// How it was copied, and how much a restore moves.
-fn kind(manifest: &Manifest) -> String {
-    let whole = size::bytes(manifest.restored_size());
-    match manifest.kind {
-        Kind::Snapshot => "snapshot".to_owned(),
-        Kind::Shards if manifest.increments().next().is_some() => {
-            format!("shards, only what changed: a restore moves {whole}")
-        }
-        Kind::Shards => "shards, whole".to_owned(),
-    }
-}
-
 async fn list(services: &Services, address: Option<&str>, repository: Option<&str>) -> Result<Gathered, Problem> {
     let name = repository.map(RepositoryName::new).transpose().map_err(usage)?;
     let only = address.map(CollectionAddress::parse).transpose().map_err(usage)?;

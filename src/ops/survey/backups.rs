@@ -4,15 +4,17 @@ use crate::domain::address::{BackupAddress, CollectionAddress, WhichBackup};
 use crate::domain::backup::RepositoryName;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::proof::Proof;
+use crate::domain::size;
 use crate::domain::version::ServerVersion;
 use crate::ops::retention::keep::{Candidate, Worth};
 use crate::ops::services::{OpenRepository, Services};
 use crate::repository::index::{self, Backup, Contents, State, scan};
 use crate::repository::layout::{MANIFEST, MARK};
-use crate::repository::manifest::{FORMAT, LARGEST, Manifest, Mark, Object};
+use crate::repository::manifest::{FORMAT, Kind, LARGEST, Manifest, Mark, Object};
 use crate::repository::records::Record;
 use crate::transfer::source::{Expected, Line};
 use crate::transfer::stored::StoredObject;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a repository holds, of all collections or of one.
@@ -114,6 +116,22 @@ fn candidate(backup: &Backup) -> Candidate {
         State::Doubtful(_) | State::Unreadable(_) => Worth::Unknown,
     };
     Candidate { at: backup.taken_at(), worth, hold: backup.standing.hold.clone() }
+}
+
+/// What a backup consists of, in words.
+pub fn made_of(manifest: &Manifest) -> String {
+    let others: BTreeSet<String> =
+        manifest.parts().filter(|part| part.backup != manifest.id).map(|part| part.backup.to_string()).collect();
+    let whole = size::bytes(manifest.restored_size());
+    match (manifest.kind, manifest.increments().next().is_some(), others.is_empty()) {
+        (Kind::Snapshot, ..) => "snapshot".to_owned(),
+        (Kind::Shards, false, _) => "shards, whole".to_owned(),
+        (Kind::Shards, true, true) => format!("shards, only what changed, which was all: a restore moves {whole}"),
+        (Kind::Shards, true, false) => {
+            let others: Vec<String> = others.into_iter().collect();
+            format!("shards, only what changed: a restore moves {whole}, with data of {}", others.join(", "))
+        }
+    }
 }
 
 /// The proof in the manifest of a backup.

@@ -12,6 +12,7 @@ use crate::domain::version::ServerVersion;
 use crate::ops::journal::safeties::Safeties;
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::services::{Connection, Services};
+use crate::ops::survey::backups::made_of;
 use crate::ops::survey::membership::membership;
 use crate::ops::survey::{backups, locate, placement};
 use crate::repository::index::Backup;
@@ -119,6 +120,8 @@ pub struct Stored {
     pub note: Option<String>,
     /// It is held, and why.
     pub hold: Option<String>,
+    /// What it consists of, in words.
+    pub made_of: String,
 }
 
 impl RecoveryPointView {
@@ -409,6 +412,7 @@ fn stored_view(repository: &Repository, backup: &Backup) -> RecoveryPointView {
             reason: crate::domain::text::one_line(backup.state.reason(), 200),
             note: backup.standing.note.clone(),
             hold: backup.standing.hold.clone(),
+            made_of: manifest.map(|manifest| made_of(manifest)).unwrap_or_default(),
         })),
     }
 }

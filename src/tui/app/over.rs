@@ -16,7 +16,13 @@ impl App {
     pub(super) fn act_on_layer(&mut self, action: Action) {
         let ticket = self.model.ticket();
         match (action, self.layers.last()) {
-            (Action::Do(verb), Some(Layer::Fleet(_))) => return self.operate_on_fleet(verb),
+            (Action::Do(verb), Some(Layer::Fleet(_))) => {
+                match self.cure(verb) {
+                    Ok(kind) => self.open_wizard(kind),
+                    Err(why) => self.say(&why, true),
+                }
+                return;
+            }
             (Action::Do(verb), _) => return self.operate(verb),
             _ => {}
         }
@@ -85,21 +91,26 @@ impl App {
         }
     }
 
-    /// What cures a collection of the fleet, without leaving it.
-    fn operate_on_fleet(&mut self, verb: Command) {
-        let (Some(Layer::Fleet(fleet)), Some(watch)) = (self.layers.last(), self.model.watch.value()) else { return };
-        let Some(watched) = watch.items.get(fleet.selected(watch)) else { return };
-        let newest = watched.newest.as_ref();
-        let stored = newest.and_then(|newest| {
-            let (repository, id) = (newest.repository.clone()?, newest.id.clone()?);
-            Some(BackupAddress::id(&repository, &watched.address, &id))
-        });
-        match (verb, stored) {
-            (Command::Backup, _) if watched.exists == Some(false) => self.say("it does not exist any more", true),
-            (Command::Backup, _) => self.open_wizard(Kind::Backup(vec![watched.address.clone()])),
-            (Command::Verify, Some(stored)) => self.open_wizard(Kind::verify(stored)),
-            (Command::Verify, None) => self.say("it has no backup in a repository: b makes one", true),
-            _ => {}
+    /// What cures a collection of the fleet, without leaving it; or why not.
+    ///
+    /// # Errors
+    /// In words.
+    pub(super) fn cure(&self, verb: Command) -> Result<Kind, String> {
+        let marked = match (self.layers.last(), self.model.watch.value()) {
+            (Some(Layer::Fleet(fleet)), Some(watch)) => watch.items.get(fleet.selected(watch)),
+            _ => None,
+        };
+        let watched = marked.ok_or("no collection is marked")?;
+        match verb {
+            Command::Backup if watched.exists == Some(false) => Err("it does not exist any more".into()),
+            Command::Backup => Ok(Kind::Backup(vec![watched.address.clone()])),
+            Command::Verify => {
+                let newest = watched.newest.as_ref();
+                let stored = newest.and_then(|newest| Some((newest.repository.as_ref()?, newest.id.as_ref()?)));
+                let (repository, id) = stored.ok_or("it has no backup in a repository: b makes one")?;
+                Ok(Kind::verify(BackupAddress::id(repository, &watched.address, id)))
+            }
+            _ => Err("that is not for the fleet".into()),
         }
     }
 

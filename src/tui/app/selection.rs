@@ -102,6 +102,9 @@ impl App {
 
     /// Why an operation is not possible now.
     pub fn disabled(&self, verb: Command) -> Option<String> {
+        if let Some(Layer::Fleet(_)) = self.layers.last() {
+            return self.cure(verb).err();
+        }
         let read_only = self.model.instance().is_some_and(|state| state.protection == Protection::ReadOnly);
         let no_collection = || self.collection().is_none().then(|| "no collection is selected".to_owned());
         let no_point = || self.no_point();

@@ -41,7 +41,11 @@ pub fn draw(app: &App, frame: &mut Frame<'_>, fleet: &Fleet) {
 fn title(app: &App) -> String {
     let Some(watch) = app.model.watch.value() else { return "Fleet".into() };
     let [good, warning, critical, unknown] = watch.counts();
-    let each = [(critical, "late"), (warning, "to look at"), (unknown, "unknown"), (good, "ok")];
+    // Where nothing is wanted nothing can be late: that is no good news.
+    let unwanted = |item: &&Watched| item.freshness.level == Level::Ok && item.policy.rpo.age().is_none();
+    let unwanted = watch.items.iter().filter(unwanted).count();
+    let good = good.saturating_sub(unwanted);
+    let each = [(critical, "late"), (warning, "to look at"), (unknown, "unknown"), (good, "ok"), (unwanted, "without a target")];
     let words: Vec<String> = each.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     format!("Fleet · {}", if words.is_empty() { "no collection".to_owned() } else { words.join(", ") })
 }

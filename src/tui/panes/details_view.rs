@@ -171,7 +171,9 @@ fn point_rows(app: &App, point: &RecoveryPointView) -> Vec<Row> {
             rows.extend(stored.hold.as_ref().map(|why| line("held", crate::domain::text::one_line(why, 200))));
         }
     }
-    rows.push(line("sha256", point.snapshot.sha256.clone().unwrap_or_else(|| "not given by the server".into())));
+    let without =
+        if point.stored.is_some() { "one of each of its files: `qsnap backups show`" } else { "not given by the server" };
+    rows.push(line("sha256", point.snapshot.sha256.clone().unwrap_or_else(|| without.into())));
     rows.push(line("proof", proof_words(point)));
     if let Some((fewest, most)) = point.points {
         let words = if fewest == most { size::exact(most) } else { format!("{} to {}", size::exact(fewest), size::exact(most)) };
@@ -180,6 +182,7 @@ fn point_rows(app: &App, point: &RecoveryPointView) -> Vec<Row> {
     if let Some(version) = &point.taken_with {
         rows.push(line("server", format!("taken by Qdrant {version}")));
     }
+    rows.extend(point.stored.as_ref().map(|stored| line("kind", stored.made_of.clone())));
     rows
 }
 
@@ -187,6 +190,7 @@ fn proof_words(point: &RecoveryPointView) -> String {
     match point.proof {
         _ if point.safety => "safety snapshot: what was replaced by an overwrite".into(),
         ProofState::None => "nothing recorded: a restore can only be counted".into(),
+        ProofState::Recorded if point.stored.is_some() => "count and sample recorded; not found good yet".into(),
         ProofState::Recorded => "count and sample recorded; not restored yet".into(),
         ProofState::Proven(at) if point.stored.is_some() => format!("found good, {} UTC", time::minute(at)),
         ProofState::Proven(at) => format!("a restore matched, {} UTC", time::minute(at)),
