@@ -132,6 +132,28 @@ fn the_details_of_a_backup_say_what_it_is_made_of() {
 }
 
 #[test]
+fn a_restore_to_a_cluster_asks_for_replicas() {
+    let mut ui = Ui::new(80, 24);
+    with_backups(&mut ui);
+    let state = ui.app.model.instances.iter_mut().find(|state| state.name.as_str() == "staging").unwrap();
+    let mut view = state.view.value().unwrap().clone();
+    view.nodes = vec!["http://s0:6333".into(), "http://s1:6333".into()];
+    let now = ui.app.model.now;
+    let state = ui.app.model.instances.iter_mut().find(|state| state.name.as_str() == "staging").unwrap();
+    state.view.ask(crate::tui::messages::event::Ticket(99));
+    state.view.answer(crate::tui::messages::event::Ticket(99), Ok(view), now);
+    ui.keys("2 j r");
+    assert_named(&mut ui, "restore_form_cluster_80x24");
+    ui.keys("tab tab tab tab right right enter");
+    let asked = ui.asked();
+    assert!(matches!(&asked, Some(Request::Restore(request)) if request.replicas == std::num::NonZeroU32::new(2)), "{asked:?}");
+    // A snapshot brings its own number.
+    let mut plain = Ui::new(80, 24);
+    plain.keys("2 r");
+    assert!(!plain.screen().contains("replicas"), "{}", plain.screen());
+}
+
+#[test]
 fn a_backup_asks_where_to_and_how() {
     sizes(|columns, rows, name| {
         let mut ui = Ui::new(columns, rows);

@@ -11,7 +11,8 @@ use crate::tui::messages::surroundings::Surroundings;
 use crate::tui::panes::model::Model;
 use crate::tui::wizards::field::{ChoiceField, Field, TextField};
 use crate::tui::wizards::form::Form;
-use crate::tui::wizards::proposals::{free_name, on, routes, target};
+use crate::tui::wizards::proposals::{free_name, has_several_nodes, on, replicas, routes, target};
+use std::num::NonZeroU32;
 
 /// One collection.
 #[derive(Debug)]
@@ -20,6 +21,9 @@ pub struct CopyForm {
     to: ChoiceField<InstanceName>,
     collection: TextField,
     route: ChoiceField<Route>,
+    replicas: ChoiceField<Option<NonZeroU32>>,
+    /// The target is a cluster: how many replicas is asked.
+    spread: bool,
 }
 
 impl CopyForm {
@@ -29,6 +33,8 @@ impl CopyForm {
             to: target(model, Some(&source.instance), true),
             collection: TextField::new("collection", &encode(source.collection.raw())),
             route: routes(),
+            replicas: replicas(),
+            spread: false,
             source,
         };
         form.follow(model);
@@ -46,11 +52,19 @@ impl Form for CopyForm {
     }
 
     fn lines(&self) -> Vec<&dyn Field> {
-        vec![&self.to, &self.collection, &self.route]
+        let mut lines: Vec<&dyn Field> = vec![&self.to, &self.collection, &self.route];
+        if self.spread {
+            lines.push(&self.replicas);
+        }
+        lines
     }
 
     fn lines_mut(&mut self) -> Vec<&mut dyn Field> {
-        vec![&mut self.to, &mut self.collection, &mut self.route]
+        let mut lines: Vec<&mut dyn Field> = vec![&mut self.to, &mut self.collection, &mut self.route];
+        if self.spread {
+            lines.push(&mut self.replicas);
+        }
+        lines
     }
 
     fn follow(&mut self, model: &Model) {
@@ -59,11 +73,14 @@ impl Form for CopyForm {
             _ => encode(self.source.collection.raw()),
         };
         self.collection.propose(&name);
+        self.spread = has_several_nodes(model, &self.to);
     }
 
     fn request(&self, _: &Surroundings) -> Result<Request, String> {
         let route = self.route.value().copied().unwrap_or_default();
-        Ok(Request::Copy(CopyRequest::new(self.source.clone(), on(&self.to, &self.collection)?, route)))
+        let replicas = self.replicas.value().copied().flatten().filter(|_| self.spread);
+        let plain = CopyRequest::new(self.source.clone(), on(&self.to, &self.collection)?, route);
+        Ok(Request::Copy(CopyRequest { replicas, ..plain }))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::instance::Protection;
 use crate::ops::request::route::Route;
 use crate::tui::panes::model::{InstanceState, Model};
 use crate::tui::wizards::field::{ChoiceField, TextField};
+use std::num::NonZeroU32;
 
 /// The collection that is named, on the instance that is chosen.
 ///
@@ -28,6 +29,21 @@ pub(super) fn routes() -> ChoiceField<Route> {
         (Route::Stream, "through qsnap, without a file"),
     ];
     ChoiceField::words("route", all.map(|(route, meaning)| (route, route.word(), meaning)))
+}
+
+/// How many replicas each shard gets, where a cluster makes the collection anew.
+pub(super) fn replicas() -> ChoiceField<Option<NonZeroU32>> {
+    let options = (0..=5).map(|n| match NonZeroU32::new(n) {
+        None => (None, "as it was".to_owned(), "as many of each shard".to_owned()),
+        Some(n) => (Some(n), n.to_string(), "of each shard, where it goes shard by shard".to_owned()),
+    });
+    ChoiceField::new("replicas", options.collect(), 0)
+}
+
+/// Whether the chosen instance has several nodes.
+pub(super) fn has_several_nodes(model: &Model, instance: &ChoiceField<InstanceName>) -> bool {
+    let state = model.instances.iter().find(|state| Some(&state.name) == instance.value());
+    state.and_then(|state| state.view.value()).is_some_and(|view| view.nodes.len() > 1)
 }
 
 /// The collection's own name, or a variation when the instance is known to have it.

@@ -10,7 +10,8 @@ use crate::tui::messages::surroundings::Surroundings;
 use crate::tui::panes::model::Model;
 use crate::tui::wizards::field::{ChoiceField, Field, TextField, typed_path};
 use crate::tui::wizards::form::Form;
-use crate::tui::wizards::proposals::{free_name, on, routes, target};
+use crate::tui::wizards::proposals::{free_name, has_several_nodes, on, replicas, routes, target};
+use std::num::NonZeroU32;
 
 /// A recovery point of a collection.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub struct RestoreForm {
     collection: TextField,
     mode: ChoiceField<Mode>,
     route: ChoiceField<Route>,
+    replicas: ChoiceField<Option<NonZeroU32>>,
+    /// A backup goes to a cluster: how many replicas is asked.
+    spread: bool,
 }
 
 impl RestoreForm {
@@ -34,6 +38,8 @@ impl RestoreForm {
             collection: TextField::new("collection", &name),
             mode: modes(),
             route: routes(),
+            replicas: replicas(),
+            spread: false,
             of,
             source,
         };
@@ -52,22 +58,33 @@ impl Form for RestoreForm {
     }
 
     fn lines(&self) -> Vec<&dyn Field> {
-        vec![&self.to, &self.collection, &self.mode, &self.route]
+        let mut lines: Vec<&dyn Field> = vec![&self.to, &self.collection, &self.mode, &self.route];
+        if self.spread {
+            lines.push(&self.replicas);
+        }
+        lines
     }
 
     fn lines_mut(&mut self) -> Vec<&mut dyn Field> {
-        vec![&mut self.to, &mut self.collection, &mut self.mode, &mut self.route]
+        let mut lines: Vec<&mut dyn Field> = vec![&mut self.to, &mut self.collection, &mut self.mode, &mut self.route];
+        if self.spread {
+            lines.push(&mut self.replicas);
+        }
+        lines
     }
 
     fn follow(&mut self, model: &Model) {
         if let Some(of) = &self.of {
             self.collection.propose(&name(of, &self.to, &self.mode, model));
         }
+        self.spread = matches!(self.source, RecoveryPoint::Backup(_)) && has_several_nodes(model, &self.to);
     }
 
     fn request(&self, _: &Surroundings) -> Result<Request, String> {
         let target = on(&self.to, &self.collection)?;
-        Ok(Request::Restore(RestoreRequest::new(self.source.clone(), target, chosen(&self.mode), chosen(&self.route))))
+        let replicas = chosen(&self.replicas).filter(|_| self.spread);
+        let plain = RestoreRequest::new(self.source.clone(), target, chosen(&self.mode), chosen(&self.route));
+        Ok(Request::Restore(RestoreRequest { replicas, ..plain }))
     }
 }
 
