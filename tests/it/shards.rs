@@ -134,6 +134,47 @@ async fn odd_keys(three: Three, alone: Server) {
     assert_eq!(refused.code, 7, "{refused:?}");
 }
 
+/// Many keys take their time: a cancel in the middle leaves nothing, and the next try makes all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_shard_keys_are_made_and_a_cancel_leaves_nothing() {
+    let three = Three::sandbox().await;
+    let Three::Sandbox(sandbox) = &three else { return };
+    let alone = Server::sandbox(None, vec![]).await;
+    let shape = json!({"vectors": {"size": 4, "distance": "Dot"}, "shard_number": 1, "sharding_method": "custom"});
+    assert_eq!(three.ask(0, "PUT", "/collections/keyed", shape).await.0, 200);
+    for n in 0..100 {
+        let key = format!("tenant {n}");
+        assert_eq!(three.ask(0, "PUT", "/collections/keyed/shards", json!({"shard_key": key})).await.0, 200);
+        let point = json!({"points": [{"id": n, "vector": [1, 2, 3, 4]}], "shard_key": key});
+        assert_eq!(three.ask(0, "PUT", "/collections/keyed/points?wait=true", point).await.0, 200);
+    }
+    let home = tempfile::tempdir().unwrap();
+    let cli = cli(&three, &alone, home.path());
+    assert_eq!(cli.run(&["backup", "c/keyed", "--yes"]).await.code, 0);
+    sandbox.faults().add_all("list:delay=100ms").unwrap();
+    let restore = ["restore", "offsite:c/keyed@latest", "--to", "c/again", "--mode", "new", "--yes"];
+    let mut child = cli.command(&restore).stderr(std::process::Stdio::null()).spawn().unwrap();
+    wait_until("the first keys are made", Duration::from_secs(60), async || {
+        let (status, shown) = three.ask(0, "GET", "/collections/again/cluster", Value::Null).await;
+        status == 200 && shown["shard_count"].as_u64().is_some_and(|count| count > 2)
+    })
+    .await;
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(ended.code(), Some(130));
+    sandbox.faults().clear();
+    assert_eq!(three.ask(0, "GET", "/collections/again/exists", Value::Null).await.1["exists"], false);
+    let open = cli.run(&["history", "--output", "json"]).await.json();
+    assert!(open["items"].as_array().unwrap().iter().all(|item| item["open"] == false), "{open}");
+    restored(&cli, "offsite:c/keyed@latest", "c/again").await;
+    equal(&cli, "c/keyed", "c/again").await;
+    // The same straight from the nodes.
+    let copied = cli.run(&["copy", "c/keyed", "c/copied", "--yes", "--output", "json"]).await;
+    assert_eq!((copied.code, text(&copied.json(), "verdict")), (0, "matches"), "{copied:?}");
+    equal(&cli, "c/keyed", "c/copied").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn shard_keys_come_along_on_sandboxes() {
     odd_keys(Three::sandbox().await, Server::sandbox(None, vec![]).await).await;

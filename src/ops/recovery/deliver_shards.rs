@@ -158,7 +158,7 @@ async fn payload_indexes(job: &JobContext, from: ShardsOf<'_>, destination: &Des
 }
 
 /// Removes the collection that was made, while nobody put anything into it.
-async fn remove_empty(destination: Destination, ledger: Ledger) -> Result<(), Problem> {
+pub(super) async fn remove_empty(destination: Destination, ledger: Ledger) -> Result<(), Problem> {
     let (node, name) = (destination.node()?, &destination.address.collection);
     let problem = |error: ApiError| error.into_problem(destination.address.to_string());
     if !node.exists(name).await.map_err(problem)? {

@@ -12,6 +12,7 @@ use crate::ops::proof::compare::compare;
 use crate::ops::proof::sample;
 use crate::ops::proof::verify::{Expected, Reference, Verification, verify};
 use crate::ops::recovery::deliver::{Handover, deliver, upload_name};
+use crate::ops::recovery::deliver_shards::remove_empty;
 use crate::ops::recovery::delivered::{Broken, Delivered, Impact};
 use crate::ops::recovery::destination::Destination;
 use crate::ops::recovery::meant::{Meant, as_meant};
@@ -206,8 +207,13 @@ pub(in crate::ops) async fn restore_new(
     as_meant(destination, Meant::Nothing, &steps.job.progress).await?;
     steps.made(kind, &address.to_string())?;
     note_when_absent(steps, &node, address);
+    let mut empty = None;
     if let Some(collection) = input.keyed {
-        steps.run(SHARD_KEYS, &address.to_string(), shard_keys::prepare(node.as_ref(), address, collection)).await?;
+        let removal = remove_empty(destination.clone(), steps.ledger());
+        empty = Some(steps.job.on_failure(format!("the empty collection {address}"), removal));
+        let progress = steps.job.progress.clone();
+        let keys = shard_keys::prepare(node.as_ref(), address, collection, &progress);
+        steps.run(SHARD_KEYS, &address.to_string(), keys).await?;
     }
     // The collection made for shard keys exists by now, and is ours as long as no other client writes to it.
     let meant = if input.keyed.is_some() { Meant::Empty } else { Meant::Nothing };
@@ -223,6 +229,10 @@ pub(in crate::ops) async fn restore_new(
             Ok(finished)
         }
         Err(Broken { problem, impact }) => {
+            if let (Impact::Unknown, Some(empty)) = (impact, empty) {
+                // The server may fill it right now.
+                steps.job.keep(empty);
+            }
             // A collection that exists although the server refused is another client's, unless it was prepared for shard
             // keys and not written to since.
             let not_ours = match problem.kind {

@@ -5,6 +5,7 @@
 use crate::archive::contents::Collection;
 use crate::domain::address::CollectionAddress;
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::jobs::progress::Progress;
 use crate::ops::gates::shard_keys::{creation, numbers, order, words};
 use crate::qdrant::api::QdrantApi;
 
@@ -16,13 +17,15 @@ pub(in crate::ops) async fn prepare(
     node: &dyn QdrantApi,
     address: &CollectionAddress,
     collection: &Collection,
+    progress: &Progress,
 ) -> Result<(), Problem> {
     let (config, keys) = (&collection.config, &collection.keys);
     let shown = address.to_string();
     let problem = |error: crate::qdrant::error::ApiError| error.into_problem(&shown);
     let steps = order(keys).map_err(|words| Problem::new(ProblemKind::Failed, words, &shown))?;
     node.create_collection(&address.collection, &creation(config)).await.map_err(problem)?;
-    for step in &steps {
+    for (at, step) in steps.iter().enumerate() {
+        progress.note(&format!("shard key {} of {}", at + 1, steps.len()));
         node.create_shard_key(&address.collection, &step.key, step.shards).await.map_err(problem)?;
     }
     let made = node.collection_cluster(&address.collection).await.map_err(problem)?.keys();
