@@ -119,7 +119,9 @@ async fn a_node_that_freezes_or_dies_in_the_middle_leaves_nothing_that_looks_who
         signal(&three, 2, "-KILL");
     })
     .await;
-    assert!(ran.code != 0 && !matches(&ran) && ran.stderr.contains("clean-up"), "{ran:?}");
+    assert!(ran.code != 0 && !matches(&ran), "{ran:?}");
+    // Before the first shard was handed over the empty collection is removed again; after it what stays is said.
+    assert!(ran.stderr.contains("clean-up") || !is_there(&alone, "once").await, "{ran:?}");
     three.start(2).await;
     active(&three, "once").await;
 
