@@ -190,6 +190,14 @@ pub struct ShardKey {
     pub shards: Vec<u32>,
 }
 
+impl ShardKey {
+    /// A key as a server spells it, with its shards.
+    pub fn new(raw: Value, shards: Vec<u32>) -> Self {
+        let key = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
+        Self { key: crate::domain::text::one_line(&key, 120), raw, shards }
+    }
+}
+
 /// A collection.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Collection {

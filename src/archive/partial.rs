@@ -168,16 +168,12 @@ pub fn is_same(before: &Value, after: &Value) -> bool {
 pub fn goes_on(before: &Value, after: &Value) -> bool {
     let (Some(before), Some(after)) = (before.as_object(), after.as_object()) else { return false };
     let version = |segment: &Value| segment.get("segment_version").and_then(Value::as_u64);
-    let files = |segment: &'_ Value| segment.get("file_versions").and_then(Value::as_object).cloned().unwrap_or_default();
-    after.iter().all(|(id, now)| {
-        before.get(id).is_none_or(|then| {
-            let (then_files, now_files) = (files(then), files(now));
-            let went_back = |(name, version): (&String, &Value)| {
-                then_files.get(name).is_some_and(|then| then.as_u64() > version.as_u64() && !version.is_null())
-            };
-            version(then) <= version(now) && !now_files.iter().any(went_back)
-        })
-    })
+    let file = |segment: &Value, name: &str| segment.get("file_versions")?.get(name)?.as_u64();
+    let file_went_back = |then: &Value, now: &Value| {
+        let files = now.get("file_versions").and_then(Value::as_object).into_iter().flatten();
+        files.into_iter().any(|(name, version)| !version.is_null() && file(then, name) > version.as_u64())
+    };
+    after.iter().all(|(id, now)| before.get(id).is_none_or(|then| version(then) <= version(now) && !file_went_back(then, now)))
 }
 
 #[cfg(test)]

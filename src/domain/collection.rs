@@ -80,9 +80,10 @@ impl CollectionInfo {
         self.params.get("replication_factor").and_then(Value::as_u64).unwrap_or(1)
     }
 
-    /// The same with another number of replicas of each shard.
+    /// The same with another number of replicas of each shard, where one is asked for.
     #[must_use]
-    pub fn with_replicas(mut self, replicas: NonZeroU32) -> Self {
+    pub fn with_replicas(mut self, replicas: Option<NonZeroU32>) -> Self {
+        let Some(replicas) = replicas else { return self };
         if let Some(params) = self.params.as_object_mut() {
             params.insert("replication_factor".into(), replicas.get().into());
         }
@@ -196,6 +197,18 @@ impl CollectionCluster {
         let bad = self.replicas.iter().filter(|r| r.state != "Active" && on(r.peer.unwrap_or(self.peer)));
         bad.map(|r| format!("shard {} {}", r.shard, r.state)).collect()
     }
+}
+
+/// The keys of these shards, each with its shards, in the order of their numbers.
+pub fn shards_by_key(keys: &BTreeMap<ShardId, Value>) -> Vec<(Value, Vec<ShardId>)> {
+    let mut grouped: Vec<(Value, Vec<ShardId>)> = Vec::new();
+    for (shard, key) in keys {
+        match grouped.iter_mut().find(|(known, _)| known == key) {
+            Some((_, shards)) => shards.push(*shard),
+            None => grouped.push((key.clone(), vec![*shard])),
+        }
+    }
+    grouped
 }
 
 #[cfg(test)]

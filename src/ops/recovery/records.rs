@@ -8,6 +8,7 @@ use crate::repository::index::{Backup, State, scan};
 use crate::repository::layout::{MANIFEST, NOTES, part};
 use crate::repository::manifest::FORMAT;
 use crate::repository::records::{Found, Record, Says};
+use crate::repository::removal::{self, Removed};
 use std::hash::{BuildHasher, Hasher};
 
 /// A record that is to be written.
@@ -55,11 +56,17 @@ pub(in crate::ops) async fn write(services: &Services, open: &OpenRepository, fo
     Ok(())
 }
 
-/// Tells backups that share data with one in which damage was found, before that one is removed: its note goes with it.
+/// Removes a backup; where damage was found in it, those that share its data are told before.
 ///
 /// # Errors
-/// Those of the store: then it is not to be removed.
-pub(in crate::ops) async fn hand_on_doubt(services: &Services, open: &OpenRepository, bad: &Backup) -> Result<(), Problem> {
+/// Those of [`removal::remove`]; and those of the store while they are told: then it is not removed.
+pub(in crate::ops) async fn remove(services: &Services, open: &OpenRepository, backup: &Backup) -> Result<Removed, Problem> {
+    hand_on_doubt(services, open, backup).await?;
+    removal::remove(&open.bucket, &open.cache, backup, (services.journal.operator(), services.clock.now())).await
+}
+
+/// Tells backups that share data with one in which damage was found, before that one is removed: its note goes with it.
+async fn hand_on_doubt(services: &Services, open: &OpenRepository, bad: &Backup) -> Result<(), Problem> {
     if bad.standing.bad.is_none() {
         return Ok(());
     }

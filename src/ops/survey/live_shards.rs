@@ -3,10 +3,9 @@
 use crate::archive::contents::{Collection, ShardKey};
 use crate::archive::shape::Shape;
 use crate::domain::address::CollectionAddress;
-use crate::domain::collection::{CollectionInfo, CollectionStatus};
+use crate::domain::collection::{CollectionInfo, CollectionStatus, shards_by_key};
 use crate::domain::ids::ShardId;
 use crate::domain::problem::{Problem, ProblemKind};
-use crate::domain::text::one_line;
 use crate::ops::plan::finding::Finding;
 use crate::ops::request::route::Route;
 use crate::ops::services::Connection;
@@ -115,16 +114,7 @@ impl LiveShards {
     /// The collection in the words of a snapshot's files, for what makes shard keys.
     pub(in crate::ops) fn collection(&self) -> Collection {
         let config = self.info.settings.config().clone();
-        let mut keys: Vec<ShardKey> = Vec::new();
-        for (shard, raw) in &self.chosen.keys {
-            match keys.iter_mut().find(|key| key.raw == *raw) {
-                Some(key) => key.shards.push(*shard),
-                None => {
-                    let key = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
-                    keys.push(ShardKey { key: one_line(&key, 120), raw: raw.clone(), shards: vec![*shard] });
-                }
-            }
-        }
+        let keys = shards_by_key(&self.chosen.keys).into_iter().map(|(raw, shards)| ShardKey::new(raw, shards)).collect();
         Collection { shape: Shape::read(&config).ok(), config, keys, ..Collection::default() }
     }
 }

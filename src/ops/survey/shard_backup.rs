@@ -63,8 +63,7 @@ impl ShardBackup {
     fn keys(&self) -> Vec<ShardKey> {
         let read = |entry: &Value| {
             let (raw, shards) = (entry.get("key")?.clone(), entry.get("shards")?.clone());
-            let key = raw.as_str().map_or_else(|| raw.to_string(), str::to_owned);
-            Some(ShardKey { key: crate::domain::text::one_line(&key, 120), raw, shards: serde_json::from_value(shards).ok()? })
+            Some(ShardKey::new(raw, serde_json::from_value(shards).ok()?))
         };
         self.manifest.shard_keys.iter().filter_map(read).collect()
     }
@@ -79,18 +78,17 @@ impl ShardBackup {
     /// The collection as it was recorded; `None` where it was not.
     pub(in crate::ops) fn info(&self) -> Option<CollectionInfo> {
         let settings: Settings = serde_json::from_value(self.manifest.config.get("settings")?.clone()).ok()?;
-        let info = CollectionInfo {
-            status: CollectionStatus::Other(String::new()),
-            optimizer_error: None,
-            points: None,
-            params: self.manifest.config.get("params").filter(|params| params.is_object())?.clone(),
-            payload_schema: serde_json::from_value(self.manifest.payload_schema.clone()).unwrap_or_default(),
-            settings,
-        };
-        Some(match self.replicas {
-            Some(replicas) => info.with_replicas(replicas),
-            None => info,
-        })
+        Some(
+            CollectionInfo {
+                status: CollectionStatus::Other(String::new()),
+                optimizer_error: None,
+                points: None,
+                params: self.manifest.config.get("params").filter(|params| params.is_object())?.clone(),
+                payload_schema: serde_json::from_value(self.manifest.payload_schema.clone()).unwrap_or_default(),
+                settings,
+            }
+            .with_replicas(self.replicas),
+        )
     }
 
     /// What a plan says of it.

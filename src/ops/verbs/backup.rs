@@ -6,7 +6,7 @@ mod streams;
 
 use crate::domain::address::{BackupAddress, CollectionAddress};
 use crate::domain::backup::{BackupId, RepositoryName};
-use crate::domain::collection::{CollectionCluster, CollectionInfo};
+use crate::domain::collection::{CollectionCluster, CollectionInfo, shards_by_key};
 use crate::domain::ids::ShardId;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::proof::Proof;
@@ -381,14 +381,7 @@ impl Backup {
     async fn shard_keys(&self, connection: &Arc<Connection>) -> Vec<Value> {
         let answers = placement::clusters(connection, &self.request.address).await;
         let numbers: BTreeMap<ShardId, Value> = answers.into_iter().flatten().flat_map(|cluster| cluster.keys()).collect();
-        let mut keys: Vec<(Value, Vec<ShardId>)> = Vec::new();
-        for (shard, key) in numbers {
-            match keys.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, shards)) => shards.push(shard),
-                None => keys.push((key, vec![shard])),
-            }
-        }
-        keys.into_iter().map(|(key, shards)| json!({"key": key, "shards": shards})).collect()
+        shards_by_key(&numbers).into_iter().map(|(key, shards)| json!({"key": key, "shards": shards})).collect()
     }
 
     /// The snapshots on the nodes have served.

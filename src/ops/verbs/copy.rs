@@ -72,8 +72,7 @@ pub(super) async fn prepare(services: &Services, request: CopyRequest, ours: boo
             .advise("name another instance or collection"));
     }
     let (from, to) = tokio::try_join!(target::gather(services, source), target::gather(services, target))?;
-    let info = source_info(&from)?;
-    let info = request.replicas.map_or(info.clone(), |replicas| info.with_replicas(replicas));
+    let info = source_info(&from)?.with_replicas(request.replicas);
     // What a run made that broke off is removed before it goes on.
     let taken = to.occupied() && !ours;
     let live = if taken { None } else { shards(&from, &to, &info).await? };
@@ -357,7 +356,7 @@ impl Copy {
         let request = &self.request;
         let problem = |error: ApiError| error.into_problem(request.source.to_string());
         let info = source.whole().collection(&request.source.collection).await.map_err(problem)?;
-        let info = request.replicas.map_or(info.clone(), |replicas| info.with_replicas(replicas));
+        let info = info.with_replicas(request.replicas);
         // Replicas that were Active when it was planned may be behind by now.
         let live = LiveShards::find(source, &request.source, info.clone()).await.map_err(problem)?;
         if let Some(blocked) = live.findings(usize::MAX, false).into_iter().find(|finding| finding.level == Level::Block) {

@@ -7,7 +7,7 @@ use crate::ops::gates;
 use crate::ops::plan::facts::Facts;
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::{Plan, Risk, Step, Work};
-use crate::ops::recovery::records::hand_on_doubt;
+use crate::ops::recovery::records::remove;
 use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::ops::request::backups::DeleteBackupsRequest;
@@ -16,7 +16,7 @@ use crate::ops::steps::Steps;
 use crate::ops::survey::backups::{contents, mark};
 use crate::repository::index::{Backup, Remains, scan};
 use crate::repository::needs::{self, Need};
-use crate::repository::removal::{Removed, remove, remove_remains};
+use crate::repository::removal::{Removed, remove_remains};
 use async_trait::async_trait;
 use std::sync::Arc;
 
@@ -132,14 +132,11 @@ impl Work for DeleteBackups {
 
     async fn run(&self, services: &Arc<Services>, plan: &Plan, steps: &mut Steps<'_>) -> Result<Report, Problem> {
         let open = services.open(&self.request.repository).await?;
-        let (job, who) = (steps.job, services.journal.operator().to_owned());
+        let job = steps.job;
         let (mut count, mut bytes, mut failures) = (0, 0, Vec::new());
         for backup in &self.backups {
             let shown = BackupAddress::id(&self.request.repository, &backup.collection, &backup.id).to_string();
-            let removal = async {
-                hand_on_doubt(services, &open, backup).await?;
-                remove(&open.bucket, &open.cache, backup, (&who, services.clock.now())).await
-            };
+            let removal = remove(services, &open, backup);
             match job.commit(steps.run("remove", &shown, removal)).await {
                 Ok(Removed::Gone) => {
                     count += 1;

@@ -8,7 +8,7 @@ use crate::domain::repository::Repository;
 use crate::domain::size;
 use crate::domain::text::one_line;
 use crate::ops::plan::finding::Finding;
-use crate::ops::recovery::records::hand_on_doubt;
+use crate::ops::recovery::records::remove;
 use crate::ops::request::backups::Of;
 use crate::ops::retention::keep::{Decision, decide};
 use crate::ops::services::Services;
@@ -17,7 +17,7 @@ use crate::ops::survey::backups::{candidates, contents, mark};
 use crate::ops::verbs::prune::sorted::{Done, Item, Sorted};
 use crate::repository::index::{Backup, Contents, Remains};
 use crate::repository::needs::{Need, Needed, freed};
-use crate::repository::removal::{Removed, is_abandoned, remove, remove_remains};
+use crate::repository::removal::{Removed, is_abandoned, remove_remains};
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -149,7 +149,6 @@ impl Removals {
     /// Removes them one after the other; one that cannot be removed stops no other.
     pub(super) async fn carry_out(&self, services: &Services, steps: &mut Steps<'_>) -> Result<Done, Problem> {
         let open = services.open(&self.repository).await?;
-        let who = services.journal.operator().to_owned();
         let job = steps.job;
         let mut done = Done { failures: self.unread.clone(), ..Done::default() };
         let mut seen: Option<(CollectionAddress, Instant, Vec<BackupId>)> = None;
@@ -170,10 +169,7 @@ impl Removals {
                 done.notes.push(format!("{shown} stays: the rules keep it by now, or it is gone already"));
                 continue;
             }
-            let removal = async {
-                hand_on_doubt(services, &open, backup).await?;
-                remove(&open.bucket, &open.cache, backup, (&who, services.clock.now())).await
-            };
+            let removal = remove(services, &open, backup);
             match job.commit(steps.run("remove", &shown, removal)).await {
                 Ok(Removed::Gone) => {
                     done.removed += 1;
