@@ -1,7 +1,7 @@
 //! A node of three is stopped and comes back: the others see and answer the same in the sandbox as in a real cluster.
 
 use crate::pair::request_to;
-use crate::support::{real_binary, wait_until};
+use crate::support::{free_port, real_binary, wait_until};
 use qsnap::sandbox::Sandbox;
 use qsnap::sandbox::options::SandboxOptions;
 use serde_json::{Value, json};
@@ -36,13 +36,13 @@ impl Process {
 
     fn start(binary: &std::path::Path, p2p: u16, first: u16) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let http = free();
+        let http = free_port();
         let mut command = Command::new(binary);
         command
             .current_dir(home.path())
             .env("QDRANT__SERVICE__HOST", "127.0.0.1")
             .env("QDRANT__SERVICE__HTTP_PORT", http.to_string())
-            .env("QDRANT__SERVICE__GRPC_PORT", free().to_string())
+            .env("QDRANT__SERVICE__GRPC_PORT", free_port().to_string())
             .env("QDRANT__STORAGE__WAL__WAL_CAPACITY_MB", "1")
             .env("QDRANT__TELEMETRY_DISABLED", "true")
             .env("QDRANT__CLUSTER__ENABLED", "true")
@@ -59,10 +59,6 @@ impl Process {
     }
 }
 
-fn free() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Three {
     pub async fn sandbox() -> Self {
         qsnap::compose::install_crypto();
@@ -72,8 +68,8 @@ impl Three {
     pub async fn real() -> Option<Self> {
         qsnap::compose::install_crypto();
         let binary = real_binary()?;
-        let first = free();
-        let ports = [first, free(), free()];
+        let first = free_port();
+        let ports = [first, free_port(), free_port()];
         let mut nodes = Vec::new();
         for port in ports {
             let node = Process::start(&binary, port, first);

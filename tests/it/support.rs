@@ -23,6 +23,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -150,6 +151,21 @@ pub fn real_binary() -> Option<PathBuf> {
     std::env::split_paths(&paths).map(|folder| folder.join("qdrant")).find(|path| path.is_file())
 }
 
+/// A port for a server that cannot be told to take any. It lies below the ports that the system gives to connections and to
+/// listeners of port 0, and each call of a process gives another: two servers of tests that run side by side never meet.
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let call = CALLS.fetch_add(1, Ordering::SeqCst);
+        let port = u16::try_from(FIRST + (std::process::id().wrapping_mul(977).wrapping_add(call)) % PORTS).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl RealQdrant {
     /// Starts one, or says that there is none.
     pub async fn start(key: Option<&str>) -> Option<Server> {
@@ -192,8 +208,7 @@ impl RealQdrant {
             Some(_) if memory.is_dir() => tempfile::tempdir_in(memory).unwrap(),
             _ => tempfile::tempdir().unwrap(),
         };
-        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (http, grpc) = (free(), free());
+        let (http, grpc) = (free_port(), free_port());
         let mut command = match kib {
             None => Command::new(binary),
             Some(kib) => {
@@ -217,7 +232,7 @@ impl RealQdrant {
             command.env("QDRANT__SERVICE__API_KEY", key);
         }
         if cluster {
-            let peers = free();
+            let peers = free_port();
             command
                 .env("QDRANT__CLUSTER__ENABLED", "true")
                 .env("QDRANT__CLUSTER__P2P__PORT", peers.to_string())
@@ -225,18 +240,20 @@ impl RealQdrant {
         }
         let child = command.spawn().unwrap();
         let url = format!("http://127.0.0.1:{http}");
-        let real = Self { child, command, url, key: key.map(str::to_owned), home };
+        let mut real = Self { child, command, url, key: key.map(str::to_owned), home };
         qsnap::compose::install_crypto();
         real.ready().await;
         Some(Server::Real(real))
     }
 
-    async fn ready(&self) {
+    async fn ready(&mut self) {
         let client = reqwest::Client::new();
         wait_until("a real qdrant is ready", Duration::from_secs(60), async || {
             client.get(format!("{}/readyz", self.url)).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
+        // What answered is this one, and not another that took its port.
+        assert!(self.runs(), "the real qdrant of {} ended at once", self.url);
     }
 
     /// Kills it, and starts it again over the same data.
