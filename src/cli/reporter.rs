@@ -101,7 +101,8 @@ fn line(row: &JobRow, reading: &Reading) -> String {
         return format!("{}: canceling, cleaning up (again to skip)", row.title);
     }
     let sample = &row.sample;
-    let mut parts = vec![format!("{}: {}", row.title, sample.phase)];
+    let step = sample.step.filter(|step| step.of > 1).map_or_else(String::new, |step| format!("[{}/{}] ", step.at, step.of));
+    let mut parts = vec![format!("{}: {step}{}", row.title, sample.phase)];
     match (sample.total, reading.percent) {
         (Some(total), Some(percent)) => parts.push(format!("{percent}% {}", sample.unit.share(sample.done, total))),
         _ => parts.push(time::duration(sample.phase_time)),
@@ -120,7 +121,7 @@ fn line(row: &JobRow, reading: &Reading) -> String {
 mod tests {
     use super::*;
     use crate::domain::size::Unit;
-    use crate::jobs::progress::Sample;
+    use crate::jobs::progress::{Sample, StepAt};
     use crate::jobs::row::{JobId, OnCancel};
 
     #[test]
@@ -133,12 +134,16 @@ mod tests {
             phase: "downloading".into(),
             note: "retry 2".into(),
             phase_time: Duration::from_secs(3),
+            step: None,
         };
         let (elapsed, on_cancel) = (Duration::ZERO, OnCancel::default());
         let mut row =
             JobRow { id: JobId(1), title: "t".into(), state: JobState::Running, sample, elapsed, record: None, on_cancel };
         let reading = Reading { rate: Some(25e6), left: Some(Duration::from_secs(2)), percent: Some(50) };
         assert_eq!(line(&row, &reading), "t: downloading  50% 50.0 MB/100.0 MB  25.0 MB/s  2s left  retry 2");
+        row.sample.step = Some(StepAt { at: 2, of: 3 });
+        assert_eq!(line(&row, &reading), "t: [2/3] downloading  50% 50.0 MB/100.0 MB  25.0 MB/s  2s left  retry 2");
+        row.sample.step = None;
         row.sample.total = None;
         let reading = Reading { rate: None, left: None, percent: None };
         assert_eq!(line(&row, &reading), "t: downloading  3s  retry 2");

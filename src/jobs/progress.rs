@@ -3,7 +3,7 @@
 use crate::domain::size::Unit;
 use crate::domain::text::one_line;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Stands for an unknown total in the atomic.
@@ -17,12 +17,29 @@ struct Phase {
     since: Instant,
 }
 
+/// The steps that a job means to do, and the one that it is at.
+#[derive(Debug, Default)]
+struct Planned {
+    names: Vec<&'static str>,
+    at: usize,
+}
+
+/// Where in its plan a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepAt {
+    /// The step that runs, from 1.
+    pub at: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
 #[derive(Debug)]
 struct Inner {
     done: AtomicU64,
     total: AtomicU64,
     moved: AtomicU64,
     phase: Mutex<Phase>,
+    planned: Mutex<Planned>,
 }
 
 /// Shared between the work and the front end.
@@ -46,6 +63,8 @@ pub struct Sample {
     pub note: String,
     /// How long this phase has taken so far.
     pub phase_time: Duration,
+    /// Where in its plan it is, once the first planned step began.
+    pub step: Option<StepAt>,
 }
 
 impl Default for Progress {
@@ -56,6 +75,7 @@ impl Default for Progress {
             total: AtomicU64::new(UNKNOWN),
             moved: AtomicU64::new(0),
             phase: Mutex::new(phase),
+            planned: Mutex::default(),
         }))
     }
 }
@@ -77,6 +97,25 @@ impl Progress {
         *phase = Phase { name: one_line(name, 60), note: String::new(), unit, since: now() };
         self.0.done.store(0, Ordering::Relaxed);
         self.0.total.store(total.unwrap_or(UNKNOWN), Ordering::Relaxed);
+    }
+
+    /// Says which steps are planned, by the names that [`Self::step`] is told.
+    pub fn plan(&self, names: Vec<&'static str>) {
+        *self.planned() = Planned { names, at: 0 };
+    }
+
+    /// Begins a step, which is a phase of its own. One that is not in the plan keeps the place of the last one that is.
+    pub fn step(&self, name: &str) {
+        self.phase(name, None);
+        let mut planned = self.planned();
+        let from = planned.at;
+        if let Some(next) = planned.names.iter().skip(from).position(|planned| *planned == name) {
+            planned.at = from + next + 1;
+        }
+    }
+
+    fn planned(&self) -> MutexGuard<'_, Planned> {
+        self.0.planned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says more about the phase.
@@ -104,6 +143,8 @@ impl Progress {
     pub fn sample(&self) -> Sample {
         let phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
         let total = self.0.total.load(Ordering::Relaxed);
+        let planned = self.planned();
+        let step = (planned.at > 0).then(|| StepAt { at: planned.at, of: planned.names.len() });
         Sample {
             unit: phase.unit,
             done: self.0.done.load(Ordering::Relaxed),
@@ -112,6 +153,7 @@ impl Progress {
             phase: phase.name.clone(),
             note: phase.note.clone(),
             phase_time: phase.since.elapsed(),
+            step,
         }
     }
 }
@@ -129,5 +171,20 @@ mod tests {
         let sample = progress.sample();
         assert_eq!((sample.done, sample.total, sample.moved), (0, None, 4));
         assert_eq!(sample.phase, "restoring");
+    }
+
+    #[test]
+    fn steps_are_counted_by_the_plan_and_what_is_not_in_it_moves_nothing() {
+        let progress = Progress::default();
+        progress.plan(vec!["hash", "restore", "verify"]);
+        let at = |name: &str| {
+            progress.step(name);
+            progress.sample().step.map(|step| (step.at, step.of))
+        };
+        assert_eq!(progress.sample().step, None);
+        assert_eq!(at("restore"), Some((2, 3)));
+        assert_eq!(at("put settings back"), Some((2, 3)));
+        assert_eq!(at("verify"), Some((3, 3)));
+        assert_eq!(at("verify"), Some((3, 3)), "once more is no further");
     }
 }

@@ -4,6 +4,7 @@
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::context::JobContext;
 use crate::jobs::manager::JobHandle;
+use crate::ops::journal::step_names;
 use crate::ops::plan::consent::Approved;
 use crate::ops::plan::{Plan, Recording, Risk};
 use crate::ops::report::Report;
@@ -37,6 +38,7 @@ async fn execute(services: &Arc<Services>, approved: Approved, job: &JobContext)
         return Err(Problem::new(ProblemKind::PlanStale, format!("the plan is stale: {}", finding.message), &plan.target)
             .advise(format!("nothing was done; {}", finding.advice)));
     }
+    job.progress.plan(plan.steps.iter().map(|step| step.name).filter(|name| *name != step_names::CHOOSE).collect());
     let claims = plan.alone && plan.risk != Risk::Safe;
     let mut steps = match Steps::begin(services, job, &plan.opening(part_of.as_deref()), claims) {
         Err(_) if plan.record == Recording::WherePossible => Steps::unrecorded(services, job),

@@ -149,7 +149,7 @@ impl<'a> Steps<'a> {
     ) -> Result<T, Problem> {
         let begun = self.ledger.record.step_begins(self.services.clock.now(), name, detail);
         self.written(begun)?;
-        self.job.progress.phase(name, None);
+        self.job.progress.step(name);
         let started = progress::now();
         let outcome = work.await;
         let result = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
@@ -161,7 +161,7 @@ impl<'a> Steps<'a> {
     /// journal that cannot be written is no reason to leave it out, and never a verdict.
     pub async fn judge<T>(&mut self, name: &str, work: impl Future<Output = T>, words: impl Fn(&T) -> String) -> T {
         self.journal_failed |= self.ledger.record.step_begins(self.services.clock.now(), name, "").is_err();
-        self.job.progress.phase(name, None);
+        self.job.progress.step(name);
         let started = progress::now();
         let found = work.await;
         self.over(name, words(&found), started);

@@ -71,6 +71,7 @@ mod tests {
             phase: phase.into(),
             note: String::new(),
             phase_time: Duration::ZERO,
+            step: None,
         }
     }
 

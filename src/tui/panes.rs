@@ -12,4 +12,5 @@ pub mod list;
 pub mod list_view;
 pub mod model;
 pub mod notices;
+pub mod order;
 pub mod points_view;

@@ -72,8 +72,8 @@ fn watched(address: &str, newest: Option<&str>, proven: Option<&str>, good: bool
 
 fn with_watch(ui: &mut Ui) {
     let items = vec![
-        watched("prod-eu/drafts", None, None, true),
-        watched("prod-eu/events", Some("2026-11-21T23:00:00Z"), Some("2026-11-21T23:30:00Z"), true),
+        watched("prod-eu/reviews", None, None, true),
+        watched("prod-eu/sessions", Some("2026-11-21T23:00:00Z"), Some("2026-11-21T23:30:00Z"), true),
         watched("staging/products", Some("2026-11-22T03:00:00Z"), None, false),
         watched("prod-eu/products", Some("2026-11-22T03:00:00Z"), Some("2026-11-22T03:05:00Z"), true),
     ];
@@ -112,13 +112,13 @@ fn the_fleet_shows_the_worst_first_and_leads_to_it() {
     with_watch(&mut ui);
     ui.keys("0 j b enter");
     let backup =
-        |ui: &Ui| matches!(ui.asked(), Some(Request::Backup(request)) if request.address.to_string() == "prod-eu/events");
+        |ui: &Ui| matches!(ui.asked(), Some(Request::Backup(request)) if request.address.to_string() == "prod-eu/sessions");
     assert!(backup(&ui), "{:?}", ui.asked());
     ui.keys("esc esc v");
     assert!(ui.screen().contains("b makes one"), "no id is known: {}", ui.screen());
     ui.keys("enter");
     let screen = ui.screen();
-    assert!(screen.contains("▸events") && !screen.contains("Fleet"), "{screen}");
+    assert!(screen.contains("▸sessions") && !screen.contains("Fleet"), "{screen}");
 }
 
 #[test]

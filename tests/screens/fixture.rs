@@ -12,7 +12,7 @@ use crate::domain::secret::SafeUrl;
 use crate::domain::size::Unit;
 use crate::domain::snapshot::SnapshotInfo;
 use crate::domain::version::ServerVersion;
-use crate::jobs::progress::Sample;
+use crate::jobs::progress::{Sample, StepAt};
 use crate::jobs::row::{JobId, JobRow, JobState, OnCancel, Outcome};
 use crate::ops::plan::finding::Finding;
 use crate::ops::plan::tests::plan_of;
@@ -274,9 +274,9 @@ pub(super) fn collections_of(name: &InstanceName) -> Result<Listing<CollectionVi
     Ok(Listing {
         items: vec![
             view("products", 4_200_000, Some("2026-11-22T03:00:00Z"), "green"),
-            view("drafts", 12, None, "green"),
-            view("events", 22_000_000, Some("2026-11-22T02:31:00Z"), "yellow"),
-            view("a-very-long-collection-name-2026", 910_000, Some("2026-11-21T23:40:00Z"), "green"),
+            view("reviews", 12, None, "green"),
+            view("sessions", 22_000_000, Some("2026-11-22T02:31:00Z"), "yellow"),
+            view("trademarks-of-our-suppliers-2026", 910_000, Some("2026-11-21T23:40:00Z"), "green"),
             view("日本語の商品", 9_100, Some("2026-11-13T03:00:00Z"), "red"),
         ],
         problems: vec![],
@@ -317,8 +317,8 @@ pub(super) fn points_of(address: &CollectionAddress) -> Listing<RecoveryPointVie
     };
     let proven = ProofState::Proven("2026-11-21T09:00:00Z".parse().unwrap());
     let items = match address.collection.raw() {
-        "drafts" => vec![],
-        "events" => vec![
+        "reviews" => vec![],
+        "sessions" => vec![
             point("2026-11-22T02:31:40Z", 61_400_000_000, ProofState::Recorded),
             point("2026-11-22T02:31:02Z", 61_400_000_000, ProofState::None),
             point("2026-11-21T02:31:00Z", 61_300_000_000, proven),
@@ -342,6 +342,7 @@ pub(super) fn job(id: u64, title: &str, state: JobState, done: u64, total: Optio
         phase: phase.into(),
         note: String::new(),
         phase_time: Duration::from_secs(72),
+        step: Some(StepAt { at: 2, of: 4 }),
     };
     JobRow {
         id: JobId(id),
@@ -359,7 +360,7 @@ pub(super) fn jobs(done: u64) -> Vec<JobRow> {
     vec![
         job(1, "copy staging/users → prod-eu/users", JobState::Finished(verified), 0, None, ""),
         job(2, "restore → staging/products", JobState::Running, 0, None, "the server is restoring"),
-        job(3, "download prod-eu/events", JobState::Running, done, Some(61_400_000_000), "downloading"),
+        job(3, "download prod-eu/sessions", JobState::Running, done, Some(61_400_000_000), "downloading"),
     ]
 }
 

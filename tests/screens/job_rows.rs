@@ -30,7 +30,7 @@ fn restore() -> Request {
 }
 
 fn knows(ui: &mut Ui, id: u64, request: Request) {
-    ui.app.model.jobs.started.insert(JobId(id), Started { request, touches: vec![] });
+    ui.app.model.jobs.started.insert(JobId(id), Started { request, touches: vec![], steps: Vec::new() });
 }
 
 fn cancels(ui: &Ui) -> usize {

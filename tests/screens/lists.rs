@@ -97,11 +97,11 @@ fn a_list_that_cannot_be_read_again_stays_with_its_age() {
 #[test]
 fn the_header_follows_a_job_that_gets_no_answer_and_one_that_goes_on() {
     let mut ui = Ui::new(80, 24);
-    let address = CollectionAddress::parse("prod-eu/events").unwrap();
+    let address = CollectionAddress::parse("prod-eu/sessions").unwrap();
     let request =
         Request::Download(DownloadRequest { of: address.into(), which: Which::Latest, target: "/x".into(), overwrite: false });
-    ui.app.model.jobs.started.insert(JobId(1), Started { request, touches: vec![] });
-    let mut row = job(1, "download prod-eu/events", JobState::Running, 5, Some(10), "downloading");
+    ui.app.model.jobs.started.insert(JobId(1), Started { request, touches: vec![], steps: Vec::new() });
+    let mut row = job(1, "download prod-eu/sessions", JobState::Running, 5, Some(10), "downloading");
     let mut rows = |ui: &mut Ui, seconds: u64, note: &str| {
         row.sample.note = note.into();
         let now = Now { mono: Duration::from_secs(seconds), wall: wall() };
@@ -165,7 +165,7 @@ fn enter_on_a_recovery_point_tells_all_that_is_known_of_it() {
 fn names_have_the_room_that_points_and_status_do_not_need() {
     let mut ui = Ui::new(80, 24);
     let screen = ui.screen();
-    let room = |screen: &str| screen.lines().find_map(|line| line.split_once("a-very-")?.1.split(' ').next().map(str::len));
+    let room = |screen: &str| screen.lines().find_map(|line| line.split_once("tradem")?.1.split(' ').next().map(str::len));
     assert!(room(&screen) >= Some(12), "{screen}");
     let ticket = crate::tui::messages::event::Ticket(9_000);
     let mut listing = collections_of(&ui.app.model.instances[0].name).unwrap();
@@ -215,7 +215,7 @@ fn a_state_folder_that_cannot_be_written_is_said_as_long_as_it_is_so() {
 #[test]
 fn deleting_means_all_that_are_marked() {
     let mut ui = Ui::new(80, 24);
-    ui.keys("2 space down space down space down X");
+    ui.keys("2 space space space X");
     let Some(Request::Delete(request)) = ui.asked() else { panic!("{:?}", ui.asked()) };
     let names: Vec<String> = request.names.iter().map(ToString::to_string).collect();
     assert_eq!(names.len(), 3, "three marked, and the selected one is not");
@@ -228,9 +228,9 @@ fn deleting_means_all_that_are_marked() {
     assert_eq!(request.names.len(), 1);
     // What takes one must not quietly take another than the marked one.
     let mut ui = Ui::new(80, 24);
-    ui.keys("2 space down space r");
+    ui.keys("2 space space r");
     assert!(ui.app.layers.is_empty() && ui.screen().contains("2 are marked, and this takes one"), "{}", ui.screen());
-    ui.keys("esc 2 space r");
+    ui.keys("esc 2 g space up r");
     assert!(ui.screen().contains("to instance"), "the marked one is the selected one\n{}", ui.screen());
 }
 
@@ -240,7 +240,7 @@ fn marks_of_several_collections_are_not_deleted_together_and_gone_ones_are_forgo
     ui.keys("2 space 1 down down 2 space X");
     assert!(ui.asked().is_none() && ui.screen().contains("of several collections"), "{}", ui.screen());
     ui.keys("esc 2 space 1 up up 2 X");
-    assert!(ui.asked().is_none() && ui.screen().contains("the marked ones are of prod-eu/events"), "{}", ui.screen());
+    assert!(ui.asked().is_none() && ui.screen().contains("the marked ones are of prod-eu/sessions"), "{}", ui.screen());
     let mut ui = Ui::new(80, 24);
     ui.keys("2 space");
     let address = CollectionAddress::parse("prod-eu/products").unwrap();
@@ -263,4 +263,47 @@ fn a_late_answer_of_the_history_replaces_no_other_list() {
     assert!(before.contains("A node or an instance was lost"), "{before}");
     ui.send(Event::Data(asked.unwrap(), Data::History(vec![])));
     assert_eq!(ui.screen(), before);
+}
+
+#[test]
+fn marks_go_on_reach_over_a_range_and_turn_round() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("space");
+    assert!(ui.screen().contains("●products") && ui.screen().contains("▸reviews"), "it goes on to the next\n{}", ui.screen());
+    ui.keys("down M");
+    let marked = |ui: &Ui| ui.app.marked_collections.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(marked(&ui), ["products", "reviews", "sessions"]);
+    assert!(ui.screen().contains("3 marked: m migrates, b backs up, p prunes all of them"), "{}", ui.screen());
+    ui.keys("*");
+    assert_eq!(marked(&ui), ["trademarks-of-our-suppliers-2026", "日本語の商品"]);
+    // What the filter hides is not touched by a turn.
+    ui.keys("/ p r o enter *");
+    assert_eq!(marked(&ui).last().map(String::as_str), Some("products"));
+    // A range without a beginning says how one is made.
+    let mut ui = Ui::new(80, 24);
+    ui.keys("M");
+    assert!(ui.screen().contains("mark the first of them with Space") && ui.app.marked_collections.is_empty(), "{}", ui.screen());
+}
+
+#[test]
+fn another_order_keeps_the_selection_the_marks_and_what_newest_means() {
+    let mut ui = Ui::new(80, 24);
+    let names = |ui: &Ui| ui.app.visible_collections().iter().map(|view| view.address.collection.to_string()).collect::<Vec<_>>();
+    ui.keys("space S");
+    assert_eq!(names(&ui)[..2], ["reviews", "日本語の商品"], "without a recovery point first, then the oldest");
+    assert!(ui.screen().contains("▸reviews") && ui.screen().contains("●products"), "{}", ui.screen());
+    ui.keys("S");
+    assert_eq!(names(&ui)[0], "sessions", "the most points first");
+    // A refresh keeps the order.
+    let (ticket, name) = (crate::tui::messages::event::Ticket(9_100), ui.app.model.instances[0].name.clone());
+    ui.app.model.instances[0].collections.ask(ticket);
+    ui.send(Event::Data(ticket, Data::Collections(name.clone(), collections_of(&name))));
+    assert_eq!(names(&ui)[0], "sessions");
+    ui.keys("S");
+    assert_eq!(names(&ui)[0], "products", "by name again");
+    ui.keys("g 2 S S");
+    let first = ui.app.visible_points()[0].snapshot.taken_at.unwrap().to_string();
+    assert!(first.starts_with("2026-11-20"), "the oldest first: {first}");
+    ui.keys("1 d");
+    assert!(ui.screen().contains("2026-11-22-03"), "the newest is meant, whatever stands first\n{}", ui.screen());
 }

@@ -166,7 +166,7 @@ fn transfers_in_trouble_say_what_and_interrupted_ones_ask() {
     let download = || Request::Download(DownloadRequest { which: Which::Latest, ..interrupted("other.snapshot").request });
     for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
         let mut ui = with_jobs(columns, rows);
-        ui.app.model.jobs.started.insert(JobId(3), Started { request: download(), touches: vec![] });
+        ui.app.model.jobs.started.insert(JobId(3), Started { request: download(), touches: vec![], steps: Vec::new() });
         ui.send(Event::Data(Ticket(0), Data::Interrupted(vec![interrupted("products-7.snapshot")], vec![])));
         let mut rows = jobs(31_600_000_000);
         rows[2].sample.note = "retry 2, in 4s: connection reset by peer".into();
@@ -436,7 +436,7 @@ fn a_side_by_side_restore_ends_in_a_choice() {
 #[test]
 fn the_report_of_a_failed_job_is_its_own() {
     let mut ui = with_jobs(80, 24);
-    let failed = Problem::new(ProblemKind::Failed, "the disk is full", "prod-eu/events");
+    let failed = Problem::new(ProblemKind::Failed, "the disk is full", "prod-eu/sessions");
     ui.send(Event::Finished(JobId(3), Box::new(Err(failed))));
     ui.keys("esc 3 enter w");
     let written = ui.effects.iter().find_map(|effect| match effect {
@@ -469,8 +469,8 @@ fn collections_are_compared() {
     assert!(ui.screen().contains("always equal to itself"), "{}", ui.screen());
     // Of two marked ones those, whatever is selected.
     let mut ui = Ui::new(80, 24);
-    ui.keys("space down space down c enter");
-    assert_eq!(asked(&ui), compare("prod-eu/products", "prod-eu/drafts", false));
+    ui.keys("space space c enter");
+    assert_eq!(asked(&ui), compare("prod-eu/products", "prod-eu/reviews", false));
     for (columns, rows, name) in [(80, 24, "80x24"), (120, 40, "120x40"), (60, 20, "60x20")] {
         let mut ui = with_jobs(columns, rows);
         ui.send(Event::Finished(JobId(3), Box::new(Ok(compared()))));

@@ -19,6 +19,9 @@ pub(in crate::ops) const SHARD_KEYS: &str = "shard keys";
 /// The step that compares what was brought with its living source.
 pub(in crate::ops) const EVERY_POINT: &str = "compare every point";
 
+/// What is left to the person after a restore beside the live collection; no step of the job.
+pub(in crate::ops) const CHOOSE: &str = "choose";
+
 /// The step that takes the safety snapshot.
 pub(in crate::ops) const SAFETY: &str = "safety snapshot";
 

@@ -300,7 +300,7 @@ fn steps_of(request: &RestoreRequest, known: &Known, (route, why): (Route, &str)
         steps.push(Step::new("tidy", "delete the uploaded file that Qdrant keeps, once the verdict is good"));
     }
     if request.mode == Mode::SideBySide {
-        steps.push(Step::new("choose", "afterwards: switch an alias to it, keep both, or delete it"));
+        steps.push(Step::new(step_names::CHOOSE, "afterwards: switch an alias to it, keep both, or delete it"));
     }
     steps
 }

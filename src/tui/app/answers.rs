@@ -43,8 +43,11 @@ impl App {
                     self.dirty |= state.view.answer(ticket, *result, now);
                 }
             }
-            Data::Collections(name, result) => {
+            Data::Collections(name, mut result) => {
                 self.forget_marks(&name, &result);
+                if let Ok(listing) = &mut result {
+                    self.collection_order.sort(&mut listing.items);
+                }
                 if let Some(state) = self.model.instance_mut(&name) {
                     self.dirty |= state.collections.answer(ticket, result, now);
                 }

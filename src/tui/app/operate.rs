@@ -43,8 +43,9 @@ impl App {
             Command::Slower | Command::Faster => self.change_rate(verb == Command::Faster),
             Command::Details => self.details(),
             Command::Inspect => self.inspect(),
-            Command::Mark if self.focus == Pane::Collections => self.mark_collection(),
             Command::Mark => self.mark(),
+            Command::MarkRange => self.mark_range(),
+            Command::MarkInvert => self.mark_invert(),
             Command::Fleet => self.layers.push(Layer::Fleet(Fleet::default())),
             Command::Guide => self.layers.push(Layer::Guide(Box::default())),
             Command::History => self.history(),
@@ -60,9 +61,10 @@ impl App {
         }
     }
 
-    /// What was replaced by an overwrite is newest right after it, and not what is meant.
+    /// The newest recovery point that passes the filter, in whatever order they are shown. What was replaced by an overwrite is
+    /// newest right after it, and not what is meant.
     fn newest_point(&self) -> Option<&RecoveryPointView> {
-        let points = self.visible_points();
+        let points = self.listed_points();
         points.iter().find(|point| point.is_wanted()).or(points.first()).copied()
     }
 
@@ -119,21 +121,6 @@ impl App {
         }
     }
 
-    fn mark(&mut self) {
-        let Some(point) = self.selected_point() else { return };
-        match self.marked.iter().position(|marked| *marked == point) {
-            Some(at) => drop(self.marked.remove(at)),
-            None => self.marked.push(point),
-        }
-        let words = match self.marked.len() {
-            0 => "none is marked".to_owned(),
-            1 => "1 marked: mark another one to compare the two (i); X deletes it, Esc unmarks it".to_owned(),
-            2 => "2 marked: i compares them, X deletes them, Esc unmarks them".to_owned(),
-            n => format!("{n} marked: X deletes them, Esc unmarks them"),
-        };
-        self.say(&words, false);
-    }
-
     pub(super) fn open_wizard(&mut self, kind: Kind) {
         let mut wizard = Wizard::new(kind, &self.model);
         if wizard.form.offered().is_some() {
@@ -174,11 +161,7 @@ impl App {
         let named = point.map(RecoveryPointView::point);
         let stored = point.and_then(|point| point.stored.clone());
         match verb {
-            Command::Backup if !self.marked_collections.is_empty() => {
-                let on = self.model.instance()?.name.clone();
-                let each = self.marked_collections.iter();
-                Some(Kind::Backup(each.map(|name| CollectionAddress::new(on.clone(), name.clone())).collect()))
-            }
+            Command::Backup if !self.marked_collections.is_empty() => Some(Kind::Backup(self.marked_addresses())),
             Command::Backup => collection.map(|address| Kind::Backup(vec![address])),
             Command::Verify => stored.map(|stored| Kind::verify(stored.address)),
             Command::Note => {
@@ -188,10 +171,12 @@ impl App {
                 Some(_) => Kind::Annotate(stored.address, Annotation::Release),
                 None => Kind::Annotate(stored.address, Annotation::Hold(String::new())),
             }),
-            Command::Prune => collection.map(|address| {
-                let of = Of::Collections(vec![address]);
-                Kind::ready(Request::Prune(PruneRequest { place: PruneIn::Repository(None), of }))
-            }),
+            Command::Prune => {
+                let each =
+                    if self.marked_collections.is_empty() { collection.into_iter().collect() } else { self.marked_addresses() };
+                let request = PruneRequest { place: PruneIn::Repository(None), of: Of::Collections(each) };
+                Some(Kind::ready(Request::Prune(request)))
+            }
             Command::Snapshot => self.subject().map(Kind::snapshot),
             Command::Migrate if !self.marked_collections.is_empty() => {
                 let from = self.model.instance()?.name.clone();
@@ -215,20 +200,6 @@ impl App {
             }
             _ => None,
         }
-    }
-
-    fn mark_collection(&mut self) {
-        let Some(name) = self.collection().map(|view| view.address.collection.clone()) else { return };
-        match self.marked_collections.iter().position(|marked| *marked == name) {
-            Some(at) => drop(self.marked_collections.remove(at)),
-            None => self.marked_collections.push(name),
-        }
-        let words = match self.marked_collections.len() {
-            0 => "none is marked".to_owned(),
-            2 => "2 marked: m migrates them together, c compares them, Esc unmarks them".to_owned(),
-            n => format!("{n} marked: m migrates them together, Esc unmarks them"),
-        };
-        self.say(&words, false);
     }
 
     fn history(&mut self) {

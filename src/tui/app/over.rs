@@ -159,7 +159,7 @@ impl App {
                 if let Some(Layer::Wizard(wizard)) = at.map(|at| self.layers.remove(at))
                     && let Some(request) = wizard.request()
                 {
-                    let started = Started { request: request.clone(), touches: request.touches() };
+                    let started = Started { request: request.clone(), touches: request.touches(), steps: wizard.steps.clone() };
                     self.model.jobs.started.insert(id, started);
                 }
                 let at = at.unwrap_or(self.layers.len()).min(self.layers.len());

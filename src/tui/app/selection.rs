@@ -20,6 +20,9 @@ impl App {
     /// Collections that pass the filter.
     pub fn visible_collections(&self) -> Vec<&CollectionView> {
         let Some(list) = self.collections.get(self.model.current) else { return Vec::new() };
+        if list.filter.is_empty() {
+            return self.model.collections().iter().collect();
+        }
         let shown = |view: &&CollectionView| {
             let name = view.address.collection.to_string();
             let texts: Vec<&str> = std::iter::once(name.as_str()).chain(view.aliases.iter().map(String::as_str)).collect();
@@ -55,8 +58,15 @@ impl App {
         self.model.collections().iter().find(|view| Some(&view.address) == of.collection())
     }
 
-    /// Recovery points of the selected collection that pass the filter.
+    /// Recovery points of the selected collection that pass the filter, in the order that is shown.
     pub fn visible_points(&self) -> Vec<&RecoveryPointView> {
+        let mut points = self.listed_points();
+        self.point_order.sort(&mut points);
+        points
+    }
+
+    /// The same as they are listed: the newest first.
+    pub(super) fn listed_points(&self) -> Vec<&RecoveryPointView> {
         let Some(of) = self.subject() else { return Vec::new() };
         let listing = self.model.points(&of).and_then(Loadable::value);
         let all = listing.map_or(&[][..], |listing| &listing.items);
@@ -117,8 +127,12 @@ impl App {
             Command::Inspect if self.marked.len() > 2 => Some("mark one, or two to compare them".to_owned()),
             Command::Inspect => no_point(),
             Command::Download | Command::Restore => no_point().or_else(|| self.marks_mean_others()),
-            Command::Mark | Command::Details if self.focus == Pane::Collections => no_collection(),
-            Command::Mark | Command::Details => self.point().is_none().then(|| "no recovery point is selected".to_owned()),
+            Command::Mark | Command::MarkRange | Command::MarkInvert | Command::Details if self.focus == Pane::Collections => {
+                no_collection()
+            }
+            Command::Mark | Command::MarkRange | Command::MarkInvert | Command::Details => {
+                self.point().is_none().then(|| "no recovery point is selected".to_owned())
+            }
             Command::Backup => no_collection().or_else(frozen),
             Command::Prune => no_collection(),
             Command::Verify | Command::Note | Command::Hold => self.no_backup(),

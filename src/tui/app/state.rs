@@ -5,6 +5,7 @@ use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::Instance;
 use crate::jobs::row::{JobId, JobRow, JobState, Outcome};
 use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::tui::app::marks::MarkedRow;
 use crate::tui::keys::action::{Action, AppAction, Command, Motion, View};
 use crate::tui::keys::keymap::{self, Context};
 use crate::tui::layers::choice::Chooser;
@@ -19,6 +20,7 @@ use crate::tui::panes::keys::point_keys;
 use crate::tui::panes::list::{CollectionKey, ListState, Pane, PointKey};
 use crate::tui::panes::model::Model;
 use crate::tui::panes::notices::notices;
+use crate::tui::panes::order::{CollectionOrder, PointOrder};
 use crate::tui::wizards::kind::Kind;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -55,6 +57,12 @@ pub struct App {
     pub marked: Vec<RecoveryPoint>,
     /// Collections of the shown instance that are marked, to be migrated together.
     pub marked_collections: Vec<CollectionName>,
+    /// Where the last mark was set: a range begins there.
+    pub(super) mark_from: Option<MarkedRow>,
+    /// The order of the collections.
+    pub collection_order: CollectionOrder,
+    /// The order of the recovery points.
+    pub point_order: PointOrder,
     /// What lies over the base screen.
     pub layers: Vec<Layer>,
     /// The message.
@@ -89,6 +97,9 @@ impl App {
             job_list: ListState::default(),
             marked: Vec::new(),
             marked_collections: Vec::new(),
+            mark_from: None,
+            collection_order: CollectionOrder::default(),
+            point_order: PointOrder::default(),
             layers: Vec::new(),
             toast: None,
             size,
@@ -327,11 +338,12 @@ impl App {
             }
             Action::View(View::Copy) => self.copy_address(),
             Action::View(View::Palette) => self.open_palette(),
+            Action::View(View::Order) => self.reorder(),
             Action::View(View::Help | View::Repaint | View::All) | Action::App(_) => {}
         }
     }
 
-    fn go(&mut self, motion: Motion) {
+    pub(super) fn go(&mut self, motion: Motion) {
         let height = self.pane_height(self.focus);
         match self.focus {
             Pane::Collections => {

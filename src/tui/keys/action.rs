@@ -61,6 +61,8 @@ pub enum View {
     All,
     /// Find a command or a place by name.
     Palette,
+    /// Show the list in another order.
+    Order,
 }
 
 /// Operations.
@@ -84,8 +86,12 @@ pub enum Command {
     Details,
     /// Look into a recovery point.
     Inspect,
-    /// Mark a recovery point, to compare it with another.
+    /// Mark what is selected.
     Mark,
+    /// Mark all from the one that was marked last.
+    MarkRange,
+    /// Mark those that are not marked, and unmark the others.
+    MarkInvert,
     /// Back a collection up into the repository.
     Backup,
     /// Read every byte of a backup, and compare.

@@ -119,6 +119,22 @@ const PALETTE: Binding = bind!(
     "find",
     "find a command, an instance, a collection or a recovery point by a few letters"
 );
+const ORDER: Binding = bind!(
+    "S",
+    [Char('S')],
+    Action::View(View::Order),
+    "sort",
+    "sort differently: collections by name, age or points, recovery points by age or size"
+);
+const MARK_RANGE: Binding =
+    bind!("M", [Char('M')], Action::Do(Command::MarkRange), "mark range", "mark all from the one that was marked last to here");
+const MARK_INVERT: Binding = bind!(
+    "*",
+    [Char('*')],
+    Action::Do(Command::MarkInvert),
+    "invert",
+    "mark those of the list that are not marked, and unmark the others"
+);
 const REPAINT: Binding = bind!("Ctrl-L", [Ctrl('l')], Action::View(View::Repaint), "repaint", "redraw the whole screen");
 const HELP: Binding = bind!("? F1", [Char('?'), Code(KeyCode::F(1))], Action::View(View::Help), "help", "this help");
 /// Where letters are typed.
@@ -301,7 +317,7 @@ const MARK_COLLECTION: Binding = bind!(
     [Char(' ')],
     Action::Do(Command::Mark),
     "mark",
-    "mark the collection; m then migrates all that are marked, c compares two"
+    "mark the collection: m migrates, b backs up and p prunes all that are marked, c compares two"
 );
 const OTHER_HALF: Binding = bind!(
     "Tab",
@@ -400,7 +416,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
 }
 
 /// Keys of the recovery points.
-const POINTS: [Binding; 19] = [
+const POINTS: [Binding; 22] = [
     OPEN_DETAILS,
     RESTORE,
     DOWNLOAD,
@@ -418,6 +434,9 @@ const POINTS: [Binding; 19] = [
     MIGRATE,
     UPLOAD,
     MARK,
+    MARK_RANGE,
+    MARK_INVERT,
+    ORDER,
     HISTORY,
     LEFT_ARROW,
 ];
@@ -438,6 +457,9 @@ fn own(context: Context) -> Vec<Binding> {
                 UPLOAD,
                 DOWNLOAD,
                 MARK_COLLECTION,
+                MARK_RANGE,
+                MARK_INVERT,
+                ORDER,
                 COMPARE,
                 DETAILS,
                 PRUNE,

@@ -23,7 +23,10 @@ fn ascii(symbol: &str) -> &'static str {
         "⚑" => "!",
         "…" => "~",
         "█" | "▉" | "▊" | "▋" | "▌" => "#",
-        "▍" | "▎" => ".",
+        "▍" | "▎" | "▁" => ".",
+        "▂" | "▃" => "-",
+        "▄" | "▅" => "=",
+        "▆" | "▇" => "#",
         "⠋" | "⠴" | "⠇" => "|",
         "⠙" | "⠦" | "⠏" => "/",
         "⠸" | "⠧" => "-",
@@ -51,6 +54,14 @@ pub fn bar(done: u64, total: u64, columns: usize) -> String {
     text
 }
 
+/// A line of small bars for the last values, the largest as high as it gets; as many as fit.
+pub fn sparkline(values: &[u64], columns: usize) -> String {
+    const HEIGHTS: [&str; 7] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇"];
+    let values = &values[values.len().saturating_sub(columns)..];
+    let top = values.iter().max().copied().unwrap_or(0).max(1);
+    values.iter().map(|value| HEIGHTS[(u128::from(*value) * 6 / u128::from(top)) as usize]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +75,14 @@ mod tests {
         }
         assert_eq!(bar(9, 0, 3), "   ");
         assert_eq!(bar(u64::MAX, u64::MAX, 2), "██");
+    }
+
+    #[test]
+    fn sparklines_show_the_last_values_by_their_share_of_the_largest() {
+        assert_eq!(sparkline(&[9, 0, 5, 10], 3), "▁▄▇");
+        assert_eq!(sparkline(&[0, 0], 5), "▁▁");
+        assert_eq!(sparkline(&[u64::MAX], 5), "▇");
+        assert_eq!(sparkline(&[], 5), "");
     }
 
     #[test]

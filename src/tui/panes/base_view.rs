@@ -12,9 +12,10 @@ use crate::tui::look::theme::Role;
 use crate::tui::panes::frame::{message, pane_frame};
 use crate::tui::panes::header::header;
 use crate::tui::panes::list::{EVERYTHING, Pane};
-use crate::tui::panes::list_view::{age_text, count_text, empty_reason, first_steps, row_line};
+use crate::tui::panes::list_view::{RowState, age_text, count_text, empty_reason, first_steps, marked_text, row_line};
 use crate::tui::panes::model::Loadable;
 use crate::tui::panes::notices::notices;
+use crate::tui::panes::order::CollectionOrder;
 use crate::tui::panes::points_view::points;
 use crate::tui::panes::{details_view, jobs_view};
 use ratatui::Frame;
@@ -53,7 +54,10 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let (filter, typing, offset) = list.map_or(("", false, 0), |list| (list.filter.as_str(), list.typing, list.offset));
     let all = app.model.collections().len();
     let right = match state.collections.value() {
-        Some(_) => format!("{}{}", age_text(app, &state.collections), count_text(visible.len(), all, filter, typing)),
+        Some(_) => {
+            let marked = marked_text(app.marked_collections.len());
+            format!("{marked}{}{}", age_text(app, &state.collections), count_text(visible.len(), all, filter, typing))
+        }
         None => String::new(),
     };
     let crumb = if narrow { "" } else { "1 " };
@@ -63,7 +67,11 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
         other => format!(" ({})", other.word()),
     };
     let protection = if narrow { protection } else { String::new() };
-    let title = format!("{crumb}Collections · {}{protection}", state.name);
+    let order = match app.collection_order {
+        CollectionOrder::Name => String::new(),
+        other => format!(", {}", other.words()),
+    };
+    let title = format!("{crumb}Collections · {}{protection}{order}", state.name);
     let inner = pane_frame(app, frame, area, Pane::Collections, &title, &right);
     if let Some(lines) = first_steps(app, state, visible.is_empty()) {
         message(app, frame, inner, &lines);
@@ -84,8 +92,9 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
             Some(view) => collection_row(app, view, &widths),
             None => (widths.row(EVERYTHING, "", &storage_words(app, &of), ""), Role::Muted),
         };
-        let selected = current.as_ref() == Some(&of);
-        put(frame, inner, line as u16 + 1, row_line(app, Pane::Collections, selected, text, role));
+        let marked = of.collection().is_some_and(|address| app.marked_collections.contains(&address.collection));
+        let state = RowState { selected: current.as_ref() == Some(&of), marked };
+        put(frame, inner, line as u16 + 1, row_line(app, Pane::Collections, state, text, role));
     }
 }
 
@@ -173,7 +182,5 @@ fn collection_row(app: &App, view: &CollectionView, widths: &Widths) -> (String,
         "yellow" | "grey" => Role::Look,
         _ => Role::Danger,
     };
-    let marked = app.marked_collections.contains(&view.address.collection);
-    let name = if marked { format!("● {}", view.address.collection) } else { view.address.collection.to_string() };
-    (widths.row(&name, &points_words(view), &last_words(app, view), status), role)
+    (widths.row(&view.address.collection.to_string(), &points_words(view), &last_words(app, view), status), role)
 }

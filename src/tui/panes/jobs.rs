@@ -10,7 +10,7 @@ use crate::ops::journal::past::Past;
 use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::transfer::meter::{Meter, Reading};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 /// What the UI remembers of a job that it started.
@@ -20,6 +20,8 @@ pub struct Started {
     pub request: Request,
     /// Whose lists change.
     pub touches: Vec<InstanceName>,
+    /// The steps of its plan, each with what it does.
+    pub steps: Vec<String>,
 }
 
 /// All jobs.
@@ -27,7 +29,7 @@ pub struct Started {
 pub struct Jobs {
     /// Rows: active first, then the finished, newest first.
     pub rows: Vec<JobRow>,
-    meters: BTreeMap<JobId, (Meter, Reading)>,
+    meters: BTreeMap<JobId, Gauge>,
     /// Results.
     pub results: BTreeMap<JobId, Result<Report, Problem>>,
     /// Downloads that were interrupted and can go on.
@@ -38,6 +40,40 @@ pub struct Jobs {
     pub started: BTreeMap<JobId, Started>,
     /// Whether all finished jobs are listed, and not the newest only.
     pub unfolded: bool,
+}
+
+/// What is measured of one job.
+#[derive(Debug, Default)]
+struct Gauge {
+    meter: Meter,
+    reading: Option<Reading>,
+    /// The rate of each of the last seconds, in the unit of the phase.
+    rates: VecDeque<u64>,
+    /// The second of the newest of them.
+    second: u64,
+}
+
+/// Seconds of which the rate is remembered.
+const REMEMBERED_RATES: usize = 40;
+
+impl Gauge {
+    fn read(&mut self, row: &JobRow) {
+        let reading = self.meter.read(row.elapsed, &row.sample);
+        let second = row.elapsed.as_secs();
+        match reading.rate {
+            // Another phase, or none yet.
+            None => self.rates.clear(),
+            Some(rate) if self.rates.is_empty() || second > self.second => {
+                self.second = second;
+                self.rates.push_back(rate as u64);
+                if self.rates.len() > REMEMBERED_RATES {
+                    self.rates.pop_front();
+                }
+            }
+            Some(_) => {}
+        }
+        self.reading = Some(reading);
+    }
 }
 
 /// Finished jobs that are listed; older ones fold into one row.
@@ -65,8 +101,7 @@ impl Jobs {
     /// Takes the state of all jobs. Returns whether any text that is shown changed.
     pub fn update(&mut self, mut rows: Vec<JobRow>) -> bool {
         for row in &rows {
-            let (meter, reading) = self.meters.entry(row.id).or_insert_with(|| (Meter::default(), NO_READING));
-            *reading = meter.read(row.elapsed, &row.sample);
+            self.meters.entry(row.id).or_default().read(row);
         }
         self.meters.retain(|id, _| rows.iter().any(|row| row.id == *id));
         rows.sort_by_key(|row| (row.is_finished(), std::cmp::Reverse(row.id)));
@@ -165,7 +200,12 @@ impl Jobs {
 
     /// Rate, time left and percent of a job.
     pub fn reading(&self, id: JobId) -> &Reading {
-        self.meters.get(&id).map_or(&NO_READING, |(_, reading)| reading)
+        self.meters.get(&id).and_then(|gauge| gauge.reading.as_ref()).unwrap_or(&NO_READING)
+    }
+
+    /// The rates of the last seconds of the phase, the newest last.
+    pub fn rates(&self, id: JobId) -> Vec<u64> {
+        self.meters.get(&id).map_or_else(Vec::new, |gauge| gauge.rates.iter().copied().collect())
     }
 
     /// Jobs that are not over.
@@ -206,11 +246,12 @@ pub fn state_text(row: &JobRow, reading: &Reading) -> String {
 
 fn running_text(row: &JobRow, reading: &Reading) -> String {
     let sample = &row.sample;
+    let step = sample.step.filter(|step| step.of > 1).map_or_else(String::new, |step| format!("{}/{} ", step.at, step.of));
     if sample.total.is_none() {
         let note = if sample.note.is_empty() { String::new() } else { format!(" · {}", sample.note) };
-        return format!("{} · {}{note}", sample.phase, time::duration(sample.phase_time));
+        return format!("{step}{} · {}{note}", sample.phase, time::duration(sample.phase_time));
     }
-    let mut parts = vec![format!("{:>2}%", reading.percent.unwrap_or(0))];
+    let mut parts = vec![format!("{step}{:>2}%", reading.percent.unwrap_or(0))];
     if !sample.note.is_empty() {
         // What stops it matters more than how far and how fast it was.
         parts.push(sample.note.clone());

@@ -15,6 +15,10 @@ use crate::tui::panes::list::Pane;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use std::cmp::Ordering;
+
+/// Columns of the rates of the last seconds.
+const SPARKS: usize = 24;
 
 /// Sign and role of a job's state.
 fn sign(app: &App, row: &JobRow) -> (String, Role) {
@@ -190,7 +194,9 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
         JobState::Canceling => "canceling, cleaning up (x stops that)".to_owned(),
         _ => sample.phase.clone(),
     };
-    let mut rows = vec![Row::new(Role::Title, phase)];
+    let step =
+        sample.step.filter(|step| step.of > 1).map_or_else(String::new, |step| format!("step {} of {}: ", step.at, step.of));
+    let mut rows = vec![Row::new(Role::Title, format!("{step}{phase}")).indented(2)];
     if let Some(total) = sample.total {
         rows.push(Row::new(
             Role::Text,
@@ -200,6 +206,10 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
         let rate = reading.rate.and_then(|rate| sample.unit.rate(rate)).unwrap_or_else(|| "–".to_owned());
         let left = reading.left.map_or_else(|| "–".to_owned(), time::duration);
         rows.push(Row::new(Role::Text, format!("{rate}, {left} left")));
+        let rates = app.model.jobs.rates(row.id);
+        if rates.len() > 1 {
+            rows.push(Row::new(Role::Muted, format!("{} the rate of each second", glyphs::sparkline(&rates, SPARKS))));
+        }
     } else {
         rows.push(Row::new(Role::Text, format!("for {}; how long is not known", time::duration(sample.phase_time))));
     }
@@ -212,9 +222,27 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
             rows.push(Row::new(Role::Muted, format!("{name}: at most {} (- and + change it)", size::rate(limit as f64))));
         }
     }
-    rows.push(Row::gap());
     rows.push(Row::new(Role::Muted, format!("running for {}", time::duration(row.elapsed))));
+    rows.extend(step_rows(app, row));
     rows
+}
+
+/// The steps of the plan: what is done, what runs, what is to come.
+fn step_rows(app: &App, row: &JobRow) -> Vec<Row> {
+    let steps = app.model.jobs.started.get(&row.id).map_or(&[][..], |started| &started.steps);
+    let at = row.sample.step.map_or(0, |step| step.at);
+    if steps.len() < 2 {
+        return Vec::new();
+    }
+    let each = steps.iter().enumerate().map(|(index, text)| {
+        let (sign, role) = match (index + 1).cmp(&at) {
+            Ordering::Less => ("✓", Role::Muted),
+            Ordering::Equal => ("▸", Role::Text),
+            Ordering::Greater => (" ", Role::Muted),
+        };
+        Row::new(role, format!("{sign} {text}")).indented(4)
+    });
+    std::iter::once(Row::gap()).chain(each).collect()
 }
 
 fn report_rows(report: &crate::ops::report::Report) -> Vec<Row> {

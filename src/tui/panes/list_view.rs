@@ -26,11 +26,30 @@ pub(super) fn count_text(shown: usize, all: usize, filter: &str, typing: bool) -
     }
 }
 
-/// One row of a list, marked when it is selected.
-pub(super) fn row_line<'a>(app: &App, pane: Pane, selected: bool, text: String, role: Role) -> Line<'a> {
+/// What a title says of marks.
+pub(super) fn marked_text(marks: usize) -> String {
+    if marks == 0 { String::new() } else { format!("{marks} marked · ") }
+}
+
+/// How a row stands out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowState {
+    /// The cursor is on it.
+    pub selected: bool,
+    /// It is one of those that an operation takes together.
+    pub marked: bool,
+}
+
+/// One row of a list, with its sign. The cursor is seen without one, too.
+pub(super) fn row_line<'a>(app: &App, pane: Pane, state: RowState, text: String, role: Role) -> Line<'a> {
     let focused = app.focus == pane;
-    let marked = format!("{}{text}", if selected { "▸" } else { " " });
-    let role = match (selected, focused) {
+    let sign = match (state.marked, state.selected) {
+        (true, _) => "●",
+        (false, true) => "▸",
+        (false, false) => " ",
+    };
+    let marked = format!("{sign}{text}");
+    let role = match (state.selected, focused) {
         (true, true) => Role::Selected,
         (true, false) => Role::SelectedElsewhere,
         (false, _) => role,

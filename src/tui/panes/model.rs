@@ -55,6 +55,16 @@ impl<T> Loadable<T> {
         self.known().map(|known| &known.value)
     }
 
+    /// The same, to put it in another order.
+    pub fn value_mut(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Never => None,
+            Self::Loading { stale, .. } | Self::Failed { stale, .. } => stale.as_mut(),
+            Self::Ready(known) => Some(known),
+        }
+        .map(|known| &mut known.value)
+    }
+
     fn known(&self) -> Option<&Known<T>> {
         match self {
             Self::Never => None,

@@ -9,8 +9,9 @@ use crate::tui::look::text::{Row, put, style};
 use crate::tui::look::theme::Role;
 use crate::tui::panes::frame::{message, pane_frame};
 use crate::tui::panes::list::Pane;
-use crate::tui::panes::list_view::{age_text, count_text, empty_reason, row_line};
+use crate::tui::panes::list_view::{RowState, age_text, count_text, empty_reason, marked_text, row_line};
 use crate::tui::panes::model::Loadable;
+use crate::tui::panes::order::PointOrder;
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -46,13 +47,17 @@ fn how_to_begin(whole: bool) -> Vec<Row> {
 
 pub(super) fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
     let selected = app.subject();
-    let title = title(selected.as_ref(), narrow);
+    let mut title = title(selected.as_ref(), narrow);
+    if app.point_order != PointOrder::default() {
+        title.push_str(", ");
+        title.push_str(app.point_order.words());
+    }
     let list = selected.as_ref().and_then(|of| app.model.points(of));
     let visible = app.visible_points();
     let all = list.and_then(Loadable::value).map_or(0, |listing| listing.items.len());
     let right = match list.and_then(Loadable::value) {
         Some(listing) => {
-            let marked = if app.marked.is_empty() { String::new() } else { format!("{} marked · ", app.marked.len()) };
+            let marked = marked_text(app.marked.len());
             let partial = !listing.problems.is_empty();
             let age = list.map_or_else(String::new, |list| age_text(app, list));
             let count = count_text(visible.len(), all, &app.points.filter, app.points.typing);
@@ -89,10 +94,11 @@ pub(super) fn points(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool)
     let height = usize::from(inner.height.saturating_sub(1));
     for (line, point) in visible.iter().skip(app.points.offset).take(height).enumerate() {
         let is_selected = current.as_ref().is_some_and(|(node, name)| *node == point.node && *name == point.snapshot.name);
+        let state = RowState { selected: is_selected, marked: app.marked.contains(&point.point()) };
         let taken = fit_left(&taken_words(point, &visible, columns >= ROOM_FOR_SECONDS), taken_columns);
-        let text = format!("{taken}{}{}", flag(app, point), point_row(app, point, (sizes, where_columns)));
+        let text = format!("{taken}{}{}", flag(point), point_row(app, point, (sizes, where_columns)));
         let text = shorten_end(&text, columns.saturating_sub(1));
-        put(frame, inner, line as u16 + 1, row_line(app, Pane::Points, is_selected, text, Role::Text));
+        put(frame, inner, line as u16 + 1, row_line(app, Pane::Points, state, text, Role::Text));
     }
 }
 
@@ -109,10 +115,9 @@ fn taken_words(point: &RecoveryPointView, all: &[&RecoveryPointView], room: bool
     }
 }
 
-/// What stands between the time and the size: that it is marked, or held.
-fn flag(app: &App, point: &RecoveryPointView) -> &'static str {
+/// What stands between the time and the size: that it is held.
+fn flag(point: &RecoveryPointView) -> &'static str {
     match &point.stored {
-        _ if app.marked.contains(&point.point()) => "●",
         Some(stored) if stored.hold.is_some() => "⚑",
         _ => " ",
     }

@@ -77,6 +77,8 @@ pub struct Wizard {
     pub focus: usize,
     /// Where it stands.
     pub page: Page,
+    /// The steps of the plan that was shown last, each with what it does.
+    pub steps: Vec<String>,
     /// What is wrong with the fields.
     pub complaint: Option<String>,
     /// Why the plan is shown again.
@@ -107,7 +109,16 @@ impl Wizard {
         let form = form_of(kind, model);
         // What is offered is asked for, and still empty; a name typed into a choice would be lost.
         let focus = form.offered().map_or(0, |offered| offered.line);
-        Self { form, focus, page: Page::Form, complaint: None, stale: None, offers: Offers::default(), request: None }
+        Self {
+            form,
+            focus,
+            page: Page::Form,
+            steps: Vec::new(),
+            complaint: None,
+            stale: None,
+            offers: Offers::default(),
+            request: None,
+        }
     }
 
     /// A wizard that plans a request anew, because its plan was stale.
@@ -293,6 +304,7 @@ impl Wizard {
         }
         self.page = match result {
             Ok(plan) => {
+                self.steps = plan.steps.iter().map(|step| format!("{}: {}", step.name, step.text)).collect();
                 // What needs a look is read first: only a plan that risks nothing and raises nothing begins with yes.
                 let clear = plan.findings.iter().all(|finding| finding.level == Level::Good);
                 let yes = plan.risk == Risk::Safe && clear;

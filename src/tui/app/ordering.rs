@@ -1,0 +1,27 @@
+//! Another order for a list. What is selected, marked and filtered stays so.
+
+use crate::tui::app::state::App;
+use crate::tui::panes::list::Pane;
+
+impl App {
+    /// Shows the list of the focused pane in its next order.
+    pub(super) fn reorder(&mut self) {
+        let words = match self.focus {
+            Pane::Collections => {
+                self.collection_order = self.collection_order.next();
+                for state in &mut self.model.instances {
+                    if let Some(listing) = state.collections.value_mut() {
+                        self.collection_order.sort(&mut listing.items);
+                    }
+                }
+                self.collection_order.words()
+            }
+            Pane::Points => {
+                self.point_order = self.point_order.next();
+                self.point_order.words()
+            }
+            Pane::Jobs => return self.say("jobs have one order: what runs, what waits for you, then the newest", false),
+        };
+        self.say(&format!("sorted: {words}"), false);
+    }
+}
