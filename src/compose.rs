@@ -19,6 +19,7 @@ use crate::ops::services::{Connection, Connector, Services, Webhook};
 use crate::qdrant::api::QdrantApi;
 use crate::qdrant::http::HttpNode;
 use crate::qdrant::port;
+use crate::qdrant::request_log::{Exchange, RequestLog};
 use crate::repository;
 use crate::repository::bucket::Bucket;
 use crate::repository::credentials::{Credentials, Keys};
@@ -39,6 +40,7 @@ struct HttpConnector {
     repositories: Vec<ConfiguredRepository>,
     repository: Option<RepositoryName>,
     webhook: Option<Arc<dyn Webhook>>,
+    log: RequestLog,
 }
 
 /// Posts reports to an address.
@@ -123,7 +125,7 @@ impl Connector for HttpConnector {
         let mut nodes: Vec<Arc<dyn QdrantApi>> = Vec::new();
         let settled = instance.nodes.iter().map(|url| port::settle(&instance, url));
         for (index, url) in futures_util::future::try_join_all(settled).await?.iter().enumerate() {
-            nodes.push(Arc::new(HttpNode::new(&instance, index, url, &access)?));
+            nodes.push(Arc::new(HttpNode::new(&instance, index, url, &access, &self.log)?));
         }
         Ok(Connection::new(instance, nodes, access))
     }
@@ -147,6 +149,10 @@ impl Connector for HttpConnector {
     fn webhook(&self) -> Option<Arc<dyn Webhook>> {
         self.webhook.clone()
     }
+
+    fn requests(&self) -> Vec<Exchange> {
+        self.log.all()
+    }
 }
 
 /// Builds the bundle, and the receiving end of its job events.
@@ -157,6 +163,7 @@ pub fn services(config: &Config) -> (Arc<Services>, mpsc::Receiver<JobEvent>) {
         configured: config.instances.clone(),
         repositories: config.repositories.clone(),
         repository: config.repository.clone(),
+        log: RequestLog::default(),
         webhook: config.webhook.clone().map(|url| Arc::new(HttpWebhook(url)) as Arc<dyn Webhook>),
     });
     let journal = Journal::new(&config.state_dir, &config.operator).inside(config.guard.clone()).keeping(config.keep_history);

@@ -36,6 +36,11 @@ pub fn within_minute(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%m-%d %H:%M:%S").to_string()
 }
 
+/// `03:00:05`, UTC.
+pub fn clock(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string()
+}
+
 /// `20261122T030005Z`: sorts by time and is legal in file names.
 pub fn compact(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string()

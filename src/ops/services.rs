@@ -14,6 +14,7 @@ use crate::ops::journal::downloads::InterruptedStore;
 use crate::ops::journal::proofs::ProofStore;
 use crate::qdrant::any_node::AnyNode;
 use crate::qdrant::api::{InstanceApi, QdrantApi};
+use crate::qdrant::request_log::Exchange;
 use crate::repository::bucket::Bucket;
 use crate::repository::cache::Cache;
 use crate::transfer::source::Line;
@@ -110,6 +111,8 @@ pub trait Connector: Send + Sync {
     async fn open(&self, name: &RepositoryName) -> Result<Bucket, Problem>;
     /// Where reports go, if anywhere.
     fn webhook(&self) -> Option<Arc<dyn Webhook>>;
+    /// The last requests to servers, the oldest first.
+    fn requests(&self) -> Vec<Exchange>;
 }
 
 /// The bundle.
@@ -222,6 +225,11 @@ impl Services {
             Ok(Arc::new(OpenRepository { bucket, cache: Cache::default(), throttle }))
         };
         cell.get_or_try_init(opening).await.cloned()
+    }
+
+    /// The last requests to servers, the oldest first. Those to repositories are not among them.
+    pub fn requests(&self) -> Vec<Exchange> {
+        self.connector.requests()
     }
 
     /// Where reports of backups go, if anywhere.

@@ -23,6 +23,7 @@ use crate::qdrant::api::{
 };
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::refusal::Asker;
+use crate::qdrant::request_log::{Logged, RequestLog};
 use crate::qdrant::{client, ranges, wire};
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE};
@@ -49,6 +50,7 @@ pub struct HttpNode {
     opening: Duration,
     asker: Asker,
     if_unreachable: Option<String>,
+    logged: Logged,
 }
 
 impl HttpNode {
@@ -56,7 +58,7 @@ impl HttpNode {
     ///
     /// # Errors
     /// When a secret cannot be sent, or a certificate cannot be used.
-    pub fn new(instance: &Instance, index: usize, url: &SafeUrl, access: &Access) -> Result<Self, Problem> {
+    pub fn new(instance: &Instance, index: usize, url: &SafeUrl, access: &Access, log: &RequestLog) -> Result<Self, Problem> {
         let wrong = |message: String| Problem::new(ProblemKind::Usage, message, instance.name.as_str());
         let build = |deadline: Option<Duration>| {
             let mut builder = client::builder(url, &instance.tls, access).map_err(wrong)?;
@@ -76,6 +78,7 @@ impl HttpNode {
             opening: instance.timeout.max(instance.transfers.stall),
             asker: Asker::of(access),
             if_unreachable: instance.if_unreachable.clone(),
+            logged: Logged { log: log.clone(), instance: instance.name.clone(), node: index },
         })
     }
 

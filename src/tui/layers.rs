@@ -13,3 +13,5 @@ pub mod inspector_view;
 pub mod layer;
 pub mod palette;
 pub mod palette_view;
+pub mod requests;
+pub mod requests_view;

@@ -122,6 +122,7 @@ impl Ui {
                 "up" => KeyCode::Up,
                 "end" => KeyCode::End,
                 "del" => KeyCode::Delete,
+                "pagedown" => KeyCode::PageDown,
                 "f1" => KeyCode::F(1),
                 other => {
                     for c in other.chars() {

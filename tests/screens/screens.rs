@@ -8,6 +8,7 @@ mod job_rows;
 mod lists;
 mod palette;
 mod plans;
+mod requests;
 
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;

@@ -7,6 +7,7 @@ use crate::qdrant::api::ApiResult;
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::retry::Tries;
 use crate::qdrant::{mistakes, tls, wire};
+use percent_encoding::percent_decode_str;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
@@ -70,7 +71,7 @@ impl HttpNode {
 
     /// Sends, and turns every answer but 2xx into an error.
     pub(super) async fn send(&self, what: &'static str, request: RequestBuilder) -> ApiResult<Response> {
-        let response = match request.send().await {
+        let response = match self.carry(request).await {
             Ok(response) => response,
             Err(error) => return Err(self.misunderstood(self.transport_error(what, &error)).await),
         };
@@ -78,6 +79,19 @@ impl HttpNode {
             return Ok(response);
         }
         Err(self.refusal(what, response).await)
+    }
+
+    /// Sends it, and notes it.
+    async fn carry(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        let (client, request) = request.build_split();
+        let request = request?;
+        let path = percent_decode_str(request.url().path()).decode_utf8_lossy();
+        let mut sent = self.logged.send(request.method().as_str(), &path);
+        let answer = client.execute(request).await;
+        if let Ok(answer) = &answer {
+            sent.answered(answer.status().as_u16());
+        }
+        answer
     }
 
     async fn refusal(&self, what: &'static str, response: Response) -> ApiError {

@@ -9,6 +9,7 @@ use crate::ops::journal::past::Past;
 use crate::ops::report::Report;
 use crate::ops::request::Request;
 use crate::ops::request::recovery_point::RecoveryPoint;
+use crate::ops::survey::inspect::Inspected;
 use crate::ops::survey::listing::{CollectionView, Listing, RecoveryPointView};
 use crate::ops::survey::shard_map::ShardMap;
 use crate::tui::app::state::App;
@@ -59,24 +60,13 @@ impl App {
                     wizard.planned(ticket, *result, now);
                 }
             }
-            Data::Inspected(result) => {
-                if let Some(Layer::Inspector(inspector)) =
-                    self.layers.iter_mut().rev().find(|layer| matches!(layer, Layer::Inspector(_)))
-                {
-                    inspector.answer(ticket, *result);
+            Data::Inspected(result) => self.inspected(ticket, *result),
+            Data::Requests(rows) => {
+                if let Some(Layer::Requests(list)) = self.layers.last_mut() {
+                    list.take(rows);
                 }
             }
-            Data::Started(result) => match self.wizard_mut() {
-                Some(wizard) => {
-                    let step = wizard.started(ticket, *result);
-                    self.follow(step);
-                }
-                None => {
-                    if let Err(problem) = *result {
-                        self.show_problem("It was not started", &problem);
-                    }
-                }
-            },
+            Data::Started(result) => self.started(ticket, *result),
             Data::Interrupted(list, open) => self.left_open(list, open),
             Data::Remembered(all) => {
                 if let Some(wizard) = self.wizard_mut() {
@@ -95,6 +85,27 @@ impl App {
             Data::Wrote(Err(why)) => self.say(&why, true),
             Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
             Data::Copied(Err(why)) => self.say(&why, true),
+        }
+    }
+
+    fn started(&mut self, ticket: Ticket, result: Result<JobId, Problem>) {
+        match (self.wizard_mut(), result) {
+            (Some(wizard), result) => {
+                let step = wizard.started(ticket, result);
+                self.follow(step);
+            }
+            (None, Err(problem)) => self.show_problem("It was not started", &problem),
+            (None, Ok(_)) => {}
+        }
+    }
+
+    fn inspected(&mut self, ticket: Ticket, result: Result<Inspected, Problem>) {
+        let inspectors = self.layers.iter_mut().rev().find_map(|layer| match layer {
+            Layer::Inspector(inspector) => Some(inspector),
+            _ => None,
+        });
+        if let Some(inspector) = inspectors {
+            inspector.answer(ticket, result);
         }
     }
 

@@ -4,7 +4,7 @@ use crate::domain::text::shorten_end;
 use crate::tui::app::footer_view;
 use crate::tui::app::state::App;
 use crate::tui::layers::layer::Layer;
-use crate::tui::layers::{choice_view, dialogs_view, fleet_view, inspector_view, palette_view};
+use crate::tui::layers::{choice_view, dialogs_view, fleet_view, inspector_view, palette_view, requests_view};
 use crate::tui::look::layout;
 use crate::tui::panes::{base_view, details_view, jobs_view};
 use crate::tui::wizards::wizard_view;
@@ -37,6 +37,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
             Layer::Inspector(inspector) => inspector_view::draw(app, frame, inspector),
             Layer::Choose(chooser) => choice_view::chooser(app, frame, chooser),
             Layer::Fleet(fleet) => fleet_view::draw(app, frame, fleet),
+            Layer::Requests(list) => requests_view::draw(app, frame, list),
             Layer::Palette(palette) => palette_view::draw(app, frame, palette),
             Layer::Guide(guide) => choice_view::guide(app, frame, guide),
             Layer::Job { id, scroll } => jobs_view::detail(app, frame, *id, *scroll),

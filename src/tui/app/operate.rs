@@ -17,6 +17,7 @@ use crate::tui::layers::fleet::Fleet;
 use crate::tui::layers::guide::Turn;
 use crate::tui::layers::inspector::Inspector;
 use crate::tui::layers::layer::{Layer, Subject};
+use crate::tui::layers::requests::RequestList;
 use crate::tui::messages::effect::Effect;
 use crate::tui::panes::jobs::JobKey;
 use crate::tui::panes::list::Pane;
@@ -49,6 +50,10 @@ impl App {
             Command::Fleet => self.layers.push(Layer::Fleet(Fleet::default())),
             Command::Guide => self.layers.push(Layer::Guide(Box::default())),
             Command::History => self.history(),
+            Command::Requests => {
+                self.layers.push(Layer::Requests(RequestList::default()));
+                self.ask_requests();
+            }
             Command::Next => self.next(),
             Command::Report => self.write_report(),
             Command::Tree => self.read_on(Depth::Headers),
@@ -200,6 +205,12 @@ impl App {
             }
             _ => None,
         }
+    }
+
+    /// What was sent to servers so far.
+    pub(super) fn ask_requests(&mut self) {
+        let ticket = self.model.ticket();
+        self.effects.push(Effect::Requests(ticket));
     }
 
     fn history(&mut self) {

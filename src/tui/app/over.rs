@@ -27,6 +27,8 @@ impl App {
             _ => {}
         }
         let copy = (action == Action::View(View::Copy)).then(|| self.layer_text()).flatten();
+        // A box has a frame, what lies behind it, a line that tells where one is, and the footer.
+        let page = usize::from(self.size.1).saturating_sub(6).max(1);
         let Some(layer) = self.layers.last_mut() else { return };
         match (layer, action) {
             (Layer::Wizard(wizard), action) => {
@@ -51,15 +53,12 @@ impl App {
             (Layer::Quit { choice }, Action::View(View::Right)) => *choice = (*choice + 1).min(QUIT_CHOICES.len() - 1),
             (Layer::Quit { choice }, Action::View(View::Enter)) => {
                 let choice = *choice;
-                self.layers.pop();
-                match choice {
-                    1 => self.effects.push(Effect::Quit),
-                    2 => {
-                        self.quit_when_idle = true;
-                        self.say("leaving when the last job is over; any key stays", false);
-                    }
-                    _ => {}
-                }
+                self.leave_by(choice);
+            }
+            (Layer::Requests(list), Action::Move(motion)) => list.go(motion, page),
+            (Layer::Requests(list), Action::View(View::All)) => {
+                list.failed_only = !list.failed_only;
+                list.scroll = 0;
             }
             (Layer::Cancel(_), action) => self.answer_cancel(action),
             (
@@ -69,10 +68,22 @@ impl App {
                 | Layer::Job { scroll, .. },
                 Action::Move(motion),
             ) => {
-                *scroll = motion::scrolled(*scroll, motion);
+                *scroll = motion::scrolled_by(*scroll, motion, page);
             }
             (_, Action::View(View::Back)) => drop(self.layers.pop()),
             _ => self.effects.extend(copy.map(Effect::Copy)),
+        }
+    }
+
+    fn leave_by(&mut self, choice: usize) {
+        self.layers.pop();
+        match choice {
+            1 => self.effects.push(Effect::Quit),
+            2 => {
+                self.quit_when_idle = true;
+                self.say("leaving when the last job is over; any key stays", false);
+            }
+            _ => {}
         }
     }
 

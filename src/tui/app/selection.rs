@@ -138,7 +138,20 @@ impl App {
             Command::Verify | Command::Note | Command::Hold => self.no_backup(),
             Command::Fleet => None,
             Command::Guide => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
-            Command::History => None,
+            Command::History | Command::Requests => None,
+            Command::Tree | Command::Through => self.two_are_compared(),
+            Command::Delete => {
+                let on_node = self.point().is_none_or(|point| point.stored.is_none());
+                self.marked_elsewhere().or_else(no_point).or_else(|| frozen().filter(|_| on_node))
+            }
+            Command::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
+            verb => self.disabled_job(verb),
+        }
+    }
+
+    /// The same of what is done with a job.
+    fn disabled_job(&self, verb: Command) -> Option<String> {
+        match verb {
             Command::Next => {
                 let report = self.current_job().and_then(|id| self.model.jobs.results.get(&id)?.as_ref().ok());
                 report.is_none_or(|report| report.next.is_empty()).then(|| "there is nothing to choose".to_owned())
@@ -149,12 +162,6 @@ impl App {
                 let ended = |id| over(id) || self.model.jobs.results.contains_key(&id);
                 (!self.current_job().is_some_and(ended)).then(|| "the job is not over".to_owned())
             }
-            Command::Tree | Command::Through => self.two_are_compared(),
-            Command::Delete => {
-                let on_node = self.point().is_none_or(|point| point.stored.is_none());
-                self.marked_elsewhere().or_else(no_point).or_else(|| frozen().filter(|_| on_node))
-            }
-            Command::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
             Command::Cancel => {
                 let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_none_or(|row| row.is_finished());
                 over.then(|| "no running job is selected".to_owned())
@@ -175,6 +182,7 @@ impl App {
                 let over = self.current_job().and_then(|id| self.model.jobs.row(id)).is_some_and(|row| row.is_finished());
                 (!over).then(|| "no finished job is selected".to_owned())
             }
+            _ => None,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::tui::look::caps::Look;
 use crate::tui::look::layout;
 use crate::tui::messages::banner::Banner;
 use crate::tui::messages::effect::Effect;
-use crate::tui::messages::event::{Event, Now};
+use crate::tui::messages::event::{Data, Event, Now};
 use crate::tui::panes::jobs::JobKey;
 use crate::tui::panes::keys::point_keys;
 use crate::tui::panes::list::{CollectionKey, ListState, Pane, PointKey};
@@ -80,6 +80,8 @@ pub struct App {
     pub(super) ages: Vec<String>,
     /// The newest job that was seen.
     pub(super) newest_job: Option<JobId>,
+    /// There may be newer requests in the log than are shown.
+    pub(super) requests_seen: bool,
     pub(super) dirty: bool,
     pub(super) effects: Vec<Effect>,
 }
@@ -110,6 +112,7 @@ impl App {
             troubled: Vec::new(),
             ages: Vec::new(),
             newest_job: None,
+            requests_seen: false,
             dirty: true,
             effects: Vec::new(),
         }
@@ -165,8 +168,13 @@ impl App {
                 self.follow_jobs();
             }
             Event::Finished(id, result) => self.finished(id, *result),
-            Event::Data(ticket, data) => self.data(ticket, data),
+            Event::Data(ticket, data) => {
+                // What was answered stands in the log of requests.
+                self.requests_seen |= !matches!(data, Data::Requests(_));
+                self.data(ticket, data);
+            }
             Event::Tick => {
+                self.requests_seen = true;
                 self.ticks = self.ticks.wrapping_add(1);
                 for layer in &mut self.layers {
                     if let Layer::Inspector(inspector) = layer
@@ -185,6 +193,14 @@ impl App {
             }
         }
         self.settle();
+        if std::mem::take(&mut self.requests_seen) && matches!(self.layers.last(), Some(Layer::Requests(_))) {
+            self.ask_requests();
+        }
+        self.quit_if_idle();
+        std::mem::take(&mut self.effects)
+    }
+
+    fn quit_if_idle(&mut self) {
         if self.quit_when_idle && self.model.jobs.active() == 0 {
             self.quit_when_idle = false;
             let bad = |row: &JobRow| {
@@ -196,7 +212,6 @@ impl App {
                 self.effects.push(Effect::Quit);
             }
         }
-        std::mem::take(&mut self.effects)
     }
 
     /// Which keys mean what, now.

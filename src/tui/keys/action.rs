@@ -108,6 +108,8 @@ pub enum Command {
     Guide,
     /// Show what was done here.
     History,
+    /// Show the last requests to servers.
+    Requests,
     /// Choose what comes after a job.
     Next,
     /// Write a job's report to a file.

@@ -43,6 +43,8 @@ pub enum Context {
     Fleet,
     /// The command palette.
     Palette,
+    /// The last requests to servers.
+    Requests,
 }
 
 /// One binding.
@@ -91,8 +93,10 @@ macro_rules! bind {
 
 const UP: Binding = bind!("↑ k", [Code(KeyCode::Up), Char('k')], Action::Move(Motion::Up), "up", "one line up");
 const DOWN: Binding = bind!("↓ j", [Code(KeyCode::Down), Char('j')], Action::Move(Motion::Down), "down", "one line down");
-const PAGE_UP: Binding = bind!("PgUp", [Code(KeyCode::PageUp)], Action::Move(Motion::PageUp), "page up", "one page up");
-const PAGE_DOWN: Binding = bind!("PgDn", [Code(KeyCode::PageDown)], Action::Move(Motion::PageDown), "page down", "one page down");
+const PAGE_UP: Binding =
+    bind!("PgUp", [Code(KeyCode::PageUp), Ctrl('b'), Ctrl('u')], Action::Move(Motion::PageUp), "page up", "one page up");
+const PAGE_DOWN: Binding =
+    bind!("PgDn", [Code(KeyCode::PageDown), Ctrl('f'), Ctrl('d')], Action::Move(Motion::PageDown), "page down", "one page down");
 const HOME: Binding = bind!("Home g", [Code(KeyCode::Home), Char('g')], Action::Move(Motion::Home), "first", "to the first line");
 const END: Binding = bind!("End G", [Code(KeyCode::End), Char('G')], Action::Move(Motion::End), "last", "to the last line");
 const NEXT: Binding = bind!("Tab", [Code(KeyCode::Tab)], Action::View(View::Next), "next pane", "go to the next pane");
@@ -302,6 +306,12 @@ const GUIDE: Binding = bind!(
 );
 const HISTORY: Binding =
     bind!("H", [Char('H')], Action::Do(Command::History), "history", "what was done here, by whom and how it ended");
+const REQUESTS: Binding =
+    bind!("L", [Char('L')], Action::Do(Command::Requests), "log", "the last requests to servers, with status and time");
+const FAILED_ONLY: Binding =
+    bind!("f", [Char('f')], Action::View(View::All), "failed only", "only those that were refused or not answered; again: all");
+const CLOSE_LOG: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Char('q'), Char('L')], Action::View(View::Back), "close", "close this");
 const CHOOSE: Binding = bind!("Enter", [Code(KeyCode::Enter)], Action::View(View::Enter), "choose", "choose the marked one");
 const WHAT_NOW: Binding = bind!(
     "Enter",
@@ -404,6 +414,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
         | Context::Text
         | Context::Report
         | Context::Fleet
+        | Context::Requests
         | Context::Choose => list.extend(MOTIONS),
         _ => {}
     }
@@ -416,7 +427,7 @@ pub fn bindings(context: Context) -> Vec<Binding> {
 }
 
 /// Keys of the recovery points.
-const POINTS: [Binding; 22] = [
+const POINTS: [Binding; 23] = [
     OPEN_DETAILS,
     RESTORE,
     DOWNLOAD,
@@ -438,6 +449,7 @@ const POINTS: [Binding; 22] = [
     MARK_INVERT,
     ORDER,
     HISTORY,
+    REQUESTS,
     LEFT_ARROW,
 ];
 
@@ -464,11 +476,13 @@ fn own(context: Context) -> Vec<Binding> {
                 DETAILS,
                 PRUNE,
                 HISTORY,
+                REQUESTS,
             ]
         }
         Context::Points => POINTS.to_vec(),
-        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, FLEET, GUIDE, HISTORY],
+        Context::Jobs => vec![OPEN, CANCEL, SLOWER, FASTER, DISMISS, DISMISS_ALL, FLEET, GUIDE, HISTORY, REQUESTS],
         Context::Palette => vec![RUN, DROP_PALETTE, FIELD_DOWN, FIELD_UP, PAGE_UP, PAGE_DOWN, INTERRUPT_LAYER],
+        Context::Requests => vec![CLOSE_LOG, FAILED_ONLY, INTERRUPT_LAYER],
         Context::Fleet => vec![GO, FLEET_BACKUP, FLEET_VERIFY, REFRESH, CLOSE_TEXT_ONLY, INTERRUPT_LAYER],
         Context::Form => {
             vec![PLAN, CLOSE, FIELD_NEXT, CHOICE_RIGHT, FIELD_PREVIOUS, CHOICE_LEFT, FIELD_DOWN, FIELD_UP, INTERRUPT_LAYER]
@@ -499,7 +513,8 @@ pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const ALL: [Context; 18] = [
+    const ALL: [Context; 19] = [
+        Context::Requests,
         Context::Palette,
         Context::Fleet,
         Context::Details,

@@ -9,6 +9,7 @@ use crate::tui::layers::fleet::Fleet;
 use crate::tui::layers::guide::Guide;
 use crate::tui::layers::inspector::Inspector;
 use crate::tui::layers::palette::Palette;
+use crate::tui::layers::requests::RequestList;
 use crate::tui::panes::list::PointKey;
 use crate::tui::wizards::wizard::Wizard;
 
@@ -64,6 +65,8 @@ pub enum Layer {
     Choose(Box<Chooser>),
     /// The age of the last good backup of everything.
     Fleet(Fleet),
+    /// The last requests to servers.
+    Requests(RequestList),
     /// The command palette.
     Palette(Box<Palette>),
     /// The recovery guide.
@@ -93,6 +96,7 @@ impl Layer {
             Self::Inspector(_) => Context::Inspector,
             Self::Fleet(_) => Context::Fleet,
             Self::Choose(_) | Self::Guide(_) => Context::Choose,
+            Self::Requests(_) => Context::Requests,
             Self::Palette(_) => Context::Palette,
             Self::Job { .. } => Context::Job,
         }

@@ -42,6 +42,8 @@ pub enum Effect {
     CheckState(Ticket),
     /// Read what was done here.
     History(Ticket),
+    /// Read the last requests to servers.
+    Requests(Ticket),
     /// Write the report of an operation, by its id, as Markdown into the current folder.
     WriteReport(Ticket, String),
     /// Limit the transfers of an instance, in bytes per second; `None` for no limit.

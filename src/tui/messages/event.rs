@@ -13,6 +13,7 @@ use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, Recover
 use crate::ops::survey::remembered::Remembered;
 use crate::ops::survey::shard_map::ShardMap;
 use crate::ops::survey::watch::Watch;
+use crate::qdrant::request_log::Exchange;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -51,6 +52,15 @@ pub enum Event {
     Resumed,
 }
 
+/// One request to a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// When it was sent, UTC.
+    pub at: Timestamp,
+    /// What was sent, and what came of it.
+    pub exchange: Exchange,
+}
+
 /// An answer.
 #[derive(Debug)]
 pub enum Data {
@@ -80,6 +90,8 @@ pub enum Data {
     History(Vec<Past>),
     /// To `Effect::WriteReport`: the file.
     Wrote(Result<String, String>),
+    /// To `Effect::Requests`, the newest first.
+    Requests(Vec<RequestRow>),
     /// To `Effect::Copy`.
     Copied(Result<(), String>),
 }

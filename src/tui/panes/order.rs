@@ -98,7 +98,8 @@ pub fn natural(a: &str, b: &str) -> Ordering {
             (Some(x), Some(y)) if x.is_ascii_digit() && y.is_ascii_digit() => number(&mut left).cmp(&number(&mut right)),
             (Some(x), Some(y)) => {
                 let order = x.to_lowercase().cmp(y.to_lowercase());
-                (left.next(), right.next());
+                left.next();
+                right.next();
                 order
             }
             // What reads the same still has one order.

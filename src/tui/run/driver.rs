@@ -10,9 +10,11 @@ use crate::ops::survey::shard_map::shard_map;
 use crate::ops::survey::{inspect, listing, remembered, watch};
 use crate::ops::{engine, verbs};
 use crate::tui::messages::effect::Effect;
-use crate::tui::messages::event::{Data, Event, Ticket};
+use crate::tui::messages::event::{Data, Event, RequestRow, Ticket};
+use jiff::SignedDuration;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Longest text that goes to the clipboard: terminals cap OSC 52 at a few kilobytes.
@@ -63,6 +65,25 @@ impl Driver {
             Effect::Start(ticket, plan, consent) => self.start(ticket, *plan, consent),
             Effect::Cancel(id) => self.services.jobs.cancel(id),
             Effect::Dismiss(id) => self.services.jobs.dismiss(id),
+            Effect::Interrupted(_)
+            | Effect::Remembered(_)
+            | Effect::CheckState(_)
+            | Effect::History(_)
+            | Effect::Requests(_)
+            | Effect::WriteReport(..) => self.look_here(effect),
+            Effect::LimitRate(name, rate) => {
+                if let Ok(throttle) = self.services.throttle(&name) {
+                    throttle.set(rate);
+                }
+            }
+            Effect::Copy(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
+        }
+    }
+
+    /// Reads what is on this machine: the journal, and what was sent to servers.
+    fn look_here(&self, effect: Effect) {
+        let services = self.services.clone();
+        match effect {
             Effect::Interrupted(ticket) => self.answer(async move {
                 let listed = tokio::task::spawn_blocking(move || (services.interrupted.list(), services.journal.open())).await;
                 let (interrupted, open) = listed.unwrap_or_default();
@@ -80,17 +101,18 @@ impl Driver {
                 let listed = tokio::task::spawn_blocking(move || services.journal.read()).await;
                 Event::Data(ticket, Data::History(listed.unwrap_or_default()))
             }),
+            Effect::Requests(ticket) => self.answer(async move {
+                let now = services.clock.now();
+                let at = |sent: Instant| now - SignedDuration::try_from(sent.elapsed()).unwrap_or_default();
+                let rows = services.requests().into_iter().rev().map(|exchange| RequestRow { at: at(exchange.at), exchange });
+                Event::Data(ticket, Data::Requests(rows.collect()))
+            }),
             Effect::WriteReport(ticket, id) => self.answer(async move {
                 let written = tokio::task::spawn_blocking(move || incident::write(&services.journal, &id, Path::new("."))).await;
                 let result = written.map_err(|error| error.to_string()).and_then(|written| written.map_err(|p| p.to_string()));
                 Event::Data(ticket, Data::Wrote(result))
             }),
-            Effect::LimitRate(name, rate) => {
-                if let Ok(throttle) = self.services.throttle(&name) {
-                    throttle.set(rate);
-                }
-            }
-            Effect::Copy(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
+            _ => {}
         }
     }
 

@@ -125,6 +125,11 @@ impl Runtime {
                 return Ok(ended);
             }
             let frame_wait = self.frames.wait(self.origin.elapsed());
+            // A timer would round up to a whole millisecond, even when none is to be waited.
+            if frame_wait == Some(Duration::ZERO) {
+                self.draw()?;
+                continue;
+            }
             let wake = self.next_wake();
             tokio::select! {
                 biased;
