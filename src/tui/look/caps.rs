@@ -40,6 +40,11 @@ impl Look {
         Duration::from_millis(if self.ssh { 500 } else { 250 })
     }
 
+    /// How long an `Esc` may be the begin of another key: a line with delay can cut it in two.
+    pub fn escape(self) -> Duration {
+        Duration::from_millis(if self.ssh { 150 } else { 30 })
+    }
+
     /// The least time between two frames.
     pub fn frame(self) -> Duration {
         Duration::from_millis(if self.ssh { 100 } else { 16 })

@@ -15,6 +15,7 @@ use crate::tui::messages::surroundings::Surroundings;
 use crate::tui::run::driver::{Driver, clipboard_sequence};
 use crate::tui::run::frame_clock::FrameClock;
 use crate::tui::terminal::screen::{self, Screen};
+use crate::tui::terminal::split_keys::SplitKeys;
 use crossterm::event::{Event as Input, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use std::io::Write;
@@ -65,6 +66,7 @@ struct Runtime {
     driver: Driver,
     screen: Screen,
     input: Option<EventStream>,
+    split: SplitKeys,
     frames: FrameClock,
     origin: Instant,
     end: Option<Ended>,
@@ -91,7 +93,17 @@ pub async fn run(
     app.model.surroundings = surroundings.with_repositories(services.repositories(), usual.as_ref());
     let driver = Driver::new(services.clone(), sender);
     let frames = FrameClock::new(look.frame());
-    let mut runtime = Runtime { app, services, driver, screen, input: Some(EventStream::new()), frames, origin, end: None };
+    let mut runtime = Runtime {
+        app,
+        services,
+        driver,
+        screen,
+        input: Some(EventStream::new()),
+        split: SplitKeys::new(look.escape()),
+        frames,
+        origin,
+        end: None,
+    };
     // The first frame comes before any network answer.
     runtime.draw()?;
     for effect in runtime.app.start() {
@@ -131,6 +143,7 @@ impl Runtime {
                 continue;
             }
             let wake = self.next_wake();
+            let held = self.split.due().map(|due| due.saturating_sub(self.origin.elapsed()));
             tokio::select! {
                 biased;
                 _ = signals.interrupt.recv() => self.end = Some(Ended::Signal(2)),
@@ -148,6 +161,7 @@ impl Runtime {
                     self.sample_jobs()?;
                 }
                 Some(event) = answers.recv() => self.take(event)?,
+                () = sleep(held), if held.is_some() => self.release_keys()?,
                 () = sleep(frame_wait), if frame_wait.is_some() => self.draw()?,
                 () = sleep(wake), if wake.is_some() => self.tick()?,
             }
@@ -178,15 +192,8 @@ impl Runtime {
         let mut next = Some(first);
         let mut handled = 0;
         while let Some(input) = next.take() {
-            match input {
-                Input::Key(key) if key.kind != KeyEventKind::Release => self.take(Event::Key(key))?,
-                Input::Paste(text) => self.take(Event::Paste(text))?,
-                Input::Resize(columns, rows) => {
-                    // A window that shrank and grew back has lost its content, though its size is the same.
-                    self.screen.repaint()?;
-                    self.take(Event::Resize(columns, rows))?;
-                }
-                _ => {}
+            for input in self.split.take(input, self.origin.elapsed()) {
+                self.take_whole(input)?;
             }
             handled += 1;
             // What is fetched must be handled: the limit is looked at before the next is taken.
@@ -196,6 +203,24 @@ impl Runtime {
             next = ready_input(&mut self.input).await;
         }
         Ok(())
+    }
+
+    fn take_whole(&mut self, input: Input) -> Result<(), Problem> {
+        match input {
+            Input::Key(key) if key.kind != KeyEventKind::Release => self.take(Event::Key(key)),
+            Input::Paste(text) => self.take(Event::Paste(text)),
+            Input::Resize(columns, rows) => {
+                // A window that shrank and grew back has lost its content, though its size is the same.
+                self.screen.repaint()?;
+                self.take(Event::Resize(columns, rows))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An `Esc` was one: nothing followed it in time.
+    fn release_keys(&mut self) -> Result<(), Problem> {
+        self.split.release().into_iter().try_for_each(|input| self.take_whole(input))
     }
 
     fn take(&mut self, event: Event) -> Result<(), Problem> {
