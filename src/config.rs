@@ -12,6 +12,7 @@ pub mod paths;
 pub mod repositories;
 pub mod secret_source;
 pub mod show;
+pub mod terminal;
 pub mod values;
 pub mod warnings;
 
@@ -24,6 +25,7 @@ use credentials::Credentials;
 use repositories::ConfiguredRepository;
 use std::path::PathBuf;
 use std::time::Duration;
+use terminal::TerminalSettings;
 
 /// An instance with the places of its secrets. They are fetched when it is first connected to.
 #[derive(Debug, Clone)]
@@ -57,6 +59,8 @@ pub struct Config {
     pub color: (ColorChoice, Origin),
     /// Only ASCII on screen.
     pub ascii: (bool, Origin),
+    /// What is wanted of the terminal UI.
+    pub terminal: TerminalSettings,
     /// Journal and proofs.
     pub state_dir: PathBuf,
     /// Who works here, such as `ada@bastion`: it stands in the history.

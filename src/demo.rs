@@ -9,6 +9,7 @@ use crate::config::credentials::Credentials;
 use crate::config::environment::Environment;
 use crate::config::repositories::{ConfiguredRepository, StoreCredentials};
 use crate::config::secret_source::SecretSource;
+use crate::config::terminal::TerminalSettings;
 use crate::config::values::Origin;
 use crate::config::{Config, ConfiguredInstance, load};
 use crate::domain::backup::RepositoryName;
@@ -70,8 +71,10 @@ pub async fn run(global: &Global, environment: &Environment, printer: Printer) -
     match started {
         Ok((config, _sandboxes, _home)) => {
             let (services, events) = compose::services(&config);
-            let look = crate::tui::look::caps::Look::decide(&config, environment);
-            let ended = tui::run(services, events, look, banner::Banner::Demo, tui::Surroundings::here()).await;
+            let ended = match tui::Settings::read(&config, environment) {
+                Ok(settings) => tui::run(services, events, settings, banner::Banner::Demo, tui::Surroundings::here()).await,
+                Err(problem) => Err(problem),
+            };
             crate::finish_tui(ended, printer)
         }
         Err(problem) => crate::cli::printer::fail(printer, &problem),
@@ -153,6 +156,7 @@ fn config(global: &Global, environment: &Environment, instances: Vec<ConfiguredI
         keep_history: Duration::from_secs(86_400),
         color: own.as_ref().map_or((global.color.unwrap_or_default(), Origin::Flag), |own| own.color),
         ascii: own.as_ref().map_or((global.ascii, Origin::Flag), |own| own.ascii),
+        terminal: own.map_or_else(|| TerminalSettings::usual(home), |own| own.terminal),
         state_dir: home.join("state"),
         operator: load::operator(environment),
         guard: None,

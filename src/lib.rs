@@ -116,8 +116,10 @@ async fn run(cli: Cli, printer: Printer) -> ExitStatus {
         }
         None => {
             let (services, events) = compose::services(&config);
-            let look = tui::look::caps::Look::decide(&config, &environment);
-            let ended = tui::run(services, events, look, tui::Banner::None, tui::Surroundings::of(&config)).await;
+            let ended = match tui::Settings::read(&config, &environment) {
+                Ok(settings) => tui::run(services, events, settings, tui::Banner::None, tui::Surroundings::of(&config)).await,
+                Err(problem) => Err(problem),
+            };
             finish_tui(ended, printer)
         }
     }

@@ -20,3 +20,4 @@ mod screens;
 pub use messages::banner::Banner;
 pub use messages::surroundings::Surroundings;
 pub use run::runtime::{Ended, run};
+pub use run::settings::Settings;

@@ -1,6 +1,7 @@
 //! The configuration file as serde sees it, and the check that finds unknown keys with a good hint.
 
 use crate::config::repositories::{FileKeep, FileRepository, KEEP_KEYS, REPOSITORY_KEYS};
+use crate::config::terminal::{FileTerminal, TERMINAL_KEYS};
 use crate::config::values::ColorChoice;
 use crate::domain::instance::Protection;
 use crate::domain::problem::{Problem, ProblemKind};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Keys at the top level.
 pub const TOP_KEYS: &[&str] =
-    &["color", "ascii", "repository", "rpo", "prove-every", "webhook", "keep-history", "instances", "repositories"];
+    &["color", "ascii", "repository", "rpo", "prove-every", "webhook", "keep-history", "terminal", "instances", "repositories"];
 
 /// Keys of one instance.
 pub const INSTANCE_KEYS: &[&str] = &[
@@ -66,6 +67,9 @@ pub struct FileConfig {
     pub webhook: Option<String>,
     /// How long closed records of the journal are kept, such as `"1y"`.
     pub keep_history: Option<String>,
+    /// `[terminal]`
+    #[serde(default)]
+    pub terminal: FileTerminal,
     /// `[instances.NAME]`, in the order of the file.
     #[serde(default)]
     pub instances: IndexMap<String, FileInstance>,
@@ -221,6 +225,9 @@ fn check_keys(table: &toml::Table) -> Result<(), String> {
     for key in table.keys() {
         check_key(key, TOP_KEYS, "at the top level")?;
     }
+    if let Some(toml::Value::Table(terminal)) = table.get("terminal") {
+        terminal.keys().try_for_each(|key| check_key(key, TERMINAL_KEYS, "in [terminal]"))?;
+    }
     check_repositories(table.get("repositories"))?;
     let Some(toml::Value::Table(instances)) = table.get("instances") else { return Ok(()) };
     for (name, instance) in instances {
@@ -360,6 +367,7 @@ mod tests {
     #[test]
     fn the_lists_of_known_keys_are_complete() {
         let all = "color='never'\nascii=true\nrepository='r'\nrpo='1h'\nprove-every='7d'\nwebhook='http://h'\nkeep-history='90d'\n\
+                   [terminal]\ntheme='mono'\nmouse=true\nnotify='osc9'\nnotify-after='1m'\n\
                    [repositories.r]\nurl='/b'\nendpoint='e'\nreachable-as='e'\nregion='r'\naccount='a'\npath-style=true\nca-certificate='f'\n\
                    limit-rate='1MB'\nfull-every='7d'\nread-only=true\ncredentials='machine'\naccess-key-id='k'\nsecret-access-key='s'\nsecret-access-key-env='S'\n\
                    secret-access-key-file='f'\nsecret-access-key-command='c'\ncredentials-command='c'\ncredentials-file='f'\n\
@@ -382,6 +390,7 @@ mod tests {
             assert_eq!(keys, known);
         };
         same(&table, TOP_KEYS);
+        same(table["terminal"].as_table().unwrap(), TERMINAL_KEYS);
         same(instance, INSTANCE_KEYS);
         same(instance["basic-auth"].as_table().unwrap(), BASIC_AUTH_KEYS);
         same(instance["collections"]["c"].as_table().unwrap(), COLLECTION_KEYS);

@@ -5,6 +5,7 @@ use crate::config::environment::{Environment, GUARD_SNAPSHOT};
 use crate::config::file::{self, FileConfig, FileInstance};
 use crate::config::repositories::{ConfiguredRepository, FileKeep};
 use crate::config::secret_source::{SecretSource, from_environment};
+use crate::config::terminal::TerminalSettings;
 use crate::config::values::{ColorChoice, Origin, UNNAMED};
 use crate::config::{Config, ConfiguredInstance, paths};
 use crate::domain::backup::RepositoryName;
@@ -89,6 +90,7 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, 
     let webhook = parsed.webhook.as_deref().map(webhook).transpose().map_err(|why| wrong_at(&path, why))?;
     let keep_history = parsed.keep_history.as_deref().map_or(Ok(KEEP_HISTORY), parse_span);
     let keep_history = keep_history.map_err(|why| wrong_at(&path, format!("keep-history: {why}")))?;
+    let terminal = TerminalSettings::from_file(&parsed.terminal, &path).map_err(|why| wrong_at(&path, why))?;
     let guard = environment.get(GUARD_SNAPSHOT).map(str::to_owned);
     let (state_dir, operator) = (paths::state_dir(environment), operator(environment));
     Ok(Config {
@@ -101,6 +103,7 @@ pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Config, 
         keep_history,
         color,
         ascii,
+        terminal,
         state_dir,
         operator,
         guard,

@@ -2,6 +2,8 @@
 
 use crate::config::secret_source::SecretSource;
 use crate::config::{Config, ConfiguredInstance};
+use crate::domain::text::one_line;
+use crate::domain::time::span;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -14,6 +16,9 @@ pub fn show(config: &Config) -> String {
     let _ = writeln!(out, "state  {}", config.state_dir.display());
     let _ = writeln!(out, "color  {}  ({})", color(config), config.color.1.word());
     let _ = writeln!(out, "ascii  {}  ({})", config.ascii.0, config.ascii.1.word());
+    let _ = writeln!(out, "theme  {}", one_line(&config.terminal.theme, 60));
+    let _ = writeln!(out, "mouse  {}", config.terminal.mouse);
+    let _ = writeln!(out, "notify {:?} after {}", config.terminal.notify, span(config.terminal.notify_after));
     for configured in &config.instances {
         let _ = writeln!(out, "\n[{}]  ({})", configured.instance.name, configured.origin.word());
         for (label, value) in lines(configured) {

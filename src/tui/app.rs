@@ -7,6 +7,7 @@ mod command_palette;
 pub mod draw;
 pub mod footer_view;
 mod marks;
+mod mouse;
 pub mod operate;
 mod ordering;
 pub mod over;

@@ -2,5 +2,7 @@
 //! the footer and the help are made.
 
 pub mod action;
+pub mod key;
 pub mod keymap;
 pub mod motion;
+pub mod own_keys;

@@ -4,3 +4,4 @@
 pub mod driver;
 pub mod frame_clock;
 pub mod runtime;
+pub mod settings;

@@ -316,6 +316,7 @@ impl World {
             instances,
             color: (ColorChoice::Auto, Origin::Default),
             ascii: (false, Origin::Default),
+            terminal: qsnap::config::terminal::TerminalSettings::usual(home.path()),
             state_dir: home.path().join("state"),
             operator: "tester@here".into(),
             guard: None,

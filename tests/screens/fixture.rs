@@ -2,6 +2,7 @@
 
 use crate::archive;
 use crate::archive::bytes::StreamBytes;
+use crate::config::terminal::TerminalSettings;
 use crate::domain::address::{CollectionAddress, SnapshotsOf};
 use crate::domain::collection::CollectionStatus;
 use crate::domain::ids::{InstanceName, SnapshotName};
@@ -27,20 +28,30 @@ use crate::ops::survey::inspect::Inspected;
 use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, ProofState, RecoveryPointView};
 use crate::tui::app::draw;
 use crate::tui::app::state::App;
+use crate::tui::keys::own_keys::Keys;
 use crate::tui::look::caps::Look;
 use crate::tui::look::glyphs;
+use crate::tui::look::theme::Theme;
 use crate::tui::messages::banner::Banner;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Event, Now, Ticket};
+use crate::tui::run::settings::Settings;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
+use std::path::Path;
 use std::time::Duration;
 
-pub(super) const LOOK: Look = Look { color: true, unicode: true, animation: true, ssh: false, usable: true };
+pub(super) fn look() -> Look {
+    Look { theme: Theme::usual(), color: true, unicode: true, animation: true, ssh: false, usable: true }
+}
+
+pub(super) fn settings(look: Look) -> Settings {
+    Settings { look, keys: Keys::default(), terminal: TerminalSettings::usual(Path::new("/nowhere")) }
+}
 
 pub(super) fn wall() -> Timestamp {
     "2026-11-22T03:12:00Z".parse().unwrap()
@@ -66,7 +77,7 @@ impl Ui {
             instance("lab", Protection::ReadOnly),
         ];
         let now = Now { mono: Duration::from_secs(10), wall: wall() };
-        let mut app = App::new(&instances, LOOK, Banner::None, (columns, rows), now);
+        let mut app = App::new(&instances, settings(look()), Banner::None, (columns, rows), now);
         app.model.surroundings.folder = "/home/ada".into();
         let effects = app.start();
         let mut ui = Self { app, mono: now.mono, effects };

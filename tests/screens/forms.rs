@@ -162,7 +162,7 @@ fn instances_are_shown_in_the_order_of_the_configuration() {
         instance("alpha", crate::domain::instance::Protection::Open),
     ];
     let now = crate::tui::messages::event::Now { mono: std::time::Duration::ZERO, wall: wall() };
-    let app = crate::tui::app::state::App::new(&all, LOOK, crate::tui::messages::banner::Banner::None, (80, 24), now);
+    let app = crate::tui::app::state::App::new(&all, settings(look()), crate::tui::messages::banner::Banner::None, (80, 24), now);
     let mut ui = Ui { app, mono: now.mono, effects: Vec::new() };
     let screen = ui.screen();
     assert!(screen.find("zeta").unwrap() < screen.find("alpha").unwrap(), "{screen}");

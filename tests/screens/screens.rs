@@ -9,6 +9,7 @@ mod lists;
 mod palette;
 mod plans;
 mod requests;
+mod terminal;
 
 use crate::domain::address::{CollectionAddress, Which};
 use crate::domain::ids::SnapshotName;
@@ -64,7 +65,7 @@ fn the_base_screen_at_all_sizes() {
 #[test]
 fn before_any_answer_the_screen_is_there() {
     let now = Now { mono: Duration::ZERO, wall: wall() };
-    let app = App::new(&[instance("prod-eu", Protection::Protected)], LOOK, Banner::Demo, (80, 24), now);
+    let app = App::new(&[instance("prod-eu", Protection::Protected)], settings(look()), Banner::Demo, (80, 24), now);
     let mut ui = Ui { app, mono: Duration::ZERO, effects: Vec::new() };
     assert_screen!(ui, "first_frame_80x24");
 }

@@ -176,6 +176,7 @@ impl App {
 
     pub(super) fn finished(&mut self, id: JobId, result: Result<Report, Problem>) {
         self.dirty = true;
+        self.notify(id, &result);
         let started = self.model.jobs.started.get(&id).cloned();
         let watched = self.layers.iter().any(|layer| matches!(layer, Layer::Job { id: shown, .. } if *shown == id));
         let stale = matches!(&result, Err(problem) if problem.kind == ProblemKind::PlanStale);
@@ -210,6 +211,22 @@ impl App {
         for name in started.map(|started| started.touches).unwrap_or_default() {
             self.refresh_instance(&name);
         }
+    }
+
+    /// Tells of a long job that ended while somebody looks elsewhere, where that is wanted.
+    fn notify(&mut self, id: JobId, result: &Result<Report, Problem>) {
+        let long = |after| self.model.jobs.row(id).is_some_and(|row| row.elapsed >= after);
+        if self.looked_at || !self.notify_after.is_some_and(long) {
+            return;
+        }
+        let how = match result {
+            Ok(report) if report.headline().1 => "done",
+            Ok(_) => "done, look at the result",
+            Err(problem) if problem.kind == ProblemKind::Canceled => "canceled",
+            Err(_) => "failed",
+        };
+        let title = self.model.jobs.row(id).map_or_else(String::new, |row| row.title.clone());
+        self.effects.push(Effect::Notify(format!("qsnap: {title}: {how}")));
     }
 
     pub(super) fn refresh(&mut self) {

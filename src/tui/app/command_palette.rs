@@ -3,7 +3,7 @@
 
 use crate::tui::app::state::App;
 use crate::tui::keys::action::{Action, AppAction, View};
-use crate::tui::keys::keymap::{self, Binding, Context};
+use crate::tui::keys::keymap::{Binding, Context};
 use crate::tui::layers::layer::Layer;
 use crate::tui::layers::palette::{Entry, Goal, Palette};
 use crate::tui::panes::keys::point_keys;
@@ -28,7 +28,7 @@ impl App {
         let mut entries: Vec<Entry> = Vec::new();
         for (pane, context) in panes {
             self.focus = pane;
-            for binding in keymap::bindings(context).into_iter().filter(is_command) {
+            for binding in self.keys.bindings(context).iter().filter(|binding| is_command(binding)) {
                 let known = |entry: &&Entry| matches!(&entry.goal, Goal::Act(_, action) if *action == binding.action);
                 let why_not = match binding.action {
                     Action::Do(verb) => self.disabled(verb),

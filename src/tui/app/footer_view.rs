@@ -3,7 +3,7 @@
 use crate::domain::text::{shorten_end, width};
 use crate::tui::app::state::App;
 use crate::tui::keys::action::{Action, AppAction, View};
-use crate::tui::keys::keymap::{self, Binding, Context};
+use crate::tui::keys::keymap::{Binding, Context};
 use crate::tui::layers::layer::Layer;
 use crate::tui::look::text::{put, style};
 use crate::tui::look::theme::Role;
@@ -34,7 +34,7 @@ fn first_key(binding: &Binding) -> &'static str {
 }
 
 fn hints<'a>(app: &App, context: Context, columns: usize) -> Line<'a> {
-    let all = keymap::bindings(context);
+    let all = app.keys.bindings(context);
     let is_last = |binding: &&Binding| matches!(binding.action, Action::View(View::Help) | Action::App(AppAction::Quit));
     // Of the help itself there is no help.
     let last: Vec<&Binding> = match app.layers.last() {

@@ -1,5 +1,6 @@
 //! The app: an event in, effects out. No I/O, nothing awaited, no clock of its own.
 
+use crate::config::terminal::Notify;
 use crate::domain::address::SnapshotsOf;
 use crate::domain::ids::{CollectionName, InstanceName};
 use crate::domain::instance::Instance;
@@ -7,7 +8,8 @@ use crate::jobs::row::{JobId, JobRow, JobState, Outcome};
 use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::tui::app::marks::MarkedRow;
 use crate::tui::keys::action::{Action, AppAction, Command, Motion, View};
-use crate::tui::keys::keymap::{self, Context};
+use crate::tui::keys::keymap::Context;
+use crate::tui::keys::own_keys::Keys;
 use crate::tui::layers::choice::Chooser;
 use crate::tui::layers::layer::Layer;
 use crate::tui::look::caps::Look;
@@ -21,6 +23,7 @@ use crate::tui::panes::list::{CollectionKey, ListState, Pane, PointKey};
 use crate::tui::panes::model::Model;
 use crate::tui::panes::notices::notices;
 use crate::tui::panes::order::{CollectionOrder, PointOrder};
+use crate::tui::run::settings::Settings;
 use crate::tui::wizards::kind::Kind;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
@@ -43,6 +46,12 @@ pub struct App {
     pub model: Model,
     /// How it looks.
     pub look: Look,
+    /// The keys that hold.
+    pub keys: Keys,
+    /// How long a job must have run to be told of when the window is not looked at.
+    pub(super) notify_after: Option<Duration>,
+    /// Whether the window is looked at, as far as the terminal says so.
+    pub(super) looked_at: bool,
     /// What the header says besides.
     pub banner: Banner,
     /// The focused pane.
@@ -88,10 +97,14 @@ pub struct App {
 
 impl App {
     /// The app before anything is known.
-    pub fn new(instances: &[Instance], look: Look, banner: Banner, size: (u16, u16), now: Now) -> Self {
+    pub fn new(instances: &[Instance], settings: Settings, banner: Banner, size: (u16, u16), now: Now) -> Self {
+        let Settings { look, keys, terminal } = settings;
         Self {
             model: Model::new(instances, now),
             look,
+            keys,
+            notify_after: (terminal.notify != Notify::Off).then_some(terminal.notify_after),
+            looked_at: true,
             banner,
             focus: Pane::Collections,
             collections: instances.iter().map(|_| ListState::default()).collect(),
@@ -159,6 +172,9 @@ impl App {
                 self.dirty = true;
                 self.paste(&text);
             }
+            Event::Focus(gained) => self.looked_at = gained,
+            Event::Click(at) => self.click(at),
+            Event::Wheel(motion) => self.turn_wheel(motion),
             Event::Resize(columns, rows) => {
                 self.size = (columns, rows);
                 self.dirty = true;
@@ -250,7 +266,7 @@ impl App {
         if typed {
             return;
         }
-        if let Some(action) = keymap::action(context, key) {
+        if let Some(action) = self.keys.action(context, key) {
             self.act(action);
         }
     }

@@ -1,8 +1,9 @@
 //! Keys to actions, with the words that footer and help show. One table for all three.
 
 use crate::tui::keys::action::{Action, AppAction, Command, Motion, View};
+use crate::tui::keys::key::Key;
 use Key::{Char, Code, Ctrl};
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyCode;
 
 /// Where a key has its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,29 @@ pub enum Context {
     Requests,
 }
 
+/// All of them.
+pub const ALL: [Context; 19] = [
+    Context::Requests,
+    Context::Palette,
+    Context::Fleet,
+    Context::Details,
+    Context::Ask,
+    Context::Choose,
+    Context::Collections,
+    Context::Points,
+    Context::Jobs,
+    Context::Form,
+    Context::Review,
+    Context::Typing,
+    Context::Waiting,
+    Context::Job,
+    Context::Inspector,
+    Context::Text,
+    Context::Report,
+    Context::Quit,
+    Context::Filter,
+];
+
 /// One binding.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
@@ -60,29 +84,6 @@ pub struct Binding {
     pub short: &'static str,
     /// A sentence for the help.
     pub long: &'static str,
-}
-
-/// A key with or without Ctrl.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// A character as typed.
-    Char(char),
-    /// Ctrl and a letter.
-    Ctrl(char),
-    /// Another key.
-    Code(KeyCode),
-}
-
-impl Key {
-    fn is(self, event: &KeyEvent) -> bool {
-        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
-        let alt = event.modifiers.contains(KeyModifiers::ALT);
-        match self {
-            Self::Char(c) => event.code == KeyCode::Char(c) && !ctrl && !alt,
-            Self::Ctrl(c) => event.code == KeyCode::Char(c) && ctrl,
-            Self::Code(code) => event.code == code && !alt,
-        }
-    }
 }
 
 macro_rules! bind {
@@ -504,36 +505,14 @@ fn own(context: Context) -> Vec<Binding> {
     }
 }
 
-/// The action of a key press.
-pub fn action(context: Context, event: &KeyEvent) -> Option<Action> {
-    bindings(context).into_iter().find(|binding| binding.keys.iter().any(|key| key.is(event))).map(|binding| binding.action)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossterm::event::{KeyEvent, KeyModifiers};
 
-    const ALL: [Context; 19] = [
-        Context::Requests,
-        Context::Palette,
-        Context::Fleet,
-        Context::Details,
-        Context::Ask,
-        Context::Choose,
-        Context::Collections,
-        Context::Points,
-        Context::Jobs,
-        Context::Form,
-        Context::Review,
-        Context::Typing,
-        Context::Waiting,
-        Context::Job,
-        Context::Inspector,
-        Context::Text,
-        Context::Report,
-        Context::Quit,
-        Context::Filter,
-    ];
+    fn action(context: Context, event: &KeyEvent) -> Option<Action> {
+        bindings(context).iter().find(|binding| binding.keys.iter().any(|key| key.is(event))).map(|binding| binding.action)
+    }
 
     #[test]
     fn no_key_has_two_meanings_in_one_context() {

@@ -5,7 +5,7 @@ use crate::jobs::row::JobState;
 use crate::ops::request::Request;
 use crate::tui::app::state::App;
 use crate::tui::keys::action::Action;
-use crate::tui::keys::keymap::{self, Context};
+use crate::tui::keys::keymap::Context;
 use crate::tui::layers::cancel::{self, Question};
 use crate::tui::layers::layer::QUIT_CHOICES;
 use crate::tui::look::text::{Row, frame_box, put, scrolled, style, wrap};
@@ -27,7 +27,7 @@ const GLOSSARY: [&str; 7] = [
 /// Keys of the context below, and what the signs mean.
 pub fn help(app: &App, frame: &mut Frame<'_>, of: Context, scroll: usize) {
     let mut rows = vec![Row::new(Role::Title, "Keys here")];
-    for binding in keymap::bindings(of) {
+    for binding in app.keys.bindings(of) {
         let reason = match binding.action {
             Action::Do(verb) => app.disabled(verb),
             _ => None,

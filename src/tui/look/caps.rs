@@ -3,11 +3,15 @@
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::config::values::ColorChoice;
+use crate::domain::problem::Problem;
+use crate::tui::look::theme::Theme;
 use std::time::Duration;
 
 /// The look of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
+    /// What each role looks like.
+    pub theme: Theme,
     /// The sixteen colours of the terminal, or none.
     pub color: bool,
     /// Box drawing and signs, or ASCII only.
@@ -22,17 +26,21 @@ pub struct Look {
 
 impl Look {
     /// From the configuration and the environment.
-    pub fn decide(config: &Config, environment: &Environment) -> Self {
+    ///
+    /// # Errors
+    /// When the theme cannot be used.
+    pub fn decide(config: &Config, environment: &Environment) -> Result<Self, Problem> {
         let term = environment.get("TERM").unwrap_or_default();
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| environment.get(name));
         let utf8 = locale.is_none_or(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"));
-        Self {
+        Ok(Self {
+            theme: Theme::load(&config.terminal.theme, &config.terminal.folder)?,
             color: config.color.0 != ColorChoice::Never,
             unicode: utf8 && term != "linux" && !config.ascii.0,
             animation: environment.get("QSNAP_NO_ANIMATION").is_none(),
             ssh: environment.get("SSH_CONNECTION").is_some() || environment.get("SSH_TTY").is_some(),
             usable: !term.is_empty() && term != "dumb",
-        }
+        })
     }
 
     /// How often progress is sampled.

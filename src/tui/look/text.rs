@@ -3,7 +3,7 @@
 use crate::domain::text::{shorten_end, width};
 use crate::tui::look::caps::Look;
 use crate::tui::look::layout;
-use crate::tui::look::theme::{self, Role};
+use crate::tui::look::theme::Role;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -85,7 +85,7 @@ fn cut_at(word: &str, columns: usize) -> usize {
 
 /// Styles by role.
 pub fn style(look: Look, role: Role) -> Style {
-    theme::style(role, look.color)
+    look.theme.style(role, look.color)
 }
 
 /// A framed box over what is below; gives the inside.

@@ -50,6 +50,8 @@ pub enum Effect {
     LimitRate(InstanceName, Option<u64>),
     /// Put text on the terminal's clipboard.
     Copy(String),
+    /// Tell somebody who looks elsewhere.
+    Notify(String),
     /// Stop the process as Ctrl-Z does.
     Suspend,
     /// Paint everything anew.

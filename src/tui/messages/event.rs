@@ -14,6 +14,7 @@ use crate::ops::survey::remembered::Remembered;
 use crate::ops::survey::shard_map::ShardMap;
 use crate::ops::survey::watch::Watch;
 use crate::qdrant::request_log::Exchange;
+use crate::tui::keys::action::Motion;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -38,6 +39,12 @@ pub enum Event {
     Key(KeyEvent),
     /// Text was pasted.
     Paste(String),
+    /// The window is looked at from now on, or not.
+    Focus(bool),
+    /// A click on a cell: column and row, from 0.
+    Click((u16, u16)),
+    /// The wheel, as a motion.
+    Wheel(Motion),
     /// The window has another size, in columns and rows.
     Resize(u16, u16),
     /// The state of all jobs.

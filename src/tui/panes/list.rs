@@ -103,6 +103,17 @@ impl<K: Clone + PartialEq> ListState<K> {
         }
     }
 
+    /// Selects a visible line; says whether it was selected already.
+    pub fn click(&mut self, keys: &[K], line: usize, height: usize) -> bool {
+        let at = self.offset + line;
+        if at >= keys.len() {
+            return false;
+        }
+        let already = self.position(keys) == Some(at);
+        self.select(keys, at, height);
+        already
+    }
+
     /// After the list or the window changed: keeps the selection where it is, and visible.
     pub fn settle(&mut self, keys: &[K], height: usize) {
         match self.position(keys) {

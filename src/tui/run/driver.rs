@@ -76,7 +76,7 @@ impl Driver {
                     throttle.set(rate);
                 }
             }
-            Effect::Copy(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Notify(_) | Effect::Suspend | Effect::Repaint | Effect::Quit => {}
         }
     }
 

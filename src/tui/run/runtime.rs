@@ -1,12 +1,13 @@
 //! The loop around the app: signals, input, jobs, answers, time, frames. Nothing else is decided here.
 
+use crate::config::terminal::Notify;
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::progress;
 use crate::jobs::row::JobEvent;
 use crate::ops::services::Services;
 use crate::tui::app::draw;
 use crate::tui::app::state::App;
-use crate::tui::look::caps::Look;
+use crate::tui::keys::action::Motion;
 use crate::tui::look::glyphs;
 use crate::tui::messages::banner::Banner;
 use crate::tui::messages::effect::Effect;
@@ -14,9 +15,11 @@ use crate::tui::messages::event::{Data, Event, Now, Ticket};
 use crate::tui::messages::surroundings::Surroundings;
 use crate::tui::run::driver::{Driver, clipboard_sequence};
 use crate::tui::run::frame_clock::FrameClock;
-use crate::tui::terminal::screen::{self, Screen};
+use crate::tui::run::settings::Settings;
+use crate::tui::terminal::notification::notification;
+use crate::tui::terminal::screen::{self, Reports, Screen};
 use crate::tui::terminal::split_keys::SplitKeys;
-use crossterm::event::{Event as Input, EventStream, KeyEventKind};
+use crossterm::event::{Event as Input, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
 use std::io::Write;
 use std::sync::Arc;
@@ -69,6 +72,7 @@ struct Runtime {
     split: SplitKeys,
     frames: FrameClock,
     origin: Instant,
+    notify: Notify,
     end: Option<Ended>,
 }
 
@@ -76,19 +80,21 @@ struct Runtime {
 pub async fn run(
     services: Arc<Services>,
     jobs: mpsc::Receiver<JobEvent>,
-    look: Look,
+    settings: Settings,
     banner: Banner,
     surroundings: Surroundings,
 ) -> Result<Ended, Problem> {
+    let look = settings.look;
     screen::check(look.usable)?;
     let failed = |error: std::io::Error| Problem::new(ProblemKind::Failed, format!("the terminal UI cannot start: {error}"), "");
     let signals = Signals::new().map_err(failed)?;
-    let screen = Screen::take()?;
+    let notify = settings.terminal.notify;
+    let screen = Screen::take(Reports { mouse: settings.terminal.mouse, focus: notify != Notify::Off })?;
     let size = screen::window_size().unwrap_or((80, 24));
     let (sender, answers) = mpsc::channel(256);
     let origin = progress::now();
     let now = Now { mono: Duration::ZERO, wall: services.clock.now() };
-    let mut app = App::new(services.instances(), look, banner, size, now);
+    let mut app = App::new(services.instances(), settings, banner, size, now);
     let usual = services.repository(None).ok().map(|repository| repository.name.clone());
     app.model.surroundings = surroundings.with_repositories(services.repositories(), usual.as_ref());
     let driver = Driver::new(services.clone(), sender);
@@ -102,6 +108,7 @@ pub async fn run(
         split: SplitKeys::new(look.escape()),
         frames,
         origin,
+        notify,
         end: None,
     };
     // The first frame comes before any network answer.
@@ -214,6 +221,14 @@ impl Runtime {
                 self.screen.repaint()?;
                 self.take(Event::Resize(columns, rows))
             }
+            Input::FocusGained => self.take(Event::Focus(true)),
+            Input::FocusLost => self.take(Event::Focus(false)),
+            Input::Mouse(mouse) => match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => self.take(Event::Click((mouse.column, mouse.row))),
+                MouseEventKind::ScrollUp => self.take(Event::Wheel(Motion::Up)),
+                MouseEventKind::ScrollDown => self.take(Event::Wheel(Motion::Down)),
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -243,11 +258,10 @@ impl Runtime {
                 self.screen.repaint()?;
                 self.frames.wish();
             }
+            // A terminal that does not take it is no reason to stop.
+            Effect::Notify(words) => drop(write_out(&notification(self.notify, &words))),
             Effect::Copy(text) => {
-                let copied = clipboard_sequence(&text).and_then(|bytes| {
-                    let mut out = std::io::stdout().lock();
-                    out.write_all(&bytes).and_then(|()| out.flush()).map_err(|error| error.to_string())
-                });
+                let copied = clipboard_sequence(&text).and_then(|bytes| write_out(&bytes).map_err(|error| error.to_string()));
                 self.take(Event::Data(Ticket(0), Data::Copied(copied)))?;
             }
             Effect::Dismiss(_) => {
@@ -287,6 +301,11 @@ impl Runtime {
         }
         Ok(())
     }
+}
+
+fn write_out(bytes: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
 }
 
 async fn next_input(input: &mut Option<EventStream>) -> Option<std::io::Result<Input>> {

@@ -5,7 +5,9 @@
 
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::tui::terminal::writer::FrameWriter;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture,
+};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, execute};
 use ratatui::backend::CrosstermBackend;
@@ -25,6 +27,16 @@ pub struct Screen {
     pub terminal: Terminal<CrosstermBackend<FrameWriter>>,
     /// The bytes of a frame.
     pub writer: FrameWriter,
+    reports: Reports,
+}
+
+/// What the terminal is asked to tell besides keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reports {
+    /// Clicks and the wheel.
+    pub mouse: bool,
+    /// Whether the window is looked at.
+    pub focus: bool,
 }
 
 fn failed(error: &std::io::Error) -> Problem {
@@ -43,10 +55,10 @@ pub fn check(usable: bool) -> Result<(), Problem> {
 
 impl Screen {
     /// Takes the terminal.
-    pub fn take() -> Result<Self, Problem> {
+    pub fn take(reports: Reports) -> Result<Self, Problem> {
         install_hook(std::thread::current().id());
         let writer = FrameWriter::default();
-        let opened = enter().and_then(|()| {
+        let opened = enter(reports).and_then(|()| {
             // Some pseudo-terminals start with no size: they are taken for 80x24 until they say otherwise.
             let viewport = match window_size() {
                 None => Viewport::Fixed(Rect::new(0, 0, UNSIZED.0, UNSIZED.1)),
@@ -55,7 +67,7 @@ impl Screen {
             Terminal::with_options(CrosstermBackend::new(writer.clone()), TerminalOptions { viewport })
         });
         match opened {
-            Ok(terminal) => Ok(Self { terminal, writer }),
+            Ok(terminal) => Ok(Self { terminal, writer, reports }),
             Err(error) => {
                 leave();
                 Err(failed(&error))
@@ -75,7 +87,7 @@ impl Screen {
         // The shell may still hold the terminal for a moment.
         let mut last = None;
         for _ in 0..10 {
-            match enter() {
+            match enter(self.reports) {
                 Ok(()) => return self.repaint(),
                 Err(error) => last = Some(error),
             }
@@ -99,12 +111,19 @@ pub fn window_size() -> Option<(u16, u16)> {
     crossterm::terminal::size().ok().filter(|(columns, rows)| *columns > 0 && *rows > 0)
 }
 
-fn enter() -> std::io::Result<()> {
+fn enter(reports: Reports) -> std::io::Result<()> {
     crossterm::terminal::enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
     // crossterm drops modifiers with the colours when NO_COLOR is set (0.29.0); our themes decide instead.
     crossterm::style::force_color_output(true);
-    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    if reports.mouse {
+        execute!(stdout(), EnableMouseCapture)?;
+    }
+    if reports.focus {
+        execute!(stdout(), EnableFocusChange)?;
+    }
+    Ok(())
 }
 
 /// Gives the terminal back. All steps are tried; a second call does nothing.
@@ -114,7 +133,7 @@ pub fn leave() {
     }
     let mut out = stdout();
     let _ = out.write_all(b"\x1b[?2026l");
-    let _ = execute!(out, DisableBracketedPaste, LeaveAlternateScreen);
+    let _ = execute!(out, DisableMouseCapture, DisableFocusChange, DisableBracketedPaste, LeaveAlternateScreen);
     let _ = execute!(out, cursor::Show);
     let _ = crossterm::terminal::disable_raw_mode();
     let _ = out.flush();
