@@ -18,6 +18,7 @@ pub mod policy;
 pub mod problem;
 pub mod proof;
 pub mod repository;
+pub mod request_log;
 pub mod secret;
 pub mod settings;
 pub mod shape;

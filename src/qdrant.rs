@@ -14,7 +14,6 @@ pub(in crate::qdrant) mod mistakes;
 pub mod port;
 pub mod ranges;
 pub(in crate::qdrant) mod refusal;
-pub mod request_log;
 pub mod retry;
 pub(in crate::qdrant) mod tls;
 pub(in crate::qdrant) mod token;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 ///
 /// Without a command the terminal UI starts. `qsnap demo` shows it on an embedded sandbox.
 #[derive(Debug, Parser)]
-#[command(name = "qsnap", version, max_term_width = 100)]
+#[command(name = "qsnap", version = env!("QSNAP_VERSION"), max_term_width = 100)]
 #[command(after_help = "Addresses: INSTANCE, INSTANCE/COLLECTION, INSTANCE/COLLECTION/SNAPSHOT, INSTANCE/COLLECTION@latest,
 REPOSITORY:INSTANCE/COLLECTION@ID or @latest for a backup.
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 verification found a difference,

@@ -13,6 +13,7 @@ use crate::domain::instance::Instance;
 use crate::domain::lineage::Lineage;
 use crate::domain::point::{Point, PointId};
 use crate::domain::problem::{Problem, ProblemKind};
+use crate::domain::request_log::{Logged, RequestLog};
 use crate::domain::secret::SafeUrl;
 use crate::domain::snapshot::{SnapshotInfo, SnapshotScope};
 use crate::domain::version::ServerVersion;
@@ -23,7 +24,6 @@ use crate::qdrant::api::{
 };
 use crate::qdrant::error::{ApiError, ApiErrorKind};
 use crate::qdrant::refusal::Asker;
-use crate::qdrant::request_log::{Logged, RequestLog};
 use crate::qdrant::{client, ranges, wire};
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT_ENCODING, IF_MATCH, RANGE};

@@ -2,6 +2,7 @@
 //! the footer and the help are made.
 
 pub mod action;
+pub mod binding;
 pub mod key;
 pub mod keymap;
 pub mod motion;

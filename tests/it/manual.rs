@@ -131,6 +131,7 @@ pages! {
     recovering: "assets/manual/recovery.md",
     guarding: "assets/manual/guard.md",
     comparing: "assets/manual/compare.md",
+    installing: "assets/manual/install.md",
     scripting: "assets/manual/scripts.md"
 }
 
@@ -144,7 +145,10 @@ fn every_link_leads_somewhere_and_every_page_is_linked() {
         .collect();
     for page in &pages {
         assert!(readme.contains(&format!("]({page})")), "the README links {page}");
-        assert!(PAGES.contains(&page.as_str()) || page.ends_with("safety.md"), "the commands of {page} are run");
+        assert!(
+            PAGES.contains(&page.as_str()) || ["safety.md", "terminal.md"].iter().any(|other| page.ends_with(other)),
+            "the commands of {page} are run"
+        );
     }
     pages.push("README.md".into());
     for page in pages {

@@ -46,6 +46,51 @@ async fn completions_are_read_by_the_real_shells() {
     assert_eq!(cli.run(&["completions", "dos"]).await.code, 2);
 }
 
+/// The package of this very build, unpacked, installed and removed below a root of its own.
+#[test]
+fn the_debian_package_is_installed_and_removed() {
+    if !there("dpkg-deb") || !there("dpkg") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/packaging/deb");
+    let made = Command::new(script).args([env!("CARGO_BIN_EXE_qsnap")]).arg(folder.path()).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let package = String::from_utf8(made.stdout).unwrap().trim().to_owned();
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("var/lib/dpkg/updates")).unwrap();
+    std::fs::create_dir_all(root.join("var/lib/dpkg/info")).unwrap();
+    std::fs::write(root.join("var/lib/dpkg/status"), "").unwrap();
+    std::fs::write(root.join("var/lib/dpkg/available"), "").unwrap();
+    let dpkg = |arguments: &[&str]| {
+        let mut command = Command::new("dpkg");
+        command.arg(format!("--root={}", root.display())).args(["--force-not-root", "--force-depends"]).args(arguments);
+        command.env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap())).output().unwrap()
+    };
+    let installed = dpkg(&["--install", &package]);
+    assert!(installed.status.success(), "{installed:?}");
+    let program = root.join("usr/bin/qsnap");
+    let version = Command::new(&program).arg("--version").output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&version.stdout).starts_with(concat!("qsnap ", env!("CARGO_PKG_VERSION"), " (")),
+        "{version:?}"
+    );
+    for file in [
+        "usr/share/man/man1/qsnap-backup.1.gz",
+        "usr/share/bash-completion/completions/qsnap",
+        "usr/share/zsh/vendor-completions/_qsnap",
+        "usr/share/fish/vendor_completions.d/qsnap.fish",
+        "usr/share/doc/qsnap/CHANGELOG.md",
+        "usr/share/doc/qsnap/LICENSE-MIT",
+        "usr/share/doc/qsnap/manual/recovery.md",
+    ] {
+        assert!(root.join(file).is_file(), "{file}");
+    }
+    let removed = dpkg(&["--remove", "qsnap"]);
+    assert!(removed.status.success(), "{removed:?}");
+    assert!(!program.exists() && !root.join("usr/share/doc/qsnap").exists());
+}
+
 #[tokio::test]
 async fn every_command_has_a_man_page() {
     let cli = Cli::new("");

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use super::{assert_named, sizes};
 use crate::domain::ids::InstanceName;
-use crate::qdrant::request_log::Exchange;
+use crate::domain::request_log::Exchange;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Event, RequestRow, Ticket};
 use jiff::Timestamp;

@@ -3,7 +3,7 @@
 
 use crate::tui::app::state::App;
 use crate::tui::keys::action::{Action, AppAction, View};
-use crate::tui::keys::keymap::{Binding, Context};
+use crate::tui::keys::binding::{Binding, Context};
 use crate::tui::layers::layer::Layer;
 use crate::tui::layers::palette::{Entry, Goal, Palette};
 use crate::tui::panes::keys::point_keys;

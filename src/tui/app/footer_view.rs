@@ -3,7 +3,7 @@
 use crate::domain::text::{shorten_end, width};
 use crate::tui::app::state::App;
 use crate::tui::keys::action::{Action, AppAction, View};
-use crate::tui::keys::keymap::{Binding, Context};
+use crate::tui::keys::binding::{Binding, Context};
 use crate::tui::layers::layer::Layer;
 use crate::tui::look::text::{put, style};
 use crate::tui::look::theme::Role;

@@ -1,21 +1,10 @@
 //! Marks: what an operation takes together. They are of what is seen, and go when it goes.
 
 use crate::domain::address::CollectionAddress;
-use crate::domain::ids::CollectionName;
-use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::survey::listing::RecoveryPointView;
 use crate::tui::app::state::App;
 use crate::tui::keys::action::Motion;
-use crate::tui::panes::list::Pane;
-
-/// A row that was marked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum MarkedRow {
-    /// A collection of the shown instance.
-    Collection(CollectionName),
-    /// A recovery point.
-    Point(RecoveryPoint),
-}
+use crate::tui::panes::list::{MarkedRow, Pane};
 
 impl App {
     /// Marks or unmarks what is selected, and goes on to the next.

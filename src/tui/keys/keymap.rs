@@ -1,90 +1,10 @@
 //! Keys to actions, with the words that footer and help show. One table for all three.
 
 use crate::tui::keys::action::{Action, AppAction, Command, Motion, View};
+use crate::tui::keys::binding::{Binding, Context};
 use crate::tui::keys::key::Key;
 use Key::{Char, Code, Ctrl};
 use crossterm::event::KeyCode;
-
-/// Where a key has its meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Context {
-    /// Pane 1.
-    Collections,
-    /// Pane 2.
-    Points,
-    /// Pane 3.
-    Jobs,
-    /// A wizard's form.
-    Form,
-    /// A plan.
-    Review,
-    /// The typed address.
-    Typing,
-    /// Waiting for the server.
-    Waiting,
-    /// What is in a recovery point.
-    Inspector,
-    /// A list to choose from, or a page of the guide.
-    Choose,
-    /// One job.
-    Job,
-    /// Help, errors, and other texts.
-    Text,
-    /// The report of an operation.
-    Report,
-    /// The question before leaving.
-    Quit,
-    /// All that is known of a collection or a recovery point.
-    Details,
-    /// A question with two buttons.
-    Ask,
-    /// The filter of a list.
-    Filter,
-    /// The fleet.
-    Fleet,
-    /// The command palette.
-    Palette,
-    /// The last requests to servers.
-    Requests,
-}
-
-/// All of them.
-pub const ALL: [Context; 19] = [
-    Context::Requests,
-    Context::Palette,
-    Context::Fleet,
-    Context::Details,
-    Context::Ask,
-    Context::Choose,
-    Context::Collections,
-    Context::Points,
-    Context::Jobs,
-    Context::Form,
-    Context::Review,
-    Context::Typing,
-    Context::Waiting,
-    Context::Job,
-    Context::Inspector,
-    Context::Text,
-    Context::Report,
-    Context::Quit,
-    Context::Filter,
-];
-
-/// One binding.
-#[derive(Debug, Clone, Copy)]
-pub struct Binding {
-    /// Keys.
-    pub keys: &'static [Key],
-    /// How the keys are written.
-    pub label: &'static str,
-    /// What it means.
-    pub action: Action,
-    /// Two words for the footer.
-    pub short: &'static str,
-    /// A sentence for the help.
-    pub long: &'static str,
-}
 
 macro_rules! bind {
     ($label:literal, [$($key:expr),*], $action:expr, $short:literal, $long:literal) => {
@@ -508,6 +428,7 @@ fn own(context: Context) -> Vec<Binding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::keys::binding::ALL;
     use crossterm::event::{KeyEvent, KeyModifiers};
 
     fn action(context: Context, event: &KeyEvent) -> Option<Action> {

@@ -4,8 +4,9 @@
 use crate::domain::problem::{Problem, ProblemKind};
 use crate::domain::text::one_line;
 use crate::tui::keys::action::Action;
+use crate::tui::keys::binding::{ALL, Binding, Context};
 use crate::tui::keys::key::Key;
-use crate::tui::keys::keymap::{self, ALL, Binding, Context};
+use crate::tui::keys::keymap;
 use crossterm::event::KeyEvent;
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use crate::jobs::row::JobState;
 use crate::ops::request::Request;
 use crate::tui::app::state::App;
 use crate::tui::keys::action::Action;
-use crate::tui::keys::keymap::Context;
+use crate::tui::keys::binding::Context;
 use crate::tui::layers::cancel::{self, Question};
 use crate::tui::layers::layer::QUIT_CHOICES;
 use crate::tui::look::text::{Row, frame_box, put, scrolled, style, wrap};

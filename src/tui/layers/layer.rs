@@ -2,7 +2,7 @@
 
 use crate::domain::address::{CollectionAddress, SnapshotsOf};
 use crate::jobs::row::JobId;
-use crate::tui::keys::keymap::Context;
+use crate::tui::keys::binding::Context;
 use crate::tui::layers::cancel::Question;
 use crate::tui::layers::choice::Chooser;
 use crate::tui::layers::fleet::Fleet;

@@ -3,6 +3,7 @@
 use crate::domain::address::{CollectionAddress, SnapshotsOf};
 use crate::domain::ids::InstanceName;
 use crate::domain::problem::Problem;
+use crate::domain::request_log::Exchange;
 use crate::jobs::row::{JobId, JobRow};
 use crate::ops::journal::downloads::Interrupted;
 use crate::ops::journal::past::Past;
@@ -13,7 +14,6 @@ use crate::ops::survey::listing::{CollectionView, InstanceView, Listing, Recover
 use crate::ops::survey::remembered::Remembered;
 use crate::ops::survey::shard_map::ShardMap;
 use crate::ops::survey::watch::Watch;
-use crate::qdrant::request_log::Exchange;
 use crate::tui::keys::action::Motion;
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;

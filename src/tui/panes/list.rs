@@ -2,6 +2,7 @@
 //! to another thing.
 
 use crate::domain::ids::{CollectionName, SnapshotName};
+use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::tui::keys::action::Motion;
 use crate::tui::look::layout::scroll;
 
@@ -39,6 +40,15 @@ pub enum CollectionKey {
     Named(CollectionName),
     /// All of the instance: snapshots of its full storage.
     Storage,
+}
+
+/// A row that was marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MarkedRow {
+    /// A collection of the shown instance.
+    Collection(CollectionName),
+    /// A recovery point.
+    Point(RecoveryPoint),
 }
 
 /// What the row of the whole instance is called; no collection can have such a name (it may not hold `<`).

@@ -16,7 +16,7 @@ use crate::ops::plan::finding::Level;
 use crate::ops::plan::{Plan, Risk};
 use crate::ops::request::Request;
 use crate::tui::keys::action::{Action, Motion, View};
-use crate::tui::keys::keymap::Context;
+use crate::tui::keys::binding::Context;
 use crate::tui::keys::motion::scrolled;
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Now, Ticket};

@@ -65,7 +65,7 @@ pub struct Logged {
 
 impl Logged {
     /// Begins a request.
-    pub(in crate::qdrant) fn send(&self, method: &str, path: &str) -> Sent {
+    pub fn send(&self, method: &str, path: &str) -> Sent {
         let exchange = Exchange {
             at: Instant::now(),
             instance: self.instance.clone(),
@@ -81,14 +81,14 @@ impl Logged {
 
 /// A request that is under way. It is noted when it is dropped: answered, failed, or given up by a time-out or a cancel.
 #[derive(Debug)]
-pub(in crate::qdrant) struct Sent {
+pub struct Sent {
     log: RequestLog,
     exchange: Exchange,
 }
 
 impl Sent {
     /// An answer began.
-    pub(in crate::qdrant) fn answered(&mut self, status: u16) {
+    pub fn answered(&mut self, status: u16) {
         self.exchange.status = Some(status);
     }
 }
