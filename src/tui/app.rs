@@ -6,6 +6,7 @@ pub mod canceling;
 mod command_palette;
 pub mod draw;
 pub mod footer_view;
+mod long_lists;
 mod marks;
 mod mouse;
 pub mod operate;

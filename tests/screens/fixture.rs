@@ -101,7 +101,7 @@ impl Ui {
             for effect in std::mem::take(&mut self.effects) {
                 let (ticket, data) = match effect {
                     Effect::Instance(ticket, name) => (ticket, Data::Instance(name.clone(), Box::new(view_of(&name)))),
-                    Effect::Collections(ticket, name) => (ticket, Data::Collections(name.clone(), collections_of(&name))),
+                    Effect::Collections(ticket, name, _) => (ticket, Data::Collections(name.clone(), collections_of(&name))),
                     Effect::Watch(ticket) => (ticket, Data::Watch(Box::default())),
                     Effect::Points(ticket, of) => {
                         let points = of.collection().map_or_else(|| full_snapshots(&of), points_of);
@@ -282,6 +282,7 @@ pub(super) fn collections_of(name: &InstanceName) -> Result<Listing<CollectionVi
         newest: newest.map(|text| text.parse().unwrap()),
         recovery_points: Some(if newest.is_some() { 4 } else { 0 }),
         safety_snapshots: 0,
+        read: true,
     };
     Ok(Listing {
         items: vec![

@@ -7,9 +7,11 @@ use crate::domain::problem::{Problem, ProblemKind};
 use crate::jobs::row::{JobId, JobState};
 use crate::ops::request::Request;
 use crate::ops::request::snapshots::DownloadRequest;
+use crate::ops::survey::listing::{CollectionView, Listing};
 use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Event, Now};
 use crate::tui::panes::jobs::Started;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::time::Duration;
 
 /// A tick so many seconds after the start; gives what is asked, and does not answer it.
@@ -21,7 +23,7 @@ fn tick(ui: &mut Ui, seconds: u64) -> Vec<Effect> {
 fn names(effects: &[Effect]) -> Vec<String> {
     let name = |effect: &Effect| match effect {
         Effect::Instance(_, name) => format!("view {name}"),
-        Effect::Collections(_, name) => format!("collections {name}"),
+        Effect::Collections(_, name, _) => format!("collections {name}"),
         Effect::Points(_, address) => format!("points {address}"),
         other => format!("{other:?}"),
     };
@@ -80,7 +82,7 @@ fn a_list_that_cannot_be_read_again_stays_with_its_age() {
     let refused = || Problem::new(ProblemKind::Unreachable, "connection refused", "prod-eu");
     for effect in asked {
         let (ticket, data) = match effect {
-            Effect::Collections(ticket, name) => (ticket, Data::Collections(name, Err(refused()))),
+            Effect::Collections(ticket, name, _) => (ticket, Data::Collections(name, Err(refused()))),
             Effect::Points(ticket, address) => (ticket, Data::Points(address, Err(refused()))),
             Effect::Instance(ticket, name) => (ticket, Data::Instance(name, Box::new(Err(refused())))),
             Effect::Watch(ticket) => (ticket, Data::Watch(Box::default())),
@@ -306,4 +308,51 @@ fn another_order_keeps_the_selection_the_marks_and_what_newest_means() {
     assert!(first.starts_with("2026-11-20"), "the oldest first: {first}");
     ui.keys("1 d");
     assert!(ui.screen().contains("2026-11-22-03"), "the newest is meant, whatever stands first\n{}", ui.screen());
+}
+
+#[test]
+fn of_a_long_list_those_are_read_that_are_seen() {
+    let mut ui = Ui::new(80, 24);
+    let name = ui.app.model.instances[0].name.clone();
+    let all = |read: bool| {
+        let one = collections_of(&name).unwrap().items.remove(0);
+        let each = (0..1_000).map(|at| CollectionView {
+            address: CollectionAddress::parse(&format!("prod-eu/c{at}")).unwrap(),
+            status: one.status.clone().filter(|_| read),
+            points: Some(7).filter(|_| read),
+            recovery_points: Some(1).filter(|_| read),
+            newest: one.newest.filter(|_| read),
+            read,
+            ..one.clone()
+        });
+        each.collect::<Vec<_>>()
+    };
+    let ticket = crate::tui::messages::event::Ticket(9_200);
+    ui.app.model.instances[0].collections.ask(ticket);
+    let listing = Listing { items: all(false), problems: Vec::new() };
+    let effects = ui.app.update(Event::Data(ticket, Data::Collections(name.clone(), Ok(listing))), ui.app.model.now);
+    let asked = |effects: &[Effect]| {
+        let views =
+            effects.iter().filter_map(|effect| if let Effect::Views(_, views) = effect { Some(views.clone()) } else { None });
+        views.collect::<Vec<_>>()
+    };
+    let first = asked(&effects);
+    assert!(first.len() == 1 && first[0].len() < 20, "one screen, and no more: {first:?}");
+    assert!(ui.screen().contains("▸c0 ") && ui.screen().matches('✗').count() == 1, "what is not read yet is not wrong\n{}", ui.screen());
+    // While they are read nothing else is asked for, however far one scrolls; then what is seen by then.
+    let effects = ui.app.update(Event::Key(KeyEvent::new(KeyCode::End, KeyModifiers::NONE)), ui.app.model.now);
+    assert!(asked(&effects).is_empty());
+    let names: Vec<String> = first[0].iter().map(|view| view.address.to_string()).collect();
+    let read = all(true).into_iter().filter(|view| names.contains(&view.address.to_string())).collect();
+    let read = Listing { items: read, problems: Vec::new() };
+    let effects = ui.app.update(Event::Data(ticket, Data::Views(name.clone(), Ok(read))), ui.app.model.now);
+    let next = asked(&effects);
+    assert!(next.len() == 1 && next[0].iter().all(|view| view.address.to_string() > "prod-eu/c9".to_owned()), "{next:?}");
+    // Names that come again leave what was read to be seen, until it is read again.
+    ui.keys("g");
+    assert!(ui.screen().contains("c0                        7 12 m"), "{}", ui.screen());
+    ui.app.model.instances[0].collections.ask(ticket);
+    let listing = Listing { items: all(false), problems: Vec::new() };
+    ui.app.update(Event::Data(ticket, Data::Collections(name, Ok(listing))), ui.app.model.now);
+    assert!(ui.screen().contains("c0                        7 12 m"), "{}", ui.screen());
 }

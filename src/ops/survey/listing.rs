@@ -2,7 +2,7 @@
 
 use crate::domain::address::{BackupAddress, CollectionAddress, SnapshotsOf, Which};
 use crate::domain::collection::CollectionStatus;
-use crate::domain::ids::{InstanceName, PeerId, SnapshotName};
+use crate::domain::ids::{CollectionName, InstanceName, PeerId, SnapshotName};
 use crate::domain::instance::Protection;
 use crate::domain::problem::Problem;
 use crate::domain::repository::Repository;
@@ -18,6 +18,7 @@ use crate::ops::survey::{backups, locate, placement};
 use crate::repository::index::Backup;
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Requests in flight to one instance while a list is read.
@@ -69,6 +70,28 @@ pub struct CollectionView {
     pub recovery_points: Option<usize>,
     /// How many safety snapshots lie beside them.
     pub safety_snapshots: usize,
+    /// Everything but name and aliases was asked for. In a long list that happens when a row is seen.
+    pub read: bool,
+}
+
+impl CollectionView {
+    /// One of which only the name and the aliases are known.
+    fn unread(address: CollectionAddress, aliases: Vec<String>) -> Self {
+        Self {
+            address,
+            status: None,
+            points: None,
+            vectors: String::new(),
+            aliases,
+            shards: None,
+            indexes: Vec::new(),
+            trouble: None,
+            newest: None,
+            recovery_points: None,
+            safety_snapshots: 0,
+            read: false,
+        }
+    }
 }
 
 /// How far a recovery point is proven.
@@ -206,22 +229,53 @@ fn port_note(written: &SafeUrl, used: &SafeUrl) -> Option<String> {
 
 /// All collections of an instance, sorted by name.
 pub async fn collections(services: &Services, name: &InstanceName) -> Result<Listing<CollectionView>, Problem> {
+    let names = names(services, name).await?;
+    views(services, name, names).await
+}
+
+/// The same where each is read only while there are at most `most`: of more, names and aliases. Two requests then, however many
+/// collections there are.
+pub async fn collections_up_to(
+    services: &Services,
+    name: &InstanceName,
+    most: usize,
+) -> Result<Listing<CollectionView>, Problem> {
+    let names = names(services, name).await?;
+    if names.len() <= most {
+        return views(services, name, names).await;
+    }
+    Ok(Listing { items: names, problems: Vec::new() })
+}
+
+/// Names and aliases of all collections, sorted.
+async fn names(services: &Services, name: &InstanceName) -> Result<Vec<CollectionView>, Problem> {
     let connection = services.connection(name).await?;
-    let problem = |error: crate::qdrant::error::ApiError| error.into_problem(name.as_str());
+    let (names, aliases) = tokio::join!(connection.whole().collections(), connection.whole().aliases());
+    let mut names = names.map_err(|error| error.into_problem(name.as_str()))?;
+    names.sort();
+    let mut own: BTreeMap<CollectionName, Vec<String>> = BTreeMap::new();
+    for alias in aliases.unwrap_or_default() {
+        own.entry(alias.collection).or_default().push(crate::domain::text::sanitise(&alias.alias));
+    }
+    let unread = names.into_iter().map(|collection| {
+        let aliases = own.remove(&collection).unwrap_or_default();
+        CollectionView::unread(CollectionAddress::new(name.clone(), collection), aliases)
+    });
+    Ok(unread.collect())
+}
+
+/// Reads some collections of an instance, in their order.
+pub async fn views(
+    services: &Services,
+    name: &InstanceName,
+    unread: Vec<CollectionView>,
+) -> Result<Listing<CollectionView>, Problem> {
+    let connection = services.connection(name).await?;
     // A dead node is found once, and not asked again for every collection.
     let silent = placement::silent(&connection).await;
-    let (names, aliases) = tokio::join!(connection.whole().collections(), connection.whole().aliases());
-    let mut names = names.map_err(problem)?;
-    let aliases = aliases.unwrap_or_default();
-    names.sort();
     let safeties = marks(services).await;
     let living: Vec<usize> = (0..connection.nodes.len()).filter(|index| silent[*index].is_none()).collect();
-    let each = names.into_iter().map(|collection| {
-        let own = aliases.iter().filter(|alias| alias.collection == collection);
-        let own = own.map(|alias| crate::domain::text::sanitise(&alias.alias)).collect();
-        let address = CollectionAddress::new(name.clone(), collection);
-        collection_view(connection.clone(), &living, address, own, &safeties)
-    });
+    let each = unread.into_iter().map(|view| collection_view(connection.clone(), &living, view, &safeties));
     let read: Vec<(CollectionView, Vec<Problem>)> = futures_util::stream::iter(each).buffered(PARALLEL).collect().await;
     let unseen = silent.iter().flatten().map(|error| placement::unseen(&connection, error)).collect();
     let mut listing = Listing { items: Vec::with_capacity(read.len()), problems: unseen };
@@ -241,25 +295,13 @@ async fn marks(services: &Services) -> Safeties {
 async fn collection_view(
     connection: Arc<Connection>,
     living: &[usize],
-    address: CollectionAddress,
-    aliases: Vec<String>,
+    unread: CollectionView,
     safeties: &Safeties,
 ) -> (CollectionView, Vec<Problem>) {
+    let address = unread.address;
     let scope = SnapshotScope::Collection(address.collection.clone());
     let mut problems = Vec::new();
-    let mut view = CollectionView {
-        address: address.clone(),
-        status: None,
-        points: None,
-        vectors: String::new(),
-        aliases,
-        shards: None,
-        indexes: Vec::new(),
-        trouble: None,
-        newest: None,
-        recovery_points: None,
-        safety_snapshots: 0,
-    };
+    let mut view = CollectionView { read: true, ..CollectionView::unread(address.clone(), unread.aliases) };
     match connection.whole().collection(&address.collection).await {
         Ok(info) => {
             view.vectors = info.vectors_in_words();

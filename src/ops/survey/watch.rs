@@ -9,6 +9,7 @@ use crate::domain::policy::{Policy, Target};
 use crate::domain::problem::Problem;
 use crate::ops::retention::freshness::{Freshness, Level, Taken, judge};
 use crate::ops::services::Services;
+use crate::ops::survey::listing::CollectionView;
 use crate::ops::survey::{backups, listing};
 use crate::repository::index::{Backup, Contents};
 use jiff::Timestamp;
@@ -88,7 +89,13 @@ impl Watch {
 struct Known {
     /// With their newest snapshot on a node, where that was asked for.
     collections: BTreeMap<CollectionAddress, Option<Timestamp>>,
+    /// Those that exist and are not looked at.
+    others: BTreeSet<CollectionAddress>,
 }
+
+/// Collections of an instance up to which the snapshots of each are looked up; of more, of those only of which something is
+/// wanted.
+const MANY: usize = 300;
 
 /// Looks at every instance and repository at the same time. `most` replaces every configured target age.
 pub async fn watch(services: &Services, most: Option<Duration>) -> Watch {
@@ -146,17 +153,27 @@ pub async fn watch(services: &Services, most: Option<Duration>) -> Watch {
 async fn known(services: &Services, instance: &Instance, with_snapshots: bool) -> Result<Known, Problem> {
     let name = &instance.name;
     if with_snapshots {
-        let listing = listing::collections(services, name).await?;
-        if let (true, Some(problem)) = (listing.items.is_empty(), listing.problems.into_iter().next()) {
+        let mut listing = listing::collections_up_to(services, name, MANY).await?;
+        let mut others = BTreeSet::new();
+        if listing.items.iter().any(|view| !view.read) {
+            let wanted = |view: &CollectionView| {
+                let policy = instance.policy(&view.address.collection);
+                policy.rpo.age().is_some() || policy.prove_every.age().is_some()
+            };
+            let (look, rest): (Vec<_>, Vec<_>) = listing.items.into_iter().partition(wanted);
+            others.extend(rest.into_iter().map(|view| view.address));
+            listing = listing::views(services, name, look).await?;
+        }
+        if let (true, true, Some(problem)) = (listing.items.is_empty(), others.is_empty(), listing.problems.into_iter().next()) {
             return Err(problem);
         }
         let each = listing.items.into_iter().map(|view| (view.address, view.newest));
-        return Ok(Known { collections: each.collect() });
+        return Ok(Known { collections: each.collect(), others });
     }
     let connection = services.connection(name).await?;
     let names = connection.whole().collections().await.map_err(|error| error.into_problem(name.as_str()))?;
     let each = names.into_iter().map(|collection| (CollectionAddress::new(name.clone(), collection), None));
-    Ok(Known { collections: each.collect() })
+    Ok(Known { collections: each.collect(), others: BTreeSet::new() })
 }
 
 fn look(
@@ -176,7 +193,7 @@ fn look(
     let mut taken: Vec<Taken> = backups.iter().map(|(_, backup)| of_backup(backup)).collect();
     taken.extend(on_node.map(|at| Taken { at, good: true, proven_at: None }));
     let mut freshness = judge(&policy, now, &taken);
-    let exists = known.map(|known| known.collections.contains_key(&address));
+    let exists = known.map(|known| known.collections.contains_key(&address) || known.others.contains(&address));
     if exists == Some(false) {
         // Nobody can back it up any more: what was late is late no longer.
         freshness.level = Level::Ok;

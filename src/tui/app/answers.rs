@@ -47,12 +47,14 @@ impl App {
             Data::Collections(name, mut result) => {
                 self.forget_marks(&name, &result);
                 if let Ok(listing) = &mut result {
+                    self.keep_what_was_read(&name, listing);
                     self.collection_order.sort(&mut listing.items);
                 }
                 if let Some(state) = self.model.instance_mut(&name) {
                     self.dirty |= state.collections.answer(ticket, result, now);
                 }
             }
+            Data::Views(name, result) => self.views_read(&name, result),
             Data::Points(address, result) => self.points_listed(ticket, address, result),
             Data::Watch(watch) => self.dirty |= self.model.watch.answer(ticket, Ok(*watch), now),
             Data::Plan(result) => {
@@ -300,6 +302,7 @@ impl App {
         self.points.settle(&keys, height);
         self.settle_jobs();
         self.refresh_old();
+        self.read_what_is_seen();
         let ages = self.shown_ages();
         if ages != self.ages {
             self.ages = ages;

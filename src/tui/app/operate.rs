@@ -48,7 +48,10 @@ impl App {
             Command::MarkRange => self.mark_range(),
             Command::MarkInvert => self.mark_invert(),
             Command::Fleet => self.layers.push(Layer::Fleet(Fleet::default())),
-            Command::Guide => self.layers.push(Layer::Guide(Box::default())),
+            Command::Guide => {
+                self.read_all_instances();
+                self.layers.push(Layer::Guide(Box::default()));
+            }
             Command::History => self.history(),
             Command::Requests => {
                 self.layers.push(Layer::Requests(RequestList::default()));

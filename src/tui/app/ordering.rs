@@ -2,6 +2,7 @@
 
 use crate::tui::app::state::App;
 use crate::tui::panes::list::Pane;
+use crate::tui::panes::order::CollectionOrder;
 
 impl App {
     /// Shows the list of the focused pane in its next order.
@@ -22,6 +23,12 @@ impl App {
             }
             Pane::Jobs => return self.say("jobs have one order: what runs, what waits for you, then the newest", false),
         };
-        self.say(&format!("sorted: {words}"), false);
+        let unread = self.focus == Pane::Collections && self.model.collections().iter().any(|view| !view.read);
+        let note = if unread && self.collection_order != CollectionOrder::Name {
+            ", as far as they were seen: there are many"
+        } else {
+            ""
+        };
+        self.say(&format!("sorted: {words}{note}"), false);
     }
 }

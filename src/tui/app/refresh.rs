@@ -8,7 +8,7 @@ use crate::jobs::row::JobRow;
 use crate::tui::app::state::App;
 use crate::tui::messages::effect::Effect;
 use crate::tui::panes::list::Pane;
-use crate::tui::panes::model::Loadable;
+use crate::tui::panes::model::{InstanceState, Loadable};
 use std::time::Duration;
 
 /// An instance whose jobs get no answer is asked this often.
@@ -22,6 +22,9 @@ const TOGETHER: Duration = Duration::from_secs(5);
 
 /// The ages of backups are looked up this often: a large bucket is slow to list, and they change by the hour.
 const WATCHED: Duration = Duration::from_secs(300);
+
+/// Collections that are read at once; of more those only that are seen.
+const READ_AT_ONCE: usize = 200;
 
 /// How notes of jobs begin that wait for a server to answer again.
 const TROUBLE: [&str; 3] = ["retry", "the connection was lost", "the server does not answer"];
@@ -84,11 +87,30 @@ impl App {
         self.effects.push(Effect::Watch(ticket));
     }
 
+    /// Of the instance that is shown each collection is read, unless there are many; of the others their names.
     pub(super) fn ask_collections(&mut self, name: &InstanceName) {
+        let shown = self.model.instance().is_some_and(|state| state.name == *name);
+        self.ask_collections_up_to(name, if shown { READ_AT_ONCE } else { 0 });
+    }
+
+    /// Each collection of all instances, where there are not many: for pages that show them together.
+    pub(super) fn read_all_instances(&mut self) {
+        let unread = |state: &&InstanceState| {
+            state
+                .collections
+                .value()
+                .is_some_and(|all| all.items.len() <= READ_AT_ONCE && all.items.iter().any(|view| !view.read))
+        };
+        let names: Vec<InstanceName> = self.model.instances.iter().filter(unread).map(|state| state.name.clone()).collect();
+        names.iter().for_each(|name| self.ask_collections_up_to(name, READ_AT_ONCE));
+    }
+
+    fn ask_collections_up_to(&mut self, name: &InstanceName, most: usize) {
         let ticket = self.model.ticket();
         if let Some(state) = self.model.instance_mut(name) {
             state.collections.ask(ticket);
-            self.effects.push(Effect::Collections(ticket, name.clone()));
+            state.reading = false;
+            self.effects.push(Effect::Collections(ticket, name.clone(), most));
         }
     }
 

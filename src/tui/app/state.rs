@@ -428,6 +428,13 @@ impl App {
             self.points = ListState::default();
             // Marks are of one instance: those of another one would be migrated unseen.
             self.marked_collections.clear();
+            // Of what was not shown only the names are known.
+            let state = self.model.instance();
+            let unread =
+                state.and_then(|state| state.collections.value()).is_some_and(|all| all.items.iter().any(|view| !view.read));
+            if let (Some(name), true) = (state.map(|state| state.name.clone()), unread) {
+                self.ask_collections(&name);
+            }
         }
     }
 

@@ -177,8 +177,8 @@ impl Guide {
     fn collection_lines(&self, model: &Model) -> Vec<Line> {
         let all = model.instances.iter().flat_map(|state| state.collections.value().map_or(&[][..], |listing| &listing.items));
         let line = |view: &CollectionView| {
-            let points =
-                view.points.map_or_else(|| "cannot be read".to_owned(), |points| format!("{} points", size::exact(points)));
+            let unknown = if view.read { "cannot be read" } else { "not asked yet" };
+            let points = view.points.map_or_else(|| unknown.to_owned(), |points| format!("{} points", size::exact(points)));
             let newest = match (view.newest, view.recovery_points) {
                 (Some(at), _) => format!("newest recovery point {}", time::ago(model.now.wall, at)),
                 (None, Some(0)) if view.safety_snapshots > 0 => "only safety snapshots on its node".to_owned(),
@@ -362,7 +362,7 @@ fn lost(model: &Model) -> Chooser {
     )];
     for state in &model.instances {
         for view in state.collections.value().map_or(&[][..], |listing| &listing.items) {
-            if view.recovery_points.unwrap_or(0) > 0 {
+            if view.recovery_points.unwrap_or(0) > 0 || !view.read {
                 choices.push(Choice::new(
                     format!("from the newest recovery point of {}", view.address),
                     "choose the fresh instance as its target",

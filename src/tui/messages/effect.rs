@@ -8,6 +8,7 @@ use crate::ops::plan::Plan;
 use crate::ops::plan::consent::Consent;
 use crate::ops::request::Request;
 use crate::ops::request::inspect::InspectRequest;
+use crate::ops::survey::listing::CollectionView;
 use crate::tui::messages::event::Ticket;
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 pub enum Effect {
     /// Ask an instance whether it answers.
     Instance(Ticket, InstanceName),
-    /// List its collections.
-    Collections(Ticket, InstanceName),
+    /// List its collections; each is read while there are at most so many.
+    Collections(Ticket, InstanceName, usize),
+    /// Read some of its collections.
+    Views(InstanceName, Vec<CollectionView>),
     /// List the recovery points of a collection, or of the full storage.
     Points(Ticket, SnapshotsOf),
     /// Look where the shards of a collection are.

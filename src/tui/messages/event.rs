@@ -75,6 +75,8 @@ pub enum Data {
     Instance(InstanceName, Box<Result<InstanceView, Problem>>),
     /// To `Effect::Collections`.
     Collections(InstanceName, Result<Listing<CollectionView>, Problem>),
+    /// To `Effect::Views`.
+    Views(InstanceName, Result<Listing<CollectionView>, Problem>),
     /// To `Effect::Points`.
     Points(SnapshotsOf, Result<Listing<RecoveryPointView>, Problem>),
     /// To `Effect::Shards`.

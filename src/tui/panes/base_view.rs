@@ -117,7 +117,7 @@ impl Widths {
         };
         let points = widest(6, &points_words);
         let last = widest(4, &|view| last_words(app, view));
-        let green = visible.iter().all(|view| status_word(view) == "green");
+        let green = visible.iter().all(|view| matches!(status_word(view), "green" | ""));
         let status = match (green, columns >= ROOM_FOR_STATUS) {
             (true, _) => 0,
             (false, true) => widest(0, &|view| status_word(view).to_owned()),
@@ -172,13 +172,17 @@ fn storage_words(app: &App, of: &SnapshotsOf) -> String {
 }
 
 fn status_word(view: &CollectionView) -> &str {
-    view.status.as_ref().map_or("error", |status| status.word())
+    match &view.status {
+        Some(status) => status.word(),
+        None if view.read => "error",
+        None => "",
+    }
 }
 
 fn collection_row(app: &App, view: &CollectionView, widths: &Widths) -> (String, Role) {
     let status = status_word(view);
     let role = match status {
-        "green" => Role::Text,
+        "green" | "" => Role::Text,
         "yellow" | "grey" => Role::Look,
         _ => Role::Danger,
     };

@@ -77,7 +77,13 @@ fn line(label: &str, value: String) -> Row {
 
 fn collection_rows(app: &App, view: &CollectionView) -> Vec<Row> {
     let mut rows = vec![Row::new(Role::Title, view.address.to_string()).indented(2)];
-    rows.push(line("status", view.status.as_ref().map_or("cannot be read", |status| status.word()).to_owned()));
+    rows.push(line(
+        "status",
+        view.status
+            .as_ref()
+            .map_or(if view.read { "cannot be read" } else { "not asked yet" }, |status| status.word())
+            .to_owned(),
+    ));
     if let Some(trouble) = &view.trouble {
         rows.push(Row { role: Role::Danger, ..line("", trouble.clone()) });
     }

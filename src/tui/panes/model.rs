@@ -146,6 +146,8 @@ pub struct InstanceState {
     pub view: Loadable<InstanceView>,
     /// Its collections.
     pub collections: Loadable<Listing<CollectionView>>,
+    /// Some of its collections are being read.
+    pub reading: bool,
     /// A job that moves bytes from or to it alone gets no answer now.
     pub retrying: bool,
     /// Recovery points by collection, and of the full storage.
@@ -181,6 +183,7 @@ impl Model {
             limit_rate: instance.transfers.limit_rate,
             view: Loadable::Never,
             collections: Loadable::Never,
+            reading: false,
             retrying: false,
             points: BTreeMap::new(),
             shards: None,

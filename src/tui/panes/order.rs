@@ -43,7 +43,8 @@ impl CollectionOrder {
             match self {
                 Self::Name => by_name(),
                 Self::Points => Reverse(a.points).cmp(&Reverse(b.points)).then_with(by_name),
-                Self::Age => a.newest.cmp(&b.newest).then_with(by_name),
+                // What was not read may be of any age.
+                Self::Age => (!a.read, a.newest).cmp(&(!b.read, b.newest)).then_with(by_name),
             }
         });
     }

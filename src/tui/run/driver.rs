@@ -41,8 +41,12 @@ impl Driver {
                 let result = listing::instance(&services, &name).await;
                 Event::Data(ticket, Data::Instance(name, Box::new(result)))
             }),
-            Effect::Collections(ticket, name) => self.answer(async move {
-                let result = listing::collections(&services, &name).await;
+            Effect::Views(name, wanted) => self.answer(async move {
+                let result = listing::views(&services, &name, wanted).await;
+                Event::Data(Ticket(0), Data::Views(name, result))
+            }),
+            Effect::Collections(ticket, name, most) => self.answer(async move {
+                let result = listing::collections_up_to(&services, &name, most).await;
                 Event::Data(ticket, Data::Collections(name, result))
             }),
             Effect::Points(ticket, of) => self.answer(async move {
