@@ -16,3 +16,4 @@ pub mod rates;
 pub mod refresh;
 pub mod selection;
 pub mod state;
+mod typing;

@@ -8,6 +8,7 @@ pub mod dialogs_view;
 pub mod fleet;
 pub mod fleet_view;
 pub mod guide;
+pub mod help_view;
 pub mod inspector;
 pub mod inspector_view;
 pub mod layer;

@@ -70,7 +70,7 @@ fn watched(address: &str, newest: Option<&str>, proven: Option<&str>, good: bool
     Watched { address, exists: Some(true), policy, freshness, newest, not_good: usize::from(!good), last_try: Some(good) }
 }
 
-fn with_watch(ui: &mut Ui) {
+pub(super) fn with_watch(ui: &mut Ui) {
     let items = vec![
         watched("prod-eu/reviews", None, None, true),
         watched("prod-eu/sessions", Some("2026-11-21T23:00:00Z"), Some("2026-11-21T23:30:00Z"), true),

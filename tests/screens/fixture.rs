@@ -46,7 +46,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(super) fn look() -> Look {
-    Look { theme: Theme::usual(), color: true, unicode: true, animation: true, ssh: false, usable: true }
+    Look { theme: Theme::usual(), color: true, unicode: true, letters: true, animation: true, ssh: false, usable: true }
 }
 
 pub(super) fn settings(look: Look) -> Settings {
@@ -133,6 +133,7 @@ impl Ui {
                 "up" => KeyCode::Up,
                 "end" => KeyCode::End,
                 "del" => KeyCode::Delete,
+                "backspace" => KeyCode::Backspace,
                 "pagedown" => KeyCode::PageDown,
                 "f1" => KeyCode::F(1),
                 other => {
@@ -186,7 +187,7 @@ impl Ui {
             .draw(|frame| {
                 draw::draw(app, frame);
                 if !app.look.unicode {
-                    glyphs::to_ascii(frame.buffer_mut());
+                    glyphs::to_ascii(frame.buffer_mut(), self.app.look.letters);
                 }
             })
             .unwrap();

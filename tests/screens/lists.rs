@@ -338,7 +338,11 @@ fn of_a_long_list_those_are_read_that_are_seen() {
     };
     let first = asked(&effects);
     assert!(first.len() == 1 && first[0].len() < 20, "one screen, and no more: {first:?}");
-    assert!(ui.screen().contains("▸c0 ") && ui.screen().matches('✗').count() == 1, "what is not read yet is not wrong\n{}", ui.screen());
+    assert!(
+        ui.screen().contains("▸c0 ") && ui.screen().matches('✗').count() == 1,
+        "what is not read yet is not wrong\n{}",
+        ui.screen()
+    );
     // While they are read nothing else is asked for, however far one scrolls; then what is seen by then.
     let effects = ui.app.update(Event::Key(KeyEvent::new(KeyCode::End, KeyModifiers::NONE)), ui.app.model.now);
     assert!(asked(&effects).is_empty());
@@ -347,7 +351,7 @@ fn of_a_long_list_those_are_read_that_are_seen() {
     let read = Listing { items: read, problems: Vec::new() };
     let effects = ui.app.update(Event::Data(ticket, Data::Views(name.clone(), Ok(read))), ui.app.model.now);
     let next = asked(&effects);
-    assert!(next.len() == 1 && next[0].iter().all(|view| view.address.to_string() > "prod-eu/c9".to_owned()), "{next:?}");
+    assert!(next.len() == 1 && next[0].iter().all(|view| view.address.to_string().as_str() > "prod-eu/c9"), "{next:?}");
     // Names that come again leave what was read to be seen, until it is read again.
     ui.keys("g");
     assert!(ui.screen().contains("c0                        7 12 m"), "{}", ui.screen());

@@ -52,3 +52,23 @@ fn a_recovery_point_is_found_by_its_time() {
     ui.keys("r enter");
     assert!(matches!(ui.asked(), Some(Request::Restore(_))));
 }
+
+#[test]
+fn help_is_searched_by_typing() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("?");
+    typed(&mut ui, "invert");
+    let screen = ui.screen();
+    assert!(screen.contains("Help · /invert_") && screen.contains("*          mark those of the list"), "{screen}");
+    // What is a key of another place is found, too, and says where; so are the signs.
+    ui.keys("backspace backspace backspace backspace backspace backspace");
+    typed(&mut ui, "slower");
+    assert!(ui.screen().contains("lower the rate limit") && ui.screen().contains("(in the jobs)"), "{}", ui.screen());
+    ui.keys("?");
+    assert!(ui.app.layers.is_empty(), "the key that opened it closes it");
+    ui.keys("?");
+    typed(&mut ui, "zzz");
+    assert!(ui.screen().contains("nothing has that text"), "{}", ui.screen());
+    ui.keys("esc");
+    assert!(ui.app.layers.is_empty());
+}

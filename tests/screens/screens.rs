@@ -4,6 +4,7 @@
 mod backups;
 mod fixture;
 mod forms;
+mod gallery;
 mod job_rows;
 mod lists;
 mod palette;
@@ -38,8 +39,6 @@ use crate::tui::messages::effect::Effect;
 use crate::tui::messages::event::{Data, Event, Now, Ticket};
 use crate::tui::panes::jobs::Started;
 use fixture::*;
-use ratatui::buffer::Buffer;
-use ratatui::style::{Color, Modifier};
 use std::time::Duration;
 
 pub(in crate::tui) use fixture::instance;
@@ -542,72 +541,4 @@ fn nothing_starts_without_the_typed_address_and_nothing_panics() {
             }
         }
     }
-}
-
-/// The README's picture is made from the program, and must be true: run the tests with
-/// `QSNAP_UPDATE_PICTURE=1` after a visible change.
-#[test]
-#[expect(clippy::disallowed_methods, reason = "a test asks how it is run")]
-fn the_picture_in_the_readme_is_true() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/screen.svg");
-    let picture = svg(&with_jobs(80, 24).buffer());
-    if std::env::var_os("QSNAP_UPDATE_PICTURE").is_some() {
-        std::fs::write(path, &picture).unwrap();
-    }
-    let shipped = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        shipped == picture,
-        "assets/screen.svg is not what the program shows; QSNAP_UPDATE_PICTURE=1 cargo test makes it anew"
-    );
-}
-
-fn svg(buffer: &Buffer) -> String {
-    let (width, height) = (u32::from(buffer.area.width) * 9 + 20, u32::from(buffer.area.height) * 19 + 20);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"#16181d\"/>\n"
-    );
-    for y in 0..buffer.area.height {
-        let mut x = 0;
-        while x < buffer.area.width {
-            let first = &buffer[(x, y)];
-            let (start, look) = (x, (first.fg, first.modifier));
-            let mut text = String::new();
-            while x < buffer.area.width && (buffer[(x, y)].fg, buffer[(x, y)].modifier) == look {
-                text.push_str(buffer[(x, y)].symbol());
-                x += (unicode_width::UnicodeWidthStr::width(buffer[(x, y)].symbol()) as u16).max(1);
-            }
-            push_run(&mut out, start, y, u32::from(x - start), &text, look);
-        }
-    }
-    out.push_str("</svg>\n");
-    out
-}
-
-fn push_run(out: &mut String, x: u16, y: u16, columns: u32, text: &str, (color, modifier): (Color, Modifier)) {
-    use std::fmt::Write;
-    let reversed = modifier.contains(Modifier::REVERSED);
-    let fill = match color {
-        Color::Cyan => "#56b6c2",
-        Color::Green => "#98c379",
-        Color::Yellow => "#e5c07b",
-        Color::Red => "#e06c75",
-        _ => "#d7dae0",
-    };
-    let (left, top) = (u32::from(x) * 9 + 10, u32::from(y) * 19 + 10);
-    if reversed {
-        let _ = writeln!(out, "<rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"19\" fill=\"#d7dae0\"/>", columns * 9);
-    }
-    if text.trim().is_empty() {
-        return;
-    }
-    let fill = if reversed { "#16181d" } else { fill };
-    let weight = if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-    let opacity = if modifier.contains(Modifier::DIM) { " opacity=\"0.55\"" } else { "" };
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    let _ = writeln!(
-        out,
-        "<text x=\"{left}\" y=\"{}\" textLength=\"{}\" fill=\"{fill}\"{weight}{opacity} xml:space=\"preserve\">{escaped}</text>",
-        top + 14,
-        columns * 9
-    );
 }

@@ -4,7 +4,7 @@ use crate::domain::text::shorten_end;
 use crate::tui::app::footer_view;
 use crate::tui::app::state::App;
 use crate::tui::layers::layer::Layer;
-use crate::tui::layers::{choice_view, dialogs_view, fleet_view, inspector_view, palette_view, requests_view};
+use crate::tui::layers::{choice_view, dialogs_view, fleet_view, help_view, inspector_view, palette_view, requests_view};
 use crate::tui::look::layout;
 use crate::tui::panes::{base_view, details_view, jobs_view};
 use crate::tui::wizards::wizard_view;
@@ -28,7 +28,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     base_view::draw(app, frame);
     for layer in &app.layers {
         match layer {
-            Layer::Help { of, scroll } => dialogs_view::help(app, frame, *of, *scroll),
+            Layer::Help { of, scroll, search } => help_view::draw(app, frame, (*of, search), *scroll),
             Layer::Text { title, lines, scroll, .. } => dialogs_view::text(app, frame, title, lines, *scroll),
             Layer::Quit { choice } => dialogs_view::quit(app, frame, *choice),
             Layer::Details { of, scroll } => details_view::page(app, frame, of, *scroll),

@@ -24,7 +24,7 @@ use crate::tui::panes::notices::notices;
 use crate::tui::panes::order::{CollectionOrder, PointOrder};
 use crate::tui::run::settings::Settings;
 use crate::tui::wizards::kind::Kind;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
 use ratatui::layout::Rect;
 use std::time::Duration;
 
@@ -253,73 +253,6 @@ impl App {
         self.dirty = true;
     }
 
-    fn key(&mut self, key: &KeyEvent) {
-        let context = self.context();
-        let typed = match self.layers.last_mut() {
-            Some(Layer::Wizard(wizard)) => wizard.type_key(key),
-            Some(Layer::Palette(palette)) => palette.type_key(key),
-            Some(_) => false,
-            None if context == Context::Filter => self.type_filter(key),
-            None => false,
-        };
-        if typed {
-            return;
-        }
-        if let Some(action) = self.keys.action(context, key) {
-            self.act(action);
-        }
-    }
-
-    fn type_filter(&mut self, key: &KeyEvent) -> bool {
-        let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
-        let Some(filter) = self.filter_mut() else { return false };
-        match key.code {
-            KeyCode::Char('u') if ctrl => filter.clear(),
-            KeyCode::Char(c) if !ctrl => filter.push(c),
-            KeyCode::Backspace => drop(filter.pop()),
-            _ => return false,
-        }
-        true
-    }
-
-    fn filter_mut(&mut self) -> Option<&mut String> {
-        match self.focus {
-            Pane::Collections => self.collections.get_mut(self.model.current).map(|list| &mut list.filter),
-            Pane::Points => Some(&mut self.points.filter),
-            Pane::Jobs => None,
-        }
-    }
-
-    fn set_typing(&mut self, typing: bool) {
-        match self.focus {
-            Pane::Collections => {
-                if let Some(list) = self.collections.get_mut(self.model.current) {
-                    list.typing = typing;
-                }
-            }
-            Pane::Points => self.points.typing = typing,
-            Pane::Jobs => {}
-        }
-    }
-
-    fn paste(&mut self, text: &str) {
-        let clean: String = crate::domain::text::one_line(text, 200);
-        let filtering = self.context() == Context::Filter;
-        let taken = match self.layers.last_mut() {
-            Some(Layer::Wizard(wizard)) => wizard.paste(text),
-            Some(Layer::Palette(palette)) => {
-                palette.paste(text);
-                true
-            }
-            Some(_) => false,
-            None if filtering => self.filter_mut().map(|filter| filter.push_str(&clean)).is_some(),
-            None => false,
-        };
-        if !taken {
-            self.say("pasted text goes into a text field; there is none here", false);
-        }
-    }
-
     pub(super) fn act(&mut self, action: Action) {
         match action {
             Action::App(AppAction::Suspend) => self.effects.push(Effect::Suspend),
@@ -332,12 +265,14 @@ impl App {
         }
     }
 
-    /// The keys of what is on top; of the help itself there is nothing to tell.
+    /// The keys of what is on top; in the help itself the key closes it.
     fn help(&mut self) {
-        if !matches!(self.layers.last(), Some(Layer::Help { .. })) {
-            let of = self.context();
-            self.layers.push(Layer::Help { of, scroll: 0 });
+        if matches!(self.layers.last(), Some(Layer::Help { .. })) {
+            self.layers.pop();
+            return;
         }
+        let of = self.context();
+        self.layers.push(Layer::Help { of, scroll: 0, search: String::new() });
     }
 
     fn quit(&mut self) {

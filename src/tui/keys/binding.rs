@@ -26,8 +26,10 @@ pub enum Context {
     Choose,
     /// One job.
     Job,
-    /// Help, errors, and other texts.
+    /// Errors and other texts.
     Text,
+    /// The help.
+    Help,
     /// The report of an operation.
     Report,
     /// The question before leaving.
@@ -47,7 +49,8 @@ pub enum Context {
 }
 
 /// All of them.
-pub const ALL: [Context; 19] = [
+pub const ALL: [Context; 20] = [
+    Context::Help,
     Context::Requests,
     Context::Palette,
     Context::Fleet,

@@ -227,6 +227,12 @@ const GUIDE: Binding = bind!(
 );
 const HISTORY: Binding =
     bind!("H", [Char('H')], Action::Do(Command::History), "history", "what was done here, by whom and how it ended");
+const CLOSE_HELP: Binding =
+    bind!("Esc", [Code(KeyCode::Esc), Code(KeyCode::Enter)], Action::View(View::Back), "close", "close this");
+const PLAIN_UP: Binding = bind!("↑", [Code(KeyCode::Up)], Action::Move(Motion::Up), "up", "one line up");
+const PLAIN_DOWN: Binding = bind!("↓", [Code(KeyCode::Down)], Action::Move(Motion::Down), "down", "one line down");
+const PLAIN_HOME: Binding = bind!("Home", [Code(KeyCode::Home)], Action::Move(Motion::Home), "first", "to the first line");
+const PLAIN_END: Binding = bind!("End", [Code(KeyCode::End)], Action::Move(Motion::End), "last", "to the last line");
 const REQUESTS: Binding =
     bind!("L", [Char('L')], Action::Do(Command::Requests), "log", "the last requests to servers, with status and time");
 const FAILED_ONLY: Binding =
@@ -342,6 +348,8 @@ pub fn bindings(context: Context) -> Vec<Binding> {
     match context {
         Context::Collections | Context::Points | Context::Jobs => list.extend([HELP, QUIT]),
         Context::Form | Context::Typing | Context::Filter | Context::Palette => list.push(HELP_TYPING),
+        // Letters are for the search there.
+        Context::Help => list.extend([PLAIN_UP, PLAIN_DOWN, PAGE_UP, PAGE_DOWN, PLAIN_HOME, PLAIN_END, HELP]),
         _ => list.push(HELP),
     }
     list
@@ -416,6 +424,7 @@ fn own(context: Context) -> Vec<Binding> {
         }
         Context::Choose => vec![CHOOSE, CLOSE, INTERRUPT_LAYER],
         Context::Job => vec![HIDE, WHAT_NOW, WRITE, CANCEL, SLOWER, FASTER, COPY, INTERRUPT_LAYER],
+        Context::Help => vec![CLOSE_HELP, INTERRUPT_LAYER],
         Context::Text => vec![CLOSE_TEXT, COPY, INTERRUPT_LAYER],
         Context::Report => vec![CLOSE_TEXT, WRITE, COPY, INTERRUPT_LAYER],
         Context::Quit => vec![BUTTON, LINE_DOWN, LINE_UP, CLOSE, INTERRUPT_LAYER],

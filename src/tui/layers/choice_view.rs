@@ -5,7 +5,7 @@ use crate::tui::app::state::App;
 use crate::tui::layers::choice::Chooser;
 use crate::tui::layers::guide::Guide;
 use crate::tui::look::layout;
-use crate::tui::look::text::{Row, frame_box, put, style, wrap};
+use crate::tui::look::text::{Row, frame_box, page_columns, put, style, wrap};
 use crate::tui::look::theme::Role;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -25,7 +25,7 @@ pub fn guide(app: &App, frame: &mut Frame<'_>, guide: &Guide) {
 }
 
 fn list(app: &App, frame: &mut Frame<'_>, title: &str, intro: &[String], lines: &[(&str, &str)], selected: usize) {
-    let columns = 78.min(frame.area().width.saturating_sub(2));
+    let columns = page_columns(frame);
     let room = usize::from(columns.saturating_sub(4));
     let above: Vec<Row> = intro
         .iter()

@@ -1,48 +1,15 @@
-//! Help, texts, and the question before leaving.
+//! Texts, and the questions before leaving and before a cancel.
 
-use crate::domain::text::fit_left;
 use crate::jobs::row::JobState;
 use crate::ops::request::Request;
 use crate::tui::app::state::App;
-use crate::tui::keys::action::Action;
-use crate::tui::keys::binding::Context;
 use crate::tui::layers::cancel::{self, Question};
 use crate::tui::layers::layer::QUIT_CHOICES;
-use crate::tui::look::text::{Row, frame_box, put, scrolled, style, wrap};
+use crate::tui::look::text::{Row, frame_box, page_columns, put, scrolled, style, wrap};
 use crate::tui::look::theme::Role;
 use crate::tui::panes::jobs::state_text;
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
-
-const GLOSSARY: [&str; 7] = [
-    "proof: – nothing recorded · recorded: count and sample kept · ✓ proven: a restore matched, or a backup was read whole",
-    "last: age of the newest recovery point; never: there is none",
-    "! beside a collection: yellow or grey, it is being optimised; ✗: red. o tells more.",
-    "A snapshot is stored on the node that took it; d downloads it.",
-    "An operation shows its plan first; nothing changes until you agree.",
-    "To destroy data you must type its instance/collection.",
-    "A read-only API key can still download all data.",
-];
-
-/// Keys of the context below, and what the signs mean.
-pub fn help(app: &App, frame: &mut Frame<'_>, of: Context, scroll: usize) {
-    let mut rows = vec![Row::new(Role::Title, "Keys here")];
-    for binding in app.keys.bindings(of) {
-        let reason = match binding.action {
-            Action::Do(verb) => app.disabled(verb),
-            _ => None,
-        };
-        let (role, note) = match reason {
-            Some(why) => (Role::Muted, format!(" (not now: {why})")),
-            None => (Role::Text, String::new()),
-        };
-        rows.push(Row::new(role, format!("{} {}{note}", fit_left(binding.label, 10), binding.long)).indented(11));
-    }
-    rows.push(Row::gap());
-    rows.push(Row::new(Role::Title, "Good to know"));
-    rows.extend(GLOSSARY.iter().map(|line| Row::new(Role::Text, *line).indented(2)));
-    boxed(app, frame, "Help", &rows, scroll);
-}
 
 /// A text that must be read.
 pub fn text(app: &App, frame: &mut Frame<'_>, title: &str, lines: &[String], scroll: usize) {
@@ -50,8 +17,8 @@ pub fn text(app: &App, frame: &mut Frame<'_>, title: &str, lines: &[String], scr
     boxed(app, frame, title, &rows, scroll);
 }
 
-fn boxed(app: &App, frame: &mut Frame<'_>, title: &str, rows: &[Row], scroll: usize) {
-    let columns = 74.min(frame.area().width.saturating_sub(2));
+pub(super) fn boxed(app: &App, frame: &mut Frame<'_>, title: &str, rows: &[Row], scroll: usize) {
+    let columns = page_columns(frame);
     let wrapped = wrap(rows, usize::from(columns.saturating_sub(4)));
     let inner = frame_box(app.look, frame, columns, wrapped.len() as u16 + 2, title);
     scrolled(app.look, frame, inner, &wrapped, scroll);
@@ -67,7 +34,7 @@ pub fn quit(app: &App, frame: &mut Frame<'_>, choice: usize) {
         );
     }
     rows.push(Row::gap());
-    let columns = 74.min(frame.area().width.saturating_sub(2));
+    let columns = page_columns(frame);
     let wrapped = wrap(&rows, usize::from(columns.saturating_sub(4)));
     let inner = frame_box(app.look, frame, columns, wrapped.len() as u16 + 2 + QUIT_CHOICES.len() as u16, "Leave?");
     for (line, row) in wrapped.iter().enumerate() {
@@ -89,7 +56,7 @@ pub fn cancel(app: &App, frame: &mut Frame<'_>, question: Question) {
     rows.push(Row::gap());
     let words = cancel::consequences(row, matches!(request, Some(Request::Download(_))));
     rows.extend(words.into_iter().map(|line| Row::new(Role::Look, line).indented(2)));
-    let columns = 74.min(frame.area().width.saturating_sub(2));
+    let columns = page_columns(frame);
     let wrapped = wrap(&rows, usize::from(columns.saturating_sub(4)));
     let title = if again { "Stop cleaning up?" } else { "Cancel the job?" };
     let inner = frame_box(app.look, frame, columns, wrapped.len() as u16 + 4, title);

@@ -31,6 +31,8 @@ pub enum Layer {
         of: Context,
         /// First line shown.
         scroll: usize,
+        /// What is looked for, in all of help.
+        search: String,
     },
     /// A text that must be read: an error, or a report.
     Text {
@@ -88,7 +90,8 @@ impl Layer {
     pub fn context(&self) -> Context {
         match self {
             Self::Text { of: Some(_), .. } => Context::Report,
-            Self::Help { .. } | Self::Text { .. } => Context::Text,
+            Self::Help { .. } => Context::Help,
+            Self::Text { .. } => Context::Text,
             Self::Quit { .. } => Context::Quit,
             Self::Details { .. } => Context::Details,
             Self::Cancel(_) => Context::Ask,

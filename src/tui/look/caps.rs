@@ -14,8 +14,10 @@ pub struct Look {
     pub theme: Theme,
     /// The sixteen colours of the terminal, or none.
     pub color: bool,
-    /// Box drawing and signs, or ASCII only.
+    /// Box drawing and signs, or ASCII for both.
     pub unicode: bool,
+    /// Letters beyond ASCII can be shown, as in names of collections.
+    pub letters: bool,
     /// Spinners, or words.
     pub animation: bool,
     /// How often progress is shown, and how close frames may follow each other.
@@ -36,6 +38,7 @@ impl Look {
         Ok(Self {
             theme: Theme::load(&config.terminal.theme, &config.terminal.folder)?,
             color: config.color.0 != ColorChoice::Never,
+            letters: utf8,
             unicode: utf8 && term != "linux" && !config.ascii.0,
             animation: environment.get("QSNAP_NO_ANIMATION").is_none(),
             ssh: environment.get("SSH_CONNECTION").is_some() || environment.get("SSH_TTY").is_some(),

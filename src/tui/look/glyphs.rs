@@ -34,11 +34,17 @@ fn ascii(symbol: &str) -> &'static str {
     }
 }
 
-/// Translates a finished buffer.
-pub fn to_ascii(buffer: &mut Buffer) {
+/// Translates a finished buffer: the drawing, and the letters too where they cannot be shown either.
+pub fn to_ascii(buffer: &mut Buffer, letters: bool) {
     for cell in &mut buffer.content {
-        if !cell.symbol().is_ascii() {
-            cell.set_symbol(ascii(cell.symbol()));
+        if cell.symbol().is_ascii() {
+            continue;
+        }
+        match ascii(cell.symbol()) {
+            "?" if letters => {}
+            drawn => {
+                cell.set_symbol(drawn);
+            }
         }
     }
 }
@@ -89,7 +95,11 @@ mod tests {
     fn a_translated_buffer_is_ascii() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
         buffer.set_string(0, 0, "┌●▸✓…日⠋é", Style::new());
-        to_ascii(&mut buffer);
+        let mut kept = buffer.clone();
+        to_ascii(&mut buffer, false);
         assert!(buffer.content.iter().all(|cell| cell.symbol().is_ascii()));
+        to_ascii(&mut kept, true);
+        let text: String = kept.content.iter().map(|cell| cell.symbol()).collect();
+        assert_eq!(text.trim_end(), "+*>v~日 |é", "names stay");
     }
 }

@@ -143,9 +143,10 @@ pub fn put<'a>(frame: &mut Frame<'_>, area: Rect, line: u16, content: impl Into<
     }
 }
 
-/// Columns of a page of a wizard.
+/// Columns of a page over the panes: a line of text is read well up to some length, and no longer.
 pub fn page_columns(frame: &Frame<'_>) -> u16 {
-    78.min(frame.area().width.saturating_sub(2))
+    let window = frame.area().width;
+    window.saturating_sub(20).clamp(78, 110).min(window.saturating_sub(2))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::domain::{size, time};
 use crate::ops::survey::listing::{CollectionView, InstanceView, ProofState, RecoveryPointView};
 use crate::tui::app::state::App;
 use crate::tui::layers::layer::Subject;
-use crate::tui::look::text::{Row, frame_box, scrolled, style, wrap};
+use crate::tui::look::text::{Row, frame_box, page_columns, scrolled, style, wrap};
 use crate::tui::look::theme::Role;
 use crate::tui::panes::frame::message;
 use crate::tui::panes::model::Loadable;
@@ -39,7 +39,7 @@ pub fn pane(app: &App, frame: &mut Frame<'_>, area: Rect) {
 
 /// The page.
 pub fn page(app: &App, frame: &mut Frame<'_>, subject: &Subject, scroll: usize) {
-    let columns = 78.min(frame.area().width.saturating_sub(2));
+    let columns = page_columns(frame);
     let rows = wrap(&rows(app, subject), usize::from(columns.saturating_sub(4)));
     let title = match subject {
         Subject::Collection(_) => "Collection",

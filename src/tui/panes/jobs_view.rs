@@ -7,7 +7,7 @@ use crate::jobs::row::{JobId, JobRow, JobState, Outcome};
 use crate::ops::journal::downloads::Interrupted;
 use crate::tui::app::state::App;
 use crate::tui::look::glyphs;
-use crate::tui::look::text::{Row, frame_box, put, scrolled, style, wrap};
+use crate::tui::look::text::{Row, frame_box, page_columns, put, scrolled, style, wrap};
 use crate::tui::look::theme::Role;
 use crate::tui::panes::frame::pane_frame;
 use crate::tui::panes::jobs::{JobKey, interrupted_text, state_text};
@@ -160,7 +160,7 @@ pub fn detail(app: &App, frame: &mut Frame<'_>, id: JobId, scroll: usize) {
         (None, None) => vec![Row::new(Role::Muted, "starting…")],
     };
     let title = app.model.jobs.row(id).map_or_else(|| "Job".to_owned(), |row| row.title.clone());
-    let columns = 74.min(frame.area().width.saturating_sub(2));
+    let columns = page_columns(frame);
     let wrapped = wrap(&rows, usize::from(columns.saturating_sub(4)));
     let inner = frame_box(app.look, frame, columns, wrapped.len() as u16 + 2, &title);
     scrolled(app.look, frame, inner, &wrapped, scroll);

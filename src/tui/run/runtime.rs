@@ -289,7 +289,7 @@ impl Runtime {
         let drawn = self.screen.terminal.draw(|frame| {
             draw::draw(app, frame);
             if !app.look.unicode {
-                glyphs::to_ascii(frame.buffer_mut());
+                glyphs::to_ascii(frame.buffer_mut(), app.look.letters);
             }
         });
         let sent = drawn.map(drop).and_then(|()| self.screen.writer.send());
