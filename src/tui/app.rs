@@ -17,3 +17,4 @@ pub mod refresh;
 pub mod selection;
 pub mod state;
 mod typing;
+mod visible;

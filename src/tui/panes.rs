@@ -14,3 +14,4 @@ pub mod model;
 pub mod notices;
 pub mod order;
 pub mod points_view;
+pub mod rows;

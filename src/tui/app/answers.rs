@@ -51,6 +51,7 @@ impl App {
                     self.collection_order.sort(&mut listing.items);
                 }
                 if let Some(state) = self.model.instance_mut(&name) {
+                    state.version += 1;
                     self.dirty |= state.collections.answer(ticket, result, now);
                 }
             }
@@ -276,10 +277,10 @@ impl App {
             self.layers.pop();
             self.say("the job is over", false);
         }
-        let keys = self.collection_keys();
+        let rows = self.collection_rows();
         let height = self.pane_height(Pane::Collections);
         if let Some(list) = self.collections.get_mut(self.model.current) {
-            list.settle(&keys, height);
+            list.settle(&rows.keys, height);
         }
         let shown = self.subject();
         if shown != self.shown {

@@ -45,8 +45,8 @@ impl App {
         let height = self.pane_height(pane);
         match pane {
             Pane::Collections => {
-                let keys = self.collection_keys();
-                self.collections.get_mut(self.model.current).is_some_and(|list| list.click(&keys, line, height))
+                let rows = self.collection_rows();
+                self.collections.get_mut(self.model.current).is_some_and(|list| list.click(&rows.keys, line, height))
             }
             Pane::Points => {
                 let keys = point_keys(&self.visible_points());

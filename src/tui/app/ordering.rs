@@ -11,6 +11,7 @@ impl App {
             Pane::Collections => {
                 self.collection_order = self.collection_order.next();
                 for state in &mut self.model.instances {
+                    state.version += 1;
                     if let Some(listing) = state.collections.value_mut() {
                         self.collection_order.sort(&mut listing.items);
                     }

@@ -130,11 +130,11 @@ impl App {
         let Some(at) = self.model.instances.iter().position(|state| state.name == address.instance) else { return };
         self.show_instance(at);
         self.focus = Pane::Collections;
-        let keys = self.collection_keys();
+        let rows = self.collection_rows();
         let height = self.pane_height(Pane::Collections);
         let wanted = CollectionKey::Named(address.collection.clone());
-        match (keys.iter().position(|key| *key == wanted), self.collections.get_mut(at)) {
-            (Some(row), Some(list)) => list.select(&keys, row, height),
+        match (rows.keys.iter().position(|key| *key == wanted), self.collections.get_mut(at)) {
+            (Some(row), Some(list)) => list.select(&rows.keys, row, height),
             _ => self.say(&format!("{address} is not in the list: it does not exist, or the filter hides it"), true),
         }
     }

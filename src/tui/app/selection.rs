@@ -12,41 +12,16 @@ use crate::tui::app::state::App;
 use crate::tui::keys::action::Command;
 use crate::tui::layers::layer::Layer;
 use crate::tui::panes::jobs::JobKey;
-use crate::tui::panes::keys::{collection_keys, point_keys};
-use crate::tui::panes::list::{CollectionKey, EVERYTHING, Pane};
+use crate::tui::panes::keys::point_keys;
+use crate::tui::panes::list::{CollectionKey, Pane};
 use crate::tui::panes::model::Loadable;
 
 impl App {
-    /// Collections that pass the filter.
-    pub fn visible_collections(&self) -> Vec<&CollectionView> {
-        let Some(list) = self.collections.get(self.model.current) else { return Vec::new() };
-        if list.filter.is_empty() {
-            return self.model.collections().iter().collect();
-        }
-        let shown = |view: &&CollectionView| {
-            let name = view.address.collection.to_string();
-            let texts: Vec<&str> = std::iter::once(name.as_str()).chain(view.aliases.iter().map(String::as_str)).collect();
-            list.passes(&texts)
-        };
-        self.model.collections().iter().filter(shown).collect()
-    }
-
-    /// Whether the whole instance has a row: below its collections, unless it is filtered away.
-    pub fn shows_storage(&self) -> bool {
-        let passes = || self.collections.get(self.model.current).is_some_and(|list| list.passes(&[EVERYTHING]));
-        !self.model.collections().is_empty() && passes()
-    }
-
-    /// Identities of the rows among the collections.
-    pub(super) fn collection_keys(&self) -> Vec<CollectionKey> {
-        collection_keys(&self.visible_collections(), self.shows_storage())
-    }
-
     /// What the selected row among the collections stands for.
     pub fn subject(&self) -> Option<SnapshotsOf> {
         let instance = &self.model.instance()?.name;
-        let keys = self.collection_keys();
-        Some(match self.collections.get(self.model.current)?.current(&keys)? {
+        let rows = self.collection_rows();
+        Some(match self.collections.get(self.model.current)?.current(&rows.keys)? {
             CollectionKey::Named(name) => CollectionAddress::new(instance.clone(), name.clone()).into(),
             CollectionKey::Storage => SnapshotsOf::Storage(instance.clone()),
         })

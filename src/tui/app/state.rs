@@ -22,6 +22,7 @@ use crate::tui::panes::list::{CollectionKey, ListState, MarkedRow, Pane, PointKe
 use crate::tui::panes::model::Model;
 use crate::tui::panes::notices::notices;
 use crate::tui::panes::order::{CollectionOrder, PointOrder};
+use crate::tui::panes::rows::Visible;
 use crate::tui::run::settings::Settings;
 use crate::tui::wizards::kind::Kind;
 
@@ -91,6 +92,8 @@ pub struct App {
     /// There may be newer requests in the log than are shown.
     pub(super) requests_seen: bool,
     pub(super) dirty: bool,
+    /// The rows of the collections, as they were worked out last.
+    pub(super) visible: Visible,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -125,6 +128,7 @@ impl App {
             ages: Vec::new(),
             newest_job: None,
             requests_seen: false,
+            visible: Visible::default(),
             dirty: true,
             effects: Vec::new(),
         }
@@ -312,9 +316,9 @@ impl App {
         let height = self.pane_height(self.focus);
         match self.focus {
             Pane::Collections => {
-                let keys = self.collection_keys();
+                let rows = self.collection_rows();
                 if let Some(list) = self.collections.get_mut(self.model.current) {
-                    list.go(motion, &keys, height);
+                    list.go(motion, &rows.keys, height);
                 }
             }
             Pane::Points => {

@@ -81,13 +81,19 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
         message(app, frame, inner, &lines);
         return;
     }
-    let widths = Widths::of(app, &visible, usize::from(inner.width));
+    let height = usize::from(inner.height.saturating_sub(1));
+    // Of a long list the columns fit what is seen of it.
+    let fitted =
+        if visible.len() > LONG { &visible[offset.min(visible.len())..(offset + height).min(visible.len())] } else { &visible };
+    let widths = Widths::of(app, fitted, usize::from(inner.width));
     put(frame, inner, 0, Line::styled(format!(" {}", widths.row("name", "points", "last", "")), style(app.look, Role::Muted)));
     let current = app.subject();
-    let height = usize::from(inner.height.saturating_sub(1));
-    let rows = visible.iter().map(|view| (SnapshotsOf::Collection(view.address.clone()), Some(view)));
-    let whole = app.shows_storage().then(|| (SnapshotsOf::Storage(state.name.clone()), None));
-    for (line, (of, view)) in rows.chain(whole).skip(offset).take(height).enumerate() {
+    let rows = visible.iter().map(Some).chain(app.shows_storage().then_some(None));
+    for (line, view) in rows.skip(offset).take(height).enumerate() {
+        let of = match view {
+            Some(view) => SnapshotsOf::Collection(view.address.clone()),
+            None => SnapshotsOf::Storage(state.name.clone()),
+        };
         let (text, role) = match view {
             Some(view) => collection_row(app, view, &widths),
             None => (widths.row(EVERYTHING, "", &storage_words(app, &of), ""), Role::Muted),
@@ -97,6 +103,9 @@ fn collections(app: &App, frame: &mut Frame<'_>, area: Rect, narrow: bool) {
         put(frame, inner, line as u16 + 1, row_line(app, Pane::Collections, state, text, role));
     }
 }
+
+/// Rows from which on a list is long.
+const LONG: usize = 300;
 
 /// Columns of the collections: the name has what the others do not need.
 struct Widths {

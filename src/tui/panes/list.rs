@@ -79,7 +79,10 @@ impl<K> Default for ListState<K> {
 impl<K: Clone + PartialEq> ListState<K> {
     /// The selected row among `keys`. When the selected thing is gone, its neighbour at the same place.
     pub fn position(&self, keys: &[K]) -> Option<usize> {
-        let found = self.selected.as_ref().and_then(|selected| keys.iter().position(|key| key == selected));
+        // Most often it is where it was.
+        let here = self.selected.is_some() && keys.get(self.index) == self.selected.as_ref();
+        let search = || self.selected.as_ref().and_then(|selected| keys.iter().position(|key| key == selected));
+        let found = if here { Some(self.index) } else { search() };
         found.or_else(|| (!keys.is_empty()).then(|| self.index.min(keys.len() - 1)))
     }
 

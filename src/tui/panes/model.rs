@@ -146,6 +146,8 @@ pub struct InstanceState {
     pub view: Loadable<InstanceView>,
     /// Its collections.
     pub collections: Loadable<Listing<CollectionView>>,
+    /// Counts changes of what its list holds, and of its order.
+    pub version: u64,
     /// Some of its collections are being read.
     pub reading: bool,
     /// A job that moves bytes from or to it alone gets no answer now.
@@ -183,6 +185,7 @@ impl Model {
             limit_rate: instance.transfers.limit_rate,
             view: Loadable::Never,
             collections: Loadable::Never,
+            version: 0,
             reading: false,
             retrying: false,
             points: BTreeMap::new(),
