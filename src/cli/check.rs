@@ -10,12 +10,12 @@ use crate::domain::problem::Problem;
 use crate::domain::time;
 use crate::ops::retention::freshness::Level;
 use crate::ops::services::Services;
-use crate::ops::survey::watch::{Watch, Watched, watch};
+use crate::ops::survey::watch::{Reach, Watch, Watched, watch};
 use serde_json::{Value, json};
 
 /// Looks, prints and gives the code.
 pub(super) async fn run(services: &Services, printer: Printer, args: CheckArgs, quiet: bool) -> ExitStatus {
-    let watch = watch(services, args.max_age).await;
+    let watch = watch(services, args.max_age, Reach::All).await;
     let mut level = watch.level();
     let mut lines: Vec<String> = Vec::new();
     let nothing_wanted = !watch.has_targets() && watch.problems.is_empty();

@@ -43,6 +43,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether something is wanted of the age of backups or of their proofs.
+    pub fn has_target(&self) -> bool {
+        self.rpo.age().is_some() || self.prove_every.age().is_some()
+    }
+
     /// What this says, and the wider policy where it says nothing.
     #[must_use]
     pub fn or(self, wider: Self) -> Self {

@@ -1,7 +1,7 @@
 //! The life of backups on the command line: several at once, notes and holds, retention, verification, drills, and the watch over
 //! them. On the sandbox, and on a real server where there is one.
 
-use crate::support::{Cli, RealQdrant, Server, files_below};
+use crate::support::{Cli, RealQdrant, Server, World, files_below};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -253,6 +253,23 @@ async fn snapshots_on_nodes_are_pruned_by_the_rules_of_their_instance() {
     assert!(applied.code == 0, "{applied:?}");
     assert_eq!(server.snapshots("one").await.len(), 1);
     assert_eq!(cli.run(&["prune", "--server"]).await.code, 2);
+}
+
+/// The fleet of a large instance without a repository looks at what is wanted; monitoring looks at everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn monitoring_passes_no_collection_over_however_many_there_are() {
+    use qsnap::ops::survey::watch::{Reach, watch};
+    let server = Server::sandbox(None, vec![]).await;
+    for name in ["one", "two"] {
+        server.fill(name, 10).await;
+    }
+    let world = World::open(&[("a", &server)]);
+    let hour = Some(std::time::Duration::from_secs(3_600));
+    let all = watch(&world.services, hour, Reach::All).await;
+    assert_eq!((all.items.len(), all.counts()), (2, [0, 0, 2, 0]), "{all:?}");
+    let bounded = watch(&world.services, None, Reach::UpTo(1)).await;
+    assert!(bounded.items.is_empty() && bounded.problems.is_empty(), "nothing is wanted of them: {bounded:?}");
+    assert_eq!(watch(&world.services, None, Reach::UpTo(2)).await.items.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

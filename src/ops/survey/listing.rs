@@ -171,6 +171,13 @@ pub struct Listing<T> {
     pub problems: Vec<Problem>,
 }
 
+impl Listing<CollectionView> {
+    /// Whether of some collections only the names are known.
+    pub fn has_unread(&self) -> bool {
+        self.items.iter().any(|view| !view.read)
+    }
+}
+
 /// Whether an instance answers, and as what.
 pub async fn instance(services: &Services, name: &InstanceName) -> Result<InstanceView, Problem> {
     let settings = services.instance(name)?;

@@ -81,7 +81,7 @@ impl Watch {
 
     /// Whether anything is wanted of any collection.
     pub fn has_targets(&self) -> bool {
-        self.items.iter().any(|item| item.policy.rpo.age().is_some() || item.policy.prove_every.age().is_some())
+        self.items.iter().any(|item| item.policy.has_target())
     }
 }
 
@@ -93,15 +93,20 @@ struct Known {
     others: BTreeSet<CollectionAddress>,
 }
 
-/// Collections of an instance up to which the snapshots of each are looked up; of more, of those only of which something is
-/// wanted.
-const MANY: usize = 300;
+/// Of how many collections the snapshots on nodes are looked up, where there is no repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Of each: monitoring must not pass one over.
+    All,
+    /// Of each of an instance that has at most so many; of a larger one, of those of which something is wanted.
+    UpTo(usize),
+}
 
 /// Looks at every instance and repository at the same time. `most` replaces every configured target age.
-pub async fn watch(services: &Services, most: Option<Duration>) -> Watch {
+pub async fn watch(services: &Services, most: Option<Duration>, reach: Reach) -> Watch {
     let nodes_only = services.repositories().is_empty();
     let instances = services.instances();
-    let asked = instances.iter().map(|instance| known(services, instance, nodes_only));
+    let asked = instances.iter().map(|instance| known(services, instance, nodes_only.then_some(reach)));
     let read = services.repositories().iter().map(|repository| backups::contents(services, &repository.name, None));
     let (asked, read) = tokio::join!(futures_util::future::join_all(asked), futures_util::future::join_all(read));
     let mut watch = Watch { nodes_only, ..Watch::default() };
@@ -150,16 +155,16 @@ pub async fn watch(services: &Services, most: Option<Duration>) -> Watch {
     watch
 }
 
-async fn known(services: &Services, instance: &Instance, with_snapshots: bool) -> Result<Known, Problem> {
+async fn known(services: &Services, instance: &Instance, snapshots_of: Option<Reach>) -> Result<Known, Problem> {
     let name = &instance.name;
-    if with_snapshots {
-        let mut listing = listing::collections_up_to(services, name, MANY).await?;
+    if let Some(reach) = snapshots_of {
+        let mut listing = match reach {
+            Reach::All => listing::collections(services, name).await?,
+            Reach::UpTo(most) => listing::collections_up_to(services, name, most).await?,
+        };
         let mut others = BTreeSet::new();
-        if listing.items.iter().any(|view| !view.read) {
-            let wanted = |view: &CollectionView| {
-                let policy = instance.policy(&view.address.collection);
-                policy.rpo.age().is_some() || policy.prove_every.age().is_some()
-            };
+        if listing.has_unread() {
+            let wanted = |view: &CollectionView| instance.policy(&view.address.collection).has_target();
             let (look, rest): (Vec<_>, Vec<_>) = listing.items.into_iter().partition(wanted);
             others.extend(rest.into_iter().map(|view| view.address));
             listing = listing::views(services, name, look).await?;

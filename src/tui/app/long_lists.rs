@@ -48,7 +48,7 @@ impl App {
     pub(super) fn keep_what_was_read(&self, name: &InstanceName, listing: &mut Listing<CollectionView>) {
         let state = self.model.instances.iter().find(|state| state.name == *name);
         let Some(before) = state.and_then(|state| state.collections.value()) else { return };
-        if listing.items.iter().all(|view| view.read) {
+        if !listing.has_unread() {
             return;
         }
         let known: BTreeMap<_, _> =

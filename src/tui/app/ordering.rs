@@ -1,5 +1,6 @@
 //! Another order for a list. What is selected, marked and filtered stays so.
 
+use crate::ops::survey::listing::Listing;
 use crate::tui::app::state::App;
 use crate::tui::panes::list::Pane;
 use crate::tui::panes::order::CollectionOrder;
@@ -7,29 +8,30 @@ use crate::tui::panes::order::CollectionOrder;
 impl App {
     /// Shows the list of the focused pane in its next order.
     pub(super) fn reorder(&mut self) {
-        let words = match self.focus {
-            Pane::Collections => {
-                self.collection_order = self.collection_order.next();
-                for state in &mut self.model.instances {
-                    state.version += 1;
-                    if let Some(listing) = state.collections.value_mut() {
-                        self.collection_order.sort(&mut listing.items);
-                    }
-                }
-                self.collection_order.words()
-            }
+        match self.focus {
+            Pane::Collections => self.reorder_collections(),
             Pane::Points => {
                 self.point_order = self.point_order.next();
-                self.point_order.words()
+                self.say(&format!("sorted: {}", self.point_order.words()), false);
             }
-            Pane::Jobs => return self.say("jobs have one order: what runs, what waits for you, then the newest", false),
+            Pane::Jobs => self.say("jobs have one order: what runs, what waits for you, then the newest", false),
+        }
+    }
+
+    fn reorder_collections(&mut self) {
+        self.collection_order = self.collection_order.next();
+        for state in &mut self.model.instances {
+            state.version += 1;
+            if let Some(listing) = state.collections.value_mut() {
+                self.collection_order.sort(&mut listing.items);
+            }
+        }
+        let unread = self.model.instance().and_then(|state| state.collections.value()).is_some_and(Listing::has_unread);
+        // Names are all there; of the rest only what was seen.
+        let note = match self.collection_order {
+            CollectionOrder::Points | CollectionOrder::Age if unread => ", as far as they were seen: there are many",
+            _ => "",
         };
-        let unread = self.focus == Pane::Collections && self.model.collections().iter().any(|view| !view.read);
-        let note = if unread && self.collection_order != CollectionOrder::Name {
-            ", as far as they were seen: there are many"
-        } else {
-            ""
-        };
-        self.say(&format!("sorted: {words}{note}"), false);
+        self.say(&format!("sorted: {}{note}", self.collection_order.words()), false);
     }
 }

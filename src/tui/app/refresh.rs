@@ -96,10 +96,7 @@ impl App {
     /// Each collection of all instances, where there are not many: for pages that show them together.
     pub(super) fn read_all_instances(&mut self) {
         let unread = |state: &&InstanceState| {
-            state
-                .collections
-                .value()
-                .is_some_and(|all| all.items.len() <= READ_AT_ONCE && all.items.iter().any(|view| !view.read))
+            state.collections.value().is_some_and(|all| all.items.len() <= READ_AT_ONCE && all.has_unread())
         };
         let names: Vec<InstanceName> = self.model.instances.iter().filter(unread).map(|state| state.name.clone()).collect();
         names.iter().for_each(|name| self.ask_collections_up_to(name, READ_AT_ONCE));

@@ -369,8 +369,7 @@ impl App {
             self.marked_collections.clear();
             // Of what was not shown only the names are known.
             let state = self.model.instance();
-            let unread =
-                state.and_then(|state| state.collections.value()).is_some_and(|all| all.items.iter().any(|view| !view.read));
+            let unread = state.and_then(|state| state.collections.value()).is_some_and(|all| all.has_unread());
             if let (Some(name), true) = (state.map(|state| state.name.clone()), unread) {
                 self.ask_collections(&name);
             }

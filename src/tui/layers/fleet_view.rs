@@ -115,8 +115,7 @@ fn words_of(fleet: &Fleet, watch: &Watch, columns: usize) -> Vec<Row> {
     let mut rows = vec![Row::gap()];
     if let Some(item) = watch.items.get(fleet.selected(watch)) {
         let role = role(item.freshness.level);
-        let wanted = item.policy.rpo.age().is_some() || item.policy.prove_every.age().is_some();
-        let words = match (item.freshness.words.is_empty(), wanted) {
+        let words = match (item.freshness.words.is_empty(), item.policy.has_target()) {
             (false, _) => item.freshness.words.join("; "),
             (true, true) => "as young and as well proven as is wanted".to_owned(),
             (true, false) => "nothing is wanted of it: `rpo` in the configuration says how old its last backup may be".to_owned(),

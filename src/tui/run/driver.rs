@@ -7,6 +7,7 @@ use crate::ops::plan::Plan;
 use crate::ops::plan::consent::Consent;
 use crate::ops::services::Services;
 use crate::ops::survey::shard_map::shard_map;
+use crate::ops::survey::watch::Reach;
 use crate::ops::survey::{inspect, listing, remembered, watch};
 use crate::ops::{engine, verbs};
 use crate::tui::messages::effect::Effect;
@@ -19,6 +20,9 @@ use tokio::sync::mpsc;
 
 /// Longest text that goes to the clipboard: terminals cap OSC 52 at a few kilobytes.
 const CLIPBOARD_LIMIT: usize = 3_000;
+
+/// Collections of an instance up to which the fleet looks up the snapshots on nodes of each.
+const WATCHED: usize = 300;
 
 /// Runs effects.
 #[derive(Clone)]
@@ -55,7 +59,7 @@ impl Driver {
             }),
             Effect::Shards(ticket, address) => self.answer(shards(services, ticket, address)),
             Effect::Watch(ticket) => self.answer(async move {
-                let watch = watch::watch(&services, None).await;
+                let watch = watch::watch(&services, None, Reach::UpTo(WATCHED)).await;
                 Event::Data(ticket, Data::Watch(Box::new(watch)))
             }),
             Effect::Plan(ticket, request) => self.answer(async move {
