@@ -101,7 +101,7 @@ fn line(row: &JobRow, reading: &Reading) -> String {
         return format!("{}: canceling, cleaning up (again to skip)", row.title);
     }
     let sample = &row.sample;
-    let step = sample.step.filter(|step| step.of > 1).map_or_else(String::new, |step| format!("[{}/{}] ", step.at, step.of));
+    let step = sample.step.map_or_else(String::new, |step| format!("[{}/{}] ", step.at, step.of));
     let mut parts = vec![format!("{}: {step}{}", row.title, sample.phase)];
     match (sample.total, reading.percent) {
         (Some(total), Some(percent)) => parts.push(format!("{percent}% {}", sample.unit.share(sample.done, total))),

@@ -5,7 +5,7 @@ use crate::config::{Config, ConfiguredInstance};
 use crate::domain::text::one_line;
 use crate::domain::time::span;
 use serde_json::{Value, json};
-use std::fmt::Write;
+use std::fmt::{Debug, Write};
 use std::path::PathBuf;
 
 /// One line a value, with its origin.
@@ -14,11 +14,11 @@ pub fn show(config: &Config) -> String {
     let found = if config.file_found { "" } else { "  (does not exist)" };
     let _ = writeln!(out, "file   {}{found}", config.file.display());
     let _ = writeln!(out, "state  {}", config.state_dir.display());
-    let _ = writeln!(out, "color  {}  ({})", color(config), config.color.1.word());
+    let _ = writeln!(out, "color  {}  ({})", word(&config.color.0), config.color.1.word());
     let _ = writeln!(out, "ascii  {}  ({})", config.ascii.0, config.ascii.1.word());
     let _ = writeln!(out, "theme  {}", one_line(&config.terminal.theme, 60));
     let _ = writeln!(out, "mouse  {}", config.terminal.mouse);
-    let _ = writeln!(out, "notify {:?} after {}", config.terminal.notify, span(config.terminal.notify_after));
+    let _ = writeln!(out, "notify {} after {}", word(&config.terminal.notify), span(config.terminal.notify_after));
     for configured in &config.instances {
         let _ = writeln!(out, "\n[{}]  ({})", configured.instance.name, configured.origin.word());
         for (label, value) in lines(configured) {
@@ -39,8 +39,9 @@ pub fn show(config: &Config) -> String {
     out
 }
 
-fn color(config: &Config) -> String {
-    format!("{:?}", config.color.0).to_lowercase()
+/// A value as the file writes it.
+fn word(value: &impl Debug) -> String {
+    format!("{value:?}").to_lowercase()
 }
 
 fn lines(configured: &ConfiguredInstance) -> Vec<(&'static str, String)> {
@@ -88,7 +89,7 @@ pub fn document(config: &Config) -> Value {
     let instances: Vec<Value> = config.instances.iter().map(instance_document).collect();
     json!({"version": 1, "file": config.file.display().to_string(), "file_found": config.file_found,
         "state_dir": config.state_dir.display().to_string(),
-        "color": {"value": color(config), "origin": config.color.1.word()},
+        "color": {"value": word(&config.color.0), "origin": config.color.1.word()},
         "ascii": {"value": config.ascii.0, "origin": config.ascii.1.word()}, "instances": instances})
 }
 

@@ -63,7 +63,7 @@ pub struct Sample {
     pub note: String,
     /// How long this phase has taken so far.
     pub phase_time: Duration,
-    /// Where in its plan it is, once the first planned step began.
+    /// Where in its plan it is, once the first planned step began; a plan of one step has no place worth a word.
     pub step: Option<StepAt>,
 }
 
@@ -144,7 +144,7 @@ impl Progress {
         let phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
         let total = self.0.total.load(Ordering::Relaxed);
         let planned = self.planned();
-        let step = (planned.at > 0).then(|| StepAt { at: planned.at, of: planned.names.len() });
+        let step = (planned.at > 0 && planned.names.len() > 1).then(|| StepAt { at: planned.at, of: planned.names.len() });
         Sample {
             unit: phase.unit,
             done: self.0.done.load(Ordering::Relaxed),

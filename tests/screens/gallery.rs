@@ -19,16 +19,9 @@ const SCREENS: [(&str, Shown); 9] = [
         ui.keys("0");
         ui
     }),
-    ("plan", |columns, rows| {
-        let mut ui = Ui::new(columns, rows);
-        ui.keys("m enter");
-        ui.plan(Ok(migrate_plan()));
-        ui
-    }),
+    ("plan", planned),
     ("confirm", |columns, rows| {
-        let mut ui = Ui::new(columns, rows);
-        ui.keys("m enter");
-        ui.plan(Ok(migrate_plan()));
+        let mut ui = planned(columns, rows);
         ui.keys("right enter").keys("staging/prod");
         ui
     }),
@@ -58,6 +51,13 @@ const SCREENS: [(&str, Shown); 9] = [
         ui
     }),
 ];
+
+fn planned(columns: u16, rows: u16) -> Ui {
+    let mut ui = Ui::new(columns, rows);
+    ui.keys("m enter");
+    ui.plan(Ok(migrate_plan()));
+    ui
+}
 
 #[test]
 fn every_main_screen_at_any_size_without_colours_and_without_lines() {

@@ -103,11 +103,11 @@ impl App {
     }
 
     fn inspected(&mut self, ticket: Ticket, result: Result<Inspected, Problem>) {
-        let inspectors = self.layers.iter_mut().rev().find_map(|layer| match layer {
+        let inspector = self.layers.iter_mut().rev().find_map(|layer| match layer {
             Layer::Inspector(inspector) => Some(inspector),
             _ => None,
         });
-        if let Some(inspector) = inspectors {
+        if let Some(inspector) = inspector {
             inspector.answer(ticket, result);
         }
     }

@@ -120,7 +120,13 @@ impl App {
                 self.marked_elsewhere().or_else(no_point).or_else(|| frozen().filter(|_| on_node))
             }
             Command::Upload => self.model.instances.is_empty().then(|| "no instance is configured".to_owned()),
-            verb => self.disabled_job(verb),
+            Command::Next
+            | Command::Report
+            | Command::Cancel
+            | Command::Dismiss
+            | Command::DismissAll
+            | Command::Slower
+            | Command::Faster => self.disabled_job(verb),
         }
     }
 

@@ -246,7 +246,7 @@ pub fn state_text(row: &JobRow, reading: &Reading) -> String {
 
 fn running_text(row: &JobRow, reading: &Reading) -> String {
     let sample = &row.sample;
-    let step = sample.step.filter(|step| step.of > 1).map_or_else(String::new, |step| format!("{}/{} ", step.at, step.of));
+    let step = sample.step.map_or_else(String::new, |step| format!("{}/{} ", step.at, step.of));
     if sample.total.is_none() {
         let note = if sample.note.is_empty() { String::new() } else { format!(" · {}", sample.note) };
         return format!("{step}{} · {}{note}", sample.phase, time::duration(sample.phase_time));

@@ -194,8 +194,7 @@ fn running_rows(app: &App, row: &JobRow) -> Vec<Row> {
         JobState::Canceling => "canceling, cleaning up (x stops that)".to_owned(),
         _ => sample.phase.clone(),
     };
-    let step =
-        sample.step.filter(|step| step.of > 1).map_or_else(String::new, |step| format!("step {} of {}: ", step.at, step.of));
+    let step = sample.step.map_or_else(String::new, |step| format!("step {} of {}: ", step.at, step.of));
     let mut rows = vec![Row::new(Role::Title, format!("{step}{phase}")).indented(2)];
     if let Some(total) = sample.total {
         rows.push(Row::new(

@@ -19,9 +19,9 @@ use crate::tui::run::settings::Settings;
 use crate::tui::terminal::notification::notification;
 use crate::tui::terminal::screen::{self, Reports, Screen};
 use crate::tui::terminal::split_keys::SplitKeys;
+use crate::tui::terminal::writer::write_out;
 use crossterm::event::{Event as Input, EventStream, KeyEventKind, MouseButton, MouseEventKind};
 use futures_util::StreamExt;
-use std::io::Write;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -301,11 +301,6 @@ impl Runtime {
         }
         Ok(())
     }
-}
-
-fn write_out(bytes: &[u8]) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush())
 }
 
 async fn next_input(input: &mut Option<EventStream>) -> Option<std::io::Result<Input>> {

@@ -45,10 +45,14 @@ impl FrameWriter {
         if frame.is_empty() {
             return Ok(());
         }
-        let mut out = std::io::stdout().lock();
-        out.write_all(&frame)?;
-        out.flush()
+        write_out(&frame)
     }
+}
+
+/// Writes to the terminal, past the frame.
+pub fn write_out(bytes: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
 }
 
 impl Write for FrameWriter {
