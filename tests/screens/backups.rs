@@ -205,3 +205,17 @@ fn the_keys_of_backups_ask_for_what_they_say() {
     ui.keys("space j space X");
     assert!(ui.screen().contains("deleted separately"), "{}", ui.screen());
 }
+
+#[test]
+fn the_oldest_first_means_the_age_that_is_shown() {
+    let mut ui = Ui::new(80, 24);
+    ui.keys("S");
+    let names = |ui: &Ui| ui.app.visible_collections().iter().map(|view| view.address.collection.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(&ui)[0], "reviews", "it has no snapshot on its node");
+    // What is in a repository is told later, and counts as well.
+    let items = vec![watched("prod-eu/reviews", Some("2026-11-22T03:11:00Z"), None, true)];
+    let ticket = ui.app.model.ticket();
+    ui.app.model.watch.ask(ticket);
+    ui.send(Event::Data(ticket, Data::Watch(Box::new(Watch { items, ..Watch::default() }))));
+    assert_eq!(names(&ui).last().map(String::as_str), Some("reviews"), "{}", ui.screen());
+}

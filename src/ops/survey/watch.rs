@@ -79,6 +79,11 @@ impl Watch {
         counts
     }
 
+    /// When the newest good one of each collection was taken.
+    pub fn newest(&self) -> BTreeMap<&CollectionAddress, Timestamp> {
+        self.items.iter().filter_map(|item| Some((&item.address, item.newest.as_ref()?.at))).collect()
+    }
+
     /// Whether anything is wanted of any collection.
     pub fn has_targets(&self) -> bool {
         self.items.iter().any(|item| item.policy.has_target())

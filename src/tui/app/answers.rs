@@ -12,6 +12,7 @@ use crate::ops::request::recovery_point::RecoveryPoint;
 use crate::ops::survey::inspect::Inspected;
 use crate::ops::survey::listing::{CollectionView, Listing, RecoveryPointView};
 use crate::ops::survey::shard_map::ShardMap;
+use crate::ops::survey::watch::Watch;
 use crate::tui::app::state::App;
 use crate::tui::layers::choice::Chooser;
 use crate::tui::layers::layer::Layer;
@@ -21,6 +22,7 @@ use crate::tui::panes::jobs::JobKey;
 use crate::tui::panes::keys::point_keys;
 use crate::tui::panes::list::{ListState, Pane};
 use crate::tui::panes::model::Loadable;
+use crate::tui::panes::order::CollectionOrder;
 use crate::tui::wizards::wizard::Wizard;
 use std::time::Duration;
 
@@ -48,7 +50,8 @@ impl App {
                 self.forget_marks(&name, &result);
                 if let Ok(listing) = &mut result {
                     self.keep_what_was_read(&name, listing);
-                    self.collection_order.sort(&mut listing.items);
+                    let stored = self.model.watch.value().map(Watch::newest).unwrap_or_default();
+                    self.collection_order.sort(&mut listing.items, &stored);
                 }
                 if let Some(state) = self.model.instance_mut(&name) {
                     state.version += 1;
@@ -57,7 +60,7 @@ impl App {
             }
             Data::Views(name, result) => self.views_read(&name, result),
             Data::Points(address, result) => self.points_listed(ticket, address, result),
-            Data::Watch(watch) => self.dirty |= self.model.watch.answer(ticket, Ok(*watch), now),
+            Data::Watch(watch) => self.watched(ticket, *watch),
             Data::Plan(result) => {
                 if let Some(wizard) = self.wizard_mut() {
                     wizard.planned(ticket, *result, now);
@@ -88,6 +91,14 @@ impl App {
             Data::Wrote(Err(why)) => self.say(&why, true),
             Data::Copied(Ok(())) => self.say("sent to the terminal's clipboard", false),
             Data::Copied(Err(why)) => self.say(&why, true),
+        }
+    }
+
+    fn watched(&mut self, ticket: Ticket, watch: Watch) {
+        let changed = self.model.watch.answer(ticket, Ok(watch), self.model.now);
+        self.dirty |= changed;
+        if changed && self.collection_order == CollectionOrder::Age {
+            self.sort_collections();
         }
     }
 

@@ -1,9 +1,15 @@
 //! In which order lists are shown. Names are compared as people read them: `v9` comes before `v10`.
 
+use crate::domain::address::CollectionAddress;
 use crate::ops::survey::listing::{CollectionView, RecoveryPointView};
+use jiff::Timestamp;
 use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
+
+/// When the newest backup of each collection was taken.
+pub type Stored<'a> = BTreeMap<&'a CollectionAddress, Timestamp>;
 
 /// The order of the collections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,15 +42,17 @@ impl CollectionOrder {
         }
     }
 
-    /// Puts collections in this order.
-    pub fn sort(self, views: &mut [CollectionView]) {
+    /// Puts collections in this order; `stored` are the newest backups in repositories, as far as they are known.
+    pub fn sort(self, views: &mut [CollectionView], stored: &Stored<'_>) {
+        // The age that a row shows: of the newest recovery point, wherever it is.
+        let newest = |view: &CollectionView| view.newest.max(stored.get(&view.address).copied());
         views.sort_by(|a, b| {
             let by_name = || natural(a.address.collection.raw(), b.address.collection.raw());
             match self {
                 Self::Name => by_name(),
                 Self::Points => Reverse(a.points).cmp(&Reverse(b.points)).then_with(by_name),
                 // What was not read may be of any age.
-                Self::Age => (!a.read, a.newest).cmp(&(!b.read, b.newest)).then_with(by_name),
+                Self::Age => (!a.read, newest(a)).cmp(&(!b.read, newest(b))).then_with(by_name),
             }
         });
     }
